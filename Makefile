@@ -1,0 +1,49 @@
+# Everything a newcomer runs. Each target sets up what it needs in .venv and touches nothing else on the machine.
+# Choose the interpreter with PYTHON=/path/to/python; hand options on with ARGS='...'.
+
+VENV := .venv/bin
+ARGS ?=
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test demo test test-all dev stop lint bench requirements clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:  ## make .venv with what running needs
+	@requirements/install runtime
+
+setup-test:  ## make .venv with what the tests need as well
+	@requirements/install test
+
+demo: setup  ## the whole loop on this machine, from files to recommendations (ARGS='--data ml-latest-small')
+	@$(VENV)/cinematch demo $(ARGS)
+
+test: setup-test  ## tests, types, style and the one-way rule (ARGS='-k drift')
+	@$(VENV)/python -m pytest -m "not slow" $(ARGS)
+
+test-all: setup-test  ## the same, with the tests that take minutes
+	@$(VENV)/python -m pytest $(ARGS)
+
+dev: setup  ## Dagster's UI and daemon on this machine (ARGS='--port 3001')
+	@$(VENV)/cinematch dev $(ARGS)
+
+stop: setup  ## end what a killed `make dev` left running
+	@$(VENV)/cinematch stop
+
+lint: setup-test  ## style, types and the one-way rule alone
+	@$(VENV)/ruff check
+	@$(VENV)/ruff format --check
+	@$(VENV)/mypy
+	@$(VENV)/lint-imports
+
+bench: setup-test  ## the tables of benchmarks/, side by side with peers
+	@$(VENV)/python -m benchmarks $(ARGS)
+
+requirements: setup  ## pin again, from pyproject.toml (ARGS='--upgrade-package pandas')
+	@requirements/pin $(ARGS)
+
+clean:  ## remove .venv, build and caches; .cinematch, which holds data, stays
+	rm -rf .venv build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	find cinematch_assets cinematch_assets_tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
