@@ -1,0 +1,1 @@
+"""The recommender: from rows of ratings to predicted stars, ranked lists and honest figures about both."""

@@ -1,0 +1,215 @@
+"""Ratings and the catalogue as arrays, in the one order that every model sees.
+
+Here: the frozen inputs of fitting and evaluation. Not here: reading files (``reading``), the models themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cinematch_assets.errors import CinematchError
+
+FEATURES = 10
+"""Numbers in ``movies.pca_features``."""
+
+LOWEST_STARS, HIGHEST_STARS = 0.5, 5.0
+NO_GENRES = "(no genres listed)"
+
+Ids = NDArray[np.int32]
+Floats = NDArray[np.float32]
+
+
+class RecommenderInputError(CinematchError):
+    """The ratings or the catalogue handed to the recommender cannot be used; the message says which and why."""
+
+
+class UserMoviePairs(Protocol):
+    """Anything with a user and a movie on each row: ``Ratings``, ``Pairs``, …"""
+
+    @property
+    def users(self) -> Ids:
+        """User of each row, (n,)."""
+
+    @property
+    def movies(self) -> Ids:
+        """Movie of each row, (n,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Which user knows which movie, with nothing said about how he liked it; both arrays are (n,)."""
+
+    users: Ids
+    movies: Ids
+
+    @classmethod
+    def none(cls) -> Pairs:
+        """No pair at all: nothing is left out of a list."""
+        return cls(np.zeros(0, np.int32), np.zeros(0, np.int32))
+
+
+@dataclass(frozen=True, slots=True)
+class Ratings:
+    """Rows of ratings in canonical order: by user, movie, time, stars. All arrays are (n,); timestamps are seconds.
+
+    The order is what makes a model a function of the *set* of its rows: made by ``of`` and ``from_frame``, two
+    ``Ratings`` of the same rows are equal array by array, whatever order the rows arrived in.
+    """
+
+    users: Ids
+    movies: Ids
+    ratings: Floats
+    timestamps: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    @classmethod
+    def of(
+        cls, users: NDArray[Any], movies: NDArray[Any], ratings: NDArray[Any], timestamps: NDArray[Any] | None = None
+    ) -> Ratings:
+        """Rows in any order, brought into the canonical one; no timestamps means that all are 0.
+
+        Raises:
+            RecommenderInputError: the arrays differ in length, or a rating is not a finite number.
+        """
+        times = np.zeros(len(users), np.int64) if timestamps is None else np.asarray(timestamps, np.int64)
+        stars = np.asarray(ratings, np.float32)
+        people, films = np.asarray(users, np.int32), np.asarray(movies, np.int32)
+        if not len(people) == len(films) == len(stars) == len(times):
+            lengths = (len(people), len(films), len(stars), len(times))
+            raise RecommenderInputError(f"users, movies, ratings and timestamps differ in length: {lengths}")
+        if not np.isfinite(stars).all():
+            raise RecommenderInputError(f"{int((~np.isfinite(stars)).sum()):,} ratings are not finite numbers")
+        order = np.lexsort((stars, times, films, people))
+        return cls(people[order], films[order], stars[order], times[order])
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame) -> Ratings:
+        """From columns ``userId, movieId, rating`` and, if there, ``timestamp``.
+
+        Raises:
+            RecommenderInputError: a column is missing, or a rating is not a finite number.
+        """
+        missing = [name for name in ("userId", "movieId", "rating") if name not in frame.columns]
+        if missing:
+            raise RecommenderInputError(f"ratings have no column {', '.join(missing)}; they have {list(frame.columns)}")
+        times = frame["timestamp"].to_numpy() if "timestamp" in frame.columns else None
+        return cls.of(frame["userId"].to_numpy(), frame["movieId"].to_numpy(), frame["rating"].to_numpy(), times)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The rows as a frame with the files' column names."""
+        return pd.DataFrame(
+            {"userId": self.users, "movieId": self.movies, "rating": self.ratings, "timestamp": self.timestamps}
+        )
+
+    def where(self, keep: NDArray[np.bool_]) -> Ratings:
+        """The rows of a mask (n,), still in canonical order."""
+        return Ratings(self.users[keep], self.movies[keep], self.ratings[keep], self.timestamps[keep])
+
+    def latest(self) -> Ratings:
+        """The newest row of each (user, movie); among rows of one second, the highest rating."""
+        if len(self) == 0:
+            return self
+        same = (self.users[1:] == self.users[:-1]) & (self.movies[1:] == self.movies[:-1])
+        return self.where(np.append(~same, True))
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All films that may be recommended: m rows, ``movies`` ascending and unique.
+
+    ``features`` is float32 (m, 10), the genre components, with a row of NaN where a movie has none.
+    """
+
+    movies: Ids
+    titles: tuple[str, ...]
+    genres: tuple[str, ...]
+    features: Floats
+
+    def __len__(self) -> int:
+        return len(self.movies)
+
+    @classmethod
+    def of(
+        cls,
+        movies: NDArray[Any],
+        titles: Sequence[str],
+        genres: Sequence[str],
+        features: NDArray[Any] | None = None,
+    ) -> Catalogue:
+        """Rows in any order, sorted by movie.
+
+        Raises:
+            RecommenderInputError: a movie comes twice, or the columns differ in length.
+        """
+        films = np.asarray(movies, np.int32)
+        rows = np.full((len(films), FEATURES), np.nan, np.float32) if features is None else np.asarray(features)
+        if not len(films) == len(titles) == len(genres) == len(rows):
+            lengths = (len(films), len(titles), len(genres), len(rows))
+            raise RecommenderInputError(f"movies, titles, genres and features differ in length: {lengths}")
+        order = np.argsort(films, kind="stable")
+        films = films[order]
+        twice = films[1:][films[1:] == films[:-1]]
+        if len(twice):
+            raise RecommenderInputError(f"movie {twice[0]} is in the catalogue more than once")
+        return cls(
+            films,
+            tuple(str(titles[at]) for at in order),
+            tuple(str(genres[at]) for at in order),
+            np.ascontiguousarray(rows[order], np.float32),
+        )
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame, features: NDArray[Any] | None = None) -> Catalogue:
+        """From columns ``movieId, title, genres``; ``features`` has one row per row of the frame.
+
+        Raises:
+            RecommenderInputError: a column is missing, or a movie comes twice.
+        """
+        missing = [name for name in ("movieId", "title", "genres") if name not in frame.columns]
+        if missing:
+            raise RecommenderInputError(f"movies have no column {', '.join(missing)}; they have {list(frame.columns)}")
+        genres = frame["genres"].fillna("").astype(str).tolist()
+        return cls.of(frame["movieId"].to_numpy(), frame["title"].astype(str).tolist(), genres, features)
+
+    @classmethod
+    def without_titles(cls, movies: NDArray[Any]) -> Catalogue:
+        """The catalogue that ratings alone imply: each movie once, nothing known of it but its id."""
+        films = np.unique(np.asarray(movies, np.int32))
+        return cls.of(films, [str(film) for film in films], [""] * len(films))
+
+    def genre_names(self, row: int) -> tuple[str, ...]:
+        """The genres of one row, none for "(no genres listed)"."""
+        return split_genres(self.genres[row])
+
+    def title_of(self, movie: int) -> str:
+        """The title of a movie.
+
+        Raises:
+            RecommenderInputError: it is not in the catalogue.
+        """
+        at = int(np.searchsorted(self.movies, movie))
+        if at == len(self.movies) or self.movies[at] != movie:
+            raise RecommenderInputError(f"movie {movie} is not in the catalogue")
+        return self.titles[at]
+
+
+def split_genres(genres: str) -> tuple[str, ...]:
+    """The names in a pipe-separated list, in its order."""
+    return tuple(name for name in genres.split("|") if name and name != NO_GENRES)
+
+
+def positions(ids: NDArray[np.int32], known: NDArray[np.int32]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Where each of ``ids`` (n,) stands in the ascending ``known`` (0 when absent), and whether it is there at all."""
+    if len(known) == 0:
+        return np.zeros(len(ids), np.intp), np.zeros(len(ids), np.bool_)
+    at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+    found = known[at] == ids
+    return np.where(found, at, 0), found

@@ -1,0 +1,191 @@
+"""How good a model is on rows it has not seen: stars, lists, and for whom.
+
+Here: figures from a model and a test set. Not here: splitting (``splits``), files (``files``), deciding
+(``retraining``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinematch_assets.recommender.answers import Model, TopN
+from cinematch_assets.recommender.data import Catalogue, Ids, Ratings, RecommenderInputError, positions
+
+K = 10
+LIKED = 4.0
+"""A test rating from here on makes a film relevant, as the seed has it."""
+
+COLD_RATINGS = 10
+POPULAR_SHARE = 0.2
+INTERVAL_80 = 1.2815515655446004
+"""Half the width of a normal distribution's central 80 %, in standard deviations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One part of the test rows."""
+
+    name: str
+    rows: int
+    rmse: float | None
+    mae: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Figures of one model on one test set, None where nothing could be measured.
+
+    ``precision_at_10``: share of a user's ten highest predicted *test* items that he rated ≥ 4.0, averaged over users;
+    a user with fewer than ten test items counts with the items he has, and ``users_below_10`` says how many do.
+    ``catalogue_*``: lists over the whole catalogue without his training items, relevant = test rating ≥ 4.0, averaged
+    over users who have a relevant item; precision divides by ten, the ideal of nDCG stops at ten.
+    ``coverage``: share of the catalogue on any of these lists. ``novelty``: mean of -log2 of the share of training
+    users who rated a listed film (one is imagined for a film without any). ``interval_80``: share of test rows within
+    the central 80 % of the predicted distribution. ``squared_errors``, ``users`` and ``movies`` are (rows,), for
+    paired comparisons.
+    """
+
+    method: str
+    rows: int
+    rmse: float
+    mae: float
+    precision_at_10: float
+    users_below_10: int
+    catalogue_precision_at_10: float | None
+    catalogue_ndcg_at_10: float | None
+    coverage: float | None
+    novelty: float | None
+    interval_80: float | None
+    slices: tuple[Slice, ...]
+    users: Ids
+    movies: Ids
+    squared_errors: NDArray[np.float64]
+
+    def summary(self) -> dict[str, object]:
+        """Everything but the arrays, as plain numbers for JSON."""
+        arrays = {"users", "movies", "squared_errors"}
+        return {name: value for name, value in asdict(self).items() if name not in arrays}
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """What the catalogue lists are worth."""
+
+    precision: float | None
+    ndcg: float | None
+    coverage: float | None
+    novelty: float | None
+
+
+def evaluate(
+    model: Model, train: Ratings, test: Ratings, catalogue: Catalogue, *, lists: bool = True, k: int = K
+) -> Evaluation:
+    """Measure ``model`` on ``test``; ``lists=False`` leaves out the catalogue figures, which cost the most.
+
+    Raises:
+        RecommenderInputError: the test set is empty.
+    """
+    if len(test) == 0:
+        raise RecommenderInputError("there are no test ratings to measure on")
+    answers = model.predict(test.users, test.movies)
+    errors = answers.stars.astype(np.float64) - test.ratings
+    precision, below = precision_of_test_items(test, answers.stars, k)
+    ranked = _lists(model, train, test, catalogue, k) if lists else _Lists(None, None, None, None)
+    inside = None
+    if answers.spread is not None:
+        inside = float(np.mean(np.abs(errors) <= INTERVAL_80 * answers.spread.astype(np.float64)))
+    return Evaluation(
+        method=model.method,
+        rows=len(test),
+        rmse=float(np.sqrt(np.mean(errors**2))),
+        mae=float(np.mean(np.abs(errors))),
+        precision_at_10=precision,
+        users_below_10=below,
+        catalogue_precision_at_10=ranked.precision,
+        catalogue_ndcg_at_10=ranked.ndcg,
+        coverage=ranked.coverage,
+        novelty=ranked.novelty,
+        interval_80=inside,
+        slices=_slices(train, test, errors),
+        users=test.users,
+        movies=test.movies,
+        squared_errors=errors**2,
+    )
+
+
+def precision_of_test_items(test: Ratings, stars: NDArray[np.float32], k: int = K) -> tuple[float, int]:
+    """The seed's precision at k, and how many users have fewer than k test items; ties go to the lower movie id."""
+    order = np.lexsort((test.movies, -stars.astype(np.float64), test.users))
+    users = test.users[order]
+    starts = np.flatnonzero(np.append(True, users[1:] != users[:-1]))
+    sizes = np.diff(np.append(starts, len(users)))
+    place = np.arange(len(users)) - np.repeat(starts, sizes)
+    hits = (test.ratings[order] >= LIKED) & (place < k)
+    shares = np.add.reduceat(hits.astype(np.float64), starts) / np.minimum(sizes, k)
+    return float(shares.mean()), int((sizes < k).sum())
+
+
+def _lists(model: Model, train: Ratings, test: Ratings, catalogue: Catalogue, k: int) -> _Lists:
+    liked = test.where(test.ratings >= LIKED)
+    users, relevant = np.unique(liked.users, return_counts=True)
+    if len(users) == 0:
+        return _Lists(None, None, None, None)
+    top = model.recommend(users.astype(np.int32), k, seen=train)
+    hits = _membership(top, liked)
+    row = np.searchsorted(users, top.users)
+    discounts = 1.0 / np.log2(np.arange(2, k + 2))
+    gained = np.bincount(row, hits * discounts[top.ranks - 1], len(users))
+    ideal = np.cumsum(discounts)[np.minimum(relevant, k) - 1]
+    return _Lists(
+        precision=float(np.bincount(row, hits, len(users)).mean() / k),
+        ndcg=float(np.mean(gained / ideal)),
+        coverage=len(np.unique(top.movies)) / len(np.union1d(catalogue.movies, train.movies)),
+        novelty=_novelty(top, train),
+    )
+
+
+def _membership(top: TopN, liked: Ratings) -> NDArray[np.bool_]:
+    """Which listed rows are in ``liked``."""
+    wide = np.int64(1) << 32
+    return np.isin(top.users * wide + top.movies, liked.users * wide + liked.movies)
+
+
+def _novelty(top: TopN, train: Ratings) -> float | None:
+    if len(top) == 0:
+        return None
+    movies, counts = np.unique(train.movies, return_counts=True)
+    at, found = positions(top.movies, movies.astype(np.int32))
+    raters = np.where(found, counts[at], 1)
+    return float(np.mean(-np.log2(np.minimum(raters / len(np.unique(train.users)), 1.0))))
+
+
+def _slices(train: Ratings, test: Ratings, errors: NDArray[np.float64]) -> tuple[Slice, ...]:
+    """Strangers, cold users, the popular fifth of rated films, the tail, new films."""
+    per_user = _training_rows(train.users, test.users)
+    per_movie = _training_rows(train.movies, test.movies)
+    counts = np.sort(np.unique(train.movies, return_counts=True)[1])[::-1]
+    bar = counts[int(POPULAR_SHARE * len(counts))] if len(counts) else 0
+    parts = {
+        "new users": per_user == 0,
+        f"cold users (1 to {COLD_RATINGS - 1} ratings)": (per_user > 0) & (per_user < COLD_RATINGS),
+        "popular movies (a fifth of them)": per_movie > bar,
+        "tail movies": (per_movie > 0) & (per_movie <= bar),
+        "new movies": per_movie == 0,
+    }
+    return tuple(_slice(name, errors[rows]) for name, rows in parts.items())
+
+
+def _training_rows(known: Ids, asked: Ids) -> NDArray[np.intp]:
+    """How many rows of ``known`` each of ``asked`` has."""
+    ids, counts = np.unique(known, return_counts=True)
+    at, found = positions(asked, ids.astype(np.int32))
+    return np.where(found, counts[at] if len(counts) else 0, 0)
+
+
+def _slice(name: str, errors: NDArray[np.float64]) -> Slice:
+    if len(errors) == 0:
+        return Slice(name, 0, None, None)
+    return Slice(name, len(errors), float(np.sqrt(np.mean(errors**2))), float(np.mean(np.abs(errors))))

@@ -1,0 +1,127 @@
+"""Predicted stars from a table of biases and factors: what every rating model is reduced to once it is fitted.
+
+Here: prediction, strangers and fold-in. Not here: how the table was fitted (``biases``, ``bayes``, ``als``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinematch_assets.recommender.answers import Predictions
+from cinematch_assets.recommender.data import Floats, Ids, positions
+
+
+@dataclass(frozen=True, slots=True)
+class StarTable:
+    """r(u, m) ≈ clip(μ + b_u + b_m + p_u · q_m, low, high), with variance σ² + v_u + v_m.
+
+    ``users`` (U,) and ``movies`` (M,) are ascending. Row U of the user arrays, shapes (U + 1,) and (U + 1, k), stands
+    for a user nobody has heard of, row M of the movie arrays likewise. ``*_rated`` says who had a rating in training.
+    """
+
+    mean: float
+    low: float
+    high: float
+    noise: float  # σ², the variance of a rating around what is expected; 0: the method gives no spread
+    users: Ids
+    movies: Ids
+    user_bias: Floats
+    movie_bias: Floats
+    user_factors: Floats
+    movie_factors: Floats
+    user_variance: Floats
+    movie_variance: Floats
+    user_rated: NDArray[np.bool_]
+    movie_rated: NDArray[np.bool_]
+
+    def predict(self, users: Ids, movies: Ids) -> Predictions:
+        """Stars and spread of each (user, movie) row, (n,)."""
+        u, m = self.user_rows(users), self.movie_rows(movies)
+        raw = self.mean + self.user_bias[u] + self.movie_bias[m]
+        raw += np.einsum("nk,nk->n", self.user_factors[u], self.movie_factors[m])
+        spread = np.sqrt(self.noise + self.user_variance[u] + self.movie_variance[m]) if self.noise > 0 else None
+        return Predictions(
+            stars=np.clip(raw, self.low, self.high).astype(np.float32),
+            spread=None if spread is None else spread.astype(np.float32),
+            user_known=self.user_rated[u],
+            movie_known=self.movie_rated[m],
+        )
+
+    def grid(self, users: Ids, movies: Ids) -> Floats:
+        """Unclipped stars of every user with every movie, (users, movies): clipping would make ties on top."""
+        u, m = self.user_rows(users), self.movie_rows(movies)
+        scores = self.user_factors[u] @ self.movie_factors[m].T
+        scores += (self.mean + self.user_bias[u])[:, None] + self.movie_bias[m]
+        return scores.astype(np.float32, copy=False)
+
+    def user_rows(self, users: Ids) -> NDArray[np.intp]:
+        """The row of each user, U for strangers."""
+        at, found = positions(users, self.users)
+        return np.where(found, at, len(self.users))
+
+    def movie_rows(self, movies: Ids) -> NDArray[np.intp]:
+        """The row of each movie, M for those nobody has heard of."""
+        at, found = positions(movies, self.movies)
+        return np.where(found, at, len(self.movies))
+
+    def fold_in(self, movies: Ids, ratings: Floats) -> StarTable:
+        """A table with one user, id 0, known by these ratings alone.
+
+        His row is the posterior mean of a linear-Gaussian model: the rows of the known users are the prior, σ² and v_m
+        the noise (Bishop 2006, eq. 3.49-3.51, in x = [b_u, p_u]).
+        """
+        known = np.column_stack([self.user_bias, self.user_factors])[:-1][self.user_rated[:-1]].astype(np.float64)
+        centre = known.mean(axis=0) if len(known) else np.zeros(1 + self.user_factors.shape[1])
+        spread = np.cov(known, rowvar=False).reshape(len(centre), -1) if len(known) > 1 else np.eye(len(centre))
+        m = self.movie_rows(movies)
+        design = np.column_stack([np.ones(len(m)), self.movie_factors[m]]).astype(np.float64)
+        noise = (self.noise or 1.0) + self.movie_variance[m].astype(np.float64)
+        residual = ratings - self.mean - self.movie_bias[m] - design @ centre
+        gain = spread @ design.T
+        row = centre + gain @ np.linalg.solve(design @ gain + np.diag(noise), residual)
+        return StarTable(
+            mean=self.mean,
+            low=self.low,
+            high=self.high,
+            noise=self.noise,
+            users=np.zeros(1, np.int32),
+            movies=self.movies,
+            user_bias=np.array([row[0], self.user_bias[-1]], np.float32),
+            movie_bias=self.movie_bias,
+            user_factors=np.array([row[1:], self.user_factors[-1]], np.float32),
+            movie_factors=self.movie_factors,
+            user_variance=np.repeat(self.user_variance[-1:], 2),
+            movie_variance=self.movie_variance,
+            user_rated=np.array([True, False]),
+            movie_rated=self.movie_rated,
+        )
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The table as named arrays, for an artifact."""
+        numbers = np.array([self.mean, self.low, self.high, self.noise], np.float64)
+        return {"numbers": numbers} | {name: getattr(self, name) for name in _ARRAYS}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> StarTable:
+        """The inverse of ``arrays``."""
+        mean, low, high, noise = (float(number) for number in arrays["numbers"])
+        return cls(mean, low, high, noise, **{name: arrays[name] for name in _ARRAYS})
+
+
+_ARRAYS = (
+    "users",
+    "movies",
+    "user_bias",
+    "movie_bias",
+    "user_factors",
+    "movie_factors",
+    "user_variance",
+    "movie_variance",
+    "user_rated",
+    "movie_rated",
+)
