@@ -1,0 +1,75 @@
+"""Declarations made into Pandera schemas, the one judge of rows.
+
+Here: ``typed_schema`` for frames whose columns have their final types, ``parsed_schema`` for what a file's text gave:
+the same checks, on numbers that may still have fractions. Not here: the declarations, and what happens to the rows
+that fail. Importing this costs what pandera costs, so only code that checks rows imports it.
+"""
+
+from collections.abc import Callable
+from functools import cache
+
+import pandas as pd
+import pandera.pandas as pa
+
+from cinematch_assets.schemas.table import Column, Rule, Table
+
+NOT_A_NUMBER = "is not a number"
+NOT_WHOLE = "is not a whole number"
+
+
+def _in_steps_of(step: float) -> Callable[["pd.Series[float]"], "pd.Series[bool]"]:
+    return lambda values: (values / step) % 1 == 0
+
+
+def _not_milliseconds() -> Callable[["pd.Series[float]"], "pd.Series[bool]"]:
+    """Years 1973 to 5138 counted in milliseconds; as seconds they would be thousands of years away."""
+    return lambda values: ~values.between(1e11, 1e14)
+
+
+OWN_CHECKS: dict[str, Callable[..., Callable[["pd.Series[float]"], "pd.Series[bool]"]]] = {
+    "in_steps_of": _in_steps_of,
+    "not_milliseconds": _not_milliseconds,
+}
+
+
+def _check(rule: Rule) -> pa.Check:
+    if rule.check in OWN_CHECKS:
+        return pa.Check(OWN_CHECKS[rule.check](*rule.arguments), error=rule.reason)
+    return getattr(pa.Check, rule.check)(*rule.arguments, error=rule.reason)
+
+
+def _typed(column: Column) -> pa.Column:
+    checks = [_check(rule) for rule in column.rules]
+    return pa.Column(
+        column.dtype, checks, nullable=column.nullable, unique=column.unique, description=column.description
+    )
+
+
+def _parsed(column: Column) -> pa.Column:
+    checks = [_check(rule) for rule in column.rules]
+    if column.is_whole:
+        checks.insert(0, pa.Check(_in_steps_of(1), error=NOT_WHOLE))
+    dtype = "float64" if column.is_number else "str"
+    return pa.Column(dtype, checks, nullable=column.nullable, description=column.description)
+
+
+@cache
+def typed_schema(table: Table) -> pa.DataFrameSchema:
+    """What a frame of ``table`` must satisfy, types included; other columns are a fault."""
+    return pa.DataFrameSchema(
+        {column.name: _typed(column) for column in table.columns},
+        name=table.name,
+        description=table.description,
+        strict=True,
+    )
+
+
+@cache
+def parsed_schema(table: Table) -> pa.DataFrameSchema:
+    """What the numbers (float64, NaN where the text is none) and texts of a file must satisfy to become rows."""
+    return pa.DataFrameSchema(
+        {column.name: _parsed(column) for column in table.columns},
+        name=table.name,
+        description=table.description,
+        strict=True,
+    )

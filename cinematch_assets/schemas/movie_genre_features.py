@@ -1,0 +1,19 @@
+"""What ``movie_genre_features`` writes: ten numbers a movie, into ``movies.pca_features``."""
+
+from cinematch_assets.schemas.table import Column, Table
+
+MOVIE_GENRE_FEATURES = Table(
+    name="movies",
+    description="Each movie as a point in genre space.",
+    key=("movieId",),
+    columns=(
+        Column("movieId", "int32", "INTEGER", "Unique movie identifier", unique=True),
+        Column(
+            "pca_features",
+            "object",
+            "JSONB",
+            "Ten PCA components of the genres on the stored basis; NULL for a movie without genres",
+            nullable=True,
+        ),
+    ),
+)
