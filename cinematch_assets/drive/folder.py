@@ -1,0 +1,158 @@
+"""What a folder of dropped files is, whoever keeps it.
+
+Here: the interface, its small types, how a table's file is found. Not here: how a local folder (``local``) or Google
+Drive (``google``) does it, what is in the files (``reading``), where they are kept (``landing``).
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from cinematch_assets.errors import CinematchError
+
+GOOGLE_PREFIX = "gdrive:"
+SETTLE_S = 2.0
+_TABLE_SUFFIXES = (".csv", ".parquet")
+
+
+class DriveError(CinematchError):
+    """The folder, or a file in it, cannot be read."""
+
+
+class FileError(DriveError):
+    """One file is the trouble; the others may be fine."""
+
+
+class FileChangedError(FileError):
+    """A file's content is no longer what the look at the folder saw; the next look sees the new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriveFile:
+    """One file as a look at the folder saw it; its content is known by ``md5`` and ``size``, never by its time."""
+
+    id: str
+    """Stays the same while the content changes; letters, digits, ``-`` and ``_`` only."""
+    path: str
+    """Below the folder, with ``/``: for people and for finding tables, not for naming what we write."""
+    name: str
+    size: int
+    """Bytes."""
+    md5: str
+    """Of the content, 32 lower-case hexadecimal digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something in the folder that is not a file to read, and why."""
+
+    path: str
+    reason: str
+    for_now: bool = False
+    """True when the next look may well find it readable: it is still being written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one walk through the folder found, by path; a file missing here has not necessarily been deleted."""
+
+    files: tuple[DriveFile, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+class Folder(Protocol):
+    """A folder of dropped files. May be used by several threads at once."""
+
+    @property
+    def spec(self) -> str:
+        """What ``open_folder`` was given: the setting to look at when something is wrong."""
+
+    def look(self, under: str = "", *, recursive: bool = True) -> Look:
+        """Walk the folder below ``under``; a sub-folder that is not there is an empty one.
+
+        Raises:
+            DriveError: the folder itself cannot be read.
+        """
+
+    def files(self, under: str = "") -> Iterator[DriveFile]:
+        """Give the files of ``look``, when nobody asks what was left out."""
+
+    def fetch(self, file: DriveFile, target: Path) -> None:
+        """Make ``target`` hold the file, checked against its size and md5, or leave it as it was.
+
+        Raises:
+            FileError: this file cannot be had, ``FileChangedError`` when another look may help.
+            DriveError: the folder cannot be read.
+            WriteError: ``target`` cannot be written.
+        """
+
+
+def open_folder(
+    spec: str,
+    *,
+    settle_s: float = SETTLE_S,
+    google_endpoint: str | None = None,
+    token_file: Path | None = None,
+    secret_name: str | None = None,
+) -> Folder:
+    """Open a local path, or a Google Drive folder as ``gdrive:<folder id>``; nothing is read yet.
+
+    ``settle_s`` is how long a local file must have been quiet before it counts as written. The rest concerns Google:
+    its address when it is not the usual one, and where the token is.
+    """
+    if spec.startswith(GOOGLE_PREFIX):
+        # Google's client takes a third of a second to import, which a local folder need not pay.
+        from cinematch_assets.drive.google import open_google_folder  # noqa: PLC0415
+
+        folder_id = spec.removeprefix(GOOGLE_PREFIX)
+        return open_google_folder(folder_id, endpoint=google_endpoint, token_file=token_file, secret_name=secret_name)
+    from cinematch_assets.drive.local import LocalFolder  # noqa: PLC0415  (local builds on this module)
+
+    return LocalFolder(Path(spec), settle_s=settle_s)
+
+
+def find_table(folder: Folder, table: str, *, patience_s: float = 30.0) -> DriveFile:
+    """Give the one CSV or Parquet file of ``table``, such as ``movies`` or ``batches/batch_w1``.
+
+    A file still being written is waited for, up to ``patience_s``.
+
+    Raises:
+        FileError: there is none, more than one, or it is still being written.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        found, others = _candidates(folder, table)
+        waiting = [entry for entry in others if entry.for_now]
+        if not waiting or time.monotonic() >= deadline:
+            return _the_one(folder, table, found, others)
+        time.sleep(min(0.2, patience_s))
+
+
+def _candidates(folder: Folder, table: str) -> tuple[list[DriveFile], list[LeftOut]]:
+    wanted = PurePosixPath(table)
+    parent = "" if wanted.parent == PurePosixPath() else str(wanted.parent)
+    look = folder.look(parent, recursive=False)
+    names = {f"{wanted.name}{suffix}" for suffix in _TABLE_SUFFIXES}
+    found = [file for file in look.files if _plain(file.path) in names]
+    others = [entry for entry in look.left_out if _plain(entry.path) in names | {wanted.name}]
+    return found, others
+
+
+def _plain(path: str) -> str:
+    """Give the name with its suffix in lower case: ``movies.CSV`` is a CSV file too."""
+    name = PurePosixPath(path)
+    return f"{name.stem}{name.suffix.lower()}"
+
+
+def _the_one(folder: Folder, table: str, found: list[DriveFile], others: list[LeftOut]) -> DriveFile:
+    if others:
+        raise FileError(f"{others[0].path} in {folder.spec}: {others[0].reason}.")
+    if not found:
+        wanted = " or ".join(f"{table}{suffix}" for suffix in _TABLE_SUFFIXES)
+        raise FileError(f"There is no {wanted} in {folder.spec} (CINEMATCH_DRIVE).")
+    if len(found) > 1:
+        names = " and ".join(file.path for file in found)
+        raise FileError(f"{names} are both in {folder.spec}: keep one, so that it is clear which one counts.")
+    return found[0]

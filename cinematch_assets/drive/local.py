@@ -1,0 +1,174 @@
+"""A folder on this machine, read as if it were a Drive.
+
+Here: walking it, hashing what changed, copying. Not here: what the files mean.
+"""
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from cinematch_assets.drive.folder import (
+    SETTLE_S,
+    DriveError,
+    DriveFile,
+    FileChangedError,
+    FileError,
+    LeftOut,
+    Look,
+)
+from cinematch_assets.whole_file import write_whole
+
+_CHUNK_BYTES = 1 << 20
+_UNFINISHED_SUFFIXES = (".part", ".partial", ".tmp", ".crdownload", ".download")
+_BEING_WRITTEN = "is still being written"
+
+_Signature = tuple[int, int, int, int, int]
+_MOST_REMEMBERED = 500_000
+_remembered_md5: dict[_Signature, str] = {}
+"""Content by what the file system says of a file: a look hashes only what changed, whichever folder object looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFolder:
+    """A folder on this machine; hidden files (``.DS_Store``) are not seen, symbolic links are followed once."""
+
+    root: Path
+    settle_s: float = SETTLE_S
+
+    @property
+    def spec(self) -> str:
+        """The folder's path."""
+        return str(self.root)
+
+    def look(self, under: str = "", *, recursive: bool = True) -> Look:
+        """Walk the folder; a file that changes while it is hashed, or changed a moment ago, is left for now."""
+        self._check()
+        files: list[DriveFile] = []
+        left_out: list[LeftOut] = []
+        start = _below(under)
+        for path in self._walk(start, recursive=recursive, left_out=left_out):
+            entry = self._seen(path)
+            if isinstance(entry, DriveFile):
+                files.append(entry)
+            elif entry is not None:
+                left_out.append(entry)
+        by_path = sorted(files, key=lambda file: file.path)
+        return Look(files=tuple(by_path), left_out=tuple(sorted(left_out, key=lambda entry: entry.path)))
+
+    def files(self, under: str = "") -> Iterator[DriveFile]:
+        """Give the files of ``look``."""
+        yield from self.look(under).files
+
+    def fetch(self, file: DriveFile, target: Path) -> None:
+        """Copy the file once, hashing on the way; ``target`` appears only when size and md5 are what the look saw."""
+        self._check()
+        write_whole(target, self._content(file))
+
+    def _check(self) -> None:
+        if not self.root.is_dir():
+            what = "is not a folder" if self.root.exists() else "is not there"
+            raise DriveError(f"The folder {self.root} {what}: make it, or point CINEMATCH_DRIVE at another.")
+
+    def _walk(self, start: PurePosixPath, *, recursive: bool, left_out: list[LeftOut]) -> Iterator[PurePosixPath]:
+        """Give the paths of everything that is not a folder; each real folder is entered once, so cycles end."""
+        entered: set[tuple[int, int]] = set()
+        waiting = [start]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                facts = (self.root / folder).stat()
+                if (facts.st_dev, facts.st_ino) in entered:
+                    left_out.append(LeftOut(str(folder), "leads back to a folder already seen"))
+                    continue
+                entered.add((facts.st_dev, facts.st_ino))
+                names = sorted(entry.name for entry in (self.root / folder).iterdir())
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # no such sub-folder, or gone since its parent was read
+            except OSError as fault:
+                left_out.append(LeftOut(str(folder), f"cannot be read ({fault.strerror})"))
+                continue
+            visible = [folder / name for name in names if not name.startswith(".")]
+            folders = [path for path in visible if (self.root / path).is_dir()]
+            yield from (path for path in visible if path not in set(folders))
+            if recursive:
+                waiting.extend(reversed(folders))
+
+    def _seen(self, path: PurePosixPath) -> DriveFile | LeftOut | None:
+        """Describe one file by its content; None when it has gone meanwhile."""
+        name = os.fsencode(str(path)).decode("utf-8", errors="replace")
+        if name != str(path):
+            return LeftOut(name, "has a name that is not UTF-8")
+        if path.suffix.lower() in _UNFINISHED_SUFFIXES:
+            return LeftOut(name, _BEING_WRITTEN, for_now=True)
+        try:
+            return self._hashed(path)
+        except FileNotFoundError:
+            return LeftOut(name, "is a link to nothing") if (self.root / path).is_symlink() else None
+        except OSError as fault:
+            return LeftOut(name, f"cannot be read ({fault.strerror})")
+
+    def _hashed(self, path: PurePosixPath) -> DriveFile | LeftOut:
+        facts = (self.root / path).stat()
+        if not stat.S_ISREG(facts.st_mode):
+            return LeftOut(str(path), "is not a regular file")
+        if 0 <= time.time() - facts.st_ctime < self.settle_s:
+            return LeftOut(str(path), _BEING_WRITTEN, for_now=True)
+        md5 = _remembered_md5.get(_signature(facts))
+        if md5 is None:
+            md5, facts_after = _digest(self.root / path)
+            if _signature(facts_after) != _signature(facts):
+                return LeftOut(str(path), _BEING_WRITTEN, for_now=True)
+            _remember(facts, md5)
+        return DriveFile(id=_identity(path), path=str(path), name=path.name, size=facts.st_size, md5=md5)
+
+    def _content(self, file: DriveFile) -> Iterator[bytes]:
+        """Give the file's bytes and raise at their end when they were not those that the look saw."""
+        digest, size = hashlib.md5(usedforsecurity=False), 0
+        try:
+            with (self.root / _below(file.path)).open("rb") as source:
+                while chunk := source.read(_CHUNK_BYTES):
+                    digest.update(chunk)
+                    size += len(chunk)
+                    yield chunk
+        except FileNotFoundError:
+            raise FileError(f"{file.path} is no longer in {self.spec}.") from None
+        except OSError as fault:
+            raise FileError(f"{file.path} in {self.spec} cannot be read ({fault.strerror}).") from fault
+        if (size, digest.hexdigest()) != (file.size, file.md5):
+            raise FileChangedError(f"{file.path} in {self.spec} changed while it was read; the next look takes it.")
+
+
+def _below(path: str) -> PurePosixPath:
+    below = PurePosixPath(path)
+    if below.is_absolute() or ".." in below.parts:
+        raise DriveError(f"{path!r} does not name something below the folder.")
+    return below
+
+
+def _identity(path: PurePosixPath) -> str:
+    """Give a local file the id that Drive would give it: here a file is what has the same path."""
+    return f"local-{hashlib.sha256(str(path).encode()).hexdigest()[:24]}"
+
+
+def _signature(facts: os.stat_result) -> _Signature:
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
+def _remember(facts: os.stat_result, md5: str) -> None:
+    """Keep the hash unless the file is so young that a change to come may carry the same time stamp."""
+    if time.time() - facts.st_ctime < SETTLE_S:
+        return
+    if len(_remembered_md5) >= _MOST_REMEMBERED:
+        _remembered_md5.clear()
+    _remembered_md5[_signature(facts)] = md5
+
+
+def _digest(path: Path) -> tuple[str, os.stat_result]:
+    """Hash the content; the facts are those at the end, to be compared with those before."""
+    with path.open("rb") as source:
+        md5 = hashlib.file_digest(source, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        return md5, os.fstat(source.fileno())
