@@ -1,0 +1,181 @@
+"""Every environment variable the platform reads, with its default and the reason for it.
+
+Here: names, defaults, bounds. Not here: what they are used for. Nothing is read at import: ``Settings.from_env()`` is
+called by whoever is about to do something. AWS' and Google's clients read their own usual variables besides.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cinematch_assets.errors import CinematchError
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+class InvalidSetting(CinematchError):
+    """An environment variable has a value that cannot be used."""
+
+
+class Settings(BaseModel):
+    """The platform's settings; each field's alias is its environment variable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    home: Path = Field(
+        default=Path(".cinematch"),
+        alias="CINEMATCH_HOME",
+        description="Everything the embedded default writes: servers, landed files, models, reports, logs.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        alias="CINEMATCH_DATABASE_URL",
+        description="The warehouse, Postgres 15 to 18. Unset: an embedded server under CINEMATCH_HOME.",
+        repr=False,
+    )
+    neon_connection_string: str | None = Field(
+        default=None,
+        alias="NEON_CONNECTION_STRING",
+        description="Another name for CINEMATCH_DATABASE_URL, as Neon's console writes it.",
+        repr=False,
+    )
+    dagster_postgres_url: str | None = Field(
+        default=None,
+        alias="DAGSTER_POSTGRES_URL",
+        description="Dagster's own storage, in a database of its own. Unset: one on the embedded server.",
+        repr=False,
+    )
+    drive: str | None = Field(
+        default=None,
+        alias="CINEMATCH_DRIVE",
+        description="The folder that files come from: a path, or gdrive:<folder id>. Unset: CINEMATCH_HOME/drive.",
+    )
+    drive_endpoint: str | None = Field(
+        default=None,
+        alias="GOOGLE_DRIVE_ENDPOINT",
+        description="Where the Drive API answers. Unset: Google's.",
+    )
+    token_secret: str | None = Field(
+        default=None,
+        alias="GCP_SECRET_NAME",
+        description="The AWS Secrets Manager secret that holds the Google token.",
+    )
+    token_file: Path | None = Field(
+        default=None,
+        alias="GOOGLE_TOKEN_FILE",
+        description="The Google token as a file. Unset, and no secret named: CINEMATCH_HOME/token.json.",
+    )
+    store: str | None = Field(
+        default=None,
+        alias="CINEMATCH_STORE",
+        description="Landed files, models and reports: a path or s3://bucket/prefix. Unset: CINEMATCH_HOME/store.",
+    )
+    max_rejected_share: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        alias="CINEMATCH_MAX_REJECTED_SHARE",
+        description="A file with a larger share of rejected rows is refused whole.",
+    )
+    split: Literal["hash", "temporal"] = Field(
+        default="hash",
+        alias="CINEMATCH_SPLIT",
+        description="How data_split is decided: by a hash of (userId, movieId), or by a cut in time.",
+    )
+    storage_budget_mb: int = Field(
+        default=512,
+        gt=0,
+        alias="CINEMATCH_STORAGE_BUDGET_MB",
+        description="The warehouse's budget in MB; Neon's free tier has 512. A check warns at 85 %.",
+    )
+    seed: int = Field(
+        default=42,
+        ge=0,
+        alias="CINEMATCH_SEED",
+        description="The seed of everything random: same data and seed, same model.",
+    )
+    retrain_cooldown_hours: float = Field(
+        default=24.0,
+        ge=0,
+        alias="CINEMATCH_RETRAIN_COOLDOWN_HOURS",
+        description="Enough unseen ratings alone do not retrain within this time of the last retraining; drift does.",
+    )
+    retrain_min_rows: int = Field(
+        default=1_000,
+        ge=0,
+        alias="CINEMATCH_RETRAIN_MIN_ROWS",
+        description="A batch with fewer rows is no evidence for retraining, whatever its statistics.",
+    )
+    retrain_unseen_ratings: int = Field(
+        default=100_000,
+        gt=0,
+        alias="CINEMATCH_RETRAIN_UNSEEN_RATINGS",
+        description="So many ratings that the champion has not seen are a reason to retrain without drift.",
+    )
+    retrain_max_attempts: int = Field(
+        default=3,
+        ge=1,
+        alias="CINEMATCH_RETRAIN_MAX_ATTEMPTS",
+        description="How often one piece of evidence may fail to be retrained on before it says so and stops.",
+    )
+    batch_max_attempts: int = Field(
+        default=3,
+        ge=1,
+        alias="CINEMATCH_BATCH_MAX_ATTEMPTS",
+        description="How often the sensor starts a run for one content of one batch.",
+    )
+    max_test_rmse_loss: float = Field(
+        default=0.02,
+        ge=0,
+        alias="CINEMATCH_MAX_TEST_RMSE_LOSS",
+        description="How much worse, as a share, a challenger may be on the test split and still be promoted.",
+    )
+    merge: Literal["merge", "delete"] = Field(
+        default="merge",
+        alias="CINEMATCH_MERGE",
+        description="What promotion does with the batches it learned from: move them into ratings, or delete them.",
+    )
+    keep_days: int = Field(
+        default=30,
+        ge=1,
+        alias="CINEMATCH_KEEP_DAYS",
+        description="Landed files and reports that nothing refers to are kept this long; drift alerts are archived then.",
+    )
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read the environment (``os.environ`` unless given); an empty variable counts as unset.
+
+        Raises:
+            InvalidSetting: naming the variable, never its value.
+        """
+        environment = os.environ if environment is None else environment
+        names = {field.alias for field in cls.model_fields.values() if field.alias}
+        try:
+            return cls.model_validate({name: environment[name] for name in names if environment.get(name)})
+        except ValidationError as invalid:
+            first = invalid.errors()[0]
+            raise InvalidSetting(f"{first['loc'][0]}: {first['msg']}") from None
+
+    @property
+    def warehouse_url(self) -> str | None:
+        """The warehouse's URL, or None for the embedded server."""
+        return self.database_url or self.neon_connection_string
+
+    @property
+    def folder(self) -> str:
+        """The Drive folder: a path or ``gdrive:<id>``."""
+        return self.drive or str(self.home.resolve() / "drive")
+
+    @property
+    def store_url(self) -> str:
+        """Where objects are kept: a path or ``s3://…``."""
+        return self.store or str(self.home.resolve() / "store")
+
+    @property
+    def token_path(self) -> Path:
+        """Where the Google token lies when no secret is named."""
+        return self.token_file or self.home.resolve() / "token.json"

@@ -1,0 +1,12 @@
+-- The roles themselves stay: they belong to the server, and another database may use them.
+ALTER DEFAULT PRIVILEGES IN SCHEMA public, netflix, ops REVOKE ALL ON TABLES FROM analyst, ml_pipeline;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public, netflix, ops REVOKE ALL ON SEQUENCES FROM ml_pipeline;
+REVOKE ALL ON ALL TABLES IN SCHEMA public, netflix, ops FROM analyst, ml_pipeline;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA public, netflix, ops FROM ml_pipeline;
+REVOKE USAGE ON SCHEMA public, netflix, ops FROM analyst, ml_pipeline;
+
+DO $$
+BEGIN
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO PUBLIC', current_database());
+END
+$$;

@@ -1,0 +1,2 @@
+-- A content that is read again is judged again.
+DELETE FROM ops.rejected_rows WHERE path = %(path)s AND md5 = %(md5)s

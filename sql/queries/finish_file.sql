@@ -1,0 +1,9 @@
+-- What became of a content; what the table held before it is no longer what it holds.
+WITH former AS (
+    UPDATE ops.files SET state = 'superseded'
+    WHERE path = ANY(%(paths)s) AND md5 <> %(md5)s AND state = 'loaded' AND %(state)s = 'loaded'
+)
+UPDATE ops.files
+SET state = %(state)s, rows_read = %(rows_read)s, rows_accepted = %(rows_accepted)s,
+    rows_rejected = %(rows_rejected)s, finished_at = clock_timestamp(), note = %(note)s
+WHERE path = %(path)s AND md5 = %(md5)s

@@ -1,0 +1,6 @@
+-- Which content of a batch the tables hold from now on.
+INSERT INTO ops.batches (batch_id, md5, rows, place, newest_timestamp)
+VALUES (%(batch_id)s, %(md5)s, %(rows)s, %(place)s, %(newest_timestamp)s)
+ON CONFLICT (batch_id) DO UPDATE
+SET md5 = EXCLUDED.md5, rows = EXCLUDED.rows, place = EXCLUDED.place, newest_timestamp = EXCLUDED.newest_timestamp,
+    loaded_at = CURRENT_TIMESTAMP
