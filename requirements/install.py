@@ -26,7 +26,7 @@ WITHIN = {"runtime": ("runtime", "test"), "test": ("test",)}  # test.txt holds a
 
 
 def main(name: str) -> int:
-    """Set up for ``name`` ("runtime" or "test"); at once when that was done before with the same pins, place and Python."""
+    """Set up for ``name`` ("runtime" or "test"); at once when that was done before, with the same pins and place."""
     if _is_installed(name):
         return 0
     LOG.parent.mkdir(exist_ok=True)
@@ -75,7 +75,7 @@ def _write_note(name: str) -> None:
 
 
 def _project_table(pyproject: str) -> str:
-    """The text before the first ``[tool.`` table: what an editable install depends on, without the linters' settings."""
+    """The text before the first ``[tool.`` table: what an editable install depends on, and no linter's setting."""
     return re.split(r"^\[tool\.", pyproject, maxsplit=1, flags=re.MULTILINE)[0]
 
 

@@ -1,0 +1,128 @@
+"""What every test may ask for: servers for the whole session, a database of its own for each test.
+
+Here: fixtures that more than one room uses. Not here: how a server is started (``servers``), or what one room's tests
+alone need.
+
+========================  ===========================================================================
+``database_url``          a migrated database; the test runs on Postgres 18 and again on 15
+``empty_database_url``    the same without tables
+``database_url_18``       a migrated database on 18 alone, where the version cannot matter
+``pooled_database_url``   a migrated database on 15, through PgBouncer in transaction mode
+``postgres``              the server itself, 18 and again 15 (``.url``, ``.version``, ``.database()``)
+``aws``                   an empty AWS at the returned address; boto3's variables point to it
+``browser``               headless Chromium, driven by selenium
+========================  ===========================================================================
+"""
+
+import os
+import urllib.request
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cinematch_assets_tests import servers
+from cinematch_assets_tests.servers import Postgres
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+TEMPLATE = "cinematch_template"
+_OURS = ("CINEMATCH_", "NEON_", "DAGSTER_", "GCP_", "GOOGLE_", "AWS_", "PG")
+_KEPT = ("CINEMATCH_TEST_", "AWS_CA_BUNDLE")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _clean_environment() -> Iterator[None]:
+    """No test sees the settings, accounts or servers of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith(_OURS) and not name.startswith(_KEPT):
+                patch.delenv(name)
+        patch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres18() -> Iterator[Postgres]:
+    with servers.postgres18() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres15() -> Iterator[Postgres]:
+    with servers.postgres15() as server:
+        yield server
+
+
+@pytest.fixture(params=[18, 15], ids=["pg18", "pg15"])
+def postgres(request: pytest.FixtureRequest) -> Postgres:
+    server: Postgres = request.getfixturevalue(f"postgres{request.param}")
+    return server
+
+
+@pytest.fixture
+def empty_database_url(postgres: Postgres) -> Iterator[str]:
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(postgres: Postgres) -> Iterator[str]:
+    with postgres.database(_template(postgres)) as url:
+        yield url
+
+
+@pytest.fixture
+def database_url_18(postgres18: Postgres) -> Iterator[str]:
+    with postgres18.database(_template(postgres18)) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _pooler(postgres15: Postgres) -> Iterator[str]:
+    with servers.pgbouncer(postgres15) as url:
+        yield url
+
+
+@pytest.fixture
+def pooled_database_url(postgres15: Postgres, _pooler: str) -> Iterator[str]:
+    with postgres15.database(_template(postgres15)) as url:
+        yield servers.with_database(_pooler, url.rsplit("/", 1)[1])
+
+
+@cache
+def _template(server: Postgres) -> str:
+    """The migrated database that all others of this server are copies of, made when first asked for."""
+    import psycopg
+
+    from cinematch_assets.warehouse.migrations import migrate
+
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {TEMPLATE}")  # of an attempt whose migrations failed
+        connection.execute(f"CREATE DATABASE {TEMPLATE}")
+    migrate(server.url_of(TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def _moto() -> Iterator[str]:
+    with servers.moto() as url:
+        yield url
+
+
+@pytest.fixture
+def aws(_moto: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    urllib.request.urlopen(urllib.request.Request(f"{_moto}/moto-api/reset", method="POST")).close()  # noqa: S310 - 127.0.0.1
+    monkeypatch.setenv("AWS_ENDPOINT_URL", _moto)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    return _moto
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Chrome"]:
+    with servers.chromium() as driver:
+        yield driver
