@@ -1,0 +1,71 @@
+"""How far a batch is from the baseline: two relative differences and Kolmogorov–Smirnov, all from ten counts each.
+
+Here: the numbers. Not here: thresholds (``verdict``), what is usual without drift (``null_spread``).
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from cinematch_assets.drift.histogram import RatingHistogram
+from cinematch_assets.errors import CinematchError
+
+LARGEST_EXACT = 10_000
+"""Up to this size of the larger sample ``scipy.stats.ks_2samp(method="auto")`` counts paths, beyond it uses the limit law."""
+
+
+class NothingToCompareError(CinematchError):
+    """One side has no ratings, so there is no distance between the two."""
+
+
+@dataclass(frozen=True, slots=True)
+class KsTest:
+    """The two-sample Kolmogorov–Smirnov statistic (largest distance of the two distribution functions) and its p-value."""
+
+    statistic: float
+    p_value: float
+
+
+def relative_difference(baseline: float, new: float) -> float | None:
+    """``|new - baseline| / baseline``; None where it is not a number (an undefined side, or a baseline of 0)."""
+    if not np.isfinite(baseline) or not np.isfinite(new) or baseline == 0:
+        return None
+    return abs(new - baseline) / abs(baseline)
+
+
+def ks_statistic(baseline: RatingHistogram, new: RatingHistogram) -> float:
+    """The largest distance between the two cumulative distributions, in 0 … 1.
+
+    Raises:
+        NothingToCompareError: one of the histograms is empty.
+    """
+    for name, histogram in (("baseline", baseline), ("batch", new)):
+        if histogram.count == 0:
+            raise NothingToCompareError(f"the {name} holds no ratings, so its distribution cannot be compared")
+    differences = np.cumsum(baseline.as_array()) / baseline.count - np.cumsum(new.as_array()) / new.count
+    return float(np.abs(differences).max())
+
+
+def ks_test(baseline: RatingHistogram, new: RatingHistogram) -> KsTest:
+    """What ``scipy.stats.ks_2samp`` says of the ratings behind the two histograms, to the last digit.
+
+    scipy asks for every rating and sorts them; beyond 10,000 on either side it then uses Simard and L'Ecuyer's law of
+    the statistic for the effective size, which needs the statistic and the two counts only. Below, it counts lattice
+    paths; there the ratings are few enough to be written out again.
+
+    Raises:
+        NothingToCompareError: one of the histograms is empty.
+    """
+    from scipy import stats  # noqa: PLC0415 - importing it costs more than everything else here
+
+    statistic = ks_statistic(baseline, new)
+    if max(baseline.count, new.count) <= LARGEST_EXACT:
+        with warnings.catch_warnings():
+            # Where the path count overflows, scipy says so and falls back on the same limit law as beyond 10,000.
+            warnings.filterwarnings("ignore", message="ks_2samp", category=RuntimeWarning)
+            exact = stats.ks_2samp(baseline.ratings(), new.ratings())
+        return KsTest(float(exact.statistic), float(exact.pvalue))
+    effective_size = float(baseline.count) * float(new.count) / (baseline.count + new.count)
+    p_value = stats.kstwo.sf(statistic, np.round(effective_size))
+    return KsTest(statistic, float(np.clip(p_value, 0.0, 1.0)))

@@ -1,0 +1,1 @@
+"""What a movie is known by before anybody rates it."""
