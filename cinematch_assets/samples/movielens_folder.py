@@ -1,0 +1,72 @@
+"""Any folder with MovieLens files: CSV or Parquet as they are, the older sets' ``.dat`` files converted.
+
+Here: recognizing the folder. Not here: reading rows, which is ``reading``'s work and quarantines what does not fit.
+"""
+
+import hashlib
+from pathlib import Path
+
+from cinematch_assets.samples.ml_latest_small import SHA256
+from cinematch_assets.samples.sample import (
+    MOVIELENS_FOLDER_LICENCE,
+    MOVIELENS_LATEST_LICENCE,
+    Sample,
+    SampleError,
+    sha256_of,
+    table_file,
+    whole_folder,
+)
+
+DAT_HEADERS = {"movies": "movieId,title,genres", "ratings": "userId,movieId,rating,timestamp"}
+
+
+def open_movielens_folder(folder: Path, cache: Path) -> Sample:
+    """A folder with ``movies`` and ``ratings`` as CSV or Parquet, or as ``.dat`` (MovieLens 1M and 10M).
+
+    ``.dat`` files are rewritten as CSV under ``cache``; the folder itself is never written to.
+
+    Raises:
+        SampleError: No such folder, or one of the two tables is missing or there twice.
+    """
+    if not folder.is_dir():
+        raise SampleError(f"{folder} is not a folder; the data is ml-100k, ml-latest-small, synthetic or a folder.")
+    if all((folder / f"{table}.dat").is_file() for table in DAT_HEADERS):
+        return _convert_dat_folder(folder, cache)
+    for table in DAT_HEADERS:
+        if table_file(folder, table) is None:
+            raise SampleError(f"{folder} has no {table}.csv or {table}.parquet.")
+    if _is_latest_small(folder):
+        return Sample("ml-latest-small", folder, MOVIELENS_LATEST_LICENCE)
+    return Sample(folder.resolve().name, folder, MOVIELENS_FOLDER_LICENCE)
+
+
+def _is_latest_small(folder: Path) -> bool:
+    """Whether the folder holds the very files of that set, so that its own terms can be named."""
+    names = ("movies.csv", "ratings.csv")  # the small one first: it rules out nearly every other folder
+    return all((folder / name).is_file() and sha256_of(folder / name) == SHA256[name] for name in names)
+
+
+def _convert_dat_folder(folder: Path, cache: Path) -> Sample:
+    """The CSV form of a ``.dat`` folder, made once for each path and content length."""
+    sizes = [(folder / f"{table}.dat").stat().st_size for table in DAT_HEADERS]
+    key = hashlib.sha256(f"{folder.resolve()}:{sizes}".encode()).hexdigest()[:8]
+    target = cache / f"{folder.resolve().name}-{key}"
+    if not target.is_dir():
+        with whole_folder(target) as filling:
+            for table, header in DAT_HEADERS.items():
+                convert_dat(folder / f"{table}.dat", filling / f"{table}.csv", header)
+    return Sample(folder.resolve().name, target, MOVIELENS_FOLDER_LICENCE)
+
+
+def convert_dat(source: Path, target: Path, header: str) -> None:
+    """``1::Toy Story (1995)::Comedy`` in Latin-1 as a line of CSV in UTF-8, line by line in constant memory."""
+    with source.open(encoding="latin-1", newline=None) as lines, target.open("w", encoding="utf-8", newline="") as out:
+        out.write(header + "\n")
+        for line in lines:
+            fields = line.rstrip("\n").split("::")
+            out.write(",".join(_quoted(field) for field in fields) + "\n")
+
+
+def _quoted(field: str) -> str:
+    """A CSV field, quoted where it must be."""
+    return '"' + field.replace('"', '""') + '"' if '"' in field or "," in field else field
