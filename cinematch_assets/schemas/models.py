@@ -6,10 +6,11 @@ that fail. Importing this costs what pandera costs, so only code that checks row
 """
 
 from collections.abc import Callable
-from functools import cache
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
+from numpy.typing import NDArray
 
 from cinematch_assets.schemas.table import Column, Rule, Table
 
@@ -26,9 +27,14 @@ def _not_milliseconds() -> Callable[["pd.Series[float]"], "pd.Series[bool]"]:
     return lambda values: ~values.between(1e11, 1e14)
 
 
+def _among(values: NDArray[np.int32]) -> Callable[["pd.Series[float]"], "pd.Series[bool]"]:
+    return lambda ids: pd.Series(np.isin(ids.to_numpy(), values), index=ids.index)
+
+
 OWN_CHECKS: dict[str, Callable[..., Callable[["pd.Series[float]"], "pd.Series[bool]"]]] = {
     "in_steps_of": _in_steps_of,
     "not_milliseconds": _not_milliseconds,
+    "among": _among,
 }
 
 
@@ -38,11 +44,9 @@ def _check(rule: Rule) -> pa.Check:
     return getattr(pa.Check, rule.check)(*rule.arguments, error=rule.reason)
 
 
-def _typed(column: Column) -> pa.Column:
+def _typed(column: Column, *, unique: bool) -> pa.Column:
     checks = [_check(rule) for rule in column.rules]
-    return pa.Column(
-        column.dtype, checks, nullable=column.nullable, unique=column.unique, description=column.description
-    )
+    return pa.Column(column.dtype, checks, nullable=column.nullable, unique=unique, description=column.description)
 
 
 def _parsed(column: Column) -> pa.Column:
@@ -53,18 +57,19 @@ def _parsed(column: Column) -> pa.Column:
     return pa.Column(dtype, checks, nullable=column.nullable, description=column.description)
 
 
-@cache
-def typed_schema(table: Table) -> pa.DataFrameSchema:
-    """What a frame of ``table`` must satisfy, types included; other columns are a fault."""
+def typed_schema(table: Table, *, whole: bool = True) -> pa.DataFrameSchema:
+    """What a frame of ``table`` must satisfy, types included; other columns are a fault.
+
+    ``whole`` says whether the frame is all of the table, so that values which must be unique can be told to be.
+    """
     return pa.DataFrameSchema(
-        {column.name: _typed(column) for column in table.columns},
+        {column.name: _typed(column, unique=whole and column.unique) for column in table.columns},
         name=table.name,
         description=table.description,
         strict=True,
     )
 
 
-@cache
 def parsed_schema(table: Table) -> pa.DataFrameSchema:
     """What the numbers (float64, NaN where the text is none) and texts of a file must satisfy to become rows."""
     return pa.DataFrameSchema(

@@ -8,7 +8,7 @@ every declaration, while importing pandera doubles the price of ``import dagster
 definitions may cost 1.3 times). A declaration is the one source; the Pandera model is derived when rows are checked.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Dtype = Literal["int32", "int64", "float32", "float64", "str", "bool", "Int32", "boolean", "datetime64[us]", "object"]
@@ -84,6 +84,12 @@ class Table:
             if column.name == name:
                 return column
         raise KeyError(name)
+
+    def with_rule(self, name: str, rule: Rule) -> "Table":
+        """The same table with one more rule on column ``name``."""
+        self.column(name)
+        columns = (replace(c, rules=(*c.rules, rule)) if c.name == name else c for c in self.columns)
+        return replace(self, columns=tuple(columns))
 
 
 def one_of(*values: str) -> Rule:

@@ -1,0 +1,164 @@
+"""A Parquet file as blocks of rows.
+
+Here: what types a column may have, and two ways to a block's cells, as in ``csv_file``. Not here: what the cells must
+hold. Whole numbers may come as floats (2.0 is 2, 2.7 is refused as an id), and numbers as text, by the rules of CSV.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from cinematch_assets.reading.cells import Cells
+from cinematch_assets.reading.csv_file import Faults, check_columns, narrowed
+from cinematch_assets.reading.outcome import FileRefused
+from cinematch_assets.schemas.table import Table
+
+BLOCK_ROWS = 2**20
+MAGIC = b"PAR1"
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return any(
+        test(kind)
+        for test in (
+            pa.types.is_string,
+            pa.types.is_large_string,
+            pa.types.is_string_view,
+            pa.types.is_binary,
+            pa.types.is_large_binary,
+        )
+    )
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _text(cells: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.dictionary_decode()
+    return cells.cast(pa.large_binary())
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetBlock:
+    """Some rows of a file, the table's columns only."""
+
+    rows: pa.RecordBatch
+    table: Table
+
+    def typed(self) -> pd.DataFrame | None:
+        """The block's rows, or nothing where a cell is null, text, or changes on the way to its type."""
+        if not all(column.is_number for column in self.table.columns):
+            return None
+        if any(cells.null_count or not _is_number(cells.type) for cells in self.rows.columns):
+            return None
+        try:
+            wide = [
+                cells.cast(pa.float64() if column.dtype == "float32" else pa.type_for_alias(column.dtype))
+                for column, cells in zip(self.table.columns, self.rows.columns, strict=True)
+            ]
+        except pa.ArrowInvalid:
+            return None
+        return narrowed(pa.RecordBatch.from_arrays(wide, names=list(self.table.column_names)), self.table)
+
+    def cells(self) -> tuple[int, Cells, Faults]:
+        """How many rows there are, their cells, and what is wrong with which row as a row."""
+        faults: Faults = {}
+        columns = {}
+        for column, cells in zip(self.table.columns, self.rows.columns, strict=True):
+            columns[column.name] = cells if _is_number(cells.type) else _decoded(_text(cells), faults)
+        return len(self.rows), Cells(np.arange(len(self.rows)), columns), faults
+
+    def raw(self, positions: NDArray[np.int64]) -> list[bytes]:
+        """The rows at these positions as lines of CSV."""
+        picked = self.rows.take(pa.array(positions))
+        columns = [
+            (_decoded(_text(cells), {}) if _is_text(cells.type) else cells).to_pylist() for cells in picked.columns
+        ]
+        return [_as_csv(row) for row in zip(*columns, strict=True)]
+
+
+def _as_csv(row: tuple[object, ...]) -> bytes:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(row)
+    return line.getvalue().encode()
+
+
+def _decoded(cells: pa.Array, faults: Faults) -> pa.Array:
+    """Bytes as text; notes NUL and broken UTF-8 as faults."""
+    for i in np.flatnonzero(pc.fill_null(pc.match_substring(cells, "\0"), False)).tolist():
+        faults.setdefault(i, []).append("holds a NUL byte")
+    try:
+        return cells.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        values = cells.to_pylist()
+    texts = []
+    for i, value in enumerate(values):
+        text = None if value is None else value.decode("utf-8", errors="backslashreplace")
+        if text is not None and text.encode() != value:
+            faults.setdefault(i, []).append("is not UTF-8")
+        texts.append(text)
+    return pa.array(texts, pa.large_string())
+
+
+class ParquetFile:
+    """A Parquet file of ``table``: its blocks, in order or again."""
+
+    def __init__(self, path: Path, name: str, table: Table, block_rows: int = BLOCK_ROWS) -> None:
+        self._path, self._name, self._table, self._block_rows = path, name, table, block_rows
+        try:
+            with pq.ParquetFile(path) as file:
+                schema, self._rows = file.schema_arrow, file.metadata.num_rows
+        except (pa.ArrowException, OSError) as error:
+            raise self._unreadable(error) from error
+        check_columns(name, schema.names, table)
+        self._check_types(schema)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names in the order of the raw rows."""
+        return self._table.column_names
+
+    def rows_at_most(self) -> int:
+        """How many rows the file says it has."""
+        return int(self._rows)
+
+    def blocks(self) -> Iterator[ParquetBlock]:
+        """The file's rows in order, about a million at a time."""
+        names = list(self._table.column_names)
+        try:
+            with pq.ParquetFile(self._path, page_checksum_verification=True) as file:
+                for batch in file.iter_batches(self._block_rows, columns=names):
+                    yield ParquetBlock(batch.select(names), self._table)
+        except (pa.ArrowException, OSError) as error:
+            raise self._unreadable(error) from error
+
+    def again(self, numbers: Iterable[int]) -> Iterator[tuple[int, ParquetBlock]]:
+        """The blocks of these numbers, counted from 0 as ``blocks`` gave them."""
+        wanted = set(numbers)
+        for number, block in enumerate(self.blocks()):
+            if number in wanted:
+                yield number, block
+
+    def _unreadable(self, error: Exception) -> FileRefused:
+        return FileRefused(self._name, f"cannot be read as Parquet, it may be cut off or damaged: {error}")
+
+    def _check_types(self, schema: pa.Schema) -> None:
+        for column in self._table.columns:
+            kind = schema.field(column.name).type
+            fits = _is_text(kind) or pa.types.is_null(kind) or (column.is_number and _is_number(kind))
+            if not fits:
+                wanted = "numbers" if column.is_number else "text"
+                raise FileRefused(self._name, f"its column {column.name} holds {kind}, {wanted} are expected")
