@@ -16,7 +16,7 @@ from cinematch_assets.errors import CinematchError
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
-class InvalidSetting(CinematchError):
+class InvalidSettingError(CinematchError):
     """An environment variable has a value that cannot be used."""
 
 
@@ -97,11 +97,11 @@ class Settings(BaseModel):
         alias="CINEMATCH_SEED",
         description="The seed of everything random: same data and seed, same model.",
     )
-    retrain_cooldown_hours: float = Field(
-        default=24.0,
+    retrain_cooldown_s: float = Field(
+        default=60.0,
         ge=0,
-        alias="CINEMATCH_RETRAIN_COOLDOWN_HOURS",
-        description="Enough unseen ratings alone do not retrain within this time of the last retraining; drift does.",
+        alias="CINEMATCH_RETRAIN_COOLDOWN_S",
+        description="Seconds between the end of one retraining and the start of the next.",
     )
     retrain_min_rows: int = Field(
         default=1_000,
@@ -109,11 +109,11 @@ class Settings(BaseModel):
         alias="CINEMATCH_RETRAIN_MIN_ROWS",
         description="A batch with fewer rows is no evidence for retraining, whatever its statistics.",
     )
-    retrain_unseen_ratings: int = Field(
-        default=100_000,
+    retrain_unseen_share: float = Field(
+        default=0.15,
         gt=0,
-        alias="CINEMATCH_RETRAIN_UNSEEN_RATINGS",
-        description="So many ratings that the champion has not seen are a reason to retrain without drift.",
+        alias="CINEMATCH_RETRAIN_UNSEEN_SHARE",
+        description="Ratings the champion has not seen, as a share of its training rows, that retrain without drift.",
     )
     retrain_max_attempts: int = Field(
         default=3,
@@ -150,7 +150,7 @@ class Settings(BaseModel):
         """Read the environment (``os.environ`` unless given); an empty variable counts as unset.
 
         Raises:
-            InvalidSetting: naming the variable, never its value.
+            InvalidSettingError: naming the variable, never its value.
         """
         environment = os.environ if environment is None else environment
         names = {field.alias for field in cls.model_fields.values() if field.alias}
@@ -158,7 +158,7 @@ class Settings(BaseModel):
             return cls.model_validate({name: environment[name] for name in names if environment.get(name)})
         except ValidationError as invalid:
             first = invalid.errors()[0]
-            raise InvalidSetting(f"{first['loc'][0]}: {first['msg']}") from None
+            raise InvalidSettingError(f"{first['loc'][0]}: {first['msg']}") from None
 
     @property
     def warehouse_url(self) -> str | None:

@@ -13,7 +13,7 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
-from cinematch_assets.warehouse.connection import require_tls
+from cinematch_assets.warehouse.connection import in_one_sentence, require_tls
 from cinematch_assets.warehouse.statements import statement
 
 _SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
@@ -101,13 +101,22 @@ def read_frame(url: str, query: str, names: Sequence[str] = ()) -> pd.DataFrame:
         query: without parameters; ADBC streams it as one binary COPY.
         names: what the columns are called in the frame, where Postgres' lower case is not wanted.
     """
+    return read_frames(url, (query, names))[0]
+
+
+def read_frames(url: str, *queries: tuple[str, Sequence[str]]) -> list[pd.DataFrame]:
+    """Read several queries in one snapshot, each with the names of its columns; see ``read_frame``."""
     from adbc_driver_postgresql import dbapi  # noqa: PLC0415 - only bulk reads pay for it
 
     require_tls(url)
-    with dbapi.connect(url) as connection, connection.cursor() as cursor:
-        cursor.execute(query)
-        frame = cursor.fetch_arrow_table().to_pandas(split_blocks=True, self_destruct=True)
-    return frame.set_axis(list(names), axis=1) if names else frame
+    with in_one_sentence(url), dbapi.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        frames = []
+        for query, names in queries:
+            cursor.execute(query)
+            frame = cursor.fetch_arrow_table().to_pandas(split_blocks=True, self_destruct=True)
+            frames.append(frame.set_axis(list(names), axis=1) if names else frame)
+    return frames
 
 
 @contextmanager

@@ -68,6 +68,16 @@ def migrate(url: str, folder: Path = FOLDER) -> Migrated:
     return _change(url, folder, "apply")
 
 
+def pending(url: str, folder: Path = FOLDER) -> tuple[str, ...]:
+    """Return the migrations that the database misses, without changing it."""
+    migrations = read_migrations(str(folder))
+    with connect(url, application="cinematch migrate") as connection:
+        if connection.execute("SELECT to_regclass('_yoyo_migration')").fetchone() == (None,):
+            return tuple(m.id for m in migrations)
+        applied = {name for (name,) in connection.execute("SELECT migration_id FROM _yoyo_migration").fetchall()}
+    return tuple(m.id for m in migrations if m.id not in applied)
+
+
 def rollback(url: str, folder: Path = FOLDER) -> Migrated:
     """Undo every migration, newest first. The tables and their rows are gone afterwards."""
     return _change(url, folder, "rollback")

@@ -71,7 +71,8 @@ CREATE TABLE ops.model_versions (
     artifact_size BIGINT NOT NULL,
     metrics JSONB,
     evidence JSONB,
-    judged_at TIMESTAMP
+    judged_at TIMESTAMP,
+    replaced VARCHAR(50) REFERENCES ops.model_versions(version)
 );
 
 -- The batches, and the contents of them, that a version learned from.
@@ -87,8 +88,16 @@ CREATE TABLE ops.model_batches (
 CREATE TABLE ops.champion (
     only_one BOOLEAN PRIMARY KEY DEFAULT TRUE CHECK (only_one),
     version VARCHAR(50) NOT NULL REFERENCES ops.model_versions(version),
-    previous VARCHAR(50) REFERENCES ops.model_versions(version),
     since TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
+);
+
+-- Who was champion when, and why it changed.
+CREATE TABLE ops.champion_changes (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version VARCHAR(50) NOT NULL REFERENCES ops.model_versions(version),
+    former VARCHAR(50) REFERENCES ops.model_versions(version),
+    changed_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    reason TEXT NOT NULL
 );
 
 -- The train split's counts of 0.5, 1.0, … 5.0, kept so that a verdict reads ten numbers, not the table.

@@ -1,0 +1,132 @@
+"""Batches of ratings: each is whole or absent, wherever its rows live.
+
+Here: loading, replacing and failing one. Not here: reading its file (``reading``), merging it (``registry``, because
+only a promotion does that).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+from cinematch_assets.warehouse.copy import copy_columns
+from cinematch_assets.warehouse.files import Counts, LandedFile, RejectedRow, finish_file, quarantine
+from cinematch_assets.warehouse.ratings import rating_columns
+from cinematch_assets.warehouse.statements import statement
+
+_BUFFER = sql.Identifier("ratings_buffer")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The content of a batch that the tables hold; ``place`` is buffer, merged or deleted."""
+
+    batch_id: str
+    md5: str
+    rows: int
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLoad:
+    """What loading a batch did. The same content again changes nothing: 0 inserted, 0 deleted."""
+
+    batch_id: str
+    place: str
+    inserted: int
+    deleted: int
+    rows: int
+
+
+def held_batch(connection: psycopg.Connection, batch_id: str) -> Batch | None:
+    """Return what the tables hold of a batch, None if nothing."""
+    with connection.cursor(row_factory=class_row(Batch)) as cursor:
+        return cursor.execute(statement("select_batch"), {"batch_id": batch_id}).fetchone()
+
+
+def start_batch(connection: psycopg.Connection, batch_id: str, file: LandedFile) -> None:
+    """Say ``in_progress`` for whoever looks, unless this very content is in the tables already."""
+    values = {"batch_id": batch_id, "md5": file.md5, "note": f"Loading {file.path} ({file.md5[:8]})"}
+    connection.execute(statement("start_batch"), values)
+
+
+def fail_batch(connection: psycopg.Connection, batch_id: str, reason: str) -> None:
+    """Say ``failed`` and why. Rows of an earlier content, if there are any, stay, and record_count counts them."""
+    connection.execute(statement("fail_batch"), {"batch_id": batch_id, "note": reason})
+
+
+def load_batch(
+    connection: psycopg.Connection,
+    batch_id: str,
+    ratings: pd.DataFrame,
+    file: LandedFile,
+    rejected: Sequence[RejectedRow] = (),
+) -> BatchLoad:
+    """Make the tables hold exactly these rows for ``batch_id``: in the buffer, or in ``ratings`` if it was merged.
+
+    Rows, status, ledger and quarantine change in one transaction. Two workers on one batch: the second waits for the
+    first and finds it done.
+
+    Args:
+        connection: autocommit; the transaction is opened here.
+        batch_id: the partition.
+        ratings: userId, movieId, rating, timestamp; shape (n, 4).
+        file: the content they come from.
+        rejected: the rows of it that go into the quarantine.
+    """
+    with connection.transaction():
+        lock_batch(connection, batch_id)
+        held = held_batch(connection, batch_id)
+        if held is not None and held.md5 == file.md5:
+            return BatchLoad(batch_id, held.place, inserted=0, deleted=0, rows=held.rows)
+        merged = held is not None and held.place == "merged"
+        deleted = _replace_merged(connection, batch_id, ratings) if merged else _replace(connection, batch_id, ratings)
+        values = {
+            "batch_id": batch_id,
+            "md5": file.md5,
+            "rows": len(ratings),
+            "place": "merged" if merged else "buffer",
+            "newest_timestamp": int(ratings["timestamp"].max()) if len(ratings) else None,
+            "note": _note(file, rejected),
+        }
+        connection.execute(statement("upsert_batch"), values)
+        connection.execute(statement("complete_batch"), values)
+        quarantine(connection, file, "ratings_buffer", rejected, batch_id)
+        counts = Counts(len(ratings) + len(rejected), len(ratings), len(rejected))
+        finish_file(connection, file, counts, state="loaded")
+    return BatchLoad(batch_id, str(values["place"]), inserted=len(ratings), deleted=deleted, rows=len(ratings))
+
+
+def lock_batch(connection: psycopg.Connection, batch_id: str) -> None:
+    """Wait for whoever changes this batch; until the transaction ends it is ours."""
+    connection.execute(statement("lock_name"), {"name": f"batch:{batch_id}"})
+
+
+def _replace(connection: psycopg.Connection, batch_id: str, ratings: pd.DataFrame) -> int:
+    deleted = connection.execute(statement("delete_buffer_batch"), {"batch_id": batch_id}).rowcount
+    columns = rating_columns(ratings)
+    # Postgres counts microseconds from 2000-01-01; one moment for the whole batch.
+    row = connection.execute("SELECT (extract(epoch FROM LOCALTIMESTAMP - TIMESTAMP '2000-01-01') * 1000000)::bigint")
+    now = row.fetchone()
+    columns["ingested_at"] = np.full(len(ratings), now[0] if now else 0, np.int64)
+    copy_columns(connection, _BUFFER, columns, {"batch_id": batch_id})
+    return deleted
+
+
+def _replace_merged(connection: psycopg.Connection, batch_id: str, ratings: pd.DataFrame) -> int:
+    connection.execute(statement("lock_name"), {"name": "ratings"})
+    deleted = connection.execute(statement("delete_merged_batch"), {"batch_id": batch_id}).rowcount
+    copy_columns(
+        connection, sql.Identifier("ratings"), rating_columns(ratings), {"data_split": "train", "batch_id": batch_id}
+    )
+    connection.execute(statement("refresh_drift_baseline"))
+    return deleted
+
+
+def _note(file: LandedFile, rejected: Sequence[RejectedRow]) -> str:
+    loaded = f"{file.path} ({file.md5[:8]}) loaded"
+    return f"{loaded}; {len(rejected):,} rows rejected, see ops.rejected_rows" if rejected else loaded

@@ -1,0 +1,113 @@
+"""What a drift verdict reads and writes: histograms out, alerts and decisions in.
+
+Here: the rows. Not here: the statistics (``drift``), the decision (``retraining``).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psycopg
+from numpy.typing import NDArray
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from cinematch_assets.errors import CinematchError
+from cinematch_assets.warehouse.copy import read_frame
+from cinematch_assets.warehouse.statements import statement
+
+
+class NoBaselineError(CinematchError):
+    """There is nothing to compare a batch with."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingDecision:
+    """A retraining that is due and that nothing came of yet."""
+
+    id: int
+    batch_id: str
+    md5: str
+    reason: str
+
+
+def baseline_counts(connection: psycopg.Connection) -> tuple[int, ...]:
+    """Return how many train ratings have 0.5, 1.0 … 5.0 stars; kept up by every load and merge.
+
+    Raises:
+        NoBaselineError: before ratings were loaded.
+    """
+    row = connection.execute(statement("select_drift_baseline")).fetchone()
+    if row is None:
+        raise NoBaselineError("no baseline for drift: materialize ratings first")
+    return tuple(row[0])
+
+
+def batch_counts(connection: psycopg.Connection, batch_id: str) -> tuple[int, ...]:
+    """Return the same ten counts of one batch, in the buffer or merged."""
+    row = connection.execute(statement("select_batch_histogram"), {"batch_id": batch_id}).fetchone()
+    return tuple(row[0]) if row else (0,) * 10
+
+
+def user_histograms(url: str) -> NDArray[np.int64]:
+    """Return each train user's ten counts, shape (n_users, 10), in the order of user ids."""
+    frame = read_frame(url, statement("select_user_histograms"))
+    _, users = np.unique(frame["userid"].to_numpy(), return_inverse=True)
+    counts = np.zeros((int(users.max()) + 1 if len(users) else 0, 10), np.int64)
+    counts[users, frame["half_stars"].to_numpy() - 1] = frame["count"].to_numpy()
+    return counts
+
+
+def batch_rows(connection: psycopg.Connection, batch_id: str) -> pd.DataFrame:
+    """Return a batch's ratings: userId, movieId, rating, timestamp."""
+    rows = connection.execute(statement("select_batch_rows"), {"batch_id": batch_id}).fetchall()
+    frame = pd.DataFrame(rows, columns=["userId", "movieId", "rating", "timestamp"])
+    return frame.astype({"userId": np.int32, "movieId": np.int32, "rating": np.float32, "timestamp": np.int64})
+
+
+def write_verdict(
+    connection: psycopg.Connection,
+    batch_id: str,
+    md5: str,
+    alerts: Sequence[Any],
+    *,
+    due: bool,
+    reason: str,
+    evidence: Mapping[str, Any],
+) -> None:
+    """Replace a batch's alerts and write its decision, in one transaction.
+
+    ``alerts`` are dataclasses whose fields carry the columns' names.
+    """
+    with connection.transaction():
+        connection.execute(statement("delete_batch_alerts"), {"batch_id": batch_id})
+        for alert in alerts:
+            connection.execute(statement("insert_alert"), {**asdict(alert), "batch_id": batch_id})
+        values = {"batch_id": batch_id, "md5": md5, "due": due, "reason": reason, "evidence": Jsonb(dict(evidence))}
+        connection.execute(statement("supersede_decisions"), values)
+        connection.execute(statement("upsert_decision"), values)
+
+
+def waiting_decisions(connection: psycopg.Connection) -> list[WaitingDecision]:
+    """Return what a retraining is due for, oldest first."""
+    with connection.cursor(row_factory=class_row(WaitingDecision)) as cursor:
+        return cursor.execute(statement("select_waiting_decisions")).fetchall()
+
+
+def give_up(connection: psycopg.Connection, decision: WaitingDecision, outcome: str) -> None:
+    """Say that no further attempt will be made."""
+    connection.execute(statement("fail_decision"), {"id": decision.id, "outcome": outcome})
+
+
+def unseen_ratings(connection: psycopg.Connection) -> int:
+    """Return how many accepted ratings no champion has learned from."""
+    row = connection.execute(statement("select_unseen_ratings")).fetchone()
+    return int(row[0]) if row else 0
+
+
+def seconds_since_retraining(connection: psycopg.Connection) -> float | None:
+    """Return the seconds since a version was last judged, None before the first."""
+    row = connection.execute(statement("select_last_retraining")).fetchone()
+    return row[0] if row else None

@@ -1,0 +1,144 @@
+"""The ledger of landed contents, and the quarantine of rows that fit no table.
+
+Here: what became of a file. Not here: its rows (``ratings``, ``movies``, ``batches``), its bytes (the store).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+from cinematch_assets.errors import CinematchError
+from cinematch_assets.warehouse.copy import copy_rows
+from cinematch_assets.warehouse.statements import statement
+
+_REJECTED_ROWS = sql.Identifier("ops", "rejected_rows")
+_SUFFIXES = (".csv", ".parquet")
+
+
+class NothingLandedError(CinematchError):
+    """A table is to be loaded and no file for it has been landed."""
+
+
+class RejectedRow(Protocol):
+    """A row that does not fit: its number in the file, its text, every reason."""
+
+    @property
+    def row_number(self) -> int:
+        """1 for the first row of data."""
+
+    @property
+    def raw_row(self) -> str:
+        """As the file has it; NUL and broken bytes are written visibly."""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """At least one."""
+
+
+@dataclass(frozen=True, slots=True)
+class LandedFile:
+    """A content as the ledger knows it. The counts are None until it was read."""
+
+    path: str
+    md5: str
+    size: int
+    store_key: str
+    landed_at: datetime
+    state: str
+    rows_read: int | None
+    rows_accepted: int | None
+    rows_rejected: int | None
+    note: str | None
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the table holds exactly this content."""
+        return self.state == "loaded"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Rows read = rows accepted + rows rejected, of one file."""
+
+    read: int
+    accepted: int
+    rejected: int
+
+
+def record_landing(connection: psycopg.Connection, path: str, md5: str, size: int, store_key: str) -> None:
+    """Write down that a content lies in the store; its state stays, if it was known."""
+    values = {"path": path, "md5": md5, "size": size, "store_key": store_key}
+    connection.execute(statement("upsert_landed_file"), values)
+
+
+def newest_landed(connection: psycopg.Connection, table: str) -> LandedFile:
+    """Return what was landed last for ``movies``, ``ratings`` or ``batches/<batch_id>``.
+
+    Raises:
+        NothingLandedError: naming the asset to materialize first.
+    """
+    with connection.cursor(row_factory=class_row(LandedFile)) as cursor:
+        found = cursor.execute(statement("select_newest_file"), {"paths": paths_of(table)}).fetchone()
+    if found is None:
+        raise NothingLandedError(f"no file {table}.csv or {table}.parquet has been landed: materialize its raw asset first")
+    return found
+
+
+def paths_of(table: str) -> list[str]:
+    """The paths at which a table's file may come."""
+    return [table + suffix for suffix in _SUFFIXES]
+
+
+def finish_file(
+    connection: psycopg.Connection, file: LandedFile, counts: Counts | None, *, state: str, note: str | None = None
+) -> None:
+    """Write what became of a content; ``loaded`` makes the former contents of its table ``superseded``."""
+    stem = file.path.rsplit(".", 1)[0]
+    values = {
+        "path": file.path,
+        "md5": file.md5,
+        "paths": paths_of(stem),
+        "state": state,
+        "note": note,
+        "rows_read": counts and counts.read,
+        "rows_accepted": counts and counts.accepted,
+        "rows_rejected": counts and counts.rejected,
+    }
+    connection.execute(statement("finish_file"), values)
+
+
+def quarantine(
+    connection: psycopg.Connection,
+    file: LandedFile,
+    table: str,
+    rejected: Sequence[RejectedRow],
+    batch_id: str | None = None,
+) -> int:
+    """Keep every rejected row of a content, with its reasons; what an earlier reading of it left is replaced."""
+    connection.execute(statement("delete_rejected_rows"), {"path": file.path, "md5": file.md5})
+    columns = ("path", "md5", "table_name", "batch_id", "row_number", "raw_row", "reasons")
+    rows: Iterable[Sequence[object]] = (
+        (file.path, file.md5, table, batch_id, row.row_number, row.raw_row, list(row.reasons)) for row in rejected
+    )
+    return copy_rows(connection, _REJECTED_ROWS, columns, iter(rows))
+
+
+def refuse_file(
+    connection: psycopg.Connection,
+    file: LandedFile,
+    table: str,
+    rejected: Sequence[RejectedRow],
+    *,
+    counts: Counts | None,
+    note: str,
+    batch_id: str | None = None,
+) -> None:
+    """Nothing of a content becomes visible; its bad rows and the reason are kept, and its tables stay as they were."""
+    with connection.transaction():
+        quarantine(connection, file, table, rejected, batch_id)
+        finish_file(connection, file, counts, state="refused", note=note)

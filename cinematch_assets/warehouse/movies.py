@@ -1,0 +1,90 @@
+"""The catalogue: table ``movies``, its features, and the basis they stand on.
+
+Here: upserts and reads. Not here: how genres become numbers (``features``).
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psycopg
+from numpy.typing import NDArray
+from psycopg.types.json import Jsonb
+
+from cinematch_assets.warehouse.files import Counts, LandedFile, RejectedRow, finish_file, quarantine
+from cinematch_assets.warehouse.statements import statement
+
+FEATURES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class MoviesLoad:
+    """What an upsert did: new rows, changed rows, and rows that the file no longer has, which stay."""
+
+    inserted: int
+    updated: int
+    kept: int
+
+
+def load_movies(
+    connection: psycopg.Connection, movies: pd.DataFrame, file: LandedFile, rejected: Sequence[RejectedRow] = ()
+) -> MoviesLoad:
+    """Upsert the catalogue file whole. ``movies`` has columns movieId, title, genres; a missing genre is NULL."""
+    genres = movies["genres"].astype(object).where(movies["genres"].notna(), None)
+    values = {"ids": movies["movieId"].tolist(), "titles": movies["title"].tolist(), "genres": genres.tolist()}
+    with connection.transaction():
+        connection.execute(statement("lock_name"), {"name": "movies"})
+        inserted, updated, kept = connection.execute(statement("upsert_movies"), values).fetchone() or (0, 0, 0)
+        quarantine(connection, file, "movies", rejected)
+        counts = Counts(len(movies) + len(rejected), len(movies), len(rejected))
+        finish_file(connection, file, counts, state="loaded")
+    return MoviesLoad(inserted=inserted, updated=updated, kept=kept)
+
+
+def known_movies(connection: psycopg.Connection) -> NDArray[np.int32]:
+    """Every movieId of the catalogue, ascending, shape (m,)."""
+    rows = connection.execute(statement("select_known_movies")).fetchall()
+    return np.array([movie for (movie,) in rows], np.int32)
+
+
+def read_movies(connection: psycopg.Connection) -> tuple[pd.DataFrame, NDArray[np.float32]]:
+    """Return the catalogue (movieId, title, genres) and its features (m, 10), NaN where a movie has none."""
+    rows = connection.execute(statement("select_movies")).fetchall()
+    frame = pd.DataFrame([row[:3] for row in rows], columns=["movieId", "title", "genres"])
+    features = np.full((len(rows), FEATURES), np.nan, np.float32)
+    for position, (*_, stored) in enumerate(rows):
+        if stored is not None:
+            features[position] = json.loads(stored)
+    return frame.astype({"movieId": np.int32}), features
+
+
+def stored_basis(connection: psycopg.Connection) -> dict[str, Any] | None:
+    """Return the genre basis in force as it was stored, or None before the first one."""
+    row = connection.execute(statement("select_genre_basis")).fetchone()
+    return None if row is None else dict(row[1])
+
+
+def write_features(
+    connection: psycopg.Connection,
+    basis: Mapping[str, Any],
+    explained_variance: float,
+    features: Iterable[tuple[int, list[float] | None]],
+) -> int:
+    """Store the basis and each movie's ten numbers on it, in one transaction; return the rows that changed.
+
+    Six decimals are kept: a feature's spread is about 1, and 60k movies have to fit the seed's 5 MB.
+    """
+    rows = list(features)
+    values = {
+        "ids": [movie for movie, _ in rows],
+        "features": [None if numbers is None else json.dumps([round(n, 6) for n in numbers]) for _, numbers in rows],
+    }
+    with connection.transaction():
+        connection.execute(
+            statement("insert_genre_basis"),
+            {"version": basis["version"], "basis": Jsonb(dict(basis)), "explained_variance": explained_variance},
+        )
+        return connection.execute(statement("update_movie_features"), values).rowcount

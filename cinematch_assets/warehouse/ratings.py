@@ -1,0 +1,84 @@
+"""The ratings file in table ``ratings``.
+
+Here: replacing its rows whole. Not here: batches (``batches``), which row is train or test (``splitting``).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import psycopg
+from numpy.typing import NDArray
+from psycopg import sql
+
+from cinematch_assets.warehouse.copy import copy_columns, without_indexes
+from cinematch_assets.warehouse.files import Counts, LandedFile, RejectedRow, finish_file, quarantine
+from cinematch_assets.warehouse.statements import statement
+
+_RATINGS = sql.Identifier("ratings")
+
+
+@dataclass(frozen=True, slots=True)
+class RatingsLoad:
+    """What a load did to the table."""
+
+    deleted: int
+    train: int
+    test: int
+
+
+def load_ratings(
+    connection: psycopg.Connection,
+    ratings: pd.DataFrame,
+    is_test: NDArray[np.bool_],
+    file: LandedFile,
+    rejected: Sequence[RejectedRow] = (),
+) -> RatingsLoad:
+    """Make ``ratings`` hold the file's rows beside those of merged batches; readers see the old rows or the new.
+
+    Args:
+        connection: autocommit; the transaction is opened here.
+        ratings: userId int32, movieId int32, rating float, timestamp int64; shape (n, 4).
+        is_test: which rows are ``test``, shape (n,); the others are ``train``.
+        file: the content they come from; the ledger says ``loaded`` in the same transaction.
+        rejected: the rows of it that go into the quarantine.
+    """
+    with connection.transaction():
+        connection.execute(statement("lock_name"), {"name": "ratings"})
+        deleted = connection.execute(statement("delete_file_ratings")).rowcount
+        write_ratings(connection, ratings, is_test)
+        quarantine(connection, file, "ratings", rejected)
+        counts = Counts(len(ratings) + len(rejected), len(ratings), len(rejected))
+        finish_file(connection, file, counts, state="loaded")
+        connection.execute(statement("refresh_drift_baseline"))
+    test = int(is_test.sum())
+    return RatingsLoad(deleted=deleted, train=len(ratings) - test, test=test)
+
+
+def write_ratings(connection: psycopg.Connection, ratings: pd.DataFrame, is_test: NDArray[np.bool_]) -> None:
+    """COPY rows in and leave the indexes as they were.
+
+    Where more comes than stays, building the indexes afterwards beats keeping them up: 4.4 s against 18 s at 1M rows.
+    """
+    staying = connection.execute(statement("count_merged_ratings")).fetchone()
+    if staying is not None and len(ratings) > max(int(staying[0]), 10_000):
+        with without_indexes(connection, "ratings"):
+            _copy_splits(connection, ratings, is_test)
+    else:
+        _copy_splits(connection, ratings, is_test)
+
+
+def _copy_splits(connection: psycopg.Connection, ratings: pd.DataFrame, is_test: NDArray[np.bool_]) -> None:
+    for split, rows in (("train", ~is_test), ("test", is_test)):
+        copy_columns(connection, _RATINGS, rating_columns(ratings, rows), {"data_split": split})
+
+
+def rating_columns(ratings: pd.DataFrame, rows: NDArray[np.bool_] | slice = slice(None)) -> dict[str, NDArray[np.generic]]:
+    """The four columns of a ratings frame in the widths of the tables."""
+    return {
+        "userId": ratings["userId"].to_numpy(np.int32)[rows],
+        "movieId": ratings["movieId"].to_numpy(np.int32)[rows],
+        "rating": ratings["rating"].to_numpy()[rows].astype(np.float64),
+        "timestamp": ratings["timestamp"].to_numpy(np.int64)[rows],
+    }

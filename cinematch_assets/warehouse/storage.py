@@ -1,0 +1,45 @@
+"""What the warehouse weighs, and keeping it small.
+
+Here: sizes, vacuum, the archive of alerts. Not here: objects in the store.
+"""
+
+from dataclasses import dataclass
+
+import psycopg
+
+from cinematch_assets.warehouse.statements import statement
+
+VACUUMED = ("ratings", "ratings_buffer", "movies", "recommendations")
+
+
+@dataclass(frozen=True, slots=True)
+class TableSize:
+    """A table with its indexes; ``rows`` is the planner's estimate, None for the whole database."""
+
+    table: str
+    bytes: int
+    rows: int | None
+
+
+def storage(connection: psycopg.Connection) -> list[TableSize]:
+    """Return the whole database first, then each table, heaviest first."""
+    return [TableSize(*row) for row in connection.execute(statement("select_storage")).fetchall()]
+
+
+def database_mb(connection: psycopg.Connection) -> float:
+    """Return the size of the whole database in MB of 2^20 bytes, as Neon counts its 512."""
+    row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+    return row[0] / 2**20 if row else 0.0
+
+
+def vacuum(connection: psycopg.Connection) -> None:
+    """Run the weekly ``VACUUM ANALYZE``; the connection is in autocommit and in no transaction."""
+    for table in VACUUMED:
+        connection.execute(f"VACUUM ANALYZE {table}".encode())  # a constant of this module
+
+
+def archive_alerts(connection: psycopg.Connection, days: int = 30) -> int:
+    """Move alerts older than ``days`` into ``drift_alerts_archive``; return how many."""
+    with connection.transaction():
+        connection.execute(statement("create_alerts_archive"))
+        return connection.execute(statement("archive_alerts"), {"days": days}).rowcount

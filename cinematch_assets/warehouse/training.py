@@ -1,0 +1,59 @@
+"""What a model is trained and measured on, all of one moment.
+
+Here: reading it in bulk. Not here: which rows those are, which ``ops.training_ratings`` says.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cinematch_assets.warehouse.copy import read_frames
+from cinematch_assets.warehouse.registry import TrainedBatch
+from cinematch_assets.warehouse.statements import statement
+
+_RATING_COLUMNS = ("userId", "movieId", "rating", "timestamp")
+_BATCH_COLUMNS = (*_RATING_COLUMNS, "batch_id", "md5", "waiting")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """Ratings by where they came from; every frame has userId, movieId, rating, timestamp.
+
+    ``merged`` came in batches that an earlier champion learned from, ``waiting`` in batches of the buffer; these two
+    carry batch_id and md5 as well.
+    """
+
+    file: pd.DataFrame
+    merged: pd.DataFrame
+    waiting: pd.DataFrame
+    test: pd.DataFrame
+
+    def waiting_batches(self) -> list[TrainedBatch]:
+        """The batches of the buffer with their contents."""
+        counts = self.waiting.groupby(["batch_id", "md5"], sort=True).size()
+        return [TrainedBatch(str(batch), str(md5), int(rows)) for (batch, md5), rows in counts.items()]
+
+
+def training_data(url: str) -> TrainingData:
+    """Read everything in one snapshot, so that rows and batch contents belong together."""
+    file, batches, test = read_frames(
+        url,
+        (statement("select_training_file_rows"), _RATING_COLUMNS),
+        (statement("select_training_batch_rows"), _BATCH_COLUMNS),
+        (statement("select_test_rows"), _RATING_COLUMNS),
+    )
+    waiting = batches["waiting"].to_numpy(bool)
+    return TrainingData(
+        file=file,
+        merged=batches[~waiting].drop(columns="waiting"),
+        waiting=batches[waiting].drop(columns="waiting"),
+        test=test,
+    )
+
+
+def seen_pairs(url: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return users and movies, (n,) each, of every rating in any table and any split."""
+    (frame,) = read_frames(url, (statement("select_seen_pairs"), ("userId", "movieId")))
+    return frame["userId"].to_numpy(np.int32), frame["movieId"].to_numpy(np.int32)

@@ -1,0 +1,2 @@
+-- The lists of the former champion.
+DELETE FROM recommendations

@@ -1,0 +1,2 @@
+-- The one champion's version.
+SELECT version FROM ops.champion

@@ -1,0 +1,2 @@
+-- Whose lists the table holds.
+SELECT model_version FROM recommendations LIMIT 1

@@ -1,0 +1,8 @@
+-- What the warehouse weighs, table by table with indexes, and the whole database in the first row.
+SELECT '(database)' AS table_name, pg_database_size(current_database()) AS bytes, NULL::bigint AS rows
+UNION ALL
+SELECT n.nspname || '.' || c.relname, pg_total_relation_size(c.oid), GREATEST(c.reltuples, 0)::bigint
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND n.nspname IN ('public', 'netflix', 'ops')
+ORDER BY 2 DESC
