@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -162,14 +162,16 @@ class _Maker:
         self._activity = _activity(self._rng, spec)
         popularity = _popularity(self._rng, spec.movies)
         self._popularity_cdf = np.cumsum(popularity)
+        # The chance that a user of average activity sees a movie: draws saturate where popularity does not.
+        seen = -np.expm1(-popularity * spec.ratings / spec.users)
         genres = _genre_membership(self._rng, spec.movies)
         self.catalogue = _catalogue(self._rng, genres)
         self._params = Truth(
             mean=MEAN,
-            user_bias=_normal(self._rng, spec.users, USER_STD),
-            movie_bias=_movie_bias(self._rng, popularity),
+            user_bias=_centred(_normal(self._rng, spec.users, USER_STD), self._activity),
+            movie_bias=_centred(_movie_bias(self._rng, popularity), seen),
             user_factors=_normal(self._rng, (spec.users, spec.rank), 1 / np.sqrt(spec.rank)),
-            movie_factors=_movie_factors(self._rng, genres, popularity, spec.rank),
+            movie_factors=_movie_factors(self._rng, genres, seen, spec.rank),
             noise_floor_rmse=float("nan"),
         )
         self._variance_sum = 0.0
@@ -270,17 +272,23 @@ def _genre_membership(rng: np.random.Generator, movies: int) -> NDArray[np.bool_
 
 
 def _movie_bias(rng: np.random.Generator, popularity: NDArray[np.float64]) -> NDArray[np.float32]:
-    """b_i: better films are seen more often, (movies,), around 0 over the ratings rather than over the movies."""
+    """b_i: better films are seen more often, (movies,)."""
     fame = np.log(popularity)
-    bias = _normal(rng, len(popularity), MOVIE_STD) + POPULARITY_LIFT * (fame - fame.mean()) / (fame.std() or 1)
-    centred: NDArray[np.float32] = (bias - np.average(bias, weights=popularity)).astype(np.float32)
+    lift = POPULARITY_LIFT * (fame - fame.mean()) / (fame.std() or 1)
+    bias: NDArray[np.float32] = _normal(rng, len(popularity), MOVIE_STD) + lift.astype(np.float32)
+    return bias
+
+
+def _centred(bias: NDArray[np.float32], ratings: NDArray[Any]) -> NDArray[np.float32]:
+    """The biases moved to be 0 on average over the ratings, so that the mean stays what it is said to be."""
+    centred: NDArray[np.float32] = bias - np.float32(np.average(bias, weights=ratings))
     return centred
 
 
 def _movie_factors(
     rng: np.random.Generator,
     genres: NDArray[np.bool_],
-    popularity: NDArray[np.float64],
+    seen: NDArray[np.float64],
     rank: int,
 ) -> NDArray[np.float32]:
     """q_i, (movies, rank): two thirds of the variance from the movie's genres, one third its own."""
@@ -288,7 +296,7 @@ def _movie_factors(
         genres @ rng.normal(size=(genres.shape[1], rank)) / np.sqrt(np.maximum(genres.sum(axis=1, keepdims=True), 1))
     )
     factors = np.sqrt(2 / 3) * shared + np.sqrt(1 / 3) * rng.normal(size=shared.shape)
-    power = np.average((factors**2).sum(axis=1), weights=popularity) / rank
+    power = np.average((factors**2).sum(axis=1), weights=seen) / rank
     scaled: NDArray[np.float32] = (factors * FACTOR_STD / np.sqrt(power)).astype(np.float32)
     return scaled
 

@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from cinematch_assets.samples.history import RATING_TYPES, read_history, read_usable
+from cinematch_assets.samples.sample import SampleError
+
+HEADER = "userId,movieId,rating,timestamp\n"
+
+
+def a_folder(path: Path, ratings: str = "1,10,4.0,978300760\n") -> Path:
+    (path / "batches").mkdir(parents=True)
+    (path / "movies.csv").write_text('movieId,title,genres\n10,"Heat, ""really""\n(1995)",Crime\n20,B (1990),Drama\n')
+    (path / "ratings.csv").write_text(HEADER + ratings)
+    return path
+
+
+def test_batches_count_by_name_and_content(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path / "drive")
+    (folder / "batches" / "batch_w1.csv").write_text(HEADER + "1,20,3.5,978300761\n")
+    frame = pd.DataFrame({"userId": [2], "movieId": [10], "rating": [1.0], "timestamp": [978300762]})
+    frame.to_parquet(folder / "batches" / "batch_w2.parquet")
+    for ignored in (".batch_w3.csv.7.part", "notes.txt"):
+        (folder / "batches" / ignored).touch()
+    history = read_history(folder)
+    assert history.batch_ids == ("batch_w1", "batch_w2")
+    assert history.movie_ids.tolist() == [10, 20]
+    assert history.ratings.to_numpy().tolist() == [[1, 10, 4.0, 978300760]]
+    assert history.batches.to_numpy().tolist() == [[1, 20, 3.5, 978300761], [2, 10, 1.0, 978300762]]
+
+
+def test_rows_that_do_not_fit_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "ratings.csv"
+    rows = [
+        "1,10,4.0,9",
+        "2.7,10,4,9",
+        "x,10,4,9",
+        "3,10,,9",
+        "4,10,5.5,9",
+        "5,10",
+        "6,10,4,9,9",
+        "0,10,4,9",
+        "7,10,nan,9",
+    ]
+    path.write_text("\ufeff" + HEADER.replace("\n", "\r\n") + "\r\n".join([*rows, "8,20,0.5,10"]) + "\r\n")
+    assert read_usable(path, RATING_TYPES).to_numpy().tolist() == [[1, 10, 4.0, 9], [8, 20, 0.5, 10]]
+
+
+def test_columns_may_stand_in_any_order_and_be_more(tmp_path: Path) -> None:
+    path = tmp_path / "ratings.csv"
+    path.write_text("timestamp,note,rating,movieId,userId\n9,hello,4.0,10,1\n")
+    assert read_usable(path, RATING_TYPES).to_numpy().tolist() == [[1, 10, 4.0, 9]]
+
+
+def test_a_file_without_rows_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "ratings.csv"
+    path.write_text(HEADER)
+    assert read_usable(path, RATING_TYPES).dtypes.astype(str).to_dict() == RATING_TYPES
+
+
+@pytest.mark.parametrize("content", [b"", b"user,movie\n1,2\n", HEADER.encode("utf-16")])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "ratings.csv"
+    path.write_bytes(content)
+    with pytest.raises(SampleError, match=r"ratings\.csv cannot be read: .*\.$"):
+        read_usable(path, RATING_TYPES)
+
+
+def test_a_folder_without_ratings_is_named(tmp_path: Path) -> None:
+    (a_folder(tmp_path / "drive") / "ratings.csv").unlink()
+    with pytest.raises(SampleError, match=r"drive has no ratings\.csv or ratings\.parquet to go by"):
+        read_history(tmp_path / "drive")
