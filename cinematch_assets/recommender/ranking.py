@@ -1,0 +1,256 @@
+"""Lists: which films someone will like most, from what he liked before.
+
+Here: the ranker and the choice of its method by size. Not here: the methods (``ranking_dual``, ``ranking_sparse``),
+selection (``topn``), predicted stars (``model``), order for variety (``ranking_variety``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from cinematch_assets.errors import CinematchError
+from cinematch_assets.recommender.answers import Similar
+from cinematch_assets.recommender.data import Catalogue, Floats, Ids, Pairs, Ratings, UserMoviePairs, positions
+from cinematch_assets.recommender.ranking_dual import DualEase, fit_dual
+from cinematch_assets.recommender.ranking_profiles import Rows, weight_of
+
+if TYPE_CHECKING:
+    from cinematch_assets.recommender.topn import Best, Exclusions
+
+CELLS_AT_ONCE = 16_000_000
+"""Scores held at once: 64 MB of float32."""
+
+POPULARITY_SHARE = 1e-6
+"""What is added to scores of the films that please most: nothing, unless all else is equal, as it is for strangers."""
+
+Progress = Callable[[str, float], None]
+
+
+class RankingConfigError(CinematchError):
+    """A knob of the ranker is out of range; the message names it."""
+
+
+class UnknownFilmError(CinematchError):
+    """Someone asks about a film that the catalogue does not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class RankingConfig:
+    """Knobs of EASE; the defaults were chosen on a validation part of training rows (docs/decisions/0060)."""
+
+    ridge: float = 150.0
+    """λ: how many shared ratings a pair of films needs before it counts."""
+    dropout: float = 0.5
+    """p / (1 − p) of Steck (2020): the share of a film's own co-ratings added to its λ; popular films are held back."""
+    user_exponent: float = 0.4
+    """Users weigh (their ratings / mean)^-this."""
+    dual_users: int = 3_000
+    """Up to so many users the exact method of ``ranking_dual`` is taken: one matrix of users², at most 36 MB."""
+    dense_films: int = 8_000
+    """Films of the exact inverse of ``ranking_sparse``: 256 MB and some seconds; it grows with the cube."""
+    neighbours: int = 50
+    """Films that each film outside the exact inverse leans on."""
+    kept: int = 400
+    """Cells of each column that are stored."""
+
+    def __post_init__(self) -> None:
+        for name in ("ridge", "dense_films", "neighbours", "kept"):
+            if not getattr(self, name) > 0:
+                raise RankingConfigError(f"{name} is {getattr(self, name)}, and must be above 0")
+        for name in ("dropout", "user_exponent", "dual_users"):
+            if not getattr(self, name) >= 0:
+                raise RankingConfigError(f"{name} is {getattr(self, name)}, and must not be negative")
+
+
+class Weights(Protocol):
+    """A fitted film-by-film model, whatever it looks like inside; M films, ascending."""
+
+    @property
+    def name(self) -> str:
+        """The method."""
+
+    @property
+    def films(self) -> Ids:
+        """Its films, (M,)."""
+
+    def scores(self, history: sparse.csr_matrix) -> Floats:
+        """(rows, M) scores for (rows, M) weights."""
+
+    def best(
+        self, history: sparse.csr_matrix, base: Floats, columns: Rows | None, k: int, left_out: Exclusions
+    ) -> Best:
+        """The ``k`` best of ``columns`` (None: all M) by ``base`` (M,) plus score, without what is left out."""
+
+    def profile(self, users: Ids) -> sparse.csr_matrix:
+        """The weights that users were known by in training, (users, M)."""
+
+    def relatedness(self, film: int) -> Floats:
+        """How much one film (a column) goes with each other when all the rest is known, (M,)."""
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything it knows, as numeric arrays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """``movies`` int32 and ``scores`` float32, both (users, k), best first; a place nothing fits has movie −1, −inf."""
+
+    movies: Ids
+    scores: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Ranker:
+    """A fitted ranker. ``reason`` says why this method; ``popularity`` (M,) ranks for those we know nothing of."""
+
+    weights: Weights
+    reason: str
+    popularity: Floats
+
+    @property
+    def method(self) -> str:
+        """The name of the method, for tables."""
+        return self.weights.name
+
+    def top(self, users: Ids, k: int, seen: UserMoviePairs, candidates: Ids | None = None) -> Lists:
+        """At most ``k`` of ``candidates`` (None: the catalogue) for each user, none of his ``seen`` pairs.
+
+        Scores are comparable within one list only. Candidates outside the catalogue are
+        passed over; a user without ratings gets the films that please most people.
+        """
+        from cinematch_assets.recommender.topn import Best, Exclusions  # noqa: PLC0415  loads numba
+
+        films = self.weights.films
+        columns: Rows | None = None
+        if candidates is not None:
+            columns = np.flatnonzero(np.isin(films, candidates))
+            films = films[columns]
+        best = Best.unfilled(len(users), min(k, len(films)))
+        step = max(1, CELLS_AT_ONCE // max(1, len(self.weights.films)))
+        for start in range(0, len(users), step):
+            some = users[start : start + step]
+            left_out = Exclusions.of(some, films, seen)
+            found = self.weights.best(self.weights.profile(some), self._base(), columns, k, left_out)
+            best.columns[start : start + step] = found.columns
+            best.scores[start : start + step] = found.scores
+        return Lists(np.where(best.columns >= 0, films[best.columns], -1).astype(np.int32), best.scores)
+
+    def scores(self, users: Ids, films: Ids) -> Floats:
+        """Scores of every user with every film, (users, films); −inf for films outside the catalogue."""
+        return self._columns(self._scored(self.weights.profile(users)), films)
+
+    def fold_in(self, movies: Ids, stars: Floats) -> Floats:
+        """Scores of the whole catalogue, (M,), for someone who is not in the data; unknown movies are passed over."""
+        at, known = positions(np.asarray(movies, np.int32), self.weights.films)
+        row = np.zeros((1, len(self.weights.films)), np.float32)
+        row[0, at[known]] = weight_of(np.asarray(stars)[known])
+        return np.asarray(self._scored(sparse.csr_matrix(row))[0], np.float32)
+
+    def similar(self, movie: int, k: int) -> Similar:
+        """The ``k`` films that go with ``movie`` most, nearest first; fewer where nothing is known of its company."""
+        from cinematch_assets.recommender.topn import Exclusions, best_of_scores  # noqa: PLC0415  loads numba
+
+        films = self.weights.films
+        row = self.weights.relatedness(self._column(movie))
+        row = np.where(row > 0, row, -np.inf).astype(np.float32)
+        left_out = Exclusions.of(
+            np.zeros(1, np.int32), films, Pairs(np.zeros(1, np.int32), np.array([movie], np.int32))
+        )
+        best = best_of_scores(row[None, :], k, left_out)
+        listed = best.columns[0] >= 0
+        return Similar(films[best.columns[0][listed]], best.scores[0][listed])
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The ranker as named numeric arrays; ``reason`` is kept by its caller."""
+        return {"popularity": self.popularity} | self.weights.arrays()
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], reason: str = "") -> Ranker:
+        """The inverse of ``arrays``.
+
+        Raises:
+            KeyError: an array is missing.
+        """
+        weights: Weights
+        if "kernel" in arrays:
+            weights = DualEase.from_arrays(arrays)
+        else:
+            from cinematch_assets.recommender.ranking_sparse import SparseEase  # noqa: PLC0415  loads numba
+
+            weights = SparseEase.from_arrays(arrays)
+        return cls(weights, reason, arrays["popularity"])
+
+    def _base(self) -> Floats:
+        return self.popularity * np.float32(POPULARITY_SHARE)
+
+    def _scored(self, history: sparse.csr_matrix) -> Floats:
+        return self.weights.scores(history) + self._base()
+
+    def _columns(self, scores: Floats, films: Ids) -> Floats:
+        if films is self.weights.films:
+            return scores
+        at, known = positions(films, self.weights.films)
+        return np.asarray(np.where(known, scores[:, at], -np.inf), np.float32)
+
+    def _column(self, movie: int) -> int:
+        at, known = positions(np.array([movie], np.int32), self.weights.films)
+        if not known[0]:
+            raise UnknownFilmError(f"movie {movie} is not in the catalogue")
+        return int(at[0])
+
+
+def fit_ranker(
+    train: Ratings,
+    catalogue: Catalogue,
+    *,
+    config: RankingConfig | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Ranker:
+    """Fit on ``train``, one row per (user, movie); the method follows from the number of users.
+
+    Nothing here is drawn at random: ``seed`` is taken so that every method of the recommender is called alike. The same
+    set of rows gives the same bytes on any number of threads.
+    """
+    _ = seed
+    knobs, tell = config or RankingConfig(), progress or _quiet
+    films = np.union1d(train.movies, catalogue.movies).astype(np.int32)
+    users = len(np.unique(train.users))
+    tell("lists", 0.0)
+    weights: Weights
+    if users <= knobs.dual_users:
+        reason = f"{users:,} users, at most {knobs.dual_users:,}: exact, through users instead of films"
+        weights = fit_dual(train, films, ridge=knobs.ridge, dropout=knobs.dropout, user_exponent=knobs.user_exponent)
+    else:
+        from cinematch_assets.recommender.ranking_sparse import fit_sparse  # noqa: PLC0415  loads numba
+
+        reason = f"{users:,} users, over {knobs.dual_users:,}: exact for the {knobs.dense_films:,} most rated films"
+        weights = fit_sparse(
+            train,
+            films,
+            ridge=knobs.ridge,
+            dropout=knobs.dropout,
+            user_exponent=knobs.user_exponent,
+            dense_films=knobs.dense_films,
+            neighbours=knobs.neighbours,
+            kept=knobs.kept,
+        )
+    tell("lists", 1.0)
+    return Ranker(weights, reason, _popularity(train, films))
+
+
+def _popularity(train: Ratings, films: Ids) -> Floats:
+    """Σ of weights by film over the number of users, (M,)."""
+    at = np.searchsorted(films, train.movies)
+    total = np.bincount(at, weight_of(train.ratings), minlength=len(films))
+    return np.asarray(total / max(1, len(np.unique(train.users))), np.float32)
+
+
+def _quiet(_what: str, _share: float) -> None:
+    """Nobody watches."""

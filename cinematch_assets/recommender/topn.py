@@ -1,0 +1,202 @@
+"""The k best films of many users, without those that each has seen, in bounded memory on every core.
+
+Here: selection from dense scores, from factors and from a sparse film-by-film matrix. Not here: where factors and
+matrices come from (``als``, ``ranking_sparse``). Importing this module loads numba, so it is imported where it is used.
+
+Every list is a function of its own row alone, added up in a fixed order: the same on one thread and on many. Equal
+scores are ordered by column, lowest first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from cinematch_assets.recommender.compiled import compiled
+from cinematch_assets.recommender.data import Floats, Ids, UserMoviePairs, positions
+
+Compressed = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+"""Starts, columns and values of a matrix in compressed rows (or starts, rows and values, in compressed columns)."""
+
+NONE = -1
+"""The column of a place on a list that nothing could fill; its score is -inf."""
+
+USERS_AT_ONCE = 256
+FILMS_AT_ONCE = 4096
+"""A tile of scores is 4 MB of float32: it stays in the cache between being computed and being looked through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusions:
+    """Columns that are left out, in compressed rows, ascending within a row: ``columns[starts[i]:starts[i + 1]]``."""
+
+    starts: NDArray[np.int64]
+    columns: Ids
+
+    @classmethod
+    def of(cls, users: Ids, films: Ids, seen: UserMoviePairs) -> Exclusions:
+        """What each of ``users`` (each once, in any order) has seen among ``films`` (ascending)."""
+        order = np.argsort(users, kind="stable")
+        at, wanted = positions(np.asarray(seen.users, np.int32), users[order])
+        column, known = positions(np.asarray(seen.movies, np.int32), films)
+        keep = wanted & known
+        rows, columns = order[at[keep]], column[keep]
+        by_row = np.lexsort((columns, rows))
+        starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(users)))]).astype(np.int64)
+        return cls(starts, columns[by_row].astype(np.int32))
+
+    @classmethod
+    def none(cls, rows: int) -> Exclusions:
+        """Nothing is left out."""
+        return cls(np.zeros(rows + 1, np.int64), np.zeros(0, np.int32))
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """``columns`` int32 and ``scores`` float32, both (rows, k), best first; unfilled places are ``NONE`` and -inf."""
+
+    columns: Ids
+    scores: Floats
+
+    @classmethod
+    def unfilled(cls, rows: int, k: int) -> Best:
+        """Lists with nothing on them yet."""
+        return cls(np.full((rows, k), NONE, np.int32), np.full((rows, k), -np.inf, np.float32))
+
+
+def best_of_scores(scores: Floats, k: int, left_out: Exclusions) -> Best:
+    """The ``k`` best columns of each row of (rows, m) scores; a score of -inf or NaN is never listed."""
+    best = Best.unfilled(len(scores), min(k, scores.shape[1]))
+    _scan(np.ascontiguousarray(scores, np.float32), 0, left_out.starts, left_out.columns, best.columns, best.scores)
+    return best
+
+
+def best_of_factors(users: Floats, films: Floats, k: int, left_out: Exclusions, *, bias: Floats | None = None) -> Best:
+    """The ``k`` best of ``users @ films.T + bias`` for factors (rows, f) and (m, f), and biases (m,).
+
+    Scores exist one tile at a time: memory is 4 MB a thread beside the result.
+    """
+    width = len(films)
+    best = Best.unfilled(len(users), min(k, width))
+    offsets = np.zeros(width, np.float32) if bias is None else bias.astype(np.float32)
+
+    def rows_from(start: int) -> None:
+        stop = min(start + USERS_AT_ONCE, len(users))
+        starts = left_out.starts[start : stop + 1]
+        for first in range(0, width, FILMS_AT_ONCE):
+            last = min(first + FILMS_AT_ONCE, width)
+            tile = users[start:stop] @ films[first:last].T
+            tile += offsets[first:last]
+            _scan(tile, first, starts, left_out.columns, best.columns[start:stop], best.scores[start:stop])
+
+    in_blocks(rows_from, range(0, len(users), USERS_AT_ONCE))
+    return best
+
+
+def best_of_products(history: Any, films: Any, base: Floats, k: int, left_out: Exclusions) -> Best:
+    """The ``k`` best of ``base + history @ films`` for scipy CSR float32 matrices (rows, n) and (n, m), base (m,).
+
+    Memory is one row of m scores a thread beside the result.
+    """
+    rows = history.shape[0]
+    best = Best.unfilled(rows, min(k, films.shape[1]))
+
+    def rows_from(start: int) -> None:
+        stop = min(start + USERS_AT_ONCE, rows)
+        _accumulate(
+            (history.indptr[start : stop + 1].astype(np.int64), history.indices, history.data),
+            (films.indptr.astype(np.int64), films.indices, films.data),
+            left_out.starts[start : stop + 1],
+            left_out.columns,
+            (base, base.copy()),
+            best.columns[start:stop],
+            best.scores[start:stop],
+        )
+
+    in_blocks(rows_from, range(0, rows, USERS_AT_ONCE))
+    return best
+
+
+def in_blocks(work: Callable[[int], None], starts: range) -> None:
+    """Do ``work(start)`` for each block on all cores; BLAS stays on one thread, so sums have one order."""
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(cores()) as pool:
+        for done in pool.map(work, starts):
+            _ = done
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@compiled
+def _put(columns: NDArray[Any], scores: NDArray[Any], column: int, score: float) -> None:  # pragma: no cover - compiled
+    """Insert into a list kept best first; an equal score goes behind those before it."""
+    at = len(scores) - 1
+    while at > 0 and scores[at - 1] < score:
+        scores[at] = scores[at - 1]
+        columns[at] = columns[at - 1]
+        at -= 1
+    scores[at] = score
+    columns[at] = column
+
+
+@compiled
+def _scan(  # pragma: no cover - compiled
+    tile: NDArray[Any],
+    first: int,
+    starts: NDArray[Any],
+    left_out: NDArray[Any],
+    columns: NDArray[Any],
+    scores: NDArray[Any],
+) -> None:
+    """Merge a tile of scores, whose columns begin at ``first``, into the lists; what is left out becomes -inf."""
+    width = tile.shape[1]
+    for row in range(tile.shape[0]):
+        values = tile[row]
+        begin, end = starts[row], starts[row + 1]
+        begin += np.searchsorted(left_out[begin:end], first)
+        while begin < end and left_out[begin] < first + width:
+            values[left_out[begin] - first] = -np.inf
+            begin += 1
+        worst = len(scores[row]) - 1
+        if worst < 0:
+            continue
+        for column in range(width):
+            if values[column] > scores[row, worst]:
+                _put(columns[row], scores[row], first + column, values[column])
+
+
+@compiled
+def _accumulate(  # pragma: no cover - compiled
+    history: Compressed,
+    films: Compressed,
+    starts: NDArray[Any],
+    left_out: NDArray[Any],
+    total: tuple[NDArray[Any], NDArray[Any]],
+    columns: NDArray[Any],
+    scores: NDArray[Any],
+) -> None:
+    """Add the rows of ``films`` that a history names to a base, and list the best sums; ``total`` is (base, scratch)."""
+    h_starts, h_columns, h_weights = history
+    f_starts, f_columns, f_weights = films
+    base, sums = total
+    for row in range(len(h_starts) - 1):
+        sums[:] = base
+        for at in range(h_starts[row], h_starts[row + 1]):
+            film, weight = h_columns[at], h_weights[at]
+            for cell in range(f_starts[film], f_starts[film + 1]):
+                sums[f_columns[cell]] += weight * f_weights[cell]
+        for at in range(starts[row], starts[row + 1]):
+            sums[left_out[at]] = -np.inf
+        worst = len(scores[row]) - 1
+        for column in range(len(sums)):
+            if worst >= 0 and sums[column] > scores[row, worst]:
+                _put(columns[row], scores[row], column, sums[column])

@@ -1,0 +1,215 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from scipy import sparse
+
+from cinematch_assets.recommender import topn
+from cinematch_assets.recommender.data import Catalogue, Pairs, Ratings
+from cinematch_assets.recommender.ranking import (
+    Ranker,
+    RankingConfig,
+    RankingConfigError,
+    UnknownFilmError,
+    fit_ranker,
+)
+from cinematch_assets.recommender.ranking_profiles import Profiles, user_weights, weight_of
+
+METHODS = {"dual": RankingConfig(), "sparse": RankingConfig(dual_users=0)}
+EXACT = RankingConfig(dual_users=0, dense_films=10_000, kept=10_000)
+SMALL = RankingConfig(dual_users=0, dense_films=40, kept=40, neighbours=20)
+
+
+def some_ratings(seed: int = 3, users: int = 120, films: int = 80) -> Ratings:
+    """Two tastes: people rate films of their own half highly, and more of them."""
+    rng = np.random.default_rng(seed)
+    taste, kind = np.arange(users) % 2, np.arange(films) % 2
+    own = taste[:, None] == kind[None, :]
+    u, m = np.nonzero(rng.random((users, films)) < np.where(own, 0.3, 0.06) * np.linspace(1.5, 0.2, films))
+    stars = np.where(own[u, m], 4.0, 2.0) + rng.choice([-0.5, 0.0, 0.5, 1.0], len(u))
+    return Ratings.of(u + 1, 10 * (m + 1), stars)
+
+
+def a_catalogue(films: int = 80) -> Catalogue:
+    return Catalogue.without_titles(10 * (np.arange(films + 2) + 1))
+
+
+@pytest.fixture(scope="module", params=sorted(METHODS))
+def ranker(request: pytest.FixtureRequest) -> Ranker:
+    return fit_ranker(some_ratings(), a_catalogue(), config=METHODS[request.param])
+
+
+def textbook(train: Ratings, films: NDArray[np.int32], config: RankingConfig) -> NDArray[np.float64]:
+    """EASE with dropout and user weights, written as in the papers: one inverse of (films, films)."""
+    x = Profiles.of(train, films).matrix(len(films)).astype(np.float64)
+    w = user_weights(x, config.user_exponent).astype(np.float64)
+    gram = (x.T @ sparse.diags(w) @ x).toarray()
+    p = np.linalg.inv(gram + np.diag(config.ridge + config.dropout * np.diag(gram)))
+    b = -p / np.diag(p)
+    np.fill_diagonal(b, 0.0)
+    return x @ b
+
+
+@pytest.mark.parametrize("config", [RankingConfig(), EXACT], ids=["dual", "sparse"])
+def test_both_ways_give_the_scores_of_the_paper(config: RankingConfig) -> None:
+    train = some_ratings()
+    ranker = fit_ranker(train, a_catalogue(), config=config)
+    films = ranker.weights.films
+    scores = ranker.scores(np.unique(train.users), films)
+    assert np.allclose(scores, textbook(train, films, config), atol=5e-6)
+
+
+def test_films_outside_the_inverse_keep_nearly_their_scores() -> None:
+    train = some_ratings()
+    users = np.unique(train.users)
+    exact = fit_ranker(train, a_catalogue(), config=EXACT)
+    near = fit_ranker(train, a_catalogue(), config=SMALL)
+    films = exact.weights.films
+    tail = np.isin(films, np.unique(train.movies)) & ~np.isin(films, dense_films(train, 40))
+    pairs = exact.scores(users, films)[:, tail].ravel(), near.scores(users, films)[:, tail].ravel()
+    assert np.corrcoef(*pairs)[0, 1] > 0.97
+
+
+def dense_films(train: Ratings, count: int) -> NDArray[np.int32]:
+    films, counts = np.unique(train.movies, return_counts=True)
+    return films[np.lexsort((films, -counts))[:count]]
+
+
+def test_lists_hold_what_the_own_half_likes(ranker: Ranker) -> None:
+    train = some_ratings()
+    users = np.unique(train.users)
+    lists = ranker.top(users, 5, train)
+    own = (lists.movies // 10 - 1) % 2 == ((users - 1) % 2)[:, None]
+    assert own.mean() > 0.9
+
+
+def test_no_list_holds_a_film_that_was_seen(ranker: Ranker) -> None:
+    train = some_ratings()
+    users = np.unique(train.users)
+    lists = ranker.top(users, 500, train)
+    seen = set(zip(train.users.tolist(), train.movies.tolist(), strict=True))
+    listed = {(int(u), int(m)) for u, row in zip(users, lists.movies, strict=True) for m in row if m >= 0}
+    assert not seen & listed
+    assert len(seen) + len(listed) == len(users) * len(ranker.weights.films)
+
+
+def test_lists_are_the_order_of_the_scores(ranker: Ranker) -> None:
+    users = np.array([7, 3], np.int32)
+    scores = ranker.scores(users, ranker.weights.films)
+    lists = ranker.top(users, 6, Pairs.none())
+    assert lists.movies.tolist() == ranker.weights.films[np.argsort(-scores, axis=1, kind="stable")[:, :6]].tolist()
+    assert np.allclose(lists.scores, -np.sort(-scores, axis=1)[:, :6], atol=1e-6)
+
+
+def test_candidates_limit_a_list_and_unknown_ones_are_passed_over(ranker: Ranker) -> None:
+    lists = ranker.top(np.array([1], np.int32), 5, Pairs.none(), np.array([20, 40, 5_000], np.int32))
+    assert sorted(lists.movies[0].tolist()) == [20, 40]
+
+
+def test_scores_of_films_outside_the_catalogue_are_never_highest(ranker: Ranker) -> None:
+    assert ranker.scores(np.array([1], np.int32), np.array([7, 20], np.int32))[0, 0] == -np.inf
+
+
+def test_a_stranger_gets_the_films_that_please_most_people(ranker: Ranker) -> None:
+    train = some_ratings()
+    totals = pd.Series(weight_of(train.ratings)).groupby(train.movies).sum()
+    lists = ranker.top(np.array([99_999], np.int32), 3, Pairs.none())
+    assert lists.movies[0].tolist() == totals.nlargest(3).index.tolist()
+
+
+def test_folding_in_a_history_scores_like_the_user_who_has_it(ranker: Ranker) -> None:
+    train = some_ratings()
+    own = train.where(train.users == 5)
+    folded = ranker.fold_in(np.append(own.movies, 123_456).astype(np.int32), np.append(own.ratings, 5.0))
+    unseen = ~np.isin(ranker.weights.films, own.movies)
+    known = ranker.scores(np.array([5], np.int32), ranker.weights.films)[0]
+    assert np.allclose(folded[unseen], known[unseen], atol=1e-6)
+
+
+def test_similar_films_are_of_the_same_half_and_never_the_film_itself(ranker: Ranker) -> None:
+    found = ranker.similar(20, 5)
+    assert 20 not in found.movies.tolist()
+    assert ((found.movies // 10 - 1) % 2 == 1).mean() >= 0.8
+    assert (np.diff(found.scores) <= 0).all()
+
+
+def test_a_film_that_nobody_rated_has_no_company_and_an_unknown_one_is_named(ranker: Ranker) -> None:
+    assert len(ranker.similar(820, 5).movies) == 0
+    with pytest.raises(UnknownFilmError, match="movie 7 is not in the catalogue"):
+        ranker.similar(7, 5)
+
+
+def test_arrays_carry_the_whole_ranker(ranker: Ranker) -> None:
+    again = Ranker.from_arrays(ranker.arrays(), ranker.reason)
+    users = np.array([1, 2, 99_999], np.int32)
+    assert again.method == ranker.method
+    assert again.scores(users, again.weights.films).tobytes() == ranker.scores(users, ranker.weights.films).tobytes()
+    assert all(array.dtype.kind in "biuf" for array in ranker.arrays().values())
+
+
+@pytest.mark.parametrize("config", [METHODS["dual"], SMALL], ids=["dual", "sparse"])
+def test_rows_in_any_order_on_any_number_of_threads_give_the_same_bytes(
+    config: RankingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = some_ratings()
+    found = []
+    for threads in (1, 2, 5):
+        monkeypatch.setattr(topn, "cores", lambda threads=threads: threads)
+        order = np.random.default_rng(threads).permutation(len(train))
+        shuffled = Ratings.of(train.users[order], train.movies[order], train.ratings[order])
+        arrays = fit_ranker(shuffled, a_catalogue(), config=config).arrays()
+        found.append({name: array.tobytes() for name, array in arrays.items()})
+    assert found[0] == found[1] == found[2]
+
+
+def test_the_method_follows_from_the_number_of_users_and_says_so() -> None:
+    small = fit_ranker(some_ratings(), a_catalogue())
+    large = fit_ranker(some_ratings(), a_catalogue(), config=RankingConfig(dual_users=119))
+    assert (small.method, large.method) == ("ease_dual", "ease_sparse")
+    assert small.reason.startswith("120 users, at most 3,000")
+    assert large.reason.startswith("120 users, over 119")
+
+
+@pytest.mark.parametrize(("knob", "value"), [("ridge", 0.0), ("dropout", -1.0), ("kept", 0), ("ridge", float("nan"))])
+def test_a_knob_out_of_range_is_named(knob: str, value: float) -> None:
+    with pytest.raises(RankingConfigError, match=knob):
+        RankingConfig(**{knob: value})
+
+
+def test_a_rating_says_more_the_higher_it_is_and_never_nothing() -> None:
+    assert weight_of(np.array([0.5, 1.0, 3.0, 5.0])).tolist() == [0.0625, 0.0625, 0.5, 1.0]
+
+
+def ndcg_at_10(scores: NDArray[np.float32], train: Ratings, test: Ratings, users: NDArray, films: NDArray) -> float:
+    scores = scores.copy()
+    scores[np.searchsorted(users, train.users), np.searchsorted(films, train.movies)] = -np.inf
+    relevant = np.zeros(scores.shape, bool)
+    liked = test.where((test.ratings >= 4) & np.isin(test.users, users))
+    relevant[np.searchsorted(users, liked.users), np.searchsorted(films, liked.movies)] = True
+    hits = np.take_along_axis(relevant, np.argsort(-scores, axis=1, kind="stable")[:, :10], axis=1)
+    gain = 1 / np.log2(np.arange(2, 12))
+    best = np.concatenate([[0.0], np.cumsum(gain)])[np.minimum(relevant.sum(axis=1), 10)]
+    return float(((hits * gain).sum(axis=1)[best > 0] / best[best > 0]).mean())
+
+
+def test_lists_of_real_people_are_better_than_those_of_plain_graded_ease() -> None:
+    folder = Path(os.environ.get("CINEMATCH_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
+    file = folder / "ml-latest-small" / "ratings.csv"
+    if not file.exists():
+        pytest.skip(f"needs {file}; CINEMATCH_TEST_DATA names the folder of ml-latest-small")
+    rows = Ratings.from_frame(pd.read_csv(file))
+    held = np.random.default_rng(42).random(len(rows)) < 0.3
+    train, test = rows.where(~held), rows.where(held)
+    ranker = fit_ranker(train, Catalogue.without_titles(rows.movies))
+    users, films = np.unique(train.users), ranker.weights.films
+    at = np.searchsorted(users, train.users), np.searchsorted(films, train.movies)
+    x = sparse.csr_matrix((train.ratings / 5.0, at)).toarray()
+    inner = np.linalg.inv(x @ x.T / 300.0 + np.eye(len(x)))
+    taken = inner @ x
+    graded = taken / (1.0 - np.einsum("ij,ij->j", x, taken) / 300.0)
+    ours = ndcg_at_10(ranker.scores(users, films), train, test, users, films)
+    theirs = ndcg_at_10(-graded.astype(np.float32) + x, train, test, users, films)
+    assert ours > theirs > 0.3
