@@ -128,9 +128,9 @@ class CsvBlock:
 
     def _is_odd(self) -> bool:
         """Whether pyarrow might read more into these bytes than ``cells`` does: hex ids, stray returns and quotes."""
-        if b"\0" in self.text or b"0x" in self.text or b"0X" in self.text:
+        if b"\0" in self.text or _has_hex(self.text):
             return True
-        if self.text.count(b"\r") != self.text.count(b"\r\n"):
+        if b"\r" in self.text and self.text.count(b"\r") != self.text.count(b"\r\n"):
             return True
         return (self.found is not None and not self.found.well_quoted) or not _is_utf8(self.text)
 
@@ -146,6 +146,11 @@ class CsvBlock:
 
     def _lines(self, rows: Rows) -> list[bytes]:
         return [self.text[a:b] for a, b in zip(rows.starts.tolist(), rows.ends.tolist(), strict=True)]
+
+
+def _has_hex(text: bytes) -> bool:
+    """Whether 0x is anywhere; a single letter is looked for first, which is ten times as fast."""
+    return any(letter in text and b"0" + letter in text for letter in (b"x", b"X"))
 
 
 def _is_utf8(text: bytes) -> bool:
@@ -252,39 +257,55 @@ def split_lines(lines: list[bytes], header: Header, table: Table) -> tuple[Cells
     """
     faults: Faults = {}
     lines = _spell_out(lines, faults)
-    plain = [i for i, line in enumerate(lines) if b'"' not in line]
-    fields = pc.split_pattern(pa.array([lines[i] for i in plain], pa.large_binary()).cast(pa.large_string()), ",")
+    quoted = [i for i, line in enumerate(lines) if b'"' in line]
+    plain = np.delete(np.arange(len(lines)), quoted)
+    parts = [
+        _split_plain([lines[i] for i in plain.tolist()] if quoted else lines, plain, header, table, faults),
+        _split_quoted([lines[i] for i in quoted], quoted, header, table, faults),
+    ]
+    return _in_order([part for part in parts if len(part.positions)] or parts[:1]), faults
+
+
+def _in_order(parts: list[Cells]) -> Cells:
+    if len(parts) == 1:
+        return parts[0]
+    where = np.concatenate([part.positions for part in parts])
+    order = pa.array(np.argsort(where, kind="stable"))
+    names = parts[0].columns
+    together = {name: pa.concat_arrays([part.columns[name] for part in parts]).take(order) for name in names}
+    return Cells(np.sort(where), together)
+
+
+def _split_plain(lines: list[bytes], where: Index, header: Header, table: Table, faults: Faults) -> Cells:
+    """Rows without quotes: split at commas, all at once."""
+    fields = pc.split_pattern(pa.array(lines, pa.large_binary()).cast(pa.large_string()), ",")
     widths = np.asarray(pc.list_value_length(fields).to_numpy(zero_copy_only=False))
     right = widths == len(header.names)
-    positions = [np.asarray(plain, dtype=np.int64)[right]]
-    fields = fields.filter(pa.array(right))
-    columns = {name: [pc.list_element(fields, header.place(name))] for name in table.column_names}
     for at in np.flatnonzero(~right).tolist():
-        faults.setdefault(plain[at], []).append(_ragged(int(widths[at]), header))
-    quoted, rows = _split_quoted(lines, header, faults)
-    positions.append(np.asarray(quoted, dtype=np.int64))
-    for name, parts in columns.items():
-        parts.append(pa.array([row[header.place(name)] for row in rows], pa.large_string()))
-    where = np.concatenate(positions)
-    order = pa.array(np.argsort(where, kind="stable"))
-    return Cells(np.sort(where), {name: pa.concat_arrays(parts).take(order) for name, parts in columns.items()}), faults
+        faults.setdefault(int(where[at]), []).append(_ragged(int(widths[at]), header))
+    fields = fields.filter(pa.array(right))
+    return Cells(where[right], {name: pc.list_element(fields, header.place(name)) for name in table.column_names})
+
+
+def _split_quoted(lines: list[bytes], where: list[int], header: Header, table: Table, faults: Faults) -> Cells:
+    """Rows with quotes: one by one, by the standard library."""
+    positions, rows = [], []
+    for i, line in zip(where, lines, strict=True):
+        fields, fault = split_row(line)
+        if len(fields) == len(header.names):
+            positions.append(i)
+            rows.append(fields)
+        else:
+            faults.setdefault(i, []).append(fault or _ragged(len(fields), header))
+    columns = {name: [row[header.place(name)] for row in rows] for name in table.column_names}
+    return Cells(
+        np.asarray(positions, dtype=np.int64),
+        {name: pa.array(values, pa.large_string()) for name, values in columns.items()},
+    )
 
 
 def _ragged(width: int, header: Header) -> str:
     return f"has {width} fields where the header has {len(header.names)}"
-
-
-def _split_quoted(lines: list[bytes], header: Header, faults: Faults) -> tuple[list[int], list[list[str]]]:
-    positions, rows = [], []
-    for i, line in enumerate(lines):
-        if b'"' in line:
-            fields, fault = split_row(line)
-            if len(fields) == len(header.names):
-                positions.append(i)
-                rows.append(fields)
-            else:
-                faults.setdefault(i, []).append(fault or _ragged(len(fields), header))
-    return positions, rows
 
 
 def _spell_out(lines: list[bytes], faults: Faults) -> list[bytes]:
@@ -322,9 +343,9 @@ class CsvFile:
         return self.header.names
 
     def rows_at_most(self) -> int:
-        """An upper bound of the number of rows: the line ends in the file."""
+        """An upper bound of the number of rows: the lines in the file."""
         with self._path.open("rb") as file:
-            return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(self._block_bytes), b""))
+            return 1 + sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(self._block_bytes), b""))
 
     def blocks(self) -> Iterator[CsvBlock]:
         """The file's rows in order, some 32 MB at a time."""

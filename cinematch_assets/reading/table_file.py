@@ -82,6 +82,28 @@ def read_file(path: Path, name: str, table: Table, limit: RejectionLimit, replac
     return reading
 
 
+class _Accepted:
+    """Accepted rows, a growing array a column: the system moves pages when they grow, so nothing is held twice."""
+
+    def __init__(self, table: Table) -> None:
+        self._columns = {c.name: np.empty(0, dtype=c.dtype if c.is_number else object) for c in table.columns}
+
+    def add(self, rows: pd.DataFrame) -> None:
+        """Append the rows of a block."""
+        for name, values in self._columns.items():
+            before = len(values)
+            values.resize(before + len(rows), refcheck=False)
+            values[before:] = rows[name].to_numpy()
+
+    def frame(self, without: NDArray[np.int64]) -> pd.DataFrame:
+        """All rows but those at these positions."""
+        if len(without):
+            keep = np.ones(len(next(iter(self._columns.values()))), dtype=np.bool_)
+            keep[without] = False
+            self._columns = {name: values[keep] for name, values in self._columns.items()}
+        return pd.DataFrame(self._columns, copy=False)
+
+
 class Reader:
     """One pass over the blocks of a source, and a second one over those whose raw rows turn out to be needed."""
 
@@ -90,7 +112,7 @@ class Reader:
         self._typed, self._parsed = typed_schema(table, whole=False), parsed_schema(table)
         self._first_rows: list[int] = []
         self._rows = 0
-        self._accepted: list[pd.DataFrame] = []
+        self._accepted = _Accepted(table)
         self._rejected: list[RejectedRow] = []
         self._tuples: dict[tuple[str, ...], tuple[str, ...]] = {}
 
@@ -101,22 +123,24 @@ class Reader:
             frame = block.typed()
             if frame is not None and fits(frame, self._typed):
                 self._rows += len(frame)
-                self._accepted.append(frame)
+                self._accepted.add(frame)
             else:
                 self._read_closely(block)
             self._refuse_early()
-        accepted = _joined(self._accepted, self._table)
-        accepted = self._without(accepted, replaced(accepted))
+        doubles = replaced(self._accepted.frame(without=np.empty(0, dtype=np.int64)))
+        self._reject_doubles(doubles)
         if self._limit.exceeded(len(self._rejected), self._rows):
             raise over_limit(self._name, self._refusal(), self._limit, whole=True)
-        return Reading(self._name, self._rows, accepted, tuple(self._rejected), self._source.columns)
+        return Reading(
+            self._name, self._rows, self._accepted.frame(without=doubles), tuple(self._rejected), self._source.columns
+        )
 
     def _read_closely(self, block: Block) -> None:
         count, cells, reasons = block.cells()
         frame, unfit = judge(self._table, cells, self._parsed)
         for position, why in unfit.items():
             reasons.setdefault(position, []).extend(why)
-        self._accepted.append(frame[~frame.index.isin(list(reasons))])
+        self._accepted.add(frame[~frame.index.isin(list(reasons))])
         positions = np.array(sorted(reasons), dtype=np.int64)
         for position, raw in zip(positions.tolist(), block.raw(positions), strict=True):
             self._reject(self._rows + 1 + position, raw, tuple(reasons[position]))
@@ -139,9 +163,9 @@ class Reader:
         ):
             raise over_limit(self._name, self._refusal(), self._limit, whole=False)
 
-    def _without(self, accepted: pd.DataFrame, positions: NDArray[np.int64]) -> pd.DataFrame:
+    def _reject_doubles(self, positions: NDArray[np.int64]) -> None:
         if not len(positions):
-            return accepted
+            return
         numbers = self._row_numbers(positions)
         firsts = np.array(self._first_rows)
         blocks = np.searchsorted(firsts, numbers, side="right") - 1
@@ -151,22 +175,9 @@ class Reader:
             for row_number, raw in zip(here.tolist(), block.raw(here - firsts[number]), strict=True):
                 self._reject(row_number, raw, reason)
         self._rejected.sort(key=lambda row: row.row_number)
-        keep = np.ones(len(accepted), dtype=np.bool_)
-        keep[positions] = False
-        return pd.DataFrame({name: accepted[name].to_numpy()[keep] for name in accepted}, copy=False)
 
     def _row_numbers(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """The row numbers of accepted rows: their positions, plus the rejected rows before each."""
         rejected = np.array([row.row_number for row in self._rejected], dtype=np.int64)
         accepted_before = rejected - 1 - np.arange(len(rejected))
         return positions + 1 + np.searchsorted(accepted_before, positions, side="right")
-
-
-def _joined(frames: list[pd.DataFrame], table: Table) -> pd.DataFrame:
-    """The frames as one, a column at a time, so that only one column is held twice; empties the list's frames."""
-    columns = {}
-    for column in table.columns:
-        parts = [frame.pop(column.name).to_numpy() for frame in frames]
-        empty = np.empty(0, dtype=column.dtype if column.is_number else object)
-        columns[column.name] = np.concatenate([empty, *parts])
-    return pd.DataFrame(columns, copy=False)
