@@ -1,6 +1,6 @@
 """Numba, with a cache that works wherever the package is installed.
 
-Here: the one decorator of compiled loops. Not here: the loops. Importing this imports numba, so modules that use it are
+Here: the decorators of compiled loops. Not here: the loops. Importing this imports numba, so modules that use it are
 imported inside functions.
 """
 
@@ -15,12 +15,24 @@ Loop = TypeVar("Loop", bound=Callable[..., object])
 
 
 def compiled(loop: Loop) -> Loop:
-    """Compile on first call, release the GIL, and keep the machine code beside the module or in the user's cache folder.
+    """Machine code where sums may be regrouped for vector units: in the same way in every run on one kind of processor.
+
+    Neither infinities nor NaN may occur in such a loop.
+    """
+    return _cached(loop, fastmath=True)
+
+
+def compiled_in_order(loop: Loop) -> Loop:
+    """Machine code that adds up in the order that is written, and in which infinities are what they should be."""
+    return _cached(loop, fastmath=False)
+
+
+def _cached(loop: Loop, *, fastmath: bool) -> Loop:
+    """Compile on first call, release the GIL, and keep the code beside the module or in the user's cache folder.
 
     Numba raises when it may write to neither (a read-only image without a home); then each process compiles anew.
-    ``fastmath`` lets sums be reordered for vector units: the order is the same in every run on one kind of processor.
     """
-    options = {"nogil": True, "fastmath": True}
+    options = {"nogil": True, "fastmath": fastmath}
     try:
         return cast("Loop", numba.njit(cache=True, **options)(loop))
     except RuntimeError as error:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 from threadpoolctl import threadpool_limits
 
-from cinematch_assets.recommender.compiled import compiled
+from cinematch_assets.recommender.compiled import compiled_in_order
 from cinematch_assets.recommender.data import Floats, Ids, Ratings
 from cinematch_assets.recommender.ranking_profiles import Profiles, Rows, user_weights
 from cinematch_assets.recommender.topn import Best, Compressed, Exclusions, best_of_products, in_blocks
@@ -219,7 +219,7 @@ def _tail_cells(
     )
 
 
-@compiled
+@compiled_in_order
 def _products(  # pragma: no cover - compiled
     rows: Compressed, columns: Compressed, place: NDArray[Any], films: NDArray[Any], out: NDArray[Any]
 ) -> None:
@@ -235,7 +235,7 @@ def _products(  # pragma: no cover - compiled
                     out[i, to] += weight * r_weights[cell]
 
 
-@compiled
+@compiled_in_order
 def _regress(  # pragma: no cover - compiled
     rows: Compressed,
     columns: Compressed,
@@ -274,7 +274,7 @@ def _regress(  # pragma: no cover - compiled
         inverse[i] = 1.0 / own
 
 
-@compiled
+@compiled_in_order
 def _mirror(matrix: NDArray[Any]) -> None:  # pragma: no cover - compiled
     """Copy the upper triangle of a C-ordered matrix onto the lower."""
     for row in range(len(matrix)):

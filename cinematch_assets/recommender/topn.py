@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from cinematch_assets.recommender.compiled import compiled
+from cinematch_assets.recommender.compiled import compiled_in_order
 from cinematch_assets.recommender.data import Floats, Ids, UserMoviePairs, positions
 
 Compressed = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
@@ -136,7 +136,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@compiled
+@compiled_in_order
 def _put(columns: NDArray[Any], scores: NDArray[Any], column: int, score: float) -> None:  # pragma: no cover - compiled
     """Insert into a list kept best first; an equal score goes behind those before it."""
     at = len(scores) - 1
@@ -148,7 +148,7 @@ def _put(columns: NDArray[Any], scores: NDArray[Any], column: int, score: float)
     columns[at] = column
 
 
-@compiled
+@compiled_in_order
 def _scan(  # pragma: no cover - compiled
     tile: NDArray[Any],
     first: int,
@@ -174,7 +174,7 @@ def _scan(  # pragma: no cover - compiled
                 _put(columns[row], scores[row], first + column, values[column])
 
 
-@compiled
+@compiled_in_order
 def _accumulate(  # pragma: no cover - compiled
     history: Compressed,
     films: Compressed,
@@ -184,7 +184,7 @@ def _accumulate(  # pragma: no cover - compiled
     columns: NDArray[Any],
     scores: NDArray[Any],
 ) -> None:
-    """Add the rows of ``films`` that a history names to a base, and list the best sums; ``total`` is (base, scratch)."""
+    """Add the rows of ``films`` that a history names to a base, list the best sums; ``total`` is (base, scratch)."""
     h_starts, h_columns, h_weights = history
     f_starts, f_columns, f_weights = films
     base, sums = total
