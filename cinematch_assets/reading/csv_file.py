@@ -40,10 +40,10 @@ Index = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The names of a file's columns, and the byte at which its rows begin."""
+    """The names of a file's columns, and the byte at which its first line ends."""
 
     names: tuple[str, ...]
-    data_starts: int
+    ends_at: int
 
     def place(self, name: str) -> int:
         """Which column, from 0, has that name."""
@@ -54,20 +54,21 @@ def read_header(file: BinaryIO, name: str, table: Table) -> Header:
     """The header of an open file; ``FileRefused`` when it is empty, not UTF-8, or lacks a column of ``table``."""
     head = file.read(HEADER_BYTES)
     bom = 3 if head.startswith(b"\xef\xbb\xbf") else 0
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head[:64]:
-        raise FileRefused(name, "is UTF-16 or binary, not text in UTF-8: save it as CSV in UTF-8")
     body = head[bom:].lstrip(b"\r\n")
     if not body.strip():
         raise FileRefused(name, "is empty")
-    line = body.split(b"\n", 1)[0]
-    starts = len(head) - len(body) + len(line) + 1
+    line = body.split(b"\n", 1)[0].removesuffix(b"\r")
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in line:
+        raise FileRefused(name, "is UTF-16 or binary, not text in UTF-8: save it as CSV in UTF-8")
+    if b"\r" in line:
+        raise FileRefused(name, "its lines end in carriage returns alone: save it with line feeds")
     try:
-        text = line.decode("utf-8").removesuffix("\r")
-        names = tuple(field.strip() for field in next(csv.reader([text], strict=True)))
+        fields = next(csv.reader([line.decode("utf-8")], strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise FileRefused(name, f"its first line is not a CSV header in UTF-8: {error}") from error
+    names = tuple(field.strip() for field in fields)
     check_columns(name, names, table)
-    return Header(names, starts)
+    return Header(names, len(head) - len(body) + len(line))
 
 
 def check_columns(file: str, seen: Sequence[str], table: Table) -> None:
@@ -351,7 +352,7 @@ class CsvFile:
         """The file's rows in order, some 32 MB at a time."""
         self._places.clear()
         with self._path.open("rb") as file:
-            start, carry, at_end = file.seek(self.header.data_starts), b"", False
+            start, carry, at_end = file.seek(self.header.ends_at), b"", False
             while not at_end:
                 more = file.read(self._block_bytes)
                 at_end = not more
