@@ -29,6 +29,14 @@ class FileChangedError(FileError):
     """A file's content is no longer what the look at the folder saw; the next look sees the new one."""
 
 
+class UnreachableError(DriveError):
+    """Google does not answer as it should, after several attempts; later it may."""
+
+
+class TokenError(DriveError):
+    """A person has to sign in, or to grant more; no attempt will help before that."""
+
+
 @dataclass(frozen=True, slots=True)
 class DriveFile:
     """One file as a look at the folder saw it; its content is known by ``md5`` and ``size``, never by its time."""

@@ -1,0 +1,92 @@
+"""``cinematch drive login`` and ``cinematch drive check``: the token, for people.
+
+Here: what is asked, shown and printed. Not here: how consent and checks work (``drive``).
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cinematch_assets.drive.folder import GOOGLE_PREFIX, TokenError, open_folder
+from cinematch_assets.settings import Settings
+
+app = typer.Typer(
+    help="Google Drive: sign in, and check that the folder can be read.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,  # they hold secrets
+)
+_MARKS = {"good": "[green]✓[/]", "look": "[yellow]![/]", "bad": "[red]✗[/]"}
+
+
+@app.command()
+def login(
+    client_secrets: Annotated[
+        Path, typer.Option(help="Client secrets of a desktop app, as downloaded from Google's console.")
+    ] = Path("client_secret.json"),
+    push: Annotated[bool, typer.Option("--push", help="Also into AWS Secrets Manager, as GCP_SECRET_NAME.")] = False,
+    browser: Annotated[bool, typer.Option(help="Open the browser; otherwise only print the address.")] = True,
+    timeout: Annotated[int, typer.Option(help="Seconds to wait for the consent.")] = 300,
+) -> None:
+    """Let the platform read the Drive folder with your account."""
+    from cinematch_assets.drive.login import push_token, sign_in, store_token
+
+    settings = Settings.from_env()
+    if push and not settings.token_secret:
+        raise TokenError("--push needs GCP_SECRET_NAME, the name of the AWS secret.")
+    signed_in = sign_in(
+        client_secrets,
+        _google_folder_id(settings),
+        endpoint=settings.drive_endpoint,
+        open_browser=browser,
+        timeout_s=timeout,
+    )
+    typer.echo(f"Signed in as {signed_in.account}.")
+    typer.echo(f"It can see the folder {signed_in.folder}." if signed_in.folder else "CINEMATCH_DRIVE names no folder.")
+    store_token(signed_in.token, settings.token_path)
+    typer.echo(f"The token is in {settings.token_path}, readable by you alone.")
+    if push and settings.token_secret:
+        outcome = push_token(signed_in.token, settings.token_secret)
+        typer.echo(f"The token is in AWS Secrets Manager: {settings.token_secret} ({outcome}).")
+
+
+@app.command()
+def check(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For programs: a list of subject, standing and words.")
+    ] = False,
+) -> None:
+    """Say in words whether the folder can be read, and for how long."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from cinematch_assets.drive.checking import check_google, check_local
+    from cinematch_assets.drive.token import token_source
+
+    settings = Settings.from_env()
+    folder_id = _google_folder_id(settings)
+    if folder_id is None:
+        findings = check_local(open_folder(settings.folder))
+    else:
+        token_file = settings.token_file or (None if settings.token_secret else settings.token_path)
+        source = token_source(token_file, settings.token_secret)
+        findings = check_google(folder_id, source, endpoint=settings.drive_endpoint)
+    found = []
+    console = Console(highlight=False)
+    for finding in findings:
+        found.append(finding)
+        if not as_json:
+            words = escape(finding.words)
+            console.print(f"{_MARKS[finding.standing]} {finding.subject:<9} {words}", soft_wrap=True)
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in found]))
+    if any(finding.standing == "bad" for finding in found):
+        raise typer.Exit(1)
+
+
+def _google_folder_id(settings: Settings) -> str | None:
+    if not settings.folder.startswith(GOOGLE_PREFIX):
+        return None
+    return settings.folder.removeprefix(GOOGLE_PREFIX)

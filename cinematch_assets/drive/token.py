@@ -1,0 +1,215 @@
+"""The token by which a person lets the platform read Drive.
+
+Here: where it is kept, checked for shape, turned into credentials that refresh themselves. Not here: getting one
+(``login``), saying how it stands (``checking``). What a token holds is never put into a message.
+"""
+
+import functools
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+from google.auth import credentials as google_credentials
+from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
+from google.oauth2.credentials import Credentials
+
+from cinematch_assets.drive.asking import SIGN_IN
+from cinematch_assets.drive.folder import TokenError, UnreachableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+SCOPE = "https://www.googleapis.com/auth/drive.readonly"
+_READING_SCOPES = frozenset({SCOPE, "https://www.googleapis.com/auth/drive"})
+_NEEDED = ("client_id", "client_secret", "refresh_token", "token_uri")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_REFRESH_TIMEOUT_S = 4.0
+_FRESH_S = 10.0
+_TALKATIVE = ("botocore", "boto3", "urllib3", "oauthlib", "requests_oauthlib", "google_auth_oauthlib", "google.auth")
+
+Token = dict[str, Any]
+
+
+class TokenSource(Protocol):
+    """A place where the token is kept."""
+
+    @property
+    def where(self) -> str:
+        """The place, for people."""
+
+    def read(self) -> Token:
+        """Give the token as it is now.
+
+        Raises:
+            TokenError: there is none, or it is not whole.
+        """
+
+
+class TokenFile:
+    """A token in a file, as ``cinematch drive login`` writes it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def where(self) -> str:
+        """The file's path."""
+        return str(self.path)
+
+    def read(self) -> Token:
+        """Read the file."""
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise TokenError(f"There is no Google token in {self.path} (GOOGLE_TOKEN_FILE): {SIGN_IN}.") from None
+        except OSError as fault:
+            raise TokenError(f"The Google token in {self.path} cannot be read ({fault.strerror}).") from fault
+        except UnicodeDecodeError:
+            raise TokenError(f"{self.path} (GOOGLE_TOKEN_FILE) is not a Google token: {SIGN_IN}.") from None
+        return _whole(text, self.where)
+
+
+class TokenSecret:
+    """A token in AWS Secrets Manager; asked anew each time, so that a rotated one counts at once."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @property
+    def where(self) -> str:
+        """The secret's name."""
+        return f"the AWS secret {self.name}"
+
+    def read(self) -> Token:
+        """Get the secret's newest version."""
+        with asking_aws(self.name) as secrets:
+            try:
+                text = secrets.get_secret_value(SecretId=self.name)["SecretString"]
+            except KeyError:
+                raise TokenError(f"The AWS secret {self.name} (GCP_SECRET_NAME) holds no text.") from None
+        return _whole(text, self.where)
+
+
+def token_source(token_file: Path | None, secret_name: str | None) -> TokenSource:
+    """Choose the place: a file that is named, or else the secret.
+
+    Raises:
+        TokenError: neither is named.
+    """
+    if token_file is not None:
+        return TokenFile(token_file)
+    if secret_name:
+        return TokenSecret(secret_name)
+    raise TokenError(f"No Google token is named: set GOOGLE_TOKEN_FILE or GCP_SECRET_NAME, or {SIGN_IN}.")
+
+
+class DriveCredentials(google_credentials.Credentials):  # type: ignore[misc]  # google-auth ships no types
+    """Access tokens as they are needed, from whatever token the source holds at that moment."""
+
+    def __init__(self, source: TokenSource) -> None:
+        super().__init__()
+        self.source = source
+        self.granted_scopes: frozenset[str] | None = None
+        self._refreshing = threading.Lock()
+        self._refreshed_at = float("-inf")
+
+    def refresh(self, request: Any) -> None:
+        """Get a new access token, in one attempt; threads that ask for one together share it.
+
+        Raises:
+            TokenError: Google refuses the token; somebody has to sign in.
+            UnreachableError: Google or AWS did not answer.
+        """
+        with self._refreshing:
+            if time.monotonic() - self._refreshed_at < _FRESH_S:
+                return
+            granted = self._granted(functools.partial(request, timeout=_REFRESH_TIMEOUT_S))
+            scopes = granted.granted_scopes
+            self.granted_scopes = frozenset(scopes) if scopes else None
+            if self.granted_scopes is not None and self.granted_scopes.isdisjoint(_READING_SCOPES):
+                raise TokenError(f"The Google token in {self.source.where} may not read Drive: {SIGN_IN} and grant it.")
+            self.token, self.expiry = granted.token, granted.expiry
+            self._refreshed_at = time.monotonic()
+
+    def _granted(self, request: Any) -> Credentials:
+        token = self.source.read()
+        # Credentials.from_authorized_user_info would overrule the token's own token_uri.
+        stored = Credentials(None, scopes=token.get("scopes"), **{key: token[key] for key in _NEEDED})
+        try:
+            with quiet():
+                stored.refresh(request)
+        except RefreshError as fault:
+            if fault.retryable:
+                raise UnreachableError(f"Google does not renew the token just now ({_told(fault)}).") from None
+            raise TokenError(
+                f"Google refuses the token in {self.source.where} ({_told(fault)}): {SIGN_IN}"
+                f"{' --push' if isinstance(self.source, TokenSecret) else ''}."
+            ) from None
+        except TransportError as fault:
+            raise UnreachableError(f"Google cannot be reached to renew the token ({type(fault).__name__}).") from None
+        except GoogleAuthError as fault:
+            raise TokenError(f"The token in {self.source.where} cannot be used ({_told(fault)}): {SIGN_IN}.") from None
+        return stored
+
+
+def _told(fault: GoogleAuthError) -> str:
+    """Give Google's words, which hold no secret: the first argument is ``error: description``."""
+    return str(fault.args[0])[:200] if fault.args else type(fault).__name__
+
+
+def _whole(text: str, where: str) -> Token:
+    try:
+        token = json.loads(text)
+    except ValueError:
+        token = None
+    if not isinstance(token, dict):
+        raise TokenError(f"What is in {where} is not a Google token: {SIGN_IN}.")
+    missing = [key for key in _NEEDED if not isinstance(token.get(key), str) or not token[key]]
+    if missing:
+        raise TokenError(f"The Google token in {where} lacks {', '.join(missing)}: {SIGN_IN}.")
+    address = urlsplit(token["token_uri"])
+    if address.scheme != "https" and address.hostname not in _LOOPBACK:
+        raise TokenError(f"The Google token in {where} would be sent unencrypted (token_uri): {SIGN_IN}.")
+    return token
+
+
+@contextmanager
+def asking_aws(name: str) -> Iterator["SecretsManagerClient"]:
+    """Give a client for the secret ``name``; it gives up within seconds, and says in one sentence what is wrong."""
+    import boto3  # noqa: PLC0415  half a second that a token in a file need not pay
+    from botocore.config import Config  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    what = f"The AWS secret {name} (GCP_SECRET_NAME)"
+    try:
+        with quiet():
+            yield boto3.client(
+                "secretsmanager", config=Config(connect_timeout=2, read_timeout=2, retries={"max_attempts": 1})
+            )
+    except ClientError as fault:
+        code = fault.response.get("Error", {}).get("Code", "")
+        if code == "ResourceNotFoundException":
+            raise TokenError(f"{what} is not there: {SIGN_IN} --push.") from None
+        raise TokenError(f"{what} cannot be used ({code}).") from None
+    except BotoCoreError as fault:
+        raise UnreachableError(f"{what} cannot be reached ({fault}).") from None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the libraries from writing what they send and get, secrets included, into a debugging log."""
+    loggers = [logging.getLogger(name) for name in _TALKATIVE]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
