@@ -19,12 +19,10 @@ from cinematch_assets.recommender.answers import Similar
 from cinematch_assets.recommender.data import Catalogue, Floats, Ids, Pairs, Ratings, UserMoviePairs, positions
 from cinematch_assets.recommender.ranking_dual import DualEase, fit_dual
 from cinematch_assets.recommender.ranking_profiles import Rows, weight_of
+from cinematch_assets.recommender.ranking_variety import POOL, franchises, lift, without_repetition
 
 if TYPE_CHECKING:
     from cinematch_assets.recommender.topn import Best, Exclusions
-
-CELLS_AT_ONCE = 16_000_000
-"""Scores held at once: 64 MB of float32."""
 
 POPULARITY_SHARE = 1e-6
 """What is added to scores of the films that please most: nothing, unless all else is equal, as it is for strangers."""
@@ -46,10 +44,12 @@ class RankingConfig:
 
     ridge: float = 150.0
     """λ: how many shared ratings a pair of films needs before it counts."""
-    dropout: float = 0.5
+    dropout: float = 1.0
     """p / (1 − p) of Steck (2020): the share of a film's own co-ratings added to its λ; popular films are held back."""
     user_exponent: float = 0.4
     """Users weigh (their ratings / mean)^-this."""
+    novelty: float = 0.2
+    """Scores are multiplied by (share of users who rated the film)^-this: a third more films listed, at no loss."""
     dual_users: int = 3_000
     """Up to so many users the exact method of ``ranking_dual`` is taken: one matrix of users², at most 36 MB."""
     dense_films: int = 8_000
@@ -63,7 +63,7 @@ class RankingConfig:
         for name in ("ridge", "dense_films", "neighbours", "kept"):
             if not getattr(self, name) > 0:
                 raise RankingConfigError(f"{name} is {getattr(self, name)}, and must be above 0")
-        for name in ("dropout", "user_exponent", "dual_users"):
+        for name in ("dropout", "user_exponent", "novelty", "dual_users"):
             if not getattr(self, name) >= 0:
                 raise RankingConfigError(f"{name} is {getattr(self, name)}, and must not be negative")
 
@@ -79,13 +79,22 @@ class Weights(Protocol):
     def films(self) -> Ids:
         """Its films, (M,)."""
 
+    @property
+    def users_at_once(self) -> int:
+        """How many users ``best`` should be asked about together."""
+
     def scores(self, history: sparse.csr_matrix) -> Floats:
         """(rows, M) scores for (rows, M) weights."""
 
     def best(
-        self, history: sparse.csr_matrix, base: Floats, columns: Rows | None, k: int, left_out: Exclusions
+        self,
+        history: sparse.csr_matrix,
+        line: tuple[Floats, Floats],
+        columns: Rows | None,
+        k: int,
+        left_out: Exclusions,
     ) -> Best:
-        """The ``k`` best of ``columns`` (None: all M) by ``base`` (M,) plus score, without what is left out."""
+        """The ``k`` best of ``columns`` (None: all M) by a + b · score, line = (a, b), without what is left out."""
 
     def profile(self, users: Ids) -> sparse.csr_matrix:
         """The weights that users were known by in training, (users, M)."""
@@ -107,11 +116,17 @@ class Lists:
 
 @dataclass(frozen=True, slots=True)
 class Ranker:
-    """A fitted ranker. ``reason`` says why this method; ``popularity`` (M,) ranks for those we know nothing of."""
+    """A fitted ranker. ``reason`` says why this method; ``popularity`` (M,) ranks for those we know nothing of.
+
+    Scores are multiplied by ``lift`` (M,), which holds popular films back; ``groups`` (M,) numbers franchises, of
+    which a list shows one film in five places.
+    """
 
     weights: Weights
     reason: str
     popularity: Floats
+    lift: Floats
+    groups: Ids
 
     @property
     def method(self) -> str:
@@ -124,22 +139,19 @@ class Ranker:
         Scores are comparable within one list only. Candidates outside the catalogue are
         passed over; a user without ratings gets the films that please most people.
         """
-        from cinematch_assets.recommender.topn import Best, Exclusions  # noqa: PLC0415  loads numba
+        from cinematch_assets.recommender.topn import Exclusions  # noqa: PLC0415  loads numba
 
-        films = self.weights.films
-        columns: Rows | None = None
-        if candidates is not None:
-            columns = np.flatnonzero(np.isin(films, candidates))
-            films = films[columns]
-        best = Best.unfilled(len(users), min(k, len(films)))
-        step = max(1, CELLS_AT_ONCE // max(1, len(self.weights.films)))
+        columns, films = self._candidates(candidates)
+        k = min(k, len(films))
+        movies, scores = np.empty((len(users), k), np.int32), np.empty((len(users), k), np.float32)
+        step = self.weights.users_at_once
         for start in range(0, len(users), step):
             some = users[start : start + step]
             left_out = Exclusions.of(some, films, seen)
-            found = self.weights.best(self.weights.profile(some), self._base(), columns, k, left_out)
-            best.columns[start : start + step] = found.columns
-            best.scores[start : start + step] = found.scores
-        return Lists(np.where(best.columns >= 0, films[best.columns], -1).astype(np.int32), best.scores)
+            found = self._top(self.weights.profile(some), k, columns, left_out)
+            movies[start : start + step] = found.movies
+            scores[start : start + step] = found.scores
+        return Lists(movies, scores)
 
     def scores(self, users: Ids, films: Ids) -> Floats:
         """Scores of every user with every film, (users, films); −inf for films outside the catalogue."""
@@ -147,10 +159,16 @@ class Ranker:
 
     def fold_in(self, movies: Ids, stars: Floats) -> Floats:
         """Scores of the whole catalogue, (M,), for someone who is not in the data; unknown movies are passed over."""
-        at, known = positions(np.asarray(movies, np.int32), self.weights.films)
-        row = np.zeros((1, len(self.weights.films)), np.float32)
-        row[0, at[known]] = weight_of(np.asarray(stars)[known])
-        return np.asarray(self._scored(sparse.csr_matrix(row))[0], np.float32)
+        return np.asarray(self._scored(self._history(movies, stars))[0], np.float32)
+
+    def top_folded(self, movies: Ids, stars: Floats, k: int, candidates: Ids | None = None) -> Lists:
+        """A list, (1, k), for someone who is not in the data, without the movies that he names."""
+        from cinematch_assets.recommender.topn import Exclusions  # noqa: PLC0415  loads numba
+
+        columns, films = self._candidates(candidates)
+        nobody = np.zeros(1, np.int32)
+        left_out = Exclusions.of(nobody, films, Pairs(np.zeros(len(movies), np.int32), movies))
+        return self._top(self._history(movies, stars), min(k, len(films)), columns, left_out)
 
     def similar(self, movie: int, k: int) -> Similar:
         """The ``k`` films that go with ``movie`` most, nearest first; fewer where nothing is known of its company."""
@@ -168,7 +186,8 @@ class Ranker:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The ranker as named numeric arrays; ``reason`` is kept by its caller."""
-        return {"popularity": self.popularity} | self.weights.arrays()
+        own = {"popularity": self.popularity, "lift": self.lift, "groups": self.groups}
+        return own | self.weights.arrays()
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], reason: str = "") -> Ranker:
@@ -184,13 +203,41 @@ class Ranker:
             from cinematch_assets.recommender.ranking_sparse import SparseEase  # noqa: PLC0415  loads numba
 
             weights = SparseEase.from_arrays(arrays)
-        return cls(weights, reason, arrays["popularity"])
+        return cls(weights, reason, arrays["popularity"], arrays["lift"], arrays["groups"])
 
-    def _base(self) -> Floats:
-        return self.popularity * np.float32(POPULARITY_SHARE)
+    def _history(self, movies: Ids, stars: Floats) -> sparse.csr_matrix:
+        at, known = positions(np.asarray(movies, np.int32), self.weights.films)
+        row = np.zeros((1, len(self.weights.films)), np.float32)
+        row[0, at[known]] = weight_of(np.asarray(stars)[known])
+        return sparse.csr_matrix(row)
+
+    def _candidates(self, candidates: Ids | None) -> tuple[Rows | None, Ids]:
+        if candidates is None:
+            return None, self.weights.films
+        columns = np.flatnonzero(np.isin(self.weights.films, candidates))
+        return columns, self.weights.films[columns]
+
+    def _line(self) -> tuple[Floats, Floats]:
+        return self.popularity * np.float32(POPULARITY_SHARE), self.lift
 
     def _scored(self, history: sparse.csr_matrix) -> Floats:
-        return self.weights.scores(history) + self._base()
+        base, slope = self._line()
+        return base + slope * self.weights.scores(history)
+
+    def _top(self, history: sparse.csr_matrix, k: int, columns: Rows | None, left_out: Exclusions) -> Lists:
+        pool = k * POOL if self.groups_repeat else k
+        best = self.weights.best(history, self._line(), columns, pool, left_out)
+        chosen = best.columns if columns is None else np.where(best.columns >= 0, columns[best.columns], -1)
+        if self.groups_repeat:
+            chosen, scores = without_repetition(chosen, best.scores, self.groups, k)
+        else:
+            scores = best.scores
+        return Lists(np.where(chosen >= 0, self.weights.films[chosen], -1).astype(np.int32), scores)
+
+    @property
+    def groups_repeat(self) -> bool:
+        """Whether any two films are of one franchise."""
+        return len(self.groups) > 0 and int(self.groups.max()) + 1 < len(self.groups)
 
     def _columns(self, scores: Floats, films: Ids) -> Floats:
         if films is self.weights.films:
@@ -242,7 +289,18 @@ def fit_ranker(
             kept=knobs.kept,
         )
     tell("lists", 1.0)
-    return Ranker(weights, reason, _popularity(train, films))
+    return Ranker(
+        weights, reason, _popularity(train, films), lift(train, films, knobs.novelty), _groups(catalogue, films)
+    )
+
+
+def _groups(catalogue: Catalogue, films: Ids) -> Ids:
+    """Franchises of ``films``, (M,); a film without a title in the catalogue is alone."""
+    at, known = positions(films, catalogue.movies)
+    groups = franchises(catalogue.titles)
+    alone = len(catalogue) + np.arange(len(films))
+    together = np.where(known, groups[at], alone) if len(catalogue) else alone
+    return np.unique(together, return_inverse=True)[1].astype(np.int32)
 
 
 def _popularity(train: Ratings, films: Ids) -> Floats:

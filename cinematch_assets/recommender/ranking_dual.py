@@ -23,6 +23,9 @@ from threadpoolctl import threadpool_limits
 from cinematch_assets.recommender.data import Floats, Ids, Ratings
 from cinematch_assets.recommender.ranking_profiles import Profiles, Rows, user_weights
 
+CELLS_AT_ONCE = 16_000_000
+"""Scores held at once: 64 MB of float32."""
+
 if TYPE_CHECKING:
     from cinematch_assets.recommender.topn import Best, Exclusions
 
@@ -40,6 +43,11 @@ class DualEase:
 
     name = "ease_dual"
 
+    @property
+    def users_at_once(self) -> int:
+        """Users whose scores are held together."""
+        return max(1, CELLS_AT_ONCE // max(1, len(self.films)))
+
     def scores(self, history: sparse.csr_matrix) -> Floats:
         """Scores of all films for weights (rows, M): (rows, M) float32."""
         with threadpool_limits(limits=1, user_api="blas"):
@@ -49,12 +57,17 @@ class DualEase:
             return self._from_kernel(history, near, rows)
 
     def best(
-        self, history: sparse.csr_matrix, base: Floats, columns: Rows | None, k: int, left_out: Exclusions
+        self,
+        history: sparse.csr_matrix,
+        line: tuple[Floats, Floats],
+        columns: Rows | None,
+        k: int,
+        left_out: Exclusions,
     ) -> Best:
-        """The best of ``columns`` (None: all films) by ``base`` plus score."""
+        """The best of ``columns`` (None: all films) by a + b · score."""
         from cinematch_assets.recommender.topn import best_of_scores  # noqa: PLC0415  loads numba
 
-        scores = self.scores(history) + base
+        scores = line[0] + line[1] * self.scores(history)
         return best_of_scores(scores if columns is None else scores[:, columns], k, left_out)
 
     def profile(self, users: Ids) -> sparse.csr_matrix:

@@ -38,17 +38,24 @@ class SparseEase:
     inverse: Floats
 
     name = "ease_sparse"
+    users_at_once = 16_384  # only their lists are held
 
     def scores(self, history: sparse.csr_matrix) -> Floats:
         """Scores of all films for weights (rows, M): (rows, M) float32."""
         return np.asarray((history @ self.cells).todense(), np.float32)
 
     def best(
-        self, history: sparse.csr_matrix, base: Floats, columns: Rows | None, k: int, left_out: Exclusions
+        self,
+        history: sparse.csr_matrix,
+        line: tuple[Floats, Floats],
+        columns: Rows | None,
+        k: int,
+        left_out: Exclusions,
     ) -> Best:
-        """The best of ``columns`` (None: all films) by ``base`` plus score; no row of scores outlives its list."""
-        cells = self.cells if columns is None else self.cells[:, columns]
-        return best_of_products(history, cells, base if columns is None else base[columns], k, left_out)
+        """The best of ``columns`` (None: all films) by a + b · score; no row of scores outlives its list."""
+        if columns is None:
+            return best_of_products(history, self.cells, line, k, left_out)
+        return best_of_products(history, self.cells[:, columns], (line[0][columns], line[1][columns]), k, left_out)
 
     def profile(self, users: Ids) -> sparse.csr_matrix:
         """The weights of known users; a stranger's row is empty."""

@@ -100,8 +100,8 @@ def best_of_factors(users: Floats, films: Floats, k: int, left_out: Exclusions, 
     return best
 
 
-def best_of_products(history: Any, films: Any, base: Floats, k: int, left_out: Exclusions) -> Best:
-    """The ``k`` best of ``base + history @ films`` for scipy CSR float32 matrices (rows, n) and (n, m), base (m,).
+def best_of_products(history: Any, films: Any, line: tuple[Floats, Floats], k: int, left_out: Exclusions) -> Best:
+    """The ``k`` best of ``a + b * (history @ films)`` for CSR float32 matrices (rows, n) and (n, m), line = (a, b).
 
     Memory is one row of m scores a thread beside the result.
     """
@@ -115,7 +115,7 @@ def best_of_products(history: Any, films: Any, base: Floats, k: int, left_out: E
             (films.indptr.astype(np.int64), films.indices, films.data),
             left_out.starts[start : stop + 1],
             left_out.columns,
-            (base, base.copy()),
+            (*line, np.empty(films.shape[1], np.float32)),
             best.columns[start:stop],
             best.scores[start:stop],
         )
@@ -180,16 +180,16 @@ def _accumulate(  # pragma: no cover - compiled
     films: Compressed,
     starts: NDArray[Any],
     left_out: NDArray[Any],
-    total: tuple[NDArray[Any], NDArray[Any]],
+    line: Compressed,
     columns: NDArray[Any],
     scores: NDArray[Any],
 ) -> None:
-    """Add the rows of ``films`` that a history names to a base, list the best sums; ``total`` is (base, scratch)."""
+    """Add up the rows of ``films`` that a history names, list the best of the line; ``line`` is (a, b, scratch)."""
     h_starts, h_columns, h_weights = history
     f_starts, f_columns, f_weights = films
-    base, sums = total
+    base, slope, sums = line
     for row in range(len(h_starts) - 1):
-        sums[:] = base
+        sums[:] = 0.0
         for at in range(h_starts[row], h_starts[row + 1]):
             film, weight = h_columns[at], h_weights[at]
             for cell in range(f_starts[film], f_starts[film + 1]):
@@ -198,5 +198,6 @@ def _accumulate(  # pragma: no cover - compiled
             sums[left_out[at]] = -np.inf
         worst = len(scores[row]) - 1
         for column in range(len(sums)):
-            if worst >= 0 and sums[column] > scores[row, worst]:
-                _put(columns[row], scores[row], column, sums[column])
+            value = base[column] + slope[column] * sums[column]
+            if worst >= 0 and value > scores[row, worst]:
+                _put(columns[row], scores[row], column, value)

@@ -58,8 +58,17 @@ def test_both_ways_give_the_scores_of_the_paper(config: RankingConfig) -> None:
     train = some_ratings()
     ranker = fit_ranker(train, a_catalogue(), config=config)
     films = ranker.weights.films
-    scores = ranker.scores(np.unique(train.users), films)
+    scores = ranker.weights.scores(ranker.weights.profile(np.unique(train.users)))
     assert np.allclose(scores, textbook(train, films, config), atol=5e-6)
+
+
+def test_scores_hold_popular_films_back_by_the_square_root_s_kin_of_their_share() -> None:
+    train = some_ratings()
+    plain, novel = (fit_ranker(train, a_catalogue(), config=RankingConfig(novelty=n)) for n in (0.0, 0.2))
+    films = plain.weights.films
+    share = np.array([(train.movies == film).sum() for film in films]) / 120
+    one, other = (ranker.scores(np.array([1], np.int32), films)[0] for ranker in (plain, novel))
+    assert np.allclose(other, one * np.maximum(share, 1e-3) ** -0.2, atol=1e-5)
 
 
 def test_films_outside_the_inverse_keep_nearly_their_scores() -> None:
@@ -127,6 +136,30 @@ def test_folding_in_a_history_scores_like_the_user_who_has_it(ranker: Ranker) ->
     unseen = ~np.isin(ranker.weights.films, own.movies)
     known = ranker.scores(np.array([5], np.int32), ranker.weights.films)[0]
     assert np.allclose(folded[unseen], known[unseen], atol=1e-6)
+
+
+def test_a_list_for_someone_who_is_not_in_the_data_leaves_out_what_he_named(ranker: Ranker) -> None:
+    named = np.array([20, 60], np.int32)
+    lists = ranker.top_folded(named, np.array([5.0, 4.5], np.float32), 5)
+    assert lists.movies.shape == (1, 5)
+    assert not np.isin(lists.movies, named).any()
+    assert ((lists.movies // 10 - 1) % 2 == 1).mean() >= 0.8
+    few = ranker.top_folded(named, np.array([5.0, 4.5], np.float32), 5, np.array([20, 30, 40], np.int32))
+    assert sorted(few.movies[0].tolist()) == [-1, 30, 40] or sorted(few.movies[0].tolist()) == [30, 40]
+
+
+def test_a_list_holds_at_most_two_films_of_a_franchise_in_ten_places() -> None:
+    titles = [
+        f"Endless Saga {n + 1} (19{50 + n})" if n % 2 and n < 24 else f"Film {'abcdefghij'[n % 10]}{n} (1999)"
+        for n in range(80)
+    ]
+    catalogue = Catalogue.of(10 * (np.arange(80) + 1), titles, [""] * 80)
+    ranker = fit_ranker(some_ratings(), catalogue)
+    saga = 10 * (np.arange(1, 24, 2) + 1)
+    lists = ranker.top(np.array([2, 4, 6], np.int32), 10, some_ratings())
+    assert np.isin(lists.movies, saga).sum(axis=1).tolist() == [2, 2, 2]
+    only = ranker.top(np.array([2], np.int32), 10, Pairs.none(), saga.astype(np.int32))
+    assert np.isin(only.movies, saga).all()
 
 
 def test_similar_films_are_of_the_same_half_and_never_the_film_itself(ranker: Ranker) -> None:

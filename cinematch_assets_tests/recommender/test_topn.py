@@ -80,10 +80,10 @@ def test_factors_give_the_lists_of_the_whole_matrix(width: int) -> None:
 def test_a_sparse_product_gives_the_lists_of_the_whole_matrix() -> None:
     history = sparse.random(300, 40, 0.2, "csr", np.float32, np.random.default_rng(1))
     films = sparse.random(40, 60, 0.3, "csr", np.float32, np.random.default_rng(2))
-    base = np.linspace(0.0, 1e-3, 60, dtype=np.float32)
+    line = np.linspace(0.0, 1e-3, 60, dtype=np.float32), np.linspace(2.0, 1.0, 60, dtype=np.float32)
     left_out = some_exclusions(300, 60)
-    best = best_of_products(history, films, base, 5, left_out)
-    expected = slowly((history @ films).toarray() + base, 5, left_out)
+    best = best_of_products(history, films, line, 5, left_out)
+    expected = slowly(line[0] + line[1] * (history @ films).toarray(), 5, left_out)
     assert (best.columns == expected).mean() > 0.999
 
 
