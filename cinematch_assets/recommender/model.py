@@ -1,16 +1,18 @@
 """The recommender as one thing: stars from a rating model, lists from a ranker, in one artifact.
 
-Here: fitting both, asking both, storing both; which method is used and why. Not here: the methods (``biases``,
-``bayes``, ``als``, ``ranking``), measuring (``evaluation``).
+Here: fitting both, asking both, storing both; which method is used and why. Not here: the methods (``bayes``,
+``biases``, ``ranking``), measuring (``evaluation``).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cinematch_assets.recommender.answers import Predictions, Similar, TopN
 from cinematch_assets.recommender.artifact import ArtifactRefusedError, pack, unpack
@@ -20,14 +22,14 @@ from cinematch_assets.recommender.data import (
     Catalogue,
     Floats,
     Ids,
-    Pairs,
     Ratings,
     RecommenderInputError,
     UserMoviePairs,
     positions,
 )
+from cinematch_assets.recommender.ranking import Ranker, fit_ranker
 from cinematch_assets.recommender.stars import StarTable
-from cinematch_assets.recommender.top import best_unseen
+from cinematch_assets.recommender.top import best_columns
 
 Progress = Callable[[str, float], None]
 """Told what is being done and the share of it that is done, 0 to 1."""
@@ -36,14 +38,17 @@ FORMAT = 1
 STRANGER = 0
 """The user id on the lists of ``fold_in``; MovieLens numbers people from 1."""
 
+DAMPING = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Recommender:
-    """A fitted model. ``method`` names it, ``reason`` says why this one; ``films`` is the catalogue, ascending."""
+    """A fitted model: ``method`` names its two parts, ``reason`` says why these, ``films`` is the ascending catalogue."""
 
     method: str
     reason: str
     stars: StarTable
+    ranker: Ranker
     films: Ids
 
     def predict(self, users: Ids, movies: Ids) -> Predictions:
@@ -52,7 +57,13 @@ class Recommender:
 
     def recommend(self, users: Ids, k: int, *, seen: UserMoviePairs, candidates: Ids | None = None) -> TopN:
         """At most ``k`` films per user out of ``candidates`` (None: the catalogue), none of his ``seen`` pairs."""
-        return _ranked(self.stars, users, k, seen, self._films(candidates))
+        lists = self.ranker.top(users, k, seen, candidates)
+        listed = lists.movies >= 0
+        owners = np.broadcast_to(users[:, None], listed.shape)[listed].astype(np.int32)
+        ranks = np.cumsum(listed, axis=1, dtype=np.int32)[listed]
+        movies = lists.movies[listed]
+        answers = self.predict(owners, movies)
+        return TopN(owners, ranks, movies, lists.scores[listed], answers.stars, answers.spread)
 
     def fold_in(self, likes: Sequence[tuple[int, float]], k: int = 10, *, candidates: Ids | None = None) -> TopN:
         """A list for someone who is not in the data, from (movie, stars) pairs, without retraining.
@@ -62,34 +73,48 @@ class Recommender:
         """
         if not likes:
             raise RecommenderInputError("name at least one film to start from")
-        movies = np.array([movie for movie, _ in likes], np.int32)
-        unknown = movies[~positions(movies, self.stars.movies)[1]]
-        if len(unknown):
-            raise RecommenderInputError(f"movie {unknown[0]} is not in the catalogue")
-        table = self.stars.fold_in(movies, np.array([stars for _, stars in likes], np.float32))
-        user = np.array([STRANGER], np.int32)
-        return _ranked(table, user, k, Pairs(np.full(len(movies), STRANGER, np.int32), movies), self._films(candidates))
+        liked = np.array([movie for movie, _ in likes], np.int32)
+        self._refuse_unknown(liked)
+        given = np.array([stars for _, stars in likes], np.float32)
+        scores = self.ranker.fold_in(liked, given)
+        open_to = ~np.isin(self.films, liked)
+        if candidates is not None:
+            open_to &= np.isin(self.films, candidates)
+        films = np.flatnonzero(open_to)
+        best = films[best_columns(scores[None, films], k)[0]]
+        owners = np.full(len(best), STRANGER, np.int32)
+        answers = self.stars.fold_in(liked, given).predict(owners, self.films[best])
+        ranks = np.arange(1, len(best) + 1, dtype=np.int32)
+        return TopN(owners, ranks, self.films[best], scores[best], answers.stars, answers.spread)
 
     def similar(self, movie: int, k: int) -> Similar:
-        """The ``k`` films nearest to one.
+        """The ``k`` films nearest to one: those it keeps company with, then those with the nearest predicted stars.
+
+        The second kind answers for a film that nobody rated yet: it leans on genres and year. Its scores are negative.
 
         Raises:
             RecommenderInputError: the movie is not in the catalogue.
         """
-        at, found = positions(np.array([movie], np.int32), self.films)
-        if not found[0]:
-            raise RecommenderInputError(f"movie {movie} is not in the catalogue")
+        self._refuse_unknown(np.array([movie], np.int32))
+        company = self.ranker.similar(movie, k)
+        missing = k - len(company.movies)
+        if missing <= 0:
+            return company
         rows = self.stars.movie_rows(self.films)
         vectors = np.column_stack([self.stars.movie_factors[rows], self.stars.movie_bias[rows]])
-        scores = _cosines(vectors, int(at[0]))
-        scores[at[0]] = -np.inf
-        best = np.lexsort((self.films, -scores))[: min(k, len(self.films) - 1)]
-        return Similar(self.films[best], scores[best])
+        scores = _cosines(vectors, int(np.searchsorted(self.films, movie))) - np.float32(1.0)
+        scores[np.isin(self.films, [movie, *company.movies])] = -np.inf
+        best = best_columns(scores[None, :], missing)[0]
+        best = best[np.isfinite(scores[best])]
+        return Similar(
+            np.concatenate([company.movies, self.films[best]]), np.concatenate([company.scores, scores[best]])
+        )
 
     def to_bytes(self) -> bytes:
         """The model as one artifact; equal models are equal bytes."""
-        arrays = {f"stars.{name}": array for name, array in self.stars.arrays().items()} | {"films": self.films}
-        return pack(arrays, {"format": FORMAT, "method": self.method, "reason": self.reason})
+        arrays = _named("stars", self.stars.arrays()) | _named("ranker", self.ranker.arrays()) | {"films": self.films}
+        facts = {"format": FORMAT, "method": self.method, "reason": self.reason, "ranking": self.ranker.reason}
+        return pack(arrays, facts)
 
     @classmethod
     def from_bytes(cls, data: bytes, sha256: str) -> Recommender:
@@ -101,14 +126,21 @@ class Recommender:
         arrays, facts = unpack(data, sha256)
         if facts.get("format") != FORMAT:
             raise ArtifactRefusedError(f"the model has format {facts.get('format')}, and this version reads {FORMAT}")
-        stars = {name.removeprefix("stars."): array for name, array in arrays.items() if name.startswith("stars.")}
         try:
-            return cls(str(facts["method"]), str(facts["reason"]), StarTable.from_arrays(stars), arrays["films"])
+            return cls(
+                method=str(facts["method"]),
+                reason=str(facts["reason"]),
+                stars=StarTable.from_arrays(_part("stars", arrays)),
+                ranker=Ranker.from_arrays(_part("ranker", arrays), str(facts["ranking"])),
+                films=arrays["films"],
+            )
         except KeyError as error:
             raise ArtifactRefusedError(f"the model lacks {error}") from error
 
-    def _films(self, candidates: Ids | None) -> Ids:
-        return self.films if candidates is None else np.unique(candidates).astype(np.int32)
+    def _refuse_unknown(self, movies: Ids) -> None:
+        unknown = movies[~positions(movies, self.films)[1]]
+        if len(unknown):
+            raise RecommenderInputError(f"movie {unknown[0]} is not in the catalogue")
 
 
 def fit_recommender(
@@ -129,12 +161,16 @@ def fit_recommender(
     rows = train.latest()
     if len(rows) == 0:
         raise RecommenderInputError("there are no ratings to train on")
-    _ = config, seed
-    (progress or _quiet)("biases", 0.0)
-    stars = fit_biases(rows, catalogue, user_damping=5.0, movie_damping=5.0)
-    (progress or _quiet)("biases", 1.0)
-    films = np.union1d(rows.movies, catalogue.movies).astype(np.int32)
-    return Recommender("biases", f"{len(rows):,} ratings", stars, films)
+    tell = progress or _quiet
+    stars, name, reason = _fit_stars(rows, catalogue, config, seed, tell)
+    ranker = fit_ranker(rows, catalogue, config=config.ranking, seed=seed, progress=tell)
+    return Recommender(
+        method=f"{name} + {ranker.method}",
+        reason=f"stars: {reason}; lists: {ranker.reason}",
+        stars=stars,
+        ranker=ranker,
+        films=np.union1d(rows.movies, catalogue.movies).astype(np.int32),
+    )
 
 
 def sha256_of(data: bytes) -> str:
@@ -142,10 +178,25 @@ def sha256_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _ranked(stars: StarTable, users: Ids, k: int, seen: UserMoviePairs, films: Ids) -> TopN:
-    owners, ranks, movies, scores = best_unseen(users, films, k, seen=seen, score=lambda some: stars.grid(some, films))
-    answers = stars.predict(owners, movies)
-    return TopN(owners, ranks, movies, scores, answers.stars, answers.spread)
+def _fit_stars(
+    rows: Ratings, catalogue: Catalogue, config: RecommenderConfig, seed: int, tell: Progress
+) -> tuple[StarTable, str, str]:
+    """The table of stars, its method's name, and why it was chosen."""
+    if config.method == "biases":
+        return fit_biases(rows, catalogue, user_damping=DAMPING, movie_damping=DAMPING), "biases", "as configured"
+    from cinematch_assets.recommender.bayes import BayesPlan, fit_bayes  # noqa: PLC0415  loads numba
+
+    plan = BayesPlan(config.factors, config.chains, config.sweeps, config.burn_in, config.thinning, config.rank)
+    reason = f"{len(rows):,} ratings" if config.method == "auto" else "as configured"
+    return fit_bayes(rows, catalogue, plan, seed, lambda share: tell("stars", share)), "bayes_fm", reason
+
+
+def _named(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {f"{prefix}.{name}": array for name, array in arrays.items()}
+
+
+def _part(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name[len(prefix) + 1 :]: array for name, array in arrays.items() if name.startswith(f"{prefix}.")}
 
 
 def _cosines(vectors: Floats, row: int) -> Floats:

@@ -1,0 +1,169 @@
+"""What is known of each user and of each movie, as the columns that a factorization machine weighs.
+
+Here: neighbours, genres, years, eras, from training rows and the catalogue only. Not here: the weights (``gibbs``).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinematch_assets.recommender.data import Catalogue, Ids, Ratings
+
+YEARS_IN_A_BIN = 5
+ERAS = 10
+_YEAR = re.compile(r"\((\d{4})\)\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Sparse columns over the entities of one side, in groups that share a prior.
+
+    Column c has entries ``pointers[c]:pointers[c + 1]`` of ``entities`` and ``values``; group g has columns
+    ``groups[g]:groups[g + 1]``.
+    """
+
+    groups: NDArray[np.int64]
+    pointers: NDArray[np.int64]
+    entities: NDArray[np.int32]
+    values: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The training rows as one side sees them, sorted by its entities, and the columns that describe these.
+
+    ``pointers`` (E + 1,): entity i has rows ``pointers[i]:pointers[i + 1]``. ``others`` (n,): the other side's entity
+    of each row. ``mirror`` (n,): where each row of the *other* side's order stands in this one. ``scale`` (E,):
+    1 / √rows of the entity, 0 without any. The last entity is the stranger, who has no rows.
+    """
+
+    pointers: NDArray[np.int64]
+    others: NDArray[np.int32]
+    mirror: NDArray[np.int64]
+    scale: NDArray[np.float32]
+    columns: Columns
+
+    @property
+    def entities(self) -> int:
+        """How many there are, with the stranger."""
+        return len(self.scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """Both sides of the training rows; ``ratings`` (n,) are in the order of ``users``, which is the canonical one."""
+
+    users: Side
+    movies: Side
+    ratings: NDArray[np.float32]
+
+
+def build_design(train: Ratings, user_ids: Ids, movie_ids: Ids, catalogue: Catalogue) -> Design:
+    """The design over ascending ids that include all of ``train``; only training rows and the catalogue enter it."""
+    u = np.searchsorted(user_ids, train.users).astype(np.int32)
+    m = np.searchsorted(movie_ids, train.movies).astype(np.int32)
+    by_movie = np.lexsort((u, m))
+    back = np.empty_like(by_movie)
+    back[by_movie] = np.arange(len(by_movie))
+    return Design(
+        users=_side(u, m, len(user_ids) + 1, by_movie, _eras(train, u, len(user_ids))),
+        movies=_side(m[by_movie], u[by_movie], len(movie_ids) + 1, back, _descriptions(movie_ids, catalogue)),
+        ratings=train.ratings,
+    )
+
+
+def _side(
+    entities: NDArray[np.int32],
+    others: NDArray[np.int32],
+    count: int,
+    mirror: NDArray[np.int64],
+    groups: list[NDArray[np.float32]],
+) -> Side:
+    rows = np.bincount(entities, minlength=count)
+    return Side(
+        pointers=np.concatenate([[0], np.cumsum(rows)]).astype(np.int64),
+        others=np.ascontiguousarray(others, np.int32),
+        mirror=np.ascontiguousarray(mirror, np.int64),
+        scale=np.where(rows > 0, 1.0 / np.sqrt(np.maximum(rows, 1)), 0.0).astype(np.float32),
+        columns=_columns(groups),
+    )
+
+
+def _columns(groups: list[NDArray[np.float32]]) -> Columns:
+    """Dense groups (entities, columns each) as sparse columns; they are narrow, so dense is how they are made."""
+    entities: list[NDArray[np.int32]] = []
+    values: list[NDArray[np.float32]] = []
+    for group in groups:
+        for column in group.T:
+            filled = np.flatnonzero(column)
+            entities.append(filled.astype(np.int32))
+            values.append(column[filled])
+    sizes = [len(part) for part in entities]
+    return Columns(
+        groups=np.cumsum([0] + [group.shape[1] for group in groups]).astype(np.int64),
+        pointers=np.cumsum([0, *sizes]).astype(np.int64),
+        entities=np.concatenate([np.zeros(0, np.int32), *entities]),
+        values=np.concatenate([np.zeros(0, np.float32), *values]),
+    )
+
+
+def _eras(train: Ratings, u: NDArray[np.int32], count: int) -> list[NDArray[np.float32]]:
+    """One column per tenth of the users, by the mean time of their training ratings; none without times."""
+    if len(train) == 0 or train.timestamps.min() == train.timestamps.max():
+        return []
+    rows = np.bincount(u, minlength=count)
+    times = np.bincount(u, (train.timestamps - train.timestamps.min()).astype(np.float64), count) / np.maximum(rows, 1)
+    edges = np.quantile(times[rows > 0], np.linspace(0, 1, ERAS + 1)[1:-1])
+    group = np.zeros((count + 1, ERAS), np.float32)
+    group[np.arange(count), np.searchsorted(edges, times)] = rows > 0
+    return [group]
+
+
+def _descriptions(movie_ids: Ids, catalogue: Catalogue) -> list[NDArray[np.float32]]:
+    """Genres, their principal components, and five-year bins of the year in the title, for movies in the catalogue."""
+    at = np.searchsorted(movie_ids, catalogue.movies)
+    groups = [_genres(catalogue), _components(catalogue), _years(catalogue)]
+    return [_placed(group, at, len(movie_ids) + 1) for group in groups if group.shape[1] > 0]
+
+
+def _placed(group: NDArray[np.float32], at: NDArray[np.intp], count: int) -> NDArray[np.float32]:
+    out = np.zeros((count, group.shape[1]), np.float32)
+    out[at] = group
+    return out
+
+
+def _genres(catalogue: Catalogue) -> NDArray[np.float32]:
+    """A column per genre; a film's entries share a squared length of one."""
+    lists = [catalogue.genre_names(row) for row in range(len(catalogue))]
+    names = {name: column for column, name in enumerate(sorted({name for listed in lists for name in listed}))}
+    group = np.zeros((len(catalogue), len(names)), np.float32)
+    for row, listed in enumerate(lists):
+        for name in listed:
+            group[row, names[name]] = len(listed) ** -0.5
+    return group
+
+
+def _components(catalogue: Catalogue) -> NDArray[np.float32]:
+    """``features`` at unit variance, zero where a movie has none; no columns when no movie has any."""
+    known = np.isfinite(catalogue.features).all(axis=1)
+    if not known.any():
+        return np.zeros((len(catalogue), 0), np.float32)
+    spread = np.asarray(catalogue.features[known].std(axis=0))
+    scaled = np.where(known[:, None], catalogue.features, 0.0) / np.where(spread > 0, spread, 1.0)
+    return np.asarray(np.asarray(scaled)[:, spread > 0] / np.sqrt(max(1, int((spread > 0).sum()))), np.float32)
+
+
+def _years(catalogue: Catalogue) -> NDArray[np.float32]:
+    """One column per five years of release, for titles that end in "(1995)"."""
+    found = [_YEAR.search(title) for title in catalogue.titles]
+    bins = [int(match.group(1)) // YEARS_IN_A_BIN if match else -1 for match in found]
+    columns = {value: column for column, value in enumerate(sorted(set(bins) - {-1}))}
+    group = np.zeros((len(catalogue), len(columns)), np.float32)
+    for row, value in enumerate(bins):
+        if value in columns:
+            group[row, columns[value]] = 1.0
+    return group

@@ -1,0 +1,341 @@
+"""One Markov chain over a Bayesian factorization machine of ratings, a sweep at a time.
+
+r(u, m) ~ N(μ + b_u + b_m + p_u · q_m, 1 / (τ c_u)). A user's b_u and p_u are sums of weights: his own, that of his era,
+and, over √n_u, those of the *other* movies he rated. A movie's are the same of its own, its genres and years, and the
+*other* users who rated it. Each group of weights has a normal prior per factor, whose mean and precision are drawn too.
+
+Sources: Rendle, Zhang & Koren 2019, "On the Difficulty of Evaluating Baselines" (implicit feedback in both directions);
+Freudenthaler, Schmidt-Thieme & Rendle 2011 (the Gibbs sampler). Two things are ours. A row does not count itself among
+its neighbours, because a row to be predicted is not among them either. And c_u gives each user a noise of his own, because
+people are not equally consistent: c_u ~ Gamma(η/2, η/2), a Student-t likelihood that all rows of a user share.
+
+Here: drawing samples. Not here: what the columns are (``design``), what is made of the samples (``bayes``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinematch_assets.recommender.compiled import compiled
+from cinematch_assets.recommender.design import Columns, Design, Side
+
+Wide = NDArray[np.float64]
+Narrow = NDArray[np.float32]
+
+NOISE_FREEDOM = 4.0
+"""η, how alike users are in consistency; 2 and 10 did as well on validation rows."""
+
+FIRST_WEIGHTS = 0.1
+"""Standard deviation of the weights that a chain starts from."""
+
+
+class _Rows(NamedTuple):
+    """The arrays of a ``Side`` that the loops read; NamedTuples are what numba takes."""
+
+    pointers: NDArray[np.int64]
+    others: NDArray[np.int32]
+    mirror: NDArray[np.int64]
+    scale: Narrow
+
+
+class _Sparse(NamedTuple):
+    """The arrays of ``Columns``."""
+
+    groups: NDArray[np.int64]
+    pointers: NDArray[np.int64]
+    entities: NDArray[np.int32]
+    values: Narrow
+
+
+class _Weights(NamedTuple):
+    """Weights of one side, factor by factor; factor 0 is the bias. The same shapes hold normal draws."""
+
+    own: Wide  # (k + 1, E)
+    neighbours: Wide  # (k + 1, entities of the other side)
+    columns: Wide  # (k + 1, columns)
+
+
+class _Prior(NamedTuple):
+    """Mean and precision of each group of weights, (2 + groups of columns, k + 1): own, neighbours, columns."""
+
+    mean: Wide
+    precision: Wide
+
+
+class _Work(NamedTuple):
+    """Room for one factor: regressor and residual of each row, curvature, slope and first value of each entity."""
+
+    regressor: Narrow  # (n,)
+    weight: Narrow  # (n,) τ c_u of the row
+    residual: Narrow  # (n,) what is not explained yet
+    curvature: Wide  # (E,) Σ w x²
+    slope: Wide  # (E,) Σ w x e
+    before: Wide  # (E,)
+
+
+@compiled
+def _collect(rows: _Rows, other_scale: Narrow, other: Wide, neighbour: Wide, work: _Work) -> None:
+    """Curvature and slope of each entity, seen through the other side's factor without the row's own part in it."""
+    for entity in range(len(rows.pointers) - 1):
+        curvature, slope = 0.0, 0.0
+        for row in range(rows.pointers[entity], rows.pointers[entity + 1]):
+            partner = rows.others[row]
+            regressor = np.float32(other[partner] - other_scale[partner] * neighbour[entity])
+            work.regressor[row] = regressor
+            pull = work.weight[row] * regressor
+            curvature += pull * regressor
+            slope += pull * work.residual[row]
+        work.curvature[entity] = curvature
+        work.slope[entity] = slope
+
+
+@compiled
+def _draw_own(weights: Wide, draws: Wide, mean: float, precision: float, total: Wide, work: _Work) -> None:
+    """Each entity's own weight, given all else."""
+    for entity in range(len(weights)):
+        sharp = work.curvature[entity] + precision
+        old = weights[entity]
+        new = (work.slope[entity] + old * work.curvature[entity] + precision * mean) / sharp
+        new += draws[entity] / np.sqrt(sharp)
+        weights[entity] = new
+        total[entity] += new - old
+        work.slope[entity] -= (new - old) * work.curvature[entity]
+
+
+@compiled
+def _draw_neighbours(
+    rows: _Rows, other: _Rows, weights: Wide, draws: Wide, mean: float, precision: float, total: Wide, work: _Work
+) -> None:
+    """What it says of an entity that it has a row with j, for each j of the other side; j's own rows are left out."""
+    for j in range(len(weights)):
+        start, stop = other.pointers[j], other.pointers[j + 1]
+        old = weights[j]
+        curvature, slope = 0.0, 0.0
+        for place in range(start, stop):
+            entity, row = other.others[place], rows.mirror[place]
+            x = rows.scale[entity]
+            pull = work.weight[row] * work.regressor[row]
+            left = work.residual[row] - work.regressor[row] * (total[entity] - work.before[entity])
+            curvature += x * x * (work.curvature[entity] - pull * work.regressor[row])
+            slope += x * (work.slope[entity] - pull * left)
+        sharp = curvature + precision
+        new = (slope + old * curvature + precision * mean) / sharp + draws[j] / np.sqrt(sharp)
+        weights[j] = new
+        for place in range(start, stop):
+            entity, row = other.others[place], rows.mirror[place]
+            step = rows.scale[entity] * (new - old)
+            regressor = work.regressor[row]
+            work.slope[entity] -= step * (work.curvature[entity] - work.weight[row] * regressor * regressor)
+            total[entity] += step
+            work.residual[row] += regressor * step
+
+
+@compiled
+def _draw_columns(
+    sparse: _Sparse, weights: Wide, draws: Wide, mean: Wide, precision: Wide, total: Wide, work: _Work
+) -> None:
+    """The weight of each describing column; ``mean`` and ``precision`` have one number per group."""
+    for group in range(len(sparse.groups) - 1):
+        for column in range(sparse.groups[group], sparse.groups[group + 1]):
+            start, stop = sparse.pointers[column], sparse.pointers[column + 1]
+            old = weights[column]
+            curvature, slope = 0.0, 0.0
+            for place in range(start, stop):
+                x = sparse.values[place]
+                curvature += x * x * work.curvature[sparse.entities[place]]
+                slope += x * work.slope[sparse.entities[place]]
+            sharp = curvature + precision[group]
+            new = (slope + old * curvature + precision[group] * mean[group]) / sharp + draws[column] / np.sqrt(sharp)
+            weights[column] = new
+            for place in range(start, stop):
+                entity, step = sparse.entities[place], sparse.values[place] * (new - old)
+                work.slope[entity] -= step * work.curvature[entity]
+                total[entity] += step
+
+
+@compiled
+def _settle(rows: _Rows, total: Wide, work: _Work) -> None:
+    """Take what each entity's sum of weights has moved by out of the residuals of its rows."""
+    for entity in range(len(total)):
+        moved = total[entity] - work.before[entity]
+        for row in range(rows.pointers[entity], rows.pointers[entity + 1]):
+            work.residual[row] -= work.regressor[row] * moved
+
+
+@compiled
+def _sweep_side(
+    rows: _Rows,
+    other: _Rows,
+    sparse: _Sparse,
+    weights: _Weights,
+    draws: _Weights,
+    prior: _Prior,
+    totals: Wide,
+    other_totals: Wide,
+    other_neighbours: Wide,
+    work: _Work,
+) -> None:
+    """Draw all weights of one side; ``totals`` (k + 1, E) are kept as their sums, ``work.residual`` as what is left.
+
+    Through the other side a bias is a factor of ones to which neighbours add nothing.
+    """
+    ones = np.ones(other_totals.shape[1])
+    nothing = np.zeros(totals.shape[1])
+    for factor in range(len(totals)):
+        total = totals[factor]
+        seen = ones if factor == 0 else other_totals[factor]
+        neighbour = nothing if factor == 0 else other_neighbours[factor]
+        work.before[:] = total
+        _collect(rows, other.scale, seen, neighbour, work)
+        mean, precision = prior.mean[:, factor].copy(), prior.precision[:, factor].copy()
+        _draw_own(weights.own[factor], draws.own[factor], mean[0], precision[0], total, work)
+        _draw_neighbours(
+            rows, other, weights.neighbours[factor], draws.neighbours[factor], mean[1], precision[1], total, work
+        )
+        _draw_columns(sparse, weights.columns[factor], draws.columns[factor], mean[2:], precision[2:], total, work)
+        _settle(rows, total, work)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One draw: factor 0 is the bias. ``users`` (k + 1, U + 1), ``movies`` (k + 1, M + 1), ``user_noise`` (U + 1,)."""
+
+    mean: float
+    users: Narrow
+    movies: Narrow
+    user_noise: Narrow  # variance of a rating around its expectation, 1 / (τ c_u)
+
+
+class _Half:
+    """One side's state in a chain."""
+
+    def __init__(self, side: Side, other: Side, factors: int, rng: np.random.Generator) -> None:
+        self.rows = _Rows(side.pointers, side.others, side.mirror, side.scale)
+        self.sparse = _as_tuple(side.columns)
+        self.groups = np.concatenate([[0, side.entities, side.entities + other.entities]])
+        self.groups = np.append(self.groups, self.groups[-1] + side.columns.groups[1:])
+        self.flat = rng.standard_normal((factors + 1, int(self.groups[-1]))) * FIRST_WEIGHTS
+        self.flat[0] = 0.0
+        self.weights = self.parts(self.flat)
+        self.prior = _Prior(
+            np.zeros((len(self.groups) - 1, factors + 1)), np.full((len(self.groups) - 1, factors + 1), 10.0)
+        )
+        self.totals = self._sums(side)
+        n, entities = len(side.others), side.entities
+        per_row, per_entity = np.zeros((3, n), np.float32), np.zeros((3, entities))
+        self.work = _Work(per_row[0], per_row[1], per_row[2], per_entity[0], per_entity[1], per_entity[2])
+
+    def parts(self, flat: Wide) -> _Weights:
+        """Weights, or draws, of the three kinds out of one array (k + 1, all of them)."""
+        own, neighbours = self.groups[1], self.groups[2]
+        pieces = flat[:, :own], flat[:, own:neighbours], flat[:, neighbours:]
+        return _Weights(*(np.ascontiguousarray(piece) for piece in pieces))
+
+    def _sums(self, side: Side) -> Wide:
+        totals = self.weights.own.copy()
+        entity_of_row = np.repeat(np.arange(side.entities), np.diff(side.pointers))
+        column_of_entry = np.repeat(np.arange(len(side.columns.pointers) - 1), np.diff(side.columns.pointers))
+        for factor in range(len(totals)):
+            known = self.weights.neighbours[factor][side.others]
+            totals[factor] += side.scale * np.bincount(entity_of_row, known, side.entities)
+            described = side.columns.values * self.weights.columns[factor][column_of_entry]
+            totals[factor] += np.bincount(side.columns.entities, described, side.entities)
+        return totals
+
+    def draw_prior(self, rng: np.random.Generator) -> None:
+        """Mean and precision of each group from its weights: Gamma(1/2, 1/2) and N(0, 1) before anything is seen."""
+        everything = np.concatenate(self.weights, axis=1)
+        for group, (start, stop) in enumerate(zip(self.groups[:-1], self.groups[1:], strict=True)):
+            weights, size = everything[:, start:stop], int(stop - start)
+            off = ((weights - self.prior.mean[group][:, None]) ** 2).sum(axis=1)
+            precision = rng.gamma((1.0 + size) / 2.0, size=len(weights)) / ((1.0 + off) / 2.0)
+            variance = 1.0 / (precision * size + 1.0)
+            mean = variance * precision * weights.sum(axis=1) + np.sqrt(variance) * rng.standard_normal(len(weights))
+            mean[0] = 0.0
+            self.prior.precision[group], self.prior.mean[group] = precision, mean
+
+
+class Chain:
+    """A chain with random numbers of its own: what it draws depends on the design, ``factors`` and ``seed`` only."""
+
+    def __init__(self, design: Design, factors: int, seed: np.random.SeedSequence) -> None:
+        self._rng = np.random.Generator(np.random.PCG64(seed))
+        self._users = _Half(design.users, design.movies, factors, self._rng)
+        self._movies = _Half(design.movies, design.users, factors, self._rng)
+        self._to_movies = design.users.mirror
+        self._user_of_row = np.repeat(np.arange(design.users.entities), np.diff(design.users.pointers))
+        self._rows_of_user = np.diff(design.users.pointers)
+        self._consistency = np.ones(design.users.entities)
+        self._mean = float(design.ratings.mean(dtype=np.float64))
+        self._precision = 1.0 / max(float(design.ratings.var(dtype=np.float64)), 1e-6)
+        self._users.work.residual[:] = design.ratings - self._expected(design)
+
+    def sweep(self) -> Sample:
+        """Draw everything once, given the rest."""
+        self._draw_noise()
+        self._users.draw_prior(self._rng)
+        self._movies.draw_prior(self._rng)
+        self._draw_mean()
+        self._sweep(self._users, self._movies)
+        work, other = self._users.work, self._movies.work
+        np.take(work.residual, self._to_movies, out=other.residual)
+        np.take(work.weight, self._to_movies, out=other.weight)
+        self._sweep(self._movies, self._users)
+        work.residual[self._to_movies] = other.residual
+        return Sample(
+            mean=self._mean,
+            users=self._users.totals.astype(np.float32),
+            movies=self._movies.totals.astype(np.float32),
+            user_noise=(1.0 / (self._precision * self._consistency)).astype(np.float32),
+        )
+
+    def _draw_noise(self) -> None:
+        squares = np.square(self._users.work.residual, dtype=np.float64)
+        per_user = np.bincount(self._user_of_row, squares, len(self._consistency))
+        shape = (NOISE_FREEDOM + self._rows_of_user) / 2.0
+        self._consistency = self._rng.gamma(shape) / ((NOISE_FREEDOM + self._precision * per_user) / 2.0)
+        total = float((self._consistency * per_user).sum())
+        self._precision = float(self._rng.gamma((1.0 + len(squares)) / 2.0) / ((1.0 + total) / 2.0))
+        self._users.work.weight[:] = (self._precision * self._consistency)[self._user_of_row]
+
+    def _draw_mean(self) -> None:
+        work = self._users.work
+        sharp = float(work.weight.sum(dtype=np.float64))
+        step = float((work.weight * work.residual).sum(dtype=np.float64)) / sharp
+        step += float(self._rng.standard_normal()) / np.sqrt(sharp)
+        self._mean += step
+        work.residual[:] -= np.float32(step)
+
+    def _sweep(self, side: _Half, other: _Half) -> None:
+        draws = side.parts(self._rng.standard_normal(side.flat.shape))
+        _sweep_side(
+            side.rows,
+            other.rows,
+            side.sparse,
+            side.weights,
+            draws,
+            side.prior,
+            side.totals,
+            other.totals,
+            other.weights.neighbours,
+            side.work,
+        )
+
+    def _expected(self, design: Design) -> Wide:
+        """Expectation of each training row, in the users' order, without its own part in the neighbours' sums."""
+        u, m = self._user_of_row, design.users.others
+        users, movies = self._users, self._movies
+        out = np.full(len(u), self._mean)
+        for factor in range(len(users.totals)):
+            p = users.totals[factor][u] - design.users.scale[u] * users.weights.neighbours[factor][m]
+            q = movies.totals[factor][m] - design.movies.scale[m] * movies.weights.neighbours[factor][u]
+            out += p + q if factor == 0 else p * q
+        return out
+
+
+def _as_tuple(columns: Columns) -> _Sparse:
+    return _Sparse(columns.groups, columns.pointers, columns.entities, columns.values)
