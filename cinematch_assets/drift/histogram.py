@@ -1,6 +1,7 @@
 """Ratings as ten counts: all that the drift statistics need, whatever the number of rows.
 
-Here: the histogram and its moments. Not here: the SQL that counts (``warehouse``), comparing two of them (``statistics``).
+Here: the histogram and its moments.
+Not here: the SQL that counts (``warehouse``), comparing two of them (``statistics``).
 """
 
 from collections.abc import Mapping
@@ -30,7 +31,7 @@ class RatingHistogram:
 
     @classmethod
     def from_counts(cls, counts: Mapping[float, int]) -> "RatingHistogram":
-        """From the pairs ``(rating, count)`` that one ``GROUP BY rating`` gives; values that do not occur may be missing."""
+        """From the pairs ``(rating, count)`` of one ``GROUP BY rating``; values that do not occur may be missing."""
         bins = [0] * len(STARS)
         for rating, count in counts.items():
             half_stars = round(float(rating) * 2)

@@ -1,7 +1,7 @@
 """What the drift statistics do when nothing has drifted: whole users resampled from the baseline at the batch's size.
 
-Ratings of one user hang together, so forty users with fifty ratings each say far less than two thousand ratings from two
-thousand users. Here: the resampling, and the percentile beyond which a score is unusual.
+Ratings of one user hang together, so forty users with fifty ratings each say far less than two thousand ratings from
+two thousand users. Here: the resampling, and the percentile beyond which a score is unusual.
 Not here: the scores (``statistics``, ``verdict``), and what follows from an unusual one (``retraining``).
 """
 
@@ -61,8 +61,8 @@ class UserErrors:
         """From one error a row, in any order."""
         _, user = np.unique(user_ids, return_inverse=True)
         exact = np.asarray(errors, dtype=np.float64)
-        sums = [np.bincount(user, weights=np.abs(exact) ** power) for power in (1, 2, 4)]
-        return cls(np.bincount(user), *sums)
+        sums = [np.bincount(user, weights=np.abs(exact) ** power).astype(np.float64) for power in (1, 2, 4)]
+        return cls(np.bincount(user).astype(np.int64), *sums)
 
 
 def rating_null_spread(
@@ -76,7 +76,8 @@ def rating_null_spread(
 
     Args:
         baseline: ten counts a user, (n_users, 10), 0.5 to 5.0 stars; of the whole baseline or of users drawn from it.
-        batch_user_rows: ratings of each of the batch's users, (n_batch_users,): few users with many ratings spread more.
+        batch_user_rows: ratings of each of the batch's users, (n_batch_users,); few users with many ratings spread
+            more.
         resamples: imagined batches.
         seed: of the resampling; equal inputs give equal bounds.
 
@@ -86,6 +87,7 @@ def rating_null_spread(
         NothingToCompareError: the baseline or the batch has no ratings.
     """
     rows = baseline.sum(axis=1)
+    _both_have_ratings(rows, batch_user_rows)
     shares = _per_row(baseline, rows)
     within = np.diag(np.average(shares, axis=0, weights=rows)) - (shares * rows[:, None]).T @ shares / rows.sum()
     old, new = _resampled_means(
@@ -113,6 +115,7 @@ def model_null_spread(
 
     Arguments and errors as in ``rating_null_spread``, with the champion's errors on its test split as the baseline.
     """
+    _both_have_ratings(test.rows, batch_user_rows)
     sums = np.column_stack([test.squared, test.absolute])
     squares = np.array([test.fourth.sum(), test.squared.sum()])
     between = np.average(_per_row(sums, test.rows) ** 2, axis=0, weights=test.rows)
@@ -124,6 +127,11 @@ def model_null_spread(
     return _spread(
         {"model_rmse": _excess(np.sqrt(old[0]), rmse), "model_mae": _excess(old[1], new[:, 1])}, batch_user_rows
     )
+
+
+def _both_have_ratings(baseline_rows: NDArray[np.integer], batch_rows: NDArray[np.integer]) -> None:
+    if baseline_rows.sum() == 0 or batch_rows.sum() == 0:
+        raise NothingToCompareError("the null spread needs ratings in both the baseline and the batch")
 
 
 def _resampled_means(
@@ -144,8 +152,6 @@ def _resampled_means(
     for a batch of new users that are as many as the baseline's.
     """
     total = int(rows.sum())
-    if total == 0 or batch.sum() == 0:
-        raise NothingToCompareError("the null spread needs ratings in both the baseline and the batch")
     random = np.random.default_rng(seed)
     own_means = _per_row(sums, rows)
     owner = np.repeat(np.arange(len(rows), dtype=np.int32), rows)  # the user behind each row of the baseline
@@ -188,7 +194,7 @@ def _std(shares: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _spread(scores: Mapping[str, NDArray[np.float64]], batch: NDArray[np.integer]) -> NullSpread:
-    """Percentiles of the scores; a score that is undefined (a baseline without any spread) has no bound, and no alert."""
+    """Percentiles of the scores; an undefined score (a baseline without any spread) has no bound, and no alert."""
     bounds = {
         name: float(np.percentile(values, PERCENTILE, method="higher"))
         for name, values in scores.items()

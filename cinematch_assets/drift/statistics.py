@@ -12,7 +12,7 @@ from cinematch_assets.drift.histogram import RatingHistogram
 from cinematch_assets.errors import CinematchError
 
 LARGEST_EXACT = 10_000
-"""Up to this size of the larger sample ``scipy.stats.ks_2samp(method="auto")`` counts paths, beyond it uses the limit law."""
+"""Up to this size of the larger sample ``scipy.stats.ks_2samp`` counts paths by default; beyond, it takes a limit."""
 
 
 class NothingToCompareError(CinematchError):
@@ -21,7 +21,7 @@ class NothingToCompareError(CinematchError):
 
 @dataclass(frozen=True, slots=True)
 class KsTest:
-    """The two-sample Kolmogorov–Smirnov statistic (largest distance of the two distribution functions) and its p-value."""
+    """The two-sample Kolmogorov–Smirnov test: the largest distance of the distribution functions, and its p-value."""
 
     statistic: float
     p_value: float

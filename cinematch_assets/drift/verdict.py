@@ -1,6 +1,6 @@
 """A batch's rows of ``drift_alerts``: five scores, each against its threshold.
 
-Here: names, thresholds and notes, as the schema's first document wrote them. Not here: whether an alert is reason enough to
+Here: names, thresholds and notes, as the table's readers know them. Not here: whether an alert is reason enough to
 retrain (``null_spread`` says what is usual, ``retraining`` decides), storing the rows (``warehouse``).
 """
 

@@ -27,7 +27,7 @@ class BasisRefusedError(CinematchError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GenreBasis:
-    """The principal axes of genre space: feature k of a movie is ``(x - mean) @ components[k]``, x its 0/1 genre vector.
+    """The principal axes of genre space: of a movie with 0/1 genres x, feature k is ``(x - mean) @ components[k]``.
 
     Axes beyond the rank of the data (fewer than ten genres or movies) are zero, so that a feature vector always has ten
     numbers; an empty basis (no movie had a genre) has ``genres == ()`` and may be fitted again.
@@ -86,19 +86,19 @@ class GenreFeatures:
 
     basis_version: str
     movie_ids: NDArray[np.int32]  # (m,)
-    values: NDArray[np.float32]  # (m, 10); a row of NaN where the movie has no genre that the basis knows
+    points: NDArray[np.float32]  # (m, 10); a row of NaN where the movie has no genre that the basis knows
     unknown_genres: Mapping[str, int]  # genre → movies that carry it, for genres that the basis has never seen
     explained_variance: float  # share of the genres' variance that the ten numbers keep
 
     @property
     def placed(self) -> int:
         """Movies that have features."""
-        return int(np.isfinite(self.values[:, 0]).sum())
+        return int(np.isfinite(self.points[:, 0]).sum())
 
     def rows(self) -> Iterator[tuple[int, list[float] | None]]:
         """Pairs ``(movieId, ten numbers)``, with None for a movie without genres: SQL's NULL."""
-        for movie_id, values in zip(self.movie_ids.tolist(), self.values.tolist(), strict=True):
-            yield movie_id, None if np.isnan(values[0]) else values
+        for movie_id, point in zip(self.movie_ids.tolist(), self.points.tolist(), strict=True):
+            yield movie_id, None if np.isnan(point[0]) else point
 
     def as_metadata(self) -> dict[str, Any]:
         """The counts that a person wants to see beside the asset."""
@@ -113,7 +113,7 @@ class GenreFeatures:
 
 
 def split_genres(genres: str | None) -> tuple[str, ...]:
-    """The genres of one movie, each once, as the files write them (``Comedy|Drama``); none for NULL or "(no genres listed)"."""
+    """The genres of a movie, each once, out of ``Comedy|Drama``; none for NULL and for "(no genres listed)"."""
     if not isinstance(genres, str):  # a frame says NULL as None or NaN
         return ()
     names = (name.strip() for name in genres.split("|"))
@@ -123,8 +123,8 @@ def split_genres(genres: str | None) -> tuple[str, ...]:
 def fit_genre_basis(genres: Sequence[str | None]) -> GenreBasis:
     """Learn the ten principal axes of the movies' genre vectors; movies without genres teach nothing.
 
-    The movies' order does not matter. Each axis points to the side of its largest loading, so signs do not depend on the
-    linear algebra library.
+    The movies' order does not matter. Each axis points to the side of its largest loading, so signs do not depend on
+    the linear algebra library.
     """
     tagged = sorted(filter(None, (tuple(sorted(split_genres(each))) for each in genres)))
     names = tuple(sorted({name for movie in tagged for name in movie}))
@@ -152,13 +152,13 @@ def project_genres(titles: pd.DataFrame, basis: GenreBasis) -> GenreFeatures:
     movies = [split_genres(each) for each in titles["genres"]]
     known = set(basis.genres)
     vectors = _indicators(movies, basis.genres)
-    values = ((vectors - basis.mean) @ basis.components.T).astype(np.float32)
-    values[~vectors.any(axis=1)] = np.nan
+    points = ((vectors - basis.mean) @ basis.components.T).astype(np.float32)
+    points[~vectors.any(axis=1)] = np.nan
     unknown = Counter(name for movie in movies for name in movie if name not in known)
     return GenreFeatures(
         basis_version=basis.version,
         movie_ids=titles["movieId"].to_numpy(dtype=np.int32),
-        values=values,
+        points=points,
         unknown_genres=dict(sorted(unknown.items())),
         explained_variance=float(basis.explained_variance.sum()),
     )
@@ -174,7 +174,7 @@ def _indicators(movies: Sequence[Sequence[str]], genres: Sequence[str]) -> NDArr
 
 
 def _with_fixed_signs(components: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn each axis so that its largest loading is positive; of loadings equal to nine digits the first one decides."""
+    """Turn each axis so that its largest loading is positive; of loadings equal to nine digits the first decides."""
     largest = np.abs(components).round(9).argmax(axis=1)
     signs = np.sign(components[np.arange(len(components)), largest])
     turned: NDArray[np.float64] = components * np.where(signs == 0, 1.0, signs)[:, None]

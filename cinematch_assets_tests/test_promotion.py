@@ -1,0 +1,272 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from cinematch_assets.promotion import GatePolicy, HeldOut, NoYardstickError, compare, gate, holdout_newest
+
+Errors = NDArray[np.float64]
+
+
+def held_out(
+    candidate: float, champion: float, *, users: int = 400, rows_each: int = 20, seed: int = 1, **baselines: float
+) -> HeldOut:
+    """Errors with these RMSEs on average; what is hard for one model is mostly hard for the other."""
+    random = np.random.default_rng(seed)
+    rows = users * rows_each
+    shared = random.normal(0, 1, rows) * np.repeat(random.uniform(0.6, 1.4, users), rows_each)
+    own = [0.95 * shared + 0.3 * random.normal(0, 1, rows) for _ in range(2 + len(baselines))]
+    scaled = [
+        errors / np.sqrt(np.mean(own[1] ** 2)) * size
+        for errors, size in zip(own, (candidate, champion, *baselines.values()), strict=True)
+    ]
+    return HeldOut(
+        user_ids=np.repeat(np.arange(users), rows_each),
+        candidate=scaled[0],
+        champion=scaled[1],
+        baselines=dict(zip(baselines, scaled[2:], strict=True)),
+    )
+
+
+def test_a_better_candidate_is_promoted_with_its_evidence() -> None:
+    verdict = gate(held_out(0.88, 0.90), held_out(0.85, 0.92, users=200, seed=2))
+    assert verdict.promoted
+    assert verdict.reason.startswith("no worse: RMSE 0.8")
+    assert verdict.new is not None
+    assert verdict.new.high < 0
+    assert verdict.new.users == 200
+
+
+def test_the_same_model_again_is_no_worse() -> None:
+    rows = held_out(0.9, 0.9)
+    twin = replace(rows, candidate=rows.champion)
+    verdict = gate(twin, twin)
+    assert verdict.promoted
+    assert verdict.test is not None
+    assert (verdict.test.difference, verdict.test.low, verdict.test.high) == (0.0, 0.0, 0.0)
+
+
+def test_a_candidate_shown_worse_on_the_new_rows_is_refused() -> None:
+    verdict = gate(held_out(0.90, 0.90), held_out(0.95, 0.90, seed=2))
+    assert not verdict.promoted
+    assert "new rows of 400 users" in verdict.reason
+
+
+def test_a_candidate_that_forgot_the_old_data_is_refused_however_good_on_the_new() -> None:
+    verdict = gate(held_out(0.94, 0.90), held_out(0.70, 0.90, seed=2))
+    assert not verdict.promoted
+    assert "2.0% is allowed" in verdict.reason
+
+
+def test_drifted_data_may_cost_the_old_data_a_little() -> None:
+    assert gate(held_out(0.911, 0.90), held_out(0.80, 0.90, seed=2)).promoted
+
+
+@pytest.mark.parametrize("new", [None, held_out(0.90, 0.90, users=29, seed=2)])
+def test_without_enough_new_rows_the_allowed_loss_is_gone(new: HeldOut | None) -> None:
+    refused, passed = gate(held_out(0.914, 0.90), new), gate(held_out(0.90, 0.90), new)
+    assert (refused.promoted, passed.promoted) == (False, True)
+    assert ("new rows of 29 users only" if new else "no new rows to judge by") in refused.reason
+
+
+def test_a_first_model_has_to_beat_every_baseline() -> None:
+    rows = held_out(0.90, 0.90, global_mean=1.05, bias_only=0.92)
+    assert gate(replace(rows, champion=None)).reason.startswith("first model: test RMSE 0.8994 beats global_mean")
+    rows = held_out(0.95, 0.90, global_mean=1.05, bias_only=0.92)
+    refused = gate(replace(rows, champion=None))
+    assert not refused.promoted
+    assert "does not beat bias_only (0.92" in refused.reason
+
+
+def test_being_a_baseline_is_not_beating_it() -> None:
+    rows = held_out(0.97, 0.90, popularity=0.97)
+    popular = replace(rows, champion=None, candidate=rows.baselines["popularity"])
+    assert not gate(popular).promoted
+
+
+def a_world(seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Errors]:
+    """Ratings with user and movie biases and two tastes: (user, movie, rating), one row each."""
+    random = np.random.default_rng(seed)
+    users, movies, rows = 300, 200, 15_000
+    world = np.random.default_rng(0)
+    taste, trait = world.normal(0, 0.5, (users, 2)), world.normal(0, 0.7, (movies, 2))
+    user_bias, movie_bias = world.normal(0, 0.4, users), world.normal(0, 0.4, movies)
+    user, movie = random.integers(0, users, rows), random.integers(0, movies, rows)
+    signal = 3.5 + user_bias[user] + movie_bias[movie] + (taste[user] * trait[movie]).sum(axis=1)
+    return user, movie, np.clip(np.round(2 * (signal + random.normal(0, 0.7, rows))) / 2, 0.5, 5.0)
+
+
+def fitted(user: NDArray[np.int64], movie: NDArray[np.int64], rating: Errors) -> NDArray[np.float64]:
+    """Predictions for all (user, movie): biases, and the two leading singular vectors of what they leave."""
+    mean = rating.mean()
+    by_movie = np.bincount(movie, rating - mean, 200) / (np.bincount(movie, minlength=200) + 5)
+    left = rating - mean - by_movie[movie]
+    by_user = np.bincount(user, left, 300) / (np.bincount(user, minlength=300) + 5)
+    residual = np.zeros((300, 200))
+    residual[user, movie] = left - by_user[user]
+    scores, values, traits = np.linalg.svd(residual)
+    scale = residual.size / len(rating)
+    low_rank = (scores[:, :2] * values[:2] * scale * 0.4) @ traits[:2]
+    return mean + by_movie[None, :] + by_user[:, None] + low_rank
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["with new rows", "without new rows"])
+def contest(request: pytest.FixtureRequest) -> tuple[Errors, Errors, HeldOut, HeldOut | None]:
+    """What a gate sees of a champion, and the training ratings behind it; the candidate is still the champion."""
+    user, movie, rating = a_world(1)
+    predictions = fitted(user, movie, rating)
+
+    def measured(seed: int, rows: int, raised: float) -> HeldOut:
+        its_user, its_movie, its_rating = (column[:rows] for column in a_world(seed))
+        errors = predictions[its_user, its_movie] - np.minimum(its_rating + raised, 5.0)
+        return HeldOut(its_user, errors, errors, movie_ids=its_movie)
+
+    return predictions, rating, measured(2, 6_000, 0.0), measured(3, 2_000, 0.5) if request.param else None
+
+
+def challenge(contest: tuple[Errors, Errors, HeldOut, HeldOut | None], predictions: Errors) -> bool:
+    """Would these predictions replace the champion's?"""
+    champion, _, test, new = contest
+
+    def against(rows: HeldOut) -> HeldOut:
+        assert rows.movie_ids is not None
+        return replace(rows, candidate=rows.champion + (predictions - champion)[rows.user_ids, rows.movie_ids])
+
+    return gate(against(test), against(new) if new is not None else None).promoted
+
+
+def test_the_champion_itself_would_pass(contest: tuple[Errors, Errors, HeldOut, HeldOut | None]) -> None:
+    assert challenge(contest, contest[0])
+
+
+@pytest.mark.parametrize("raised", [0.0, 0.25])
+def test_a_model_of_shuffled_ratings_is_never_promoted(
+    contest: tuple[Errors, Errors, HeldOut, HeldOut | None], raised: float
+) -> None:
+    # Even one that has the drifted batch's higher mean right, and so is better on the new rows than the champion.
+    user, movie, rating = a_world(1)
+    for seed in range(8):
+        shuffled = np.random.default_rng(seed).permutation(rating)
+        assert not challenge(contest, fitted(user, movie, shuffled) + raised)
+
+
+@pytest.mark.parametrize("raised", [0.0, 0.25, 0.5])
+def test_a_popularity_only_model_is_never_promoted(
+    contest: tuple[Errors, Errors, HeldOut, HeldOut | None], raised: float
+) -> None:
+    _, movie, rating = a_world(1)
+    times = np.bincount(movie, minlength=200)
+    by_rank = np.quantile(rating, np.argsort(np.argsort(times)) / 199)  # the more often rated, the better
+    movie_mean = np.bincount(movie, rating, 200) / times
+    for popular in (by_rank, movie_mean, np.full(200, rating.mean())):
+        assert not challenge(contest, np.tile(popular + raised, (300, 1)))
+
+
+@pytest.mark.parametrize("where", ["test", "new"])
+def test_a_prediction_that_is_no_number_refuses(where: str) -> None:
+    good, broken = held_out(0.8, 0.9), held_out(0.8, 0.9)
+    broken.candidate[3] = np.nan
+    verdict = gate(broken, good) if where == "test" else gate(good, broken)
+    assert not verdict.promoted
+    assert verdict.reason == f"refused: the candidate predicts no number for 1 of the {where} rows"
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    rows = held_out(0.91, 0.90)
+    order = np.random.default_rng(3).permutation(len(rows.candidate))
+    mixed = HeldOut(rows.user_ids[order], rows.candidate[order], rows.champion[order])
+    assert gate(mixed, mixed).as_dict() == gate(rows, rows).as_dict()
+
+
+def test_the_interval_counts_users_not_rows() -> None:
+    # Doubling every row adds no user, so it must not add confidence either.
+    rows = held_out(0.91, 0.90, users=100)
+    doubled = HeldOut(*(np.tile(column, 2) for column in (rows.user_ids, rows.candidate, rows.champion)))
+    once, twice = compare(rows, GatePolicy()), compare(doubled, GatePolicy())
+    assert once is not None
+    assert twice is not None
+    assert (twice.low, twice.high) == pytest.approx((once.low, once.high))
+
+
+def test_many_users_are_compared_in_a_moment_and_as_surely() -> None:
+    rows = held_out(0.905, 0.90, users=40_000, rows_each=5)
+    comparison = compare(rows, GatePolicy())
+    assert comparison is not None
+    assert comparison.users == 40_000
+    by_user = np.bincount(rows.user_ids, rows.candidate**2 - rows.champion**2)
+    deviation = by_user.std() * np.sqrt(40_000) / (2 * np.sum(rows.champion**2))  # of the ratio, by the delta method
+    assert comparison.high - comparison.low == pytest.approx(2 * 1.96 * deviation, rel=0.1)
+
+
+def test_slices_say_for_whom() -> None:
+    rows = HeldOut(
+        user_ids=np.array([1, 1, 2, 2]),
+        candidate=np.array([1.0, 1.0, 0.0, 2.0]),
+        champion=np.array([1.0, 2.0, 0.0, 1.0]),
+        user_ratings=np.array([2, 2, 90, 90]),
+        movie_ratings=np.array([5, 700, 5, 40]),
+        movie_ids=np.array([10, 20, 10, 30]),
+    )
+    comparison = compare(rows, GatePolicy())
+    assert comparison is not None
+    assert {name: each.rows for name, each in comparison.slices.items()} == {
+        "cold_users": 2,
+        "popular_movies": 1,
+        "tail_movies": 3,
+    }
+    assert comparison.slices["popular_movies"].champion_rmse == 2.0
+
+
+def test_a_slice_without_rows_is_left_out() -> None:
+    rows = held_out(0.9, 0.9, users=3)
+    comparison = compare(replace(rows, user_ratings=np.full(60, 50)), GatePolicy())
+    assert comparison is not None
+    assert comparison.slices == {}
+
+
+def test_the_verdict_can_be_stored_as_json() -> None:
+    rows = held_out(0.9, 0.9, bias_only=0.95)
+    verdict = gate(rows, rows)
+    stored = json.loads(json.dumps(verdict.as_dict(), allow_nan=False))
+    assert stored["promoted"] is verdict.promoted
+    assert set(stored["test"]) >= {"rows", "users", "candidate_rmse", "champion_rmse", "low", "high", "slices"}
+    assert stored["policy"]["allowed_loss"] == 0.02
+
+
+def test_a_flawless_champion_is_still_a_number() -> None:
+    rows = HeldOut(np.array([1, 2]), np.array([0.5, 0.5]), np.zeros(2))
+    verdict = gate(rows)
+    assert not verdict.promoted
+    json.dumps(verdict.as_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    "rows", [HeldOut(np.zeros(0, int), np.zeros(0), np.zeros(0)), replace(held_out(0.9, 0.9), champion=None)]
+)
+def test_nothing_to_judge_by_is_an_error(rows: HeldOut) -> None:
+    with pytest.raises(NoYardstickError, match="against a champion or a baseline"):
+        gate(rows)
+
+
+def test_the_newest_fifth_is_held_out() -> None:
+    times = np.array([50, 10, 30, 20, 40])
+    assert holdout_newest(times, np.arange(5), np.arange(5)).tolist() == [True, False, False, False, False]
+    assert holdout_newest(times, np.arange(5), np.arange(5), share=0.4).tolist() == [True, False, False, False, True]
+
+
+def test_equal_times_are_held_out_by_user_and_movie_in_any_order() -> None:
+    random = np.random.default_rng(8)
+    users, movies = random.integers(0, 20, 100), np.arange(100)
+    times = np.full(100, 7)
+    order = random.permutation(100)
+    held = holdout_newest(times, users, movies)
+    assert held.sum() == 20
+    assert np.array_equal(holdout_newest(times, users[order], movies[order]), held[order])
+
+
+@pytest.mark.parametrize(("rows", "held"), [(0, 0), (1, 0), (2, 1), (5, 1), (6, 2), (100, 20), (43_000, 8_600)])
+def test_how_many_are_held_out(rows: int, held: int) -> None:
+    ids = np.arange(rows)
+    assert holdout_newest(ids, ids, ids).sum() == held
