@@ -111,3 +111,10 @@ def seconds_since_retraining(connection: psycopg.Connection) -> float | None:
     """Return the seconds since a version was last judged, None before the first."""
     row = connection.execute(statement("select_last_retraining")).fetchone()
     return row[0] if row else None
+
+
+def baseline_sample(connection: psycopg.Connection, rows: int = 20_000) -> pd.DataFrame:
+    """Return whole users' train ratings, about ``rows`` of them, the same ones as long as the table is the same."""
+    found = connection.execute(statement("select_baseline_sample"), {"rows": rows}).fetchall()
+    frame = pd.DataFrame(found, columns=["userId", "movieId", "rating", "timestamp"])
+    return frame.astype({"userId": np.int32, "movieId": np.int32, "rating": np.float32, "timestamp": np.int64})

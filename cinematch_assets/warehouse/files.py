@@ -142,3 +142,13 @@ def refuse_file(
     with connection.transaction():
         quarantine(connection, file, table, rejected, batch_id)
         finish_file(connection, file, counts, state="refused", note=note)
+
+
+def contents_of(connection: psycopg.Connection) -> set[tuple[str, str]]:
+    """Return (path, md5) of each content that needs no run: it is in the tables, or was refused for good."""
+    return {(path, md5) for path, md5 in connection.execute(statement("select_settled_contents")).fetchall()}
+
+
+def referenced_objects(connection: psycopg.Connection) -> set[str]:
+    """Return the keys in the store that the ledger or the registry still points to."""
+    return {key for (key,) in connection.execute(statement("select_referenced_objects")).fetchall()}

@@ -312,3 +312,27 @@ def _move_batches(connection: psycopg.Connection, version: str, merge: str) -> t
 
 def _artifact_values(artifact: Artifact) -> dict[str, Any]:
     return {"artifact_key": artifact.key, "artifact_sha256": artifact.sha256, "artifact_size": artifact.size}
+
+
+def trained_batches(connection: psycopg.Connection, version: str) -> list[TrainedBatch]:
+    """Return the batches, with their contents, that a version learned from or was judged on."""
+    with connection.cursor(row_factory=class_row(TrainedBatch)) as cursor:
+        return cursor.execute(statement("select_trained_batches"), {"version": version}).fetchall()
+
+
+def newest_candidate(connection: psycopg.Connection, run_id: str) -> str:
+    """Return the candidate of this run, or else the newest that nobody judged.
+
+    Raises:
+        RegistryConflictError: there is none.
+    """
+    row = connection.execute(statement("select_newest_candidate"), {"run_id": run_id}).fetchone()
+    if row is None:
+        raise RegistryConflictError("no candidate waits for a verdict: materialize recommender_model first")
+    return str(row[0])
+
+
+def scorer_of(connection: psycopg.Connection, batch_id: str) -> ModelVersion | None:
+    """Return the newest champion that has not learned from a batch, the only one whose errors on it are honest."""
+    row = connection.execute(statement("select_scorer"), {"batch_id": batch_id}).fetchone()
+    return None if row is None else model_version(connection, row[0])

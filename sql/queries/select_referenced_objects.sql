@@ -1,3 +1,6 @@
--- What in the store the database still points to.
-SELECT store_key FROM ops.files WHERE state IN ('landed', 'loaded')
-UNION SELECT artifact_key FROM ops.model_versions
+-- What in the store somebody may still ask for: contents that are or may be loaded, and promoted models with their lists.
+SELECT store_key FROM ops.files WHERE state IN ('landed', 'loaded', 'refused')
+UNION
+SELECT artifact_key FROM ops.model_versions WHERE state IN ('candidate', 'promoted')
+UNION
+SELECT 'recommendations/' || version || '.parquet' FROM ops.model_versions WHERE state = 'promoted'

@@ -1,0 +1,36 @@
+"""The jobs: which assets belong to one run.
+
+Here: selections. Not here: what starts them (the sensors and the schedule beside this file).
+"""
+
+import dagster as dg
+
+from cinematch_assets.defs.drift.drift_report import drift_report
+from cinematch_assets.defs.drive.raw_ratings_batch import raw_ratings_batch
+from cinematch_assets.defs.features.movie_genre_features import movie_genre_features
+from cinematch_assets.defs.model.model_metrics import model_metrics
+from cinematch_assets.defs.model.recommendations import recommendations
+from cinematch_assets.defs.model.recommender_model import recommender_model
+from cinematch_assets.defs.partitions import batch_id
+from cinematch_assets.defs.tables.ratings import ratings
+from cinematch_assets.defs.tables.ratings_buffer import ratings_buffer
+
+load_catalog = dg.define_asset_job(
+    "load_catalog",
+    selection=dg.AssetSelection.assets(ratings, movie_genre_features).upstream(),
+    description="Everything that is not a batch, up to the features.",
+)
+
+ingest_batch = dg.define_asset_job(
+    "ingest_batch",
+    selection=dg.AssetSelection.assets(raw_ratings_batch, ratings_buffer, drift_report),
+    partitions_def=batch_id,
+    description="One batch: landed, loaded, tested for drift.",
+)
+
+retrain = dg.define_asset_job(
+    "retrain",
+    selection=dg.AssetSelection.assets(recommender_model, model_metrics, recommendations),
+    tags={"cinematch/job": "retrain"},
+    description="A candidate, its verdict, and the champion's lists.",
+)

@@ -1,0 +1,45 @@
+"""``maintain`` and ``weekly_maintenance``: the round that keeps everything small.
+
+Here: the job and its schedule. Not here: what a round does (``steps.maintaining``).
+"""
+
+import dagster as dg
+
+from cinematch_assets.steps.maintaining import maintain as make_round
+from cinematch_assets.steps.platform import Platform
+from cinematch_assets.warehouse.storage import database_mb
+
+
+@dg.op(description="Vacuum, archive of old alerts, retention of files, reports and models.")
+def tidy_up(context: dg.OpExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+    """One round; it says what it did in its log and on the run's page."""
+    done = make_round(platform)
+    table = "\n".join(f"| {size.table} | {size.bytes / 2**20:.1f} MB |" for size in done.sizes)
+    with platform.warehouse.connect() as connection:
+        used = database_mb(connection)
+    context.log.info(
+        f"archived {done.archived_alerts} alerts, deleted {done.deleted_objects} objects ({done.freed_mb:.1f} MB)"
+    )
+    context.add_output_metadata(
+        {
+            "archived_alerts": done.archived_alerts,
+            "deleted_objects": done.deleted_objects,
+            "used_mb": round(used, 1),
+            "sizes": dg.MetadataValue.md("| table | with indexes |\n|---|---|\n" + table),
+        }
+    )
+
+
+@dg.job(description="The weekly round: vacuum, archive, retention.")
+def maintain() -> None:
+    """Tidy up."""
+    tidy_up()
+
+
+weekly_maintenance = dg.ScheduleDefinition(
+    name="weekly_maintenance",
+    job=maintain,
+    cron_schedule="0 4 * * 0",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Sundays at 04:00.",
+)

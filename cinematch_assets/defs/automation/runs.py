@@ -1,0 +1,15 @@
+"""What Dagster knows of earlier runs: the memory of the sensors.
+
+Here: counting runs by tag. A cursor could be lost or only grow; runs and their tags are always true.
+"""
+
+import dagster as dg
+
+FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+
+
+def runs_with_tag(instance: dg.DagsterInstance, tag: str, value: str) -> tuple[int, bool]:
+    """Return how many runs with the tag have ended, and whether one is under way."""
+    runs = instance.get_runs(filters=dg.RunsFilter(tags={tag: value}))
+    ended = sum(run.status in FINISHED for run in runs)
+    return ended, ended < len(runs)

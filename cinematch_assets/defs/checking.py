@@ -1,0 +1,63 @@
+"""Checks that certify tables after they are written.
+
+Here: facts about a table made into check results. Not here: keeping bad rows out, which comes before the write.
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+import psycopg
+
+from cinematch_assets.schemas.table import Table
+from cinematch_assets.splitting import TEST_SHARE
+from cinematch_assets.warehouse.inspection import SplitCount, column_differences
+from cinematch_assets.warehouse.storage import database_mb
+
+ROWS_FOR_A_TIGHT_SHARE = 1_000_000
+WARN_AT = 0.85
+
+
+def schema_check(connection: psycopg.Connection, schema: str, table: Table) -> dg.AssetCheckResult:
+    """The table in the database has the declared columns and types."""
+    differences = column_differences(connection, schema, table)
+    return dg.AssetCheckResult(
+        check_name="schema",
+        passed=not differences,
+        description="; ".join(differences) or "every declared column is there, with its type",
+        metadata={"columns": len(table.columns)},
+    )
+
+
+def referential_integrity(orphans: int) -> dg.AssetCheckResult:
+    """No rating speaks of a movie that the catalogue does not have; the database does not enforce it."""
+    return dg.AssetCheckResult(
+        check_name="referential_integrity", passed=orphans == 0, metadata={"ratings_without_movie": orphans}
+    )
+
+
+def split_check(splits: Sequence[SplitCount]) -> dg.AssetCheckResult:
+    """The test share is 30 %, within 0.2 points at 1M rows and wider by the square root where there are fewer.
+
+    A hash draws each row independently: 0.2 points are 4.4 standard deviations at 1M rows, and so many are allowed at
+    any size.
+    """
+    rows = sum(split.rows for split in splits)
+    test = sum(split.rows for split in splits if split.name == "test")
+    share = test / rows if rows else TEST_SHARE
+    allowed = 0.002 * max(1.0, (ROWS_FOR_A_TIGHT_SHARE / max(rows, 1)) ** 0.5)
+    return dg.AssetCheckResult(
+        check_name="split_share",
+        passed=abs(share - TEST_SHARE) <= allowed,
+        metadata={"test_share": round(share, 5), "allowed_difference": round(allowed, 5), "rows": rows},
+    )
+
+
+def storage_check(connection: psycopg.Connection, budget_mb: int) -> dg.AssetCheckResult:
+    """The database is under 85 % of its budget; above it warns, for there is time to act."""
+    used = database_mb(connection)
+    return dg.AssetCheckResult(
+        check_name="storage_budget",
+        passed=used <= WARN_AT * budget_mb,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"used_mb": round(used, 1), "budget_mb": budget_mb, "share": round(used / budget_mb, 3)},
+    )

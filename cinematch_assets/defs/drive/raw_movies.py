@@ -1,0 +1,18 @@
+"""``raw_movies``: the file ``movies.csv`` or ``movies.parquet``, as it was dropped.
+
+Here: the asset. Not here: finding, fetching and verifying (``drive``).
+"""
+
+import dagster as dg
+
+from cinematch_assets.defs.drive.landed import landed_metadata
+from cinematch_assets.defs.partitions import OWNERS
+from cinematch_assets.steps.landing import land_table
+from cinematch_assets.steps.platform import Platform
+
+
+@dg.asset(group_name="drive", kinds={"googledrive", "file"}, owners=OWNERS)
+def raw_movies(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
+    """The file of movies from the Drive folder, landed unchanged in the store, verified by size and md5."""
+    landed = land_table(platform, "movies")
+    return dg.MaterializeResult(metadata=landed_metadata(landed, platform.store.uri(landed.key)))

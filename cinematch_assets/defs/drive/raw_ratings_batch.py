@@ -1,0 +1,31 @@
+"""``raw_ratings_batch``: the file ``batches/<batch_id>.csv|parquet``, as it was dropped.
+
+Here: the asset. Not here: finding, fetching and verifying (``drive``).
+"""
+
+import dagster as dg
+
+from cinematch_assets.defs.drive.landed import landed_metadata
+from cinematch_assets.defs.each_batch import each_batch
+from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
+from cinematch_assets.steps.landing import land_table
+from cinematch_assets.steps.platform import Platform
+
+
+@dg.asset(
+    group_name="drive",
+    kinds={"googledrive", "file"},
+    owners=OWNERS,
+    partitions_def=batch_id,
+    backfill_policy=one_run_a_batch,
+)
+def raw_ratings_batch(
+    context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
+) -> dg.MaterializeResult:
+    """A batch's file from the Drive folder, landed unchanged in the store, verified by size and md5."""
+
+    def land(batch: str) -> dict[str, dg.MetadataValue]:
+        landed = land_table(platform, f"batches/{batch}")
+        return landed_metadata(landed, platform.store.uri(landed.key))
+
+    return each_batch(context, land)

@@ -1,0 +1,74 @@
+"""``model_metrics``: the verdict on the candidate, and the champion that follows from it.
+
+Here: the asset and the check that certifies it. Not here: the rule (``retraining.gate``), the swap
+(``warehouse.registry``), the shape of a row (``schemas.model_metrics``).
+"""
+
+import dagster as dg
+
+from cinematch_assets.defs.describing import rounded, table_metadata
+from cinematch_assets.defs.model.recommender_model import recommender_model
+from cinematch_assets.defs.partitions import OWNERS
+from cinematch_assets.schemas.model_metrics import MODEL_METRICS
+from cinematch_assets.steps.judging import Judged, judge_candidate
+from cinematch_assets.steps.platform import Platform
+from cinematch_assets.warehouse.registry import newest_candidate
+
+
+@dg.asset(
+    group_name="model",
+    kinds={"postgres", "table"},
+    owners=OWNERS,
+    deps=[recommender_model],
+    metadata=table_metadata("public.model_metrics", MODEL_METRICS),
+    check_specs=[
+        dg.AssetCheckSpec(
+            "better_than_baselines",
+            asset="model_metrics",
+            description="The judged model predicts better than every baseline, and lists better than popularity.",
+        )
+    ],
+)
+def model_metrics(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
+    """Candidate and champion measured on the same rows; promoted or rejected, with the evidence stored."""
+    with platform.warehouse.connect() as connection:
+        version = newest_candidate(connection, context.run_id)
+    judged = judge_candidate(platform, version, lambda what, share: context.log.info(f"{what}: {share:.0%}"))
+    return dg.MaterializeResult(
+        metadata={
+            "version": judged.version,
+            "promoted": judged.verdict.promoted,
+            "reason": judged.verdict.reason,
+            "champion_before": judged.champion or "none",
+            "merged_batches": list(judged.merged),
+            "figures": dg.MetadataValue.md(_figures(judged)),
+            "evidence": dg.MetadataValue.json(judged.verdict.as_dict()),
+            **rounded(judged.evaluation.summary()),
+        },
+        check_results=[_better_than_baselines(judged)],
+    )
+
+
+def _better_than_baselines(judged: Judged) -> dg.AssetCheckResult:
+    others = judged.baselines.values()
+    best_rmse = min(other.rmse for other in others)
+    best_ndcg = max(other.catalogue_ndcg_at_10 or 0.0 for other in others)
+    return dg.AssetCheckResult(
+        check_name="better_than_baselines",
+        passed=judged.evaluation.rmse < best_rmse and (judged.evaluation.catalogue_ndcg_at_10 or 0.0) > best_ndcg,
+        metadata={
+            "rmse": round(judged.evaluation.rmse, 4),
+            "best_baseline_rmse": round(best_rmse, 4),
+            "catalogue_ndcg_at_10": round(judged.evaluation.catalogue_ndcg_at_10 or 0.0, 4),
+            "best_baseline_ndcg": round(best_ndcg, 4),
+        },
+    )
+
+
+def _figures(judged: Judged) -> str:
+    columns = ("rmse", "mae", "precision_at_10", "catalogue_precision_at_10", "catalogue_ndcg_at_10", "coverage")
+    lines = ["| model | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for name, evaluation in ((judged.version, judged.evaluation), *judged.baselines.items()):
+        values = (getattr(evaluation, column) for column in columns)
+        lines.append(f"| {name} | " + " | ".join("" if v is None else f"{v:.4f}" for v in values) + " |")
+    return "\n".join(lines)

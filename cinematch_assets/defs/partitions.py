@@ -1,0 +1,14 @@
+"""The one partitions definition, and how backfills over it become runs.
+
+Here: constants that every batch asset must share; a parent and a child with different policies never share a run.
+"""
+
+import dagster as dg
+
+batch_id = dg.DynamicPartitionsDefinition(name="batch_id")
+"""One partition a batch; its key is the file's name without the suffix."""
+
+one_run_a_batch = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
+"""A poisoned batch fails alone. A range of partitions may still be launched as one run from the UI."""
+
+OWNERS = ["team:cinematch"]

@@ -1,0 +1,47 @@
+"""``ratings``: what models are trained and tested on.
+
+Here: the asset and the checks that certify it. Not here: parsing (``reading``), the split (``splitting``), SQL
+(``sql/queries``), the shape of a row (``schemas.ratings``).
+"""
+
+import dagster as dg
+
+from cinematch_assets.defs.checking import referential_integrity, schema_check, split_check, storage_check
+from cinematch_assets.defs.describing import count_metadata, table_metadata
+from cinematch_assets.defs.drive.raw_ratings import raw_ratings
+from cinematch_assets.defs.partitions import OWNERS
+from cinematch_assets.defs.tables.movies import movies
+from cinematch_assets.schemas.ratings import RATINGS
+from cinematch_assets.steps.loading import load_ratings_file
+from cinematch_assets.steps.platform import Platform
+from cinematch_assets.warehouse.inspection import orphans, row_count, split_counts
+
+
+@dg.asset(
+    group_name="tables",
+    kinds={"postgres", "table"},
+    owners=OWNERS,
+    deps=[raw_ratings, movies],
+    metadata=table_metadata("public.ratings", RATINGS),
+    check_specs=[
+        dg.AssetCheckSpec("schema", asset="ratings", description="The columns are the declared ones."),
+        dg.AssetCheckSpec("referential_integrity", asset="ratings", description="Every rating's movie is in movies."),
+        dg.AssetCheckSpec("split_share", asset="ratings", description="70 % of the file's rows are train."),
+        dg.AssetCheckSpec("storage_budget", asset="ratings", description="The warehouse is under 85 % of its budget."),
+    ],
+)
+def ratings(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
+    """The ratings file, replaced whole, each row with its ``data_split``; rows of merged batches stay beside it."""
+    loaded = load_ratings_file(platform)
+    with platform.warehouse.connect() as connection:
+        rows = row_count(connection, "ratings")
+        splits = split_counts(connection)
+        checks = [
+            schema_check(connection, "public", RATINGS),
+            referential_integrity(orphans(connection).ratings),
+            split_check(splits),
+            storage_check(connection, platform.settings.storage_budget_mb),
+        ]
+    metadata = {**count_metadata(loaded.counts), "unchanged": loaded.load is None, "dagster/row_count": rows}
+    metadata |= {f"{split.name}_rows": split.rows for split in splits}
+    return dg.MaterializeResult(metadata=metadata, check_results=checks)

@@ -1,0 +1,60 @@
+"""``ratings_buffer``: batches that no champion has learned from yet.
+
+Here: the asset, its freshness, the checks that certify it. Not here: parsing (``reading``), the transaction
+(``warehouse.batches``), the shape of a row (``schemas.ratings_buffer``).
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from cinematch_assets.defs.checking import referential_integrity, schema_check
+from cinematch_assets.defs.describing import count_metadata, table_metadata
+from cinematch_assets.defs.drive.raw_ratings_batch import raw_ratings_batch
+from cinematch_assets.defs.each_batch import each_batch
+from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
+from cinematch_assets.defs.tables.movies import movies
+from cinematch_assets.schemas.ratings_buffer import RATINGS_BUFFER
+from cinematch_assets.steps.loading import load_batch_file
+from cinematch_assets.steps.platform import Platform
+from cinematch_assets.warehouse.inspection import orphans
+
+
+@dg.asset(
+    group_name="tables",
+    kinds={"postgres", "table"},
+    owners=OWNERS,
+    partitions_def=batch_id,
+    backfill_policy=one_run_a_batch,
+    deps=[raw_ratings_batch, movies],
+    metadata=table_metadata("public.ratings_buffer", RATINGS_BUFFER),
+    # A batch comes each week: late after a day's grace it warns, and after a second week without one it fails.
+    freshness_policy=dg.FreshnessPolicy.time_window(
+        warn_window=timedelta(days=8), fail_window=timedelta(days=15)
+    ),
+    check_specs=[
+        dg.AssetCheckSpec("schema", asset="ratings_buffer", description="The columns are the declared ones."),
+        dg.AssetCheckSpec(
+            "referential_integrity", asset="ratings_buffer", description="Every rating's movie is in movies."
+        ),
+    ],
+)
+def ratings_buffer(
+    context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
+) -> dg.MaterializeResult:
+    """One batch, whole or absent, with its row in ``ingestion_metadata``; a batch already merged is replaced there."""
+
+    def load(batch: str) -> dict[str, Any]:
+        loaded = load_batch_file(platform, batch)
+        done = loaded.load
+        changes = {"place": done.place, "inserted": done.inserted, "deleted": done.deleted} if done else {}
+        return {**count_metadata(loaded.counts), **changes, "dagster/partition_row_count": loaded.counts.accepted}
+
+    result = each_batch(context, load)
+    with platform.warehouse.connect() as connection:
+        checks = [
+            schema_check(connection, "public", RATINGS_BUFFER),
+            referential_integrity(orphans(connection).buffer),
+        ]
+    return dg.MaterializeResult(metadata=result.metadata, check_results=checks)

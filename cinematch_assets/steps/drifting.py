@@ -1,0 +1,128 @@
+"""A batch's verdict: five statistics, what they would be without drift, and whether to retrain.
+
+Here: reading what the domain needs, and writing what it says. Not here: statistics (``drift``), decisions (``retraining``).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cinematch_assets.drift.histogram import RatingHistogram
+from cinematch_assets.drift.null_spread import NullSpread, UserErrors, model_null_spread, rating_null_spread
+from cinematch_assets.drift.verdict import DriftAlert, ModelErrors, drift_alerts
+from cinematch_assets.errors import CinematchError
+from cinematch_assets.recommender.data import Ratings
+from cinematch_assets.retraining import BatchFacts, Decision, Evidence, RetrainingPolicy, retraining_decision
+from cinematch_assets.steps.models import load_model
+from cinematch_assets.steps.platform import Platform
+from cinematch_assets.warehouse import drift as rows
+from cinematch_assets.warehouse import registry
+from cinematch_assets.warehouse.batches import Batch, held_batch
+from cinematch_assets.warehouse.copy import read_frame
+from cinematch_assets.warehouse.movies import read_movies
+from cinematch_assets.warehouse.statements import statement
+
+
+@dataclass(frozen=True, slots=True)
+class BatchVerdict:
+    """What was found out about a batch, and by which model it was scored."""
+
+    batch: Batch
+    alerts: tuple[DriftAlert, ...]
+    null: NullSpread
+    decision: Decision
+    scored_by: str | None
+
+
+def judge_batch(platform: Platform, batch_id: str) -> BatchVerdict:
+    """Evaluate a loaded batch and replace its alerts and its open decision.
+
+    Raises:
+        CinematchError: the batch is not in the tables.
+    """
+    with platform.warehouse.connect() as connection:
+        batch = held_batch(connection, batch_id)
+        if batch is None or batch.place == "deleted":
+            raise CinematchError(f"{batch_id} has no rows in the tables: materialize ratings_buffer for it first")
+        baseline = RatingHistogram(rows.baseline_counts(connection))
+        histogram = RatingHistogram(rows.batch_counts(connection, batch_id))
+        ratings = rows.batch_rows(connection, batch_id)
+        scorer = registry.scorer_of(connection, batch_id)
+        unseen = rows.unseen_ratings(connection)
+        champion = registry.champion(connection)
+    users = np.unique(ratings["userId"].to_numpy(), return_counts=True)[1]
+    null = rating_null_spread(rows.user_histograms(platform.warehouse.url), users)
+    errors = None
+    if scorer is not None:
+        errors, test = _model_errors(platform, scorer, ratings)
+        null |= model_null_spread(test, users)
+    alerts = drift_alerts(baseline, histogram, errors)
+    facts = BatchFacts(
+        batch_id=batch_id,
+        rows=len(ratings),
+        evidence=tuple(
+            Evidence(a.feature_name, a.drift_score, a.threshold, null.bounds.get(a.feature_name)) for a in alerts
+        ),
+        unseen_ratings=unseen,
+        trained_ratings=champion.data_size if champion else 0,
+    )
+    decision = retraining_decision(facts, policy_of(platform))
+    with platform.warehouse.connect() as connection:
+        rows.write_verdict(
+            connection,
+            batch_id,
+            batch.md5,
+            alerts,
+            due=decision.due,
+            reason=decision.reason,
+            evidence={"null_spread": null.as_metadata(), "scored_by": scorer and scorer.version},
+        )
+    return BatchVerdict(batch, alerts, null, decision, scorer and scorer.version)
+
+
+def policy_of(platform: Platform) -> RetrainingPolicy:
+    """The retraining policy that the settings ask for."""
+    settings = platform.settings
+    return RetrainingPolicy(
+        minimum_rows=settings.retrain_min_rows,
+        unseen_share=settings.retrain_unseen_share,
+        cooldown_s=settings.retrain_cooldown_s,
+        attempts=settings.retrain_max_attempts,
+    )
+
+
+def _model_errors(
+    platform: Platform, scorer: registry.ModelVersion, batch: pd.DataFrame
+) -> tuple[ModelErrors, UserErrors]:
+    model = load_model(platform, scorer)
+    test = Ratings.from_frame(
+        read_frame(
+            platform.warehouse.url, statement("select_test_rows"), ("userId", "movieId", "rating", "timestamp")
+        )
+    )
+    new = Ratings.from_frame(batch)
+    on_test, on_batch = (
+        model.predict(part.users, part.movies).stars.astype(np.float64) - part.ratings for part in (test, new)
+    )
+    errors = ModelErrors(
+        test_rmse=float(np.sqrt(np.mean(on_test**2))),
+        test_mae=float(np.mean(np.abs(on_test))),
+        batch_rmse=float(np.sqrt(np.mean(on_batch**2))),
+        batch_mae=float(np.mean(np.abs(on_batch))),
+    )
+    return errors, UserErrors.from_errors(test.users, on_test)
+
+
+def report_batch(platform: Platform, batch_id: str) -> str:
+    """Store Evidently's pictures of a batch beside the baseline; return the report's address."""
+    from cinematch_assets.drift.report import drift_html  # noqa: PLC0415 - Evidently costs 10 s to import
+
+    with platform.warehouse.connect() as connection:
+        batch = held_batch(connection, batch_id)
+        ratings = rows.batch_rows(connection, batch_id)
+        movies, _ = read_movies(connection)
+        baseline = rows.baseline_sample(connection)
+    key = f"reports/{batch_id}/{batch.md5 if batch else 'none'}.html"
+    platform.store.put_bytes(key, drift_html(baseline, ratings, movies, batch_id=batch_id))
+    return platform.store.uri(key)

@@ -1,0 +1,130 @@
+"""Measure a candidate and the champion on the same rows, and promote or reject.
+
+Here: who is measured on what, the refit after a "yes". Not here: the rule (``retraining.gate``), the swap (``warehouse``).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinematch_assets.errors import CinematchError
+from cinematch_assets.recommender.answers import Model
+from cinematch_assets.recommender.baselines import bias_only, global_mean, popularity
+from cinematch_assets.recommender.config import RecommenderConfig
+from cinematch_assets.recommender.data import Catalogue, Ratings
+from cinematch_assets.recommender.evaluation import Evaluation, evaluate
+from cinematch_assets.recommender.model import Recommender, fit_recommender
+from cinematch_assets.promotion import GatePolicy, HeldOut, Verdict, gate
+from cinematch_assets.steps.models import keep_model, load_model, read_catalogue
+from cinematch_assets.steps.platform import Platform
+from cinematch_assets.steps.training import Progress, Rows, rows_of
+from cinematch_assets.warehouse import registry
+from cinematch_assets.warehouse.training import training_data
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A candidate's verdict, figures and, when it was promoted, the batches that moved with it."""
+
+    version: str
+    champion: str | None
+    verdict: Verdict
+    evaluation: Evaluation
+    baselines: dict[str, Evaluation]
+    merged: tuple[str, ...]
+
+
+def judge_candidate(platform: Platform, version: str, progress: Progress | None = None) -> Judged:
+    """Promote ``version`` or reject it, on evidence that is stored with it."""
+    with platform.warehouse.connect() as connection:
+        row = registry.model_version(connection, version)
+        batches = tuple(registry.trained_batches(connection, version))
+        ruling = registry.champion(connection)
+    if row.state != "candidate":
+        raise CinematchError(f"{version} was judged before ({row.state}): materialize recommender_model for a new one")
+    catalogue = read_catalogue(platform)
+    rows = rows_of(training_data(platform.warehouse.url), batches)
+    candidate = load_model(platform, row)
+    champion = load_model(platform, ruling) if ruling else None
+    baselines = {model.method: model for model in _baselines(rows.teach, catalogue)}
+    policy = GatePolicy(allowed_loss=platform.settings.max_test_rmse_loss)
+    verdict = gate(
+        _errors(rows.test, rows.teach, candidate, champion, baselines),
+        _errors(rows.judge, rows.teach, candidate, champion, {}) if len(rows.judge) else None,
+        policy,
+    )
+    measured = {name: evaluate(model, rows.teach, rows.test, catalogue) for name, model in baselines.items()}
+    if not verdict.promoted:
+        evaluation = evaluate(candidate, rows.teach, rows.test, catalogue)
+        with platform.warehouse.connect() as connection:
+            registry.reject(connection, version, _judgement(verdict, evaluation, measured, candidate))
+        return Judged(version, ruling and ruling.version, verdict, evaluation, measured, ())
+    final, taught = _refitted(platform, candidate, rows, catalogue, progress)
+    evaluation = evaluate(final, taught, rows.test, catalogue)
+    artifact = keep_model(platform, final)
+    with platform.warehouse.connect() as connection:
+        merged = registry.promote(
+            connection,
+            version,
+            artifact,
+            _judgement(verdict, evaluation, measured, final),
+            over=ruling and ruling.version,
+            data_size=len(taught),
+            merge=platform.settings.merge,
+        )
+    return Judged(version, ruling and ruling.version, verdict, evaluation, measured, merged)
+
+
+def _refitted(
+    platform: Platform, candidate: Recommender, rows: Rows, catalogue: Catalogue, progress: Progress | None
+) -> tuple[Recommender, Ratings]:
+    """The promoted model learns from the rows that judged it too; without such rows it is the candidate itself."""
+    if len(rows.judge) == 0:
+        return candidate, rows.teach
+    taught = rows.everything.latest()
+    config, seed = RecommenderConfig(), platform.settings.seed
+    return fit_recommender(taught, catalogue, config=config, seed=seed, progress=progress), taught
+
+
+def _baselines(train: Ratings, catalogue: Catalogue) -> list[Model]:
+    return [global_mean(train, catalogue), bias_only(train, catalogue), popularity(train, catalogue)]
+
+
+def _errors(
+    rows: Ratings, train: Ratings, candidate: Model, champion: Model | None, baselines: dict[str, Model]
+) -> HeldOut:
+    def error(model: Model) -> NDArray[np.float64]:
+        return model.predict(rows.users, rows.movies).stars.astype(np.float64) - rows.ratings
+
+    return HeldOut(
+        user_ids=rows.users,
+        candidate=error(candidate),
+        champion=error(champion) if champion else None,
+        baselines={name: error(model) for name, model in baselines.items()},
+        user_ratings=_how_often(rows.users, train.users),
+        movie_ratings=_how_often(rows.movies, train.movies),
+        movie_ids=rows.movies,
+    )
+
+
+def _how_often(ids: NDArray[np.int32], among: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Count each of ``ids`` (n,) in ``among``."""
+    known, counts = np.unique(among, return_counts=True)
+    at = np.minimum(np.searchsorted(known, ids), max(len(known) - 1, 0))
+    return np.where(known[at] == ids, counts[at], 0) if len(known) else np.zeros(len(ids), np.int64)
+
+
+def _judgement(
+    verdict: Verdict, evaluation: Evaluation, baselines: dict[str, Evaluation], model: Recommender
+) -> registry.Judgement:
+    metrics: dict[str, Any] = {**evaluation.summary(), "baselines": {n: e.summary() for n, e in baselines.items()}}
+    return registry.Judgement(
+        rmse=evaluation.rmse,
+        mae=evaluation.mae,
+        precision_at_10=evaluation.precision_at_10,
+        notes=f"{model.method}: {model.reason}; {verdict.reason}",
+        metrics=metrics,
+        evidence=verdict.as_dict(),
+    )

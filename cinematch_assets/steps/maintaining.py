@@ -1,0 +1,48 @@
+"""Keep the warehouse small and the store free of what nothing refers to.
+
+Here: the weekly round. Not here: its SQL (``warehouse.storage``).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cinematch_assets.steps.platform import Platform
+from cinematch_assets.warehouse.files import referenced_objects
+from cinematch_assets.warehouse.storage import TableSize, archive_alerts, storage, vacuum
+
+_PREFIXES = ("landed/", "reports/", "models/", "recommendations/")
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a round did, and what the warehouse weighs after it."""
+
+    archived_alerts: int
+    deleted_objects: int
+    freed_mb: float
+    sizes: tuple[TableSize, ...]
+
+
+def maintain(platform: Platform) -> Round:
+    """Archive old alerts, drop unreferenced objects older than the retention, vacuum; safe to run twice or cut off."""
+    days = platform.settings.keep_days
+    with platform.warehouse.connect() as connection:
+        archived = archive_alerts(connection, days)
+        vacuum(connection)
+        sizes = tuple(storage(connection))
+    deleted, freed = _drop_unreferenced(platform, timedelta(days=days))
+    return Round(archived, deleted, freed / 2**20, sizes)
+
+
+def _drop_unreferenced(platform: Platform, age: timedelta) -> tuple[int, int]:
+    with platform.warehouse.connect() as connection:
+        kept = referenced_objects(connection)
+    oldest = datetime.now(UTC) - age
+    deleted = freed = 0
+    for prefix in _PREFIXES:
+        for key in list(platform.store.keys(prefix)):
+            if key not in kept and platform.store.written_at(key) < oldest:
+                freed += platform.store.size(key)
+                platform.store.delete(key)
+                deleted += 1
+    return deleted, freed

@@ -1,0 +1,41 @@
+"""What every step is handed: the settings, and the three places that data lives in.
+
+Here: opening them as the settings say. Not here: what is done with them.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+from cinematch_assets.drive.folder import Folder, open_folder
+from cinematch_assets.settings import Settings
+from cinematch_assets.store import Store, open_store
+from cinematch_assets.warehouse.warehouse import Warehouse, open_warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The folder that files come from, the store that keeps them, the warehouse that answers."""
+
+    settings: Settings
+    folder: Folder
+    store: Store
+    warehouse: Warehouse
+
+    @classmethod
+    def open(cls, settings: Settings | None = None) -> Self:
+        """Open what the settings (by default the environment) name; an embedded server is started and migrated."""
+        settings = settings or Settings.from_env()
+        settings.home.mkdir(parents=True, exist_ok=True)
+        if settings.drive is None:
+            (settings.home / "drive").mkdir(exist_ok=True)
+        return cls(
+            settings=settings,
+            folder=open_folder(
+                settings.folder,
+                google_endpoint=settings.drive_endpoint,
+                token_file=settings.token_path,
+                secret_name=settings.token_secret,
+            ),
+            store=open_store(settings.store_url),
+            warehouse=open_warehouse(settings.warehouse_url, settings.home),
+        )

@@ -1,0 +1,80 @@
+"""What a look at the folder and at the decisions asks for: pure answers for the sensors.
+
+Here: comparing what is there with what was done. Not here: Dagster's requests (``defs.automation``).
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from cinematch_assets.drive.folder import DriveFile
+from cinematch_assets.steps.platform import Platform
+from cinematch_assets.warehouse.files import contents_of
+
+BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,50}")
+_FORMATS = {".csv", ".parquet"}
+_TABLES = {"movies.csv", "movies.parquet", "ratings.csv", "ratings.parquet"}
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What one look found: batches and tables whose content is not in the tables yet, and what cannot be one.
+
+    ``batches`` are (batch_id, md5); ``catalogue`` is one name for the contents of movies and ratings, empty when
+    neither is new; ``reported`` says why something is left alone.
+    """
+
+    batches: tuple[tuple[str, str], ...]
+    catalogue: str
+    reported: tuple[str, ...]
+
+
+def look_for_news(platform: Platform) -> News:
+    """Compare the folder's contents (never its times) with those that were loaded or refused."""
+    tables = platform.folder.look("", recursive=False)
+    batches = platform.folder.look("batches", recursive=False)
+    with platform.warehouse.connect() as connection:
+        settled = contents_of(connection)
+    reported = [f"{entry.path}: {entry.reason}" for entry in (*tables.left_out, *batches.left_out)]
+    by_batch: dict[str, list[DriveFile]] = {}
+    for file in batches.files:
+        name = PurePosixPath(file.path)
+        if name.suffix.lower() not in _FORMATS or not BATCH_ID.fullmatch(name.stem):
+            reported.append(f"{file.path}: not a batch: a batch is 1 to 50 letters, digits, _ or -, then .csv or .parquet")
+        else:
+            by_batch.setdefault(name.stem, []).append(file)
+    new = []
+    for batch_id, files in sorted(by_batch.items()):
+        if len(files) > 1:
+            reported.append(f"{' and '.join(file.path for file in files)}: keep one, so that it is clear which one counts")
+        elif (files[0].path, files[0].md5) not in settled:
+            new.append((batch_id, files[0].md5))
+    changed = [file.md5 for file in tables.files if file.name in _TABLES and (file.path, file.md5) not in settled]
+    return News(tuple(new), "-".join(sorted(changed)), tuple(reported))
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Whether to start a run for a piece of work, under which number, and else why not."""
+
+    number: int
+    skipped: str
+
+    @property
+    def is_due(self) -> bool:
+        """Whether to start it."""
+        return not self.skipped
+
+
+def next_attempt(what: str, finished: int, *, running: bool, limit: int) -> Attempt:
+    """Number the next run for a content: a failed one is tried again up to ``limit`` times, one at a time."""
+    if running:
+        return Attempt(finished, f"{what}: a run is under way")
+    if finished >= limit:
+        return Attempt(finished, f"{what}: given up after {finished} runs; materialize it by hand to try again")
+    return Attempt(finished + 1, "")
+
+
+Runs = Callable[[str, str], tuple[int, bool]]
+"""Asked for a tag's name and value: how many runs with it have ended, and whether one is under way."""

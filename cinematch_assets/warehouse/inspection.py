@@ -1,0 +1,73 @@
+"""What the tables hold and look like, for checks and ``status``.
+
+Here: counts and catalogue facts. Not here: the rows themselves.
+"""
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from cinematch_assets.schemas.table import Table
+from cinematch_assets.warehouse.statements import statement
+
+
+@dataclass(frozen=True, slots=True)
+class SplitCount:
+    """One split of the ratings file: rows, mean and sample deviation in stars."""
+
+    name: str
+    rows: int
+    mean: float
+    std: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Orphans:
+    """Ratings whose movie is not in the catalogue."""
+
+    ratings: int
+    buffer: int
+
+
+def row_count(connection: psycopg.Connection, *table: str) -> int:
+    """Count a table's rows; ``row_count(connection, "netflix", "movies")`` names its schema."""
+    row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table))).fetchone()
+    return int(row[0]) if row else 0
+
+
+def split_counts(connection: psycopg.Connection) -> list[SplitCount]:
+    """Return the splits of the ratings file, merged batches left out."""
+    return [SplitCount(*row) for row in connection.execute(statement("select_split_counts")).fetchall()]
+
+
+def orphans(connection: psycopg.Connection) -> Orphans:
+    """Count ratings that speak of unknown movies."""
+    row = connection.execute(statement("count_orphans")).fetchone()
+    return Orphans(*row) if row else Orphans(0, 0)
+
+
+def column_differences(connection: psycopg.Connection, schema: str, table: Table) -> list[str]:
+    """Say in words how the columns in the database differ from the declared ones; nothing when they do not."""
+    values = {"schema": schema, "table": table.name}
+    rows = connection.execute(statement("select_columns"), values).fetchall()
+    found = dict(rows)
+    differences = []
+    for column in table.columns:
+        declared = column.sql.split("(")[0]
+        kind = found.get(column.name.lower())
+        if kind is None:
+            differences.append(f"{table.name}.{column.name} is missing")
+        elif kind != _CATALOGUE_NAMES.get(declared, declared.lower()):
+            differences.append(f"{table.name}.{column.name} is {kind} and not {column.sql}")
+    return differences
+
+
+_CATALOGUE_NAMES = {
+    "FLOAT": "double precision",
+    "VARCHAR": "character varying",
+    "TIMESTAMP": "timestamp without time zone",
+    "SERIAL": "integer",
+    "DECIMAL": "numeric",
+    "INTEGER[]": "ARRAY",
+}
