@@ -99,7 +99,7 @@ def _as_csv(row: tuple[object, ...]) -> bytes:
 def _decoded(cells: pa.Array, faults: Faults) -> pa.Array:
     """Bytes as text; notes NUL and broken UTF-8 as faults."""
     for i in np.flatnonzero(pc.fill_null(pc.match_substring(cells, "\0"), False)).tolist():
-        faults.setdefault(i, []).append("holds a NUL byte")
+        _note(faults, i, "holds a NUL byte")
     try:
         return cells.cast(pa.large_string())
     except pa.ArrowInvalid:
@@ -108,9 +108,15 @@ def _decoded(cells: pa.Array, faults: Faults) -> pa.Array:
     for i, value in enumerate(values):
         text = None if value is None else value.decode("utf-8", errors="backslashreplace")
         if text is not None and text.encode() != value:
-            faults.setdefault(i, []).append("is not UTF-8")
+            _note(faults, i, "is not UTF-8")
         texts.append(text)
     return pa.array(texts, pa.large_string())
+
+
+def _note(faults: Faults, position: int, what: str) -> None:
+    """Once a row, in however many of its cells."""
+    if what not in faults.setdefault(position, []):
+        faults[position].append(what)
 
 
 class ParquetFile:

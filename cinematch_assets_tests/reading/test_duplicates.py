@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cinematch_assets.reading.duplicates import outdated, pair_keys
+from cinematch_assets_tests.reading.files import RELAXED
 
 
 def test_keys_are_equal_where_both_parts_are():
@@ -24,6 +25,7 @@ def test_nothing_is_outdated_in_nothing():
     assert outdated(np.empty(0, dtype=np.int64)).tolist() == []
 
 
+@RELAXED
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), max_size=30))
 def test_what_stays_is_what_a_dictionary_would_keep(rows):
     best: dict[int, tuple[int, int]] = {}

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from cinematch_assets.reading.ratings import read_ratings
 from cinematch_assets_tests.reading.files import ALL, HEADER, outcome, ratings_of, reasons, refusal, rows, write
 
 TIME = 1_112_486_027
+UTF_16 = "is UTF-16 or binary, not text in UTF-8: save it as CSV in UTF-8"
 GOOD = f"1,10,4.0,{TIME}"
 
 
@@ -38,7 +40,10 @@ def test_good_rows_are_accepted_in_the_types_of_the_table(tmp_path):
         (f"1,10,  ,{TIME}", ("rating is missing",)),
         (
             f"1,10,4.0,{TIME}000",
-            ("timestamp is in milliseconds, seconds are expected", "timestamp is not a time from 1970 to 2099, in seconds"),
+            (
+                "timestamp is in milliseconds, seconds are expected",
+                "timestamp is not a time from 1970 to 2099, in seconds",
+            ),
         ),
         ("1,10,4.0,-5", ("timestamp is not a time from 1970 to 2099, in seconds",)),
         ("1,10,4.0,yesterday", ("timestamp is not a number",)),
@@ -48,7 +53,7 @@ def test_good_rows_are_accepted_in_the_types_of_the_table(tmp_path):
         (f'1,10,"4.0,{TIME}', ("has a quoted field that is not closed",)),
         (f'1,10,"4"0,{TIME}', ("has a quoted field with text after its closing quote",)),
     ],
-)  # fmt: skip
+)
 def test_a_row_that_does_not_fit_is_rejected_with_every_reason(tmp_path, row, why):
     reading = ratings_of(write(tmp_path, f"{HEADER}\n3,30,3.0,5\n{row}\n4,40,4.0,6\n"))
     assert outcome(reading) == (3, [(3, 30, 3.0, 5), (4, 40, 4.0, 6)], [(2, row, why)])
@@ -86,7 +91,9 @@ def test_columns_come_in_any_order_with_others_between_them(tmp_path):
     assert reading.columns == ("timestamp", "note", "rating", "userId", "movieId")
 
 
-@pytest.mark.parametrize("content", [f"\ufeff{HEADER}\n{GOOD}\n", f"{HEADER}\r\n{GOOD}\r\n", f"\r\n{HEADER}\n\n\n{GOOD}"])
+@pytest.mark.parametrize(
+    "content", [f"\ufeff{HEADER}\n{GOOD}\n", f"{HEADER}\r\n{GOOD}\r\n", f"\r\n{HEADER}\n\n\n{GOOD}"]
+)
 def test_byte_order_mark_windows_line_ends_and_empty_lines_are_no_trouble(tmp_path, content):
     assert outcome(ratings_of(write(tmp_path, content))) == (1, [(1, 10, 4.0, TIME)], [])
 
@@ -109,22 +116,28 @@ def test_a_rating_of_an_unknown_movie_is_rejected(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "ratings.csv: is empty"),
-        (b"\n\n", "ratings.csv: is empty"),
-        (b"\xef\xbb\xbf", "ratings.csv: is empty"),
-        (HEADER.encode(), "ratings.csv: has a header and no rows"),
-        (f"{HEADER}\n\n".encode(), "ratings.csv: has a header and no rows"),
-        (b"user,movieId,stars\n1,2,3\n", "ratings.csv: no column userId, rating, timestamp in its header (found: user, movieId, stars)"),
-        (b"userId;movieId;rating;timestamp\n", "ratings.csv: no column userId, movieId, rating, timestamp in its header (found: userId;movieId;rating;timestamp)"),
-        (f"{HEADER},rating\n{GOOD},1\n".encode(), "ratings.csv: its header names rating more than once"),
-        (f"{HEADER}\n{GOOD}\n".encode("utf-16"), "ratings.csv: is UTF-16 or binary, not text in UTF-8: save it as CSV in UTF-8"),
-        (f"{HEADER}\n{GOOD}\n".encode("utf-16-le"), "ratings.csv: is UTF-16 or binary, not text in UTF-8: save it as CSV in UTF-8"),
-        (f"{HEADER}\r{GOOD}\r".encode(), "ratings.csv: its lines end in carriage returns alone: save it with line feeds"),
-        (b"PAR1 and then nothing of the kind", "ratings.csv: cannot be read as Parquet, it may be cut off or damaged"),
+        (b"", "is empty"),
+        (b"\n\n", "is empty"),
+        (b"\xef\xbb\xbf", "is empty"),
+        (HEADER.encode(), "has a header and no rows"),
+        (f"{HEADER}\n\n".encode(), "has a header and no rows"),
+        (
+            b"user,movieId,stars\n1,2,3\n",
+            "no column userId, rating, timestamp in its header (found: user, movieId, stars)",
+        ),
+        (
+            b"userId;movieId;rating;timestamp\n",
+            "no column userId, movieId, rating, timestamp in its header (found: userId;movieId;rating;timestamp)",
+        ),
+        (f"{HEADER},rating\n{GOOD},1\n".encode(), "its header names rating more than once"),
+        (f"{HEADER}\n{GOOD}\n".encode("utf-16"), UTF_16),
+        (f"{HEADER}\n{GOOD}\n".encode("utf-16-le"), UTF_16),
+        (f"{HEADER}\r{GOOD}\r".encode(), "its lines end in carriage returns alone: save it with line feeds"),
+        (b"PAR1 and then nothing of the kind", "cannot be read as Parquet, it may be cut off or damaged"),
     ],
-)  # fmt: skip
+)
 def test_a_file_that_is_no_table_is_refused_in_a_sentence(tmp_path, content, message):
-    assert str(refusal(ratings_of, write(tmp_path, content))).startswith(message)
+    assert str(refusal(ratings_of, write(tmp_path, content))).startswith(f"ratings.csv: {message}")
 
 
 def test_a_file_that_is_not_there_is_refused_by_name(tmp_path):
@@ -167,17 +180,9 @@ def test_messages_use_the_name_that_the_folder_knows(tmp_path):
         read_ratings(path, known_movies=None, limit=ALL, name="batches/batch_w1.csv")
 
 
-def test_movielens_latest_small_is_read_whole(movielens):
-    reading = ratings_of(movielens / "ratings.csv")
+def test_movielens_latest_small_is_read_whole():
+    folder = Path(os.environ.get("CINEMATCH_TEST_DATA", "../shared/data")) / "ml-latest-small"
+    if not folder.is_dir():
+        pytest.skip(f"there is no {folder}: CINEMATCH_TEST_DATA may name another")
+    reading = ratings_of(folder / "ratings.csv", limit=RejectionLimit())
     assert (reading.rows_read, len(reading.accepted), reading.accepted["userId"].nunique()) == (100_836, 100_836, 610)
-
-
-@pytest.fixture
-def movielens():
-    folder = os.environ.get("CINEMATCH_TEST_DATA", "../shared/data")
-    path = os.path.join(folder, "ml-latest-small")  # noqa: PTH118 - joined before it is known to exist
-    if not os.path.isdir(path):  # noqa: PTH112
-        pytest.skip(f"no MovieLens data in {folder}: set CINEMATCH_TEST_DATA")
-    from pathlib import Path
-
-    return Path(path)
