@@ -4,33 +4,14 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from cinematch_assets.store import LocalStore, MissingObjectError, Store, StoreError, open_store
 from cinematch_assets.whole_file import WriteError
-
-
-@pytest.fixture(scope="module")
-def s3_endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def aws(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
 
 
 @pytest.fixture(params=["local", "s3", "s3 without a prefix"])
@@ -39,7 +20,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
         return open_store(str(tmp_path / "store"))
     request.getfixturevalue("aws")
     bucket = f"cinematch-{uuid.uuid4().hex[:12]}"
-    boto3.client("s3").create_bucket(Bucket=bucket)
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": s3.meta.region_name})
     prefix = "/some/prefix" if request.param == "s3" else ""
     return open_store(f"s3://{bucket}{prefix}", scratch=tmp_path / "scratch")
 
@@ -211,12 +193,12 @@ def test_a_local_store_is_not_made_by_looking(tmp_path: Path) -> None:
     assert not (tmp_path / "store").exists()
 
 
-def test_addresses_tell_where_objects_are(tmp_path: Path, aws: None) -> None:
+def test_addresses_tell_where_objects_are(tmp_path: Path, aws: str) -> None:
     assert open_store(str(tmp_path)).uri("a b/c") == f"file://{tmp_path}/a%20b/c"
     assert open_store("s3://bucket/pre/fix/").uri("a/b") == "s3://bucket/pre/fix/a/b"
 
 
-def test_s3_refusals_are_one_sentence(aws: None) -> None:
+def test_s3_refusals_are_one_sentence(aws: str) -> None:
     with pytest.raises(
         StoreError, match=r"a in the store s3://no-such-bucket-here/x \(CINEMATCH_STORE\): .*NoSuchBucket"
     ):

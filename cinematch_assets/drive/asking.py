@@ -5,7 +5,6 @@ Here: the client, its transport, what to try again and how long, what a refusal 
 """
 
 import random
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from urllib.parse import urlsplit
 
 import requests
 from google.auth.credentials import Credentials
-from google.auth.transport.requests import AuthorizedSession
+from google.auth.transport.requests import AuthorizedSession, Request
 from googleapiclient.discovery import build
 from googleapiclient.http import HttpRequest
 from requests.adapters import HTTPAdapter
@@ -28,6 +27,7 @@ _MOST_CONNECTIONS = 64
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _TOO_FAST = frozenset({"rateLimitExceeded", "userRateLimitExceeded"})
 _LACKING_SCOPE = frozenset({"insufficientPermissions", "insufficientScopes", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"})
+_NOT_SIGNED_IN = 401
 _WORTH_ANOTHER_TRY = frozenset({408, 429, 500, 502, 503, 504})
 
 _T = TypeVar("_T")
@@ -84,11 +84,12 @@ class GoogleClient:
         service = build(
             "drive", "v3", http=_NoTransport(), client_options=options, static_discovery=True, cache_discovery=False
         )
-        self._session = _session(credentials, service.files().list().uri)
+        self._token_session = requests.Session()
+        self._token_request = Request(self._token_session)
+        self._session = _session(credentials, self._token_request, service.files().list().uri)
         # Each call of files() would put the client's methods together anew.
         self.files = service.files()
         self.about = service.about()
-        self._building = threading.Lock()
 
     def ask(self, method: Callable[..., HttpRequest], **parameters: Any) -> dict[str, Any]:
         """Send one request of the client and give its answer.
@@ -140,6 +141,7 @@ class GoogleClient:
     def close(self) -> None:
         """Close the connections; the client must not be used afterwards."""
         self._session.close()
+        self._token_session.close()
 
     @contextmanager
     def content(self, file_id: str, headers: dict[str, str]) -> Iterator[requests.Response]:
@@ -151,20 +153,27 @@ class GoogleClient:
 
     @contextmanager
     def _sent(self, request: HttpRequest, headers: dict[str, str]) -> Iterator[requests.Response]:
-        self._quota.take()
-        try:
-            response = self._session.get(
-                request.uri,
-                headers={"accept": request.headers.get("accept", "*/*"), **headers},
-                timeout=self.patience.timeout_s,
-                stream=True,
-            )
-        except requests.RequestException as fault:
-            raise TryAgainError(f"it cannot be reached ({_first_line(fault)})") from fault
+        headers = {"accept": request.headers.get("accept", "*/*"), **headers}
+        response = self._got(request.uri, headers)
+        if response.status_code == _NOT_SIGNED_IN:
+            # AuthorizedSession would do this too, but leave the first answer's connection open.
+            response.close()
+            self._session.credentials.refresh(self._token_request)
+            response = self._got(request.uri, headers)
         with response:
             if not response.ok:
                 raise _refusal(response)
             yield response
+
+    def _got(self, address: str, headers: dict[str, str]) -> requests.Response:
+        self._quota.take()
+        try:
+            response: requests.Response = self._session.get(
+                address, headers=headers, timeout=self.patience.timeout_s, stream=True
+            )
+        except requests.RequestException as fault:
+            raise TryAgainError(f"it cannot be reached ({_first_line(fault)})") from fault
+        return response
 
 
 class _NoTransport:
@@ -179,9 +188,9 @@ class _NoTransport:
         """Hold nothing open."""
 
 
-def _session(credentials: Credentials, address: str) -> AuthorizedSession:
+def _session(credentials: Credentials, token_request: Request, address: str) -> AuthorizedSession:
     """Make the transport; what the environment says of proxies and certificates is asked once, not a request."""
-    session = AuthorizedSession(credentials)
+    session = AuthorizedSession(credentials, refresh_status_codes=(), auth_request=token_request)
     surroundings = session.merge_environment_settings(address, {}, None, None, None)
     session.proxies, session.verify = surroundings["proxies"], surroundings["verify"]
     session.trust_env = False
@@ -205,7 +214,7 @@ def _refusal(response: requests.Response) -> Exception:
     too_fast = status == 429 or not reasons.isdisjoint(_TOO_FAST)
     if too_fast or status in _WORTH_ANOTHER_TRY:
         return TryAgainError(f"it says {status} ({message})", wait_s=_retry_after_s(response), too_fast=too_fast)
-    if status == 401:
+    if status == _NOT_SIGNED_IN:
         return TokenError(f"Google no longer accepts the token ({message}): {SIGN_IN}.")
     if not reasons.isdisjoint(_LACKING_SCOPE):
         return TokenError(f"The token may not read Drive ({message}): {SIGN_IN} and grant it.")

@@ -229,7 +229,7 @@ class _Handler(BaseHTTPRequestHandler):
         fault = drive.fault_for(self.path, in_mid_file=False)
         if fault is not None and self._refused(fault):
             return None
-        if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
+        if (CLIENT_ID, CLIENT_SECRET) not in {(form.get("client_id"), form.get("client_secret")), self._basic()}:
             return self._json({"error": "invalid_client", "error_description": "Unauthorized"}, 401)
         if form.get("grant_type") == "refresh_token":
             if form.get("refresh_token") not in drive.refresh_tokens:
@@ -239,6 +239,12 @@ class _Handler(BaseHTTPRequestHandler):
         return self._exchange(form)
 
     # OAuth.
+
+    def _basic(self) -> tuple[str, str]:
+        """Give the client's name and password in the header, where the library for the consent puts them."""
+        encoded = self.headers.get("Authorization", "").removeprefix("Basic ")
+        name, _, password = base64.b64decode(encoded).decode().partition(":")
+        return name, password
 
     def _consent(self, asked: dict[str, str]) -> None:
         """Agree at once: a browser that opens this address is sent back with a code."""
