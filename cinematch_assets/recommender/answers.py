@@ -19,13 +19,15 @@ from cinematch_assets.recommender.data import Floats, Ids, UserMoviePairs
 class Predictions:
     """One row per asked pair, all (n,): stars in the data's range; ``spread`` is a standard deviation in stars.
 
-    ``user_known`` and ``movie_known`` say whether training had a rating by the user, of the movie.
+    ``user_known`` and ``movie_known`` say whether training had a rating by the user, of the movie. The rating is within
+    stars ± ``half_width`` with a probability of 80 %; both are None where the method gives no distribution.
     """
 
     stars: Floats
     spread: Floats | None
     user_known: NDArray[np.bool_]
     movie_known: NDArray[np.bool_]
+    half_width: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class TopN:
     """Lists, flat: rows ordered by user as asked, then rank from 1. All arrays are (rows,).
 
     ``scores`` order a list (higher is better, comparable within one user only); ``stars`` are the predicted rating
-    beside it, ``spread`` its standard deviation, None where the method gives none.
+    beside it, ``spread`` its standard deviation and ± ``half_width`` its 80 % interval, None where there is none.
     """
 
     users: Ids
@@ -42,13 +44,14 @@ class TopN:
     scores: Floats
     stars: Floats
     spread: Floats | None = None
+    half_width: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.users)
 
     def to_frame(self) -> pd.DataFrame:
-        """Columns ``userId, rank, movieId, score, stars`` and ``spread`` (NaN where unknown)."""
-        spread = np.full(len(self), np.nan, np.float32) if self.spread is None else self.spread
+        """Columns ``userId, rank, movieId, score, stars``, and ``spread`` and ``half_width`` (NaN where unknown)."""
+        unknown = np.full(len(self), np.nan, np.float32)
         return pd.DataFrame(
             {
                 "userId": self.users,
@@ -56,7 +59,8 @@ class TopN:
                 "movieId": self.movies,
                 "score": self.scores,
                 "stars": self.stars,
-                "spread": spread,
+                "spread": unknown if self.spread is None else self.spread,
+                "half_width": unknown if self.half_width is None else self.half_width,
             }
         )
 

@@ -44,7 +44,7 @@ class Baseline:
             users, films, k, seen=seen, score=lambda block: np.broadcast_to(row, (len(block), len(row)))
         )
         answers = self.predict(users_, movies)
-        return TopN(users_, ranks, movies, scores, answers.stars, answers.spread)
+        return TopN(users_, ranks, movies, scores, answers.stars, answers.spread, answers.half_width)
 
 
 def global_mean(train: Ratings, catalogue: Catalogue) -> Baseline:

@@ -23,7 +23,9 @@ from cinematch_assets.recommender.stars import StarTable
 
 OVERSAMPLING = 8
 POWER_STEPS = 2
-PAIRS_PER_ENTITY = 12
+TRAINING_PAIRS = 40_000
+PAIRS_PER_USER = 12
+PAIRS_PER_MOVIE = 4
 VARIANCE_ROUNDS = 5
 
 Array = NDArray[np.float32]
@@ -60,13 +62,14 @@ def fit_bayes(
     with threadpool_limits(limits=1):
         user_factors, movie_factors = _average_product(samples, plan.rank, rng)
     user_variance, movie_variance = _variances(samples, design, rng)
-    user_noise = np.asarray(np.mean([sample.user_noise for sample in samples], axis=0, dtype=np.float64))
+    user_noise = 1.0 / np.asarray(np.mean([sample.user_precision for sample in samples], axis=0, dtype=np.float64))
     noise = float(user_noise[:-1].mean())
     return StarTable(
         mean=float(np.mean([sample.mean for sample in samples])),
         low=float(train.ratings.min()),
         high=float(train.ratings.max()),
         noise=noise,
+        half_width=float(np.mean([sample.half_width for sample in samples])),
         users=users,
         movies=movies,
         user_bias=_mean_bias([sample.users for sample in samples]),
@@ -147,12 +150,16 @@ def _variances(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """v_u (U + 1,) and v_m (M + 1,) whose sum is about the variance, over samples, of a pair's expectation.
 
-    Fitted to random pairs: every user with movies drawn as often as they are rated, every movie with any users.
+    Fitted to training pairs, which are like those that will be asked for, and to enough others that everyone has some:
+    each user with movies, and each movie with users, drawn as often as they have ratings.
     """
     users, movies = design.users.entities, design.movies.entities
-    u = np.concatenate([np.repeat(np.arange(users), PAIRS_PER_ENTITY), rng.integers(users, size=movies * 4)])
-    rated = rng.choice(design.users.others, size=users * PAIRS_PER_ENTITY)
-    m = np.concatenate([rated, np.repeat(np.arange(movies), 4)])
+    rated, raters = design.users.others, design.movies.others
+    rows = rng.choice(len(rated), size=min(len(rated), TRAINING_PAIRS), replace=False)
+    user_of_row = np.repeat(np.arange(users), np.diff(design.users.pointers))
+    everyone, everything = np.repeat(np.arange(users), PAIRS_PER_USER), np.repeat(np.arange(movies), PAIRS_PER_MOVIE)
+    u = np.concatenate([user_of_row[rows], everyone, rng.choice(raters, size=len(everything))])
+    m = np.concatenate([rated[rows], rng.choice(rated, size=len(everyone)), everything])
     total, squares = np.zeros(len(u)), np.zeros(len(u))
     for sample in samples:
         _add_moments(sample.users, sample.movies, u, m, total, squares)

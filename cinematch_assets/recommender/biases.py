@@ -10,6 +10,9 @@ import numpy as np
 from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.stars import StarTable
 
+NORMAL_80 = 1.2815515655446004
+"""Half the width of a normal distribution's central 80 %, in standard deviations."""
+
 
 def fit_biases(train: Ratings, catalogue: Catalogue, *, user_damping: float, movie_damping: float) -> StarTable:
     """r(u, m) ≈ μ + b_m + b_u, movies first: b_m = Σ(r - μ) / (n_m + damping), then users on what is left.
@@ -30,6 +33,7 @@ def fit_biases(train: Ratings, catalogue: Catalogue, *, user_damping: float, mov
         low=float(stars.min()),
         high=float(stars.max()),
         noise=noise,
+        half_width=NORMAL_80,
         users=users,
         movies=movies,
         user_bias=np.append(b_u, 0.0).astype(np.float32),

@@ -152,9 +152,10 @@ def _components(catalogue: Catalogue) -> NDArray[np.float32]:
     known = np.isfinite(catalogue.features).all(axis=1)
     if not known.any():
         return np.zeros((len(catalogue), 0), np.float32)
-    spread = np.asarray(catalogue.features[known].std(axis=0))
-    scaled = np.where(known[:, None], catalogue.features, 0.0) / np.where(spread > 0, spread, 1.0)
-    return np.asarray(np.asarray(scaled)[:, spread > 0] / np.sqrt(max(1, int((spread > 0).sum()))), np.float32)
+    spread = np.std(catalogue.features[known], axis=0)
+    varied = np.flatnonzero(spread)
+    scaled = np.where(known[:, None], catalogue.features, 0.0).take(varied, axis=1) / spread.take(varied)
+    return np.asarray(scaled / np.sqrt(max(1, len(varied))), np.float32)
 
 
 def _years(catalogue: Catalogue) -> NDArray[np.float32]:

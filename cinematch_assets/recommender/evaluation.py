@@ -20,8 +20,6 @@ LIKED = 4.0
 
 COLD_RATINGS = 10
 POPULAR_SHARE = 0.2
-INTERVAL_80 = 1.2815515655446004
-"""Half the width of a normal distribution's central 80 %, in standard deviations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class Evaluation:
     over users who have a relevant item; precision divides by ten, the ideal of nDCG stops at ten.
     ``coverage``: share of the catalogue on any of these lists. ``novelty``: mean of -log2 of the share of training
     users who rated a listed film (one is imagined for a film without any). ``interval_80``: share of test rows within
-    the central 80 % of the predicted distribution. ``squared_errors``, ``users`` and ``movies`` are (rows,), for
+    stars ± half_width, which is meant to be 80 %. ``squared_errors``, ``users`` and ``movies`` are (rows,), for
     paired comparisons.
     """
 
@@ -95,8 +93,8 @@ def evaluate(
     precision, below = precision_of_test_items(test, answers.stars, k)
     ranked = _lists(model, train, test, catalogue, k) if lists else _Lists(None, None, None, None)
     inside = None
-    if answers.spread is not None:
-        inside = float(np.mean(np.abs(errors) <= INTERVAL_80 * answers.spread.astype(np.float64)))
+    if answers.half_width is not None:
+        inside = float(np.mean(np.abs(errors) <= answers.half_width))
     return Evaluation(
         method=model.method,
         rows=len(test),

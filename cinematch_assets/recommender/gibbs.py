@@ -6,8 +6,8 @@ and, over √n_u, those of the *other* movies he rated. A movie's are the same o
 
 Sources: Rendle, Zhang & Koren 2019, "On the Difficulty of Evaluating Baselines" (implicit feedback in both directions);
 Freudenthaler, Schmidt-Thieme & Rendle 2011 (the Gibbs sampler). Two things are ours. A row does not count itself among
-its neighbours, because a row to be predicted is not among them either. And c_u gives each user a noise of his own, because
-people are not equally consistent: c_u ~ Gamma(η/2, η/2), a Student-t likelihood that all rows of a user share.
+its neighbours, because a row to be predicted is not among them either. And c_u gives each user a noise of his own,
+because people are not equally consistent: c_u ~ Gamma(η/2, η/2), a Student-t likelihood that all rows of a user share.
 
 Here: drawing samples. Not here: what the columns are (``design``), what is made of the samples (``bayes``).
 """
@@ -28,6 +28,9 @@ Narrow = NDArray[np.float32]
 
 NOISE_FREEDOM = 4.0
 """η, how alike users are in consistency; 2 and 10 did as well on validation rows."""
+
+INTERVAL = 0.8
+"""The share of ratings that a predicted interval is meant to hold."""
 
 FIRST_WEIGHTS = 0.1
 """Standard deviation of the weights that a chain starts from."""
@@ -207,7 +210,8 @@ class Sample:
     mean: float
     users: Narrow
     movies: Narrow
-    user_noise: Narrow  # variance of a rating around its expectation, 1 / (τ c_u)
+    user_precision: Narrow  # τ c_u, one over the variance of a rating around its expectation
+    half_width: float  # the share INTERVAL of residuals is within so many of their standard deviations
 
 
 class _Half:
@@ -290,8 +294,14 @@ class Chain:
             mean=self._mean,
             users=self._users.totals.astype(np.float32),
             movies=self._movies.totals.astype(np.float32),
-            user_noise=(1.0 / (self._precision * self._consistency)).astype(np.float32),
+            user_precision=(self._precision * self._consistency).astype(np.float32),
+            half_width=self._half_width(),
         )
+
+    def _half_width(self) -> float:
+        """Residuals are more peaked than a normal distribution, so the interval's width is read off, not looked up."""
+        work = self._users.work
+        return float(np.quantile(np.abs(work.residual) * np.sqrt(work.weight), INTERVAL))
 
     def _draw_noise(self) -> None:
         squares = np.square(self._users.work.residual, dtype=np.float64)

@@ -43,7 +43,7 @@ DAMPING = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Recommender:
-    """A fitted model: ``method`` names its two parts, ``reason`` says why these, ``films`` is the ascending catalogue."""
+    """A fitted model: ``method`` names its two parts, ``reason`` says why these, ``films`` is the catalogue."""
 
     method: str
     reason: str
@@ -63,7 +63,7 @@ class Recommender:
         ranks = np.cumsum(listed, axis=1, dtype=np.int32)[listed]
         movies = lists.movies[listed]
         answers = self.predict(owners, movies)
-        return TopN(owners, ranks, movies, lists.scores[listed], answers.stars, answers.spread)
+        return TopN(owners, ranks, movies, lists.scores[listed], answers.stars, answers.spread, answers.half_width)
 
     def fold_in(self, likes: Sequence[tuple[int, float]], k: int = 10, *, candidates: Ids | None = None) -> TopN:
         """A list for someone who is not in the data, from (movie, stars) pairs, without retraining.
@@ -85,7 +85,7 @@ class Recommender:
         owners = np.full(len(best), STRANGER, np.int32)
         answers = self.stars.fold_in(liked, given).predict(owners, self.films[best])
         ranks = np.arange(1, len(best) + 1, dtype=np.int32)
-        return TopN(owners, ranks, self.films[best], scores[best], answers.stars, answers.spread)
+        return TopN(owners, ranks, self.films[best], scores[best], answers.stars, answers.spread, answers.half_width)
 
     def similar(self, movie: int, k: int) -> Similar:
         """The ``k`` films nearest to one: those it keeps company with, then those with the nearest predicted stars.

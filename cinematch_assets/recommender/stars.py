@@ -20,6 +20,8 @@ from cinematch_assets.recommender.data import Floats, Ids, positions
 class StarTable:
     """r(u, m) ≈ clip(μ + b_u + b_m + p_u · q_m, low, high), with variance σ² + v_u + v_m.
 
+    ``v_u`` is below zero for a user who is more consistent than most.
+
     ``users`` (U,) and ``movies`` (M,) are ascending. Row U of the user arrays, shapes (U + 1,) and (U + 1, k), stands
     for a user nobody has heard of, row M of the movie arrays likewise. ``*_rated`` says who had a rating in training.
     """
@@ -28,6 +30,7 @@ class StarTable:
     low: float
     high: float
     noise: float  # σ², the variance of a rating around what is expected; 0: the method gives no spread
+    half_width: float  # of the central 80 % of a rating's distribution, in its standard deviations
     users: Ids
     movies: Ids
     user_bias: Floats
@@ -50,6 +53,7 @@ class StarTable:
             spread=None if spread is None else spread.astype(np.float32),
             user_known=self.user_rated[u],
             movie_known=self.movie_rated[m],
+            half_width=None if spread is None else (spread * self.half_width).astype(np.float32),
         )
 
     def grid(self, users: Ids, movies: Ids) -> Floats:
@@ -89,6 +93,7 @@ class StarTable:
             low=self.low,
             high=self.high,
             noise=self.noise,
+            half_width=self.half_width,
             users=np.zeros(1, np.int32),
             movies=self.movies,
             user_bias=np.array([row[0], self.user_bias[-1]], np.float32),
@@ -103,14 +108,14 @@ class StarTable:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The table as named arrays, for an artifact."""
-        numbers = np.array([self.mean, self.low, self.high, self.noise], np.float64)
+        numbers = np.array([self.mean, self.low, self.high, self.noise, self.half_width], np.float64)
         return {"numbers": numbers} | {name: getattr(self, name) for name in _ARRAYS}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> StarTable:
         """The inverse of ``arrays``."""
-        mean, low, high, noise = (float(number) for number in arrays["numbers"])
-        return cls(mean, low, high, noise, **{name: arrays[name] for name in _ARRAYS})
+        mean, low, high, noise, half_width = (float(number) for number in arrays["numbers"])
+        return cls(mean, low, high, noise, half_width, **{name: arrays[name] for name in _ARRAYS})
 
 
 _ARRAYS = (
