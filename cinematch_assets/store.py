@@ -332,11 +332,13 @@ def _held(file: Path) -> Iterator[Path]:
 def _locked(room: Path) -> int:
     """Lock the folder, made when it is not there; a holder removes it, so check that it is still the one in place."""
     while True:
-        room.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
+            room.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor = os.open(room, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:
-            continue
+        except (FileExistsError, FileNotFoundError):
+            if room.is_file():
+                raise
+            continue  # removed by its holder between one look and the next
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         try:
             in_place = os.fstat(descriptor).st_ino == room.stat().st_ino
