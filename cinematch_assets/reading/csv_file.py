@@ -30,6 +30,7 @@ BLOCK_BYTES = 32 * 2**20
 HEADER_BYTES = 2**16
 LONGEST_ROW_BYTES = 256 * 2**20
 LINES_A_ROW = 100
+BOM = b"\xef\xbb\xbf"
 
 NEWLINE, RETURN, QUOTE = b'\n\r"'
 WELL_QUOTED = r'^(?:"(?:[^"]|"")*"|[^",]*)(?:,(?:"(?:[^"]|"")*"|[^",]*))*$'
@@ -53,7 +54,7 @@ class Header:
 def read_header(file: BinaryIO, name: str, table: Table) -> Header:
     """The header of an open file; ``FileRefused`` when it is empty, not UTF-8, or lacks a column of ``table``."""
     head = file.read(HEADER_BYTES)
-    bom = 3 if head.startswith(b"\xef\xbb\xbf") else 0
+    bom = len(BOM) if head.startswith(BOM) else 0
     body = head[bom:].lstrip(b"\r\n")
     if not body.strip():
         raise FileRefused(name, "is empty")
@@ -128,8 +129,8 @@ class CsvBlock:
         return narrowed(rows, self.table)
 
     def _is_odd(self) -> bool:
-        """Whether pyarrow might read more into these bytes than ``cells`` does: hex ids, stray returns and quotes."""
-        if b"\0" in self.text or _has_hex(self.text):
+        """Whether pyarrow might see more in these bytes than ``cells``: hex ids, stray returns, quotes, marks."""
+        if self.text.startswith(BOM) or b"\0" in self.text or _has_hex(self.text):
             return True
         if b"\r" in self.text and self.text.count(b"\r") != self.text.count(b"\r\n"):
             return True

@@ -18,7 +18,7 @@ from cinematch_assets.reading.outcome import FileRefused, Reading, Refusal, Reje
 from cinematch_assets.reading.parquet_file import MAGIC, ParquetFile
 from cinematch_assets.reading.verdicts import fits, judge
 from cinematch_assets.schemas.models import parsed_schema, typed_schema
-from cinematch_assets.schemas.table import Table
+from cinematch_assets.schemas.table import Column, Table
 
 WHOLE_UP_TO = 100_000
 """So many rejected rows are held before a file is refused without reading the rest."""
@@ -86,14 +86,15 @@ class _Accepted:
     """Accepted rows, a growing array a column: the system moves pages when they grow, so nothing is held twice."""
 
     def __init__(self, table: Table) -> None:
-        self._columns = {c.name: np.empty(0, dtype=c.dtype if c.is_number else object) for c in table.columns}
+        self._table = table
+        self._columns = {c.name: np.empty(0, dtype=_storage(c)) for c in table.columns}
 
     def add(self, rows: pd.DataFrame) -> None:
         """Append the rows of a block."""
         for name, values in self._columns.items():
             before = len(values)
             values.resize(before + len(rows), refcheck=False)
-            values[before:] = rows[name].to_numpy()
+            values[before:] = rows[name].astype(values.dtype).to_numpy()
 
     def frame(self, without: NDArray[np.int64]) -> pd.DataFrame:
         """All rows but those at these positions."""
@@ -101,7 +102,16 @@ class _Accepted:
             keep = np.ones(len(next(iter(self._columns.values()))), dtype=np.bool_)
             keep[without] = False
             self._columns = {name: values[keep] for name, values in self._columns.items()}
-        return pd.DataFrame(self._columns, copy=False)
+        nullable = {c.name: c.dtype for c in self._table.columns if c.dtype == "Int32"}
+        rows = pd.DataFrame(self._columns, copy=False)
+        return rows.astype(nullable) if nullable else rows
+
+
+def _storage(column: Column) -> str:
+    """The numpy dtype that holds a column while it grows: integers with gaps are floats until they are complete."""
+    if not column.is_number:
+        return "object"
+    return "float64" if column.dtype == "Int32" else column.dtype
 
 
 class Reader:
