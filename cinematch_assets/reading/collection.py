@@ -112,7 +112,7 @@ def _read_csv(file: CollectionFile) -> tuple[pd.DataFrame, list[RejectedMovie]]:
     bad = {row.row_number for row in reading.rejected}
     good = [number for number in range(1, reading.rows_read + 1) if number not in bad]
     rejected = [RejectedMovie(file.id, file.name, row) for row in reading.rejected]
-    return reading.accepted.assign(file_id=file.id, row_number=good), rejected
+    return reading.accepted.assign(file_id=file.id, row_number=np.array(good, dtype=np.int64)), rejected
 
 
 def _read_json(file: CollectionFile) -> list[_Entry]:
@@ -160,7 +160,8 @@ def _judged(entries: list[_Entry]) -> tuple[pd.DataFrame, list[RejectedMovie]]:
         faults.setdefault(position, []).extend(why)
     frame = frame[~frame.index.isin(list(faults))]
     origin = [entries[position] for position in frame.index]
-    accepted = frame.assign(file_id=[e.file.id for e in origin], row_number=[e.row_number for e in origin])
+    numbers = np.array([entry.row_number for entry in origin], dtype=np.int64)
+    accepted = frame.assign(file_id=[entry.file.id for entry in origin], row_number=numbers)
     return accepted, [_rejected(entries[position], faults[position]) for position in sorted(faults)]
 
 

@@ -44,7 +44,8 @@ def _failure_cases(frame: pd.DataFrame, schema: pa.DataFrameSchema) -> pd.DataFr
         try:
             schema.validate(frame, lazy=True)
         except SchemaErrors as error:
-            return error.failure_cases
+            cases: pd.DataFrame = error.failure_cases
+            return cases
     return pd.DataFrame(columns=["index", "column", "check", "check_number"])
 
 

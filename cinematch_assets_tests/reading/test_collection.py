@@ -116,7 +116,7 @@ def test_a_csv_holds_many_movies(tmp_path):
     content = b'title,genre,rating,year\n"First Love, Last Rites",Drama,6.9,1998\nSlam,Drama,,\nX,Drama,good,1899\n'
     reading = read_collection(files(tmp_path, content, name="all.csv"))
     assert movies(reading) == [("First Love, Last Rites", "Drama", 6.9, 1998), ("Slam", "Drama", None, None)]
-    assert reading.accepted["row_number"].tolist() == [1, 2]
+    assert (reading.accepted["row_number"].tolist(), reading.accepted["row_number"].dtype) == ([1, 2], "int64")
     assert [(r.row.row_number, r.row.raw_row, r.row.reasons) for r in reading.rejected] == [
         (3, "X,Drama,good,1899", ("rating is not a number", "year is not from 1900 to 2100"))
     ]
