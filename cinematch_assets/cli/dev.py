@@ -1,0 +1,168 @@
+"""``cinematch dev``: the database, migrations, then Dagster's UI and daemon, until somebody says stop.
+
+Here: starting, waiting, and the order of stopping, which is Dagster first and its database last. Not here: what a
+killed ``dev`` leaves running (``stop``), Dagster's settings (``dagster.yaml``).
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+from cinematch_assets.cli.processes import MARK, end_marked, hold
+from cinematch_assets.cli.showing import out
+from cinematch_assets.errors import CinematchError
+from cinematch_assets.settings import REPOSITORY, Settings
+
+START_DEADLINE_S = 180.0
+_LOADED = """{
+    workspaceOrError {
+        ... on Workspace {
+            locationEntries { locationOrLoadError { ... on PythonError { message errorChain { error { message } } } } }
+        }
+    }
+}"""
+
+
+class DevFailed(CinematchError):
+    """The UI cannot start, or it ended by itself."""
+
+
+def run_dev(port: int) -> None:
+    """Run Dagster's UI, daemon and sensors on 127.0.0.1 until Ctrl-C, SIGTERM or ``cinematch stop``.
+
+    Raises:
+        AlreadyRunning: on the same home.
+        DevFailed: when the port is taken, the definitions do not load, or Dagster ends by itself.
+    """
+    settings, url = Settings.from_env(), f"http://127.0.0.1:{port}"
+    with hold(settings.home, url), _told_to_stop() as told:
+        _require_free(port)
+        if left := end_marked(settings.home):
+            out.print(f"Ended {left} processes that a killed `cinematch dev` had left running.")
+        with out.status("Database and migrations ..."):
+            environment = _prepared(settings)
+        log = settings.home.resolve() / "logs" / "dagster.log"
+        with _dagster(settings.home, environment, port, log) as dagster:
+            with out.status("Dagster's UI and daemon ..."):
+                _wait_until_ready(dagster, url, log, told)
+            if not told.is_set():
+                out.print(f"Dagster's UI is open at {url} (Ctrl-C ends it; its log: {log})")
+            while not told.wait(1.0):
+                _require_running(dagster, log)
+            out.print("Stopping ...")
+    out.print("Stopped.")
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[threading.Event]:
+    """Yield the event that Ctrl-C, SIGTERM or a closed terminal sets; the handlers before are put back.
+
+    A handler also keeps a shell's ``&`` from handing on an ignored SIGINT, which makes Dagster deaf to SIGTERM too.
+    """
+    told = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda *_: told.set()) for number in numbers}
+    try:
+        yield told
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as taken:
+            raise DevFailed(f"port {port} of 127.0.0.1: {taken.strerror}; choose another one with --port") from None
+
+
+def _prepared(settings: Settings) -> Mapping[str, str]:
+    """Bring up both databases, the warehouse migrated, and return the environment that Dagster starts in."""
+    from cinematch_assets.instance import prepare_home, storage_url
+    from cinematch_assets.warehouse.embedded import embedded_url
+    from cinematch_assets.warehouse.migrations import migrate
+
+    storage_url(settings)
+    migrate(settings.warehouse_url or embedded_url(settings.home))
+    home = str(settings.home.resolve())
+    return {
+        "CINEMATCH_HOME": home,
+        "DAGSTER_HOME": str(prepare_home(settings)),
+        "DAGSTER_DG_UPDATE_CHECK_ENABLED": "0",
+        MARK: home,
+    }
+
+
+@contextmanager
+def _dagster(home: Path, environment: Mapping[str, str], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run Dagster in a session of its own, so that Ctrl-C reaches this process alone and stopping has an order."""
+    command = [str(Path(sys.executable).with_name("dg")), "dev", "--workspace", str(REPOSITORY / "workspace.yaml")]
+    address = ["--host", "127.0.0.1", "--port", str(port)]
+    log.parent.mkdir(exist_ok=True)
+    if log.exists():
+        log.replace(log.with_suffix(".previous.log"))
+    with log.open("wb") as output:
+        dagster = subprocess.Popen(
+            [*command, *address], env=os.environ | environment, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        yield dagster
+    finally:
+        end_marked(home)
+        dagster.wait()
+        _forget_the_dead(home)
+
+
+def _forget_the_dead(home: Path) -> None:
+    """So that the embedded server, if it is the warehouse or Dagster's storage, stops with this process."""
+    from cinematch_assets.warehouse.embedded import forget_dead_handles, server_folder
+
+    forget_dead_handles(server_folder(home))
+
+
+def _wait_until_ready(dagster: subprocess.Popen[bytes], url: str, log: Path, told: threading.Event) -> None:
+    """Return when the UI has loaded the definitions, or somebody said stop."""
+    for _ in range(int(START_DEADLINE_S / 0.25)):
+        _require_running(dagster, log)
+        loads = _loads(url)
+        if errors := [load for load in loads if load and "message" in load]:
+            raise DevFailed(f"{log}: the definitions do not load: {_cause(errors[0])}")
+        if (loads and None not in loads) or told.wait(0.25):
+            return
+    raise DevFailed(f"{log}: Dagster's UI was not ready within {START_DEADLINE_S:.0f} s")
+
+
+def _loads(url: str) -> list[dict[str, Any] | None]:
+    """What the UI says of each code location: None while it loads; nothing at all while there is no UI."""
+    question = urllib.request.Request(  # noqa: S310 - our own server
+        f"{url}/graphql", json.dumps({"query": _LOADED}).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(question, timeout=5) as answer:  # noqa: S310
+            entries = json.load(answer)["data"]["workspaceOrError"]["locationEntries"]
+    except (URLError, ConnectionError, TimeoutError):
+        return []
+    return [entry["locationOrLoadError"] for entry in entries]
+
+
+def _cause(error: dict[str, Any]) -> str:
+    """The first line of what Dagster's own errors wrap."""
+    innermost = [error, *(link["error"] for link in error["errorChain"])][-1]
+    return str(innermost["message"]).strip().splitlines()[0]
+
+
+def _require_running(dagster: subprocess.Popen[bytes], log: Path) -> None:
+    if dagster.poll() is not None:
+        raise DevFailed(f"{log}: Dagster ended by itself with exit code {dagster.returncode}")

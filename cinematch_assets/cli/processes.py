@@ -1,0 +1,121 @@
+"""Who runs ``cinematch dev`` on a home, and the processes it started: found without trusting a number in a file.
+
+Here: the lock that one ``dev`` holds, the mark its processes carry, ending them in order. Not here: starting them
+(``dev``), the database's processes (``warehouse.embedded``). A lock goes with its process, and a mark in the
+environment finds the orphans of a killed parent; neither can name a process that is somebody else's by now.
+"""
+
+import fcntl
+import json
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from cinematch_assets.errors import CinematchError
+
+MARK = "CINEMATCH_DEV_HOME"
+
+
+class AlreadyRunning(CinematchError):
+    """Another ``cinematch dev`` holds this home."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The ``dev`` that holds a home: its process and the UI's address."""
+
+    pid: int
+    url: str
+
+
+@contextmanager
+def hold(home: Path, url: str) -> Iterator[None]:
+    """Be the one ``dev`` on ``home`` for the length of the block.
+
+    Raises:
+        AlreadyRunning: naming the other one's address.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with _lock_file(home).open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(
+                f"{home}: `cinematch dev` runs on it already{_where(home)}; `cinematch stop` ends it"
+            ) from None
+        lock.truncate(0)
+        lock.write(json.dumps(asdict(Holder(os.getpid(), url))))
+        lock.flush()
+        yield
+
+
+def holder(home: Path) -> Holder | None:
+    """The ``dev`` that runs on ``home``, if one does."""
+    if not _lock_file(home).exists():
+        return None
+    with _lock_file(home).open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return Holder(**json.loads(lock.read()))
+    return None
+
+
+def _lock_file(home: Path) -> Path:
+    return home / "dev.lock"
+
+
+def _where(home: Path) -> str:
+    other = holder(home)
+    return f", at {other.url}" if other else ""
+
+
+def end_marked(home: Path, *, deadline_s: float = 40.0) -> int:
+    """End Dagster's processes on ``home`` and return how many there were.
+
+    Those on top are asked first, because they end their children in order; then whoever is left, among them the
+    workers of runs, which cancel their run. Who still runs after that is killed.
+    """
+    found = marked(home)
+    pids = {process.pid for process in found}
+    _send(signal.SIGTERM, [process for process in found if _parent_pid(process) not in pids])
+    psutil.wait_procs(found, timeout=deadline_s)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        left = marked(home)
+        _send(number, left)
+        psutil.wait_procs(left, timeout=deadline_s / 4)
+    return len(found)
+
+
+def marked(home: Path) -> list[psutil.Process]:
+    """Every process that a ``cinematch dev`` on ``home`` started, at any depth, apart from the database's own."""
+    return [process for process in psutil.process_iter() if _mark(process) == str(home.resolve())]
+
+
+def _mark(process: psutil.Process) -> str | None:
+    try:
+        if process.name() == "postgres" or process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return process.environ().get(MARK)
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return None  # gone meanwhile, or another user's
+
+
+def _parent_pid(process: psutil.Process) -> int | None:
+    try:
+        return process.ppid()
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _send(number: signal.Signals, processes: Iterable[psutil.Process]) -> None:
+    for process in processes:
+        try:
+            process.send_signal(number)  # psutil makes sure that the pid is still the same process
+        except psutil.NoSuchProcess:
+            continue

@@ -1,0 +1,53 @@
+"""``cinematch stop``: end what a ``cinematch dev`` runs, or what a killed one left running.
+
+Here: the order, Dagster first and its database last. Not here: how processes are found (``processes``).
+"""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import psutil
+
+from cinematch_assets.cli.processes import end_marked, holder
+from cinematch_assets.cli.showing import out
+from cinematch_assets.settings import Settings
+from cinematch_assets.warehouse.embedded import forget_dead_handles, server_folder, stop_server
+
+
+def stop_all() -> None:
+    """End Dagster's UI and daemon, then the embedded database unless another command is using it; say what ended."""
+    home = Settings.from_env().home
+    ended = []
+    if running := holder(home):
+        _end(running.pid)
+        ended.append("cinematch dev")
+    if processes := end_marked(home):
+        ended.append(f"{processes} processes of Dagster")
+    forget_dead_handles(server_folder(home))
+    if others := _other_users(home):
+        out.print(f"The embedded database stays up for process {', '.join(map(str, others))}.")
+    elif stop_server(home):
+        ended.append("the embedded database")
+    out.print(f"Ended: {', '.join(ended)}." if ended else f"Nothing runs on {home}.")
+
+
+def _end(pid: int, deadline_s: float = 90.0) -> None:
+    """Ask a ``dev`` to stop, which ends its Dagster first; kill it when that takes too long."""
+    try:
+        process = psutil.Process(pid)
+        process.send_signal(signal.SIGTERM)
+        process.wait(deadline_s)
+    except psutil.NoSuchProcess:
+        return
+    except psutil.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _other_users(home: Path) -> list[int]:
+    """Pids of other commands that hold the embedded server; it lists them in a file of its own."""
+    handles = server_folder(home) / ".handle_pids.json"
+    text = handles.read_text() if handles.exists() else ""
+    return [pid for pid in json.loads(text or "[]") if pid != os.getpid()]

@@ -1,0 +1,54 @@
+"""Where Dagster keeps its runs, events and ticks: one instance for the command, the UI, and whatever starts runs.
+
+Here: its home under CINEMATCH_HOME and its storage. Not here: limits, retention and the rest of ``dagster.yaml``; the
+warehouse, whose database this never is: an event log would eat the warehouse's budget.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from dagster_postgres import DagsterPostgresStorage
+
+from cinematch_assets.settings import REPOSITORY, Settings
+from cinematch_assets.warehouse.connection import require_tls
+from cinematch_assets.warehouse.embedded import DAGSTER, embedded_url
+from cinematch_assets.whole_file import write_whole
+
+if TYPE_CHECKING:
+    from dagster._config import UserConfigSchema
+    from dagster._serdes import ConfigurableClassData
+
+_CONFIGURATION = "dagster.yaml"
+
+
+class PlatformStorage(DagsterPostgresStorage):
+    """Postgres storage that needs no variable: DAGSTER_POSTGRES_URL, or a database of its own on the embedded server.
+
+    ``dagster.yaml`` names this class, so that each of Dagster's own commands works in a fresh checkout too.
+    """
+
+    @classmethod
+    def config_type(cls) -> "UserConfigSchema":
+        """Nothing to configure: the environment says it."""
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: "ConfigurableClassData | None", config_value: object) -> Self:  # noqa: ARG003 - Dagster's signature
+        """Open the storage, starting the embedded server where no URL is given."""
+        return cls(storage_url(Settings.from_env()), inst_data=inst_data)
+
+
+def storage_url(settings: Settings) -> str:
+    """The URL of Dagster's database; starts the embedded server unless DAGSTER_POSTGRES_URL is set."""
+    if settings.dagster_postgres_url is None:
+        return embedded_url(settings.home, DAGSTER)
+    require_tls(settings.dagster_postgres_url)
+    return settings.dagster_postgres_url
+
+
+def prepare_home(settings: Settings) -> Path:
+    """Put ``dagster.yaml`` into the folder that DAGSTER_HOME shall name, and return that folder."""
+    home = settings.home.resolve() / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    write_whole(home / _CONFIGURATION, [(REPOSITORY / _CONFIGURATION).read_bytes()])
+    return home
