@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from cinematch_assets.recommender.compiled import compiled
+from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.design import Design, build_design
 from cinematch_assets.recommender.gibbs import Chain, Sample
@@ -44,6 +45,20 @@ class BayesPlan:
     burn_in: int
     thinning: int
     rank: int
+
+    def __str__(self) -> str:
+        return f"{self.chains} chains of {self.sweeps} sweeps with {self.factors} factors"
+
+
+def plan_for(rows: int, config: RecommenderConfig) -> BayesPlan:
+    """The configured plan, with fewer and shorter chains when there are so many rows that it would cost too much.
+
+    With more rows a sample is sharper, so that fewer of them say as much.
+    """
+    sweeps = min(config.sweeps, max(config.fewest_sweeps, config.row_sweeps // max(1, rows * config.chains)))
+    chains = min(config.chains, max(2, config.row_sweeps // max(1, rows * sweeps)))
+    burn_in = min(config.burn_in, sweeps // 3)
+    return BayesPlan(config.factors, chains, sweeps, burn_in, config.thinning, config.rank)
 
 
 def fit_bayes(

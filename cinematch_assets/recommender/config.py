@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.recommender.ranking import RankingConfig
 
-Method = Literal["auto", "bayes", "biases"]
+Method = Literal["auto", "bayes", "als", "biases"]
 
 
 class RecommenderConfigError(CinematchError):
@@ -33,12 +33,19 @@ class RecommenderConfig:
     """Neighbouring samples say much the same; every second one is kept, for half the memory."""
     rank: int = 64
     """Factors of the stored average; with 64 the RMSE is within 0.0001 of the average itself."""
+    row_sweeps: int = 60_000_000
+    """Ratings × sweeps × chains that a fit may cost, about 20 s on two cores; beyond it there are fewer sweeps."""
+    fewest_sweeps: int = 30
+    bayes_rows: int = 2_000_000
+    """Up to so many ratings stars are sampled."""
+    als_factors: int = 64
+    als_sweeps: int = 8
     ranking: RankingConfig = field(default_factory=RankingConfig)
 
     def __post_init__(self) -> None:
         if self.method not in get_args(Method):
             raise RecommenderConfigError(f"method is '{self.method}', and may be {', '.join(get_args(Method))}")
-        for name in ("factors", "chains", "sweeps", "thinning", "rank"):
+        for name in ("factors", "chains", "sweeps", "thinning", "rank", "fewest_sweeps", "als_factors", "als_sweeps"):
             if getattr(self, name) < 1:
                 raise RecommenderConfigError(f"{name} is {getattr(self, name)}, and must be at least 1")
         if not 0 <= self.burn_in < self.sweeps:

@@ -5,7 +5,7 @@ Here: the frozen inputs of fitting and evaluation. Not here: reading files (``re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,6 +23,9 @@ NO_GENRES = "(no genres listed)"
 
 Ids = NDArray[np.int32]
 Floats = NDArray[np.float32]
+
+Progress = Callable[[str, float], None]
+"""Told what is being done and the share of it that is done, 0 to 1."""
 
 
 class RecommenderInputError(CinematchError):
@@ -118,7 +121,7 @@ class Ratings:
         if len(self) == 0:
             return self
         same = (self.users[1:] == self.users[:-1]) & (self.movies[1:] == self.movies[:-1])
-        return self.where(np.append(~same, True))
+        return self.where(np.append(~same, True)) if same.any() else self
 
 
 @dataclass(frozen=True, slots=True)

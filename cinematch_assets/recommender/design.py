@@ -71,7 +71,7 @@ def build_design(train: Ratings, user_ids: Ids, movie_ids: Ids, catalogue: Catal
     back[by_movie] = np.arange(len(by_movie))
     return Design(
         users=_side(u, m, len(user_ids) + 1, by_movie, _eras(train, u, len(user_ids))),
-        movies=_side(m[by_movie], u[by_movie], len(movie_ids) + 1, back, _descriptions(movie_ids, catalogue)),
+        movies=_side(m[by_movie], u[by_movie], len(movie_ids) + 1, back, describe_movies(movie_ids, catalogue)),
         ratings=train.ratings,
     )
 
@@ -123,8 +123,11 @@ def _eras(train: Ratings, u: NDArray[np.int32], count: int) -> list[NDArray[np.f
     return [group]
 
 
-def _descriptions(movie_ids: Ids, catalogue: Catalogue) -> list[NDArray[np.float32]]:
-    """Genres, their principal components, and five-year bins of the year in the title, for movies in the catalogue."""
+def describe_movies(movie_ids: Ids, catalogue: Catalogue) -> list[NDArray[np.float32]]:
+    """Groups of columns (M + 1, columns): genres, their components, five years of release; zeros outside the catalogue.
+
+    ``movie_ids`` (M,) are ascending and include the catalogue.
+    """
     at = np.searchsorted(movie_ids, catalogue.movies)
     groups = [_genres(catalogue), _components(catalogue), _years(catalogue)]
     return [_placed(group, at, len(movie_ids) + 1) for group in groups if group.shape[1] > 0]
@@ -149,13 +152,13 @@ def _genres(catalogue: Catalogue) -> NDArray[np.float32]:
 
 def _components(catalogue: Catalogue) -> NDArray[np.float32]:
     """``features`` at unit variance, zero where a movie has none; no columns when no movie has any."""
-    known = np.isfinite(catalogue.features).all(axis=1)
+    known = np.asarray(np.isfinite(catalogue.features).all(axis=1))
     if not known.any():
         return np.zeros((len(catalogue), 0), np.float32)
-    spread = np.std(catalogue.features[known], axis=0)
+    filled: NDArray[np.float32] = np.where(known[:, None], catalogue.features, np.float32(0.0))
+    spread: NDArray[np.float32] = np.asarray(filled[known].std(axis=0))
     varied = np.flatnonzero(spread)
-    scaled = np.where(known[:, None], catalogue.features, 0.0).take(varied, axis=1) / spread.take(varied)
-    return np.asarray(scaled / np.sqrt(max(1, len(varied))), np.float32)
+    return np.asarray(filled[:, varied] / (spread[varied] * np.sqrt(max(1, len(varied)))), np.float32)
 
 
 def _years(catalogue: Catalogue) -> NDArray[np.float32]:

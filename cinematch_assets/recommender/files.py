@@ -16,9 +16,9 @@ import pandas as pd
 import psutil
 
 from cinematch_assets.recommender.config import RecommenderConfig
-from cinematch_assets.recommender.data import Catalogue, Ratings
+from cinematch_assets.recommender.data import Catalogue, Progress, Ratings
 from cinematch_assets.recommender.evaluation import Evaluation, evaluate
-from cinematch_assets.recommender.model import Progress, fit_recommender
+from cinematch_assets.recommender.model import fit_recommender
 from cinematch_assets.recommender.splits import Split, temporal_split, walk_through_time
 
 DEFAULT_SEED = 20_251_220

@@ -15,7 +15,7 @@ Here: drawing samples. Not here: what the columns are (``design``), what is made
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,14 +70,14 @@ class _Prior(NamedTuple):
 
 
 class _Work(NamedTuple):
-    """Room for one factor: regressor and residual of each row, curvature, slope and first value of each entity."""
+    """Room for one factor; the two numbers of a row lie side by side, as most of the time goes into fetching them."""
 
-    regressor: Narrow  # (n,)
-    weight: Narrow  # (n,) τ c_u of the row
-    residual: Narrow  # (n,) what is not explained yet
+    rows: Narrow  # (n, 2): its regressor x, and e, what is not explained of it yet
+    weight: Wide  # (E,): τ c_u on the users' side, ones on the movies'
+    other_weight: Wide  # (entities of the other side,): the other way round; a row's weight w is the product
     curvature: Wide  # (E,) Σ w x²
     slope: Wide  # (E,) Σ w x e
-    before: Wide  # (E,)
+    before: Wide  # (E,) the entities' sums when the factor's turn began
 
 
 @compiled
@@ -88,12 +88,12 @@ def _collect(rows: _Rows, other_scale: Narrow, other: Wide, neighbour: Wide, wor
         for row in range(rows.pointers[entity], rows.pointers[entity + 1]):
             partner = rows.others[row]
             regressor = np.float32(other[partner] - other_scale[partner] * neighbour[entity])
-            work.regressor[row] = regressor
-            pull = work.weight[row] * regressor
+            work.rows[row, 0] = regressor
+            pull = work.other_weight[partner] * regressor
             curvature += pull * regressor
-            slope += pull * work.residual[row]
-        work.curvature[entity] = curvature
-        work.slope[entity] = slope
+            slope += pull * work.rows[row, 1]
+        work.curvature[entity] = curvature * work.weight[entity]
+        work.slope[entity] = slope * work.weight[entity]
 
 
 @compiled
@@ -120,10 +120,10 @@ def _draw_neighbours(
         curvature, slope = 0.0, 0.0
         for place in range(start, stop):
             entity, row = other.others[place], rows.mirror[place]
-            x = rows.scale[entity]
-            pull = work.weight[row] * work.regressor[row]
-            left = work.residual[row] - work.regressor[row] * (total[entity] - work.before[entity])
-            curvature += x * x * (work.curvature[entity] - pull * work.regressor[row])
+            x, regressor = rows.scale[entity], work.rows[row, 0]
+            pull = work.weight[entity] * work.other_weight[j] * regressor
+            left = work.rows[row, 1] - regressor * (total[entity] - work.before[entity])
+            curvature += x * x * (work.curvature[entity] - pull * regressor)
             slope += x * (work.slope[entity] - pull * left)
         sharp = curvature + precision
         new = (slope + old * curvature + precision * mean) / sharp + draws[j] / np.sqrt(sharp)
@@ -131,10 +131,11 @@ def _draw_neighbours(
         for place in range(start, stop):
             entity, row = other.others[place], rows.mirror[place]
             step = rows.scale[entity] * (new - old)
-            regressor = work.regressor[row]
-            work.slope[entity] -= step * (work.curvature[entity] - work.weight[row] * regressor * regressor)
+            regressor = work.rows[row, 0]
+            own = work.weight[entity] * work.other_weight[j] * regressor * regressor
+            work.slope[entity] -= step * (work.curvature[entity] - own)
             total[entity] += step
-            work.residual[row] += regressor * step
+            work.rows[row, 1] += regressor * step
 
 
 @compiled
@@ -166,7 +167,7 @@ def _settle(rows: _Rows, total: Wide, work: _Work) -> None:
     for entity in range(len(total)):
         moved = total[entity] - work.before[entity]
         for row in range(rows.pointers[entity], rows.pointers[entity + 1]):
-            work.residual[row] -= work.regressor[row] * moved
+            work.rows[row, 1] -= work.rows[row, 0] * moved
 
 
 @compiled
@@ -182,7 +183,7 @@ def _sweep_side(
     other_neighbours: Wide,
     work: _Work,
 ) -> None:
-    """Draw all weights of one side; ``totals`` (k + 1, E) are kept as their sums, ``work.residual`` as what is left.
+    """Draw all weights of one side; ``totals`` (k + 1, E) are kept as their sums, ``work.rows`` hold what is left.
 
     Through the other side a bias is a factor of ones to which neighbours add nothing.
     """
@@ -230,8 +231,10 @@ class _Half:
         )
         self.totals = self._sums(side)
         n, entities = len(side.others), side.entities
-        per_row, per_entity = np.zeros((3, n), np.float32), np.zeros((3, entities))
-        self.work = _Work(per_row[0], per_row[1], per_row[2], per_entity[0], per_entity[1], per_entity[2])
+        room = np.zeros((3, entities))
+        self.work = _Work(
+            np.zeros((n, 2), np.float32), np.ones(entities), np.ones(other.entities), room[0], room[1], room[2]
+        )
 
     def parts(self, flat: Wide) -> _Weights:
         """Weights, or draws, of the three kinds out of one array (k + 1, all of them)."""
@@ -276,7 +279,7 @@ class Chain:
         self._consistency = np.ones(design.users.entities)
         self._mean = float(design.ratings.mean(dtype=np.float64))
         self._precision = 1.0 / max(float(design.ratings.var(dtype=np.float64)), 1e-6)
-        self._users.work.residual[:] = design.ratings - self._expected(design)
+        self._users.work.rows[:, 1] = design.ratings - self._expected(design)
 
     def sweep(self) -> Sample:
         """Draw everything once, given the rest."""
@@ -285,11 +288,10 @@ class Chain:
         self._movies.draw_prior(self._rng)
         self._draw_mean()
         self._sweep(self._users, self._movies)
-        work, other = self._users.work, self._movies.work
-        np.take(work.residual, self._to_movies, out=other.residual)
-        np.take(work.weight, self._to_movies, out=other.weight)
+        left, by_movie = self._users.work.rows[:, 1], self._movies.work.rows[:, 1]
+        by_movie[:] = left[self._to_movies]
         self._sweep(self._movies, self._users)
-        work.residual[self._to_movies] = other.residual
+        left[self._to_movies] = by_movie
         return Sample(
             mean=self._mean,
             users=self._users.totals.astype(np.float32),
@@ -301,24 +303,27 @@ class Chain:
     def _half_width(self) -> float:
         """Residuals are more peaked than a normal distribution, so the interval's width is read off, not looked up."""
         work = self._users.work
-        return float(np.quantile(np.abs(work.residual) * np.sqrt(work.weight), INTERVAL))
+        return float(np.quantile(np.abs(work.rows[:, 1]) * np.sqrt(work.weight)[self._user_of_row], INTERVAL))
 
     def _draw_noise(self) -> None:
-        squares = np.square(self._users.work.residual, dtype=np.float64)
-        per_user = np.bincount(self._user_of_row, squares, len(self._consistency))
+        per_user = self._per_user(np.square(self._users.work.rows[:, 1], dtype=np.float64))
         shape = (NOISE_FREEDOM + self._rows_of_user) / 2.0
         self._consistency = self._rng.gamma(shape) / ((NOISE_FREEDOM + self._precision * per_user) / 2.0)
         total = float((self._consistency * per_user).sum())
-        self._precision = float(self._rng.gamma((1.0 + len(squares)) / 2.0) / ((1.0 + total) / 2.0))
-        self._users.work.weight[:] = (self._precision * self._consistency)[self._user_of_row]
+        self._precision = float(self._rng.gamma((1.0 + len(self._user_of_row)) / 2.0) / ((1.0 + total) / 2.0))
+        self._users.work.weight[:] = self._movies.work.other_weight[:] = self._precision * self._consistency
 
     def _draw_mean(self) -> None:
         work = self._users.work
-        sharp = float(work.weight.sum(dtype=np.float64))
-        step = float((work.weight * work.residual).sum(dtype=np.float64)) / sharp
+        sharp = float(self._rows_of_user @ work.weight)
+        step = float(self._per_user(work.rows[:, 1]) @ work.weight) / sharp
         step += float(self._rng.standard_normal()) / np.sqrt(sharp)
         self._mean += step
-        work.residual[:] -= np.float32(step)
+        work.rows[:, 1] -= np.float32(step)
+
+    def _per_user(self, values: NDArray[np.floating[Any]]) -> Wide:
+        """Sums of (n,) over the rows of each user."""
+        return np.asarray(np.bincount(self._user_of_row, values, len(self._consistency)), np.float64)
 
     def _sweep(self, side: _Half, other: _Half) -> None:
         draws = side.parts(self._rng.standard_normal(side.flat.shape))

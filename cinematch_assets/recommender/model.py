@@ -7,7 +7,7 @@ Here: fitting both, asking both, storing both; which method is used and why. Not
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from cinematch_assets.recommender.data import (
     Catalogue,
     Floats,
     Ids,
+    Progress,
     Ratings,
     RecommenderInputError,
     UserMoviePairs,
@@ -30,9 +31,6 @@ from cinematch_assets.recommender.data import (
 from cinematch_assets.recommender.ranking import Ranker, fit_ranker
 from cinematch_assets.recommender.stars import StarTable
 from cinematch_assets.recommender.top import best_columns
-
-Progress = Callable[[str, float], None]
-"""Told what is being done and the share of it that is done, 0 to 1."""
 
 FORMAT = 1
 STRANGER = 0
@@ -173,6 +171,15 @@ def fit_recommender(
     )
 
 
+def choose_method(rows: int, config: RecommenderConfig) -> tuple[str, str]:
+    """The method for that many ratings, and why."""
+    if config.method != "auto":
+        return config.method, "as configured"
+    if rows <= config.bayes_rows:
+        return "bayes", f"{rows:,} ratings, at most {config.bayes_rows:,}: few enough to sample, which predicts best"
+    return "als", f"{rows:,} ratings, over {config.bayes_rows:,}: too many to sample, so least squares"
+
+
 def sha256_of(data: bytes) -> str:
     """The hash under which an artifact is registered."""
     return hashlib.sha256(data).hexdigest()
@@ -182,13 +189,19 @@ def _fit_stars(
     rows: Ratings, catalogue: Catalogue, config: RecommenderConfig, seed: int, tell: Progress
 ) -> tuple[StarTable, str, str]:
     """The table of stars, its method's name, and why it was chosen."""
-    if config.method == "biases":
-        return fit_biases(rows, catalogue, user_damping=DAMPING, movie_damping=DAMPING), "biases", "as configured"
-    from cinematch_assets.recommender.bayes import BayesPlan, fit_bayes  # noqa: PLC0415  loads numba
+    method, reason = choose_method(len(rows), config)
+    if method == "biases":
+        return fit_biases(rows, catalogue, user_damping=DAMPING, movie_damping=DAMPING), method, reason
+    if method == "als":
+        from cinematch_assets.recommender.als import AlsConfig  # noqa: PLC0415  loads numba
+        from cinematch_assets.recommender.factors import fit_factors  # noqa: PLC0415  loads numba
 
-    plan = BayesPlan(config.factors, config.chains, config.sweeps, config.burn_in, config.thinning, config.rank)
-    reason = f"{len(rows):,} ratings" if config.method == "auto" else "as configured"
-    return fit_bayes(rows, catalogue, plan, seed, lambda share: tell("stars", share)), "bayes_fm", reason
+        knobs = AlsConfig(factors=config.als_factors, sweeps=config.als_sweeps)
+        return fit_factors(rows, catalogue, knobs, seed, tell), method, reason
+    from cinematch_assets.recommender.bayes import fit_bayes, plan_for  # noqa: PLC0415  loads numba
+
+    plan = plan_for(len(rows), config)
+    return fit_bayes(rows, catalogue, plan, seed, lambda share: tell("stars", share)), method, f"{reason}; {plan}"
 
 
 def _named(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
