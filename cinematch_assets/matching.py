@@ -208,8 +208,8 @@ def article_first(title: str) -> str:
 
 def fold(text: str) -> str:
     """Plain lower-case words: no accents, no apostrophes, '&' as 'and', other signs as blanks."""
-    text = text.casefold().translate(LETTERS)
-    text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    text = unicodedata.normalize("NFKD", text).casefold().translate(LETTERS)
+    text = "".join(character for character in text if not unicodedata.combining(character))
     return NO_WORD.sub(" ", APOSTROPHES.sub("", text)).strip()
 
 

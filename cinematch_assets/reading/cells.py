@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from cinematch_assets.schemas.table import Table
 
+Faults = dict[int, list[str]]
+"""What is wrong with a row as a row, by its position in the block."""
+
 NUMBER = r"^[ \t]*(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[ \t]*$"
 
 
@@ -23,6 +26,17 @@ class Cells:
 
     positions: NDArray[np.int64]
     columns: dict[str, pa.Array]
+
+
+def is_utf8(text: bytes) -> bool:
+    """Whether bytes are text in UTF-8."""
+    if text.isascii():
+        return True
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def printable(raw: bytes) -> str:
@@ -77,3 +91,14 @@ def missing(cells: pa.Array) -> NDArray[np.bool_]:
     if _is_text(cells):
         empty = pc.or_kleene(empty, pc.equal(pc.utf8_trim_whitespace(cells), ""))
     return np.asarray(pc.fill_null(empty, True).to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def narrowed(rows: pa.Table | pa.RecordBatch, table: Table) -> pd.DataFrame | None:
+    """Typed columns as a frame of the table's dtypes, or nothing where a number would change on the way."""
+    values = {}
+    for column in table.columns:
+        wide = rows.column(column.name).to_numpy(zero_copy_only=False)
+        values[column.name] = wide.astype(column.dtype, copy=False)
+        if wide.dtype.kind == "f" and not np.array_equal(values[column.name], wide):
+            return None
+    return pd.DataFrame(values, copy=False)

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from cinematch_assets.reading.cells import Cells, printable
-from cinematch_assets.reading.csv_file import CsvFile, Faults
+from cinematch_assets.reading.cells import Cells, Faults, printable
+from cinematch_assets.reading.csv_file import CsvFile
 from cinematch_assets.reading.outcome import FileRefused, RejectedRow, RejectionLimit
 from cinematch_assets.reading.table_file import Reader
 from cinematch_assets.reading.verdicts import judge

@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from cinematch_assets.reading.cells import Cells
-from cinematch_assets.reading.csv_file import Faults, check_columns, narrowed
+from cinematch_assets.reading.cells import Cells, Faults, narrowed
+from cinematch_assets.reading.header import check_columns
 from cinematch_assets.reading.outcome import FileRefused
 from cinematch_assets.schemas.table import Table
 

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cinematch_assets.reading.cells import Cells
-from cinematch_assets.reading.csv_file import Faults, Header, check_columns, split_lines
+from cinematch_assets.reading.cells import Cells, Faults
+from cinematch_assets.reading.csv_cells import split_lines
+from cinematch_assets.reading.header import Header, check_columns
 from cinematch_assets.reading.movies import earlier_movies
 from cinematch_assets.reading.outcome import Reading, RejectionLimit
 from cinematch_assets.reading.ratings import older_ratings, ratings_table

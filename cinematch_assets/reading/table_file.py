@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cinematch_assets.reading.cells import Cells, printable
-from cinematch_assets.reading.csv_file import CsvFile, Faults
+from cinematch_assets.reading.cells import Cells, Faults, printable
+from cinematch_assets.reading.csv_file import CsvFile
 from cinematch_assets.reading.outcome import FileRefused, Reading, Refusal, RejectedRow, RejectionLimit, over_limit
 from cinematch_assets.reading.parquet_file import MAGIC, ParquetFile
 from cinematch_assets.reading.verdicts import fits, judge

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cinematch_assets.reading.csv_file import LINES_A_ROW, CsvFile, find_rows
+from cinematch_assets.reading.csv_file import CsvFile
+from cinematch_assets.reading.csv_rows import LINES_A_ROW, find_rows
 from cinematch_assets.reading.outcome import FileRefused, RejectionLimit
 from cinematch_assets.reading.ratings import older_ratings
 from cinematch_assets.reading.table_file import Reader
