@@ -1,1 +1,1 @@
-"""CineMatch assets: from a folder of movie ratings to validated tables, drift reports, a gated model and recommendations."""
+"""From a folder of movie ratings to validated tables, drift reports, a gated model and recommendations."""

@@ -142,7 +142,7 @@ class Settings(BaseModel):
         default=30,
         ge=1,
         alias="CINEMATCH_KEEP_DAYS",
-        description="Landed files and reports that nothing refers to are kept this long; drift alerts are archived then.",
+        description="How long files and reports that nothing refers to are kept; drift alerts are archived then.",
     )
 
     @classmethod

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 TEST_SHARE = 0.3
 
 
-def is_test_by_hash(users: NDArray[np.int32], movies: NDArray[np.int32], share: float = TEST_SHARE) -> NDArray[np.bool_]:
+def is_test_by_hash(
+    users: NDArray[np.int32], movies: NDArray[np.int32], share: float = TEST_SHARE
+) -> NDArray[np.bool_]:
     """Return which pairs are test rows, shape (n,).
 
     The pair as one 64-bit number goes through SplitMix64's finalizer (Steele, Lea and Flood, "Fast splittable

@@ -70,8 +70,7 @@ def check(
     if folder_id is None:
         findings = check_local(open_folder(settings.folder))
     else:
-        token_file = settings.token_file or (None if settings.token_secret else settings.token_path)
-        source = token_source(token_file, settings.token_secret)
+        source = token_source(settings.token_path, settings.token_secret)
         findings = check_google(folder_id, source, endpoint=settings.drive_endpoint)
     found = []
     console = Console(highlight=False)

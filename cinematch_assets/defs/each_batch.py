@@ -11,9 +11,7 @@ import dagster as dg
 from cinematch_assets.errors import CinematchError
 
 
-def each_batch(
-    context: dg.AssetExecutionContext, work: Callable[[str], Mapping[str, Any]]
-) -> dg.MaterializeResult:
+def each_batch(context: dg.AssetExecutionContext, work: Callable[[str], Mapping[str, Any]]) -> dg.MaterializeResult:
     """Do ``work`` for every batch of the run; its return is the metadata of that partition.
 
     A batch that fails does not stop the others. When one did, those that went well are reported as materialized and

@@ -5,7 +5,9 @@ Here: constants that every batch asset must share; a parent and a child with dif
 
 import dagster as dg
 
-batch_id = dg.DynamicPartitionsDefinition(name="batch_id")
+BATCH_PARTITIONS = "batch_id"
+
+batch_id = dg.DynamicPartitionsDefinition(name=BATCH_PARTITIONS)
 """One partition a batch; its key is the file's name without the suffix."""
 
 one_run_a_batch = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)

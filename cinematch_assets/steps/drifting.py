@@ -1,6 +1,7 @@
 """A batch's verdict: five statistics, what they would be without drift, and whether to retrain.
 
-Here: reading what the domain needs, and writing what it says. Not here: statistics (``drift``), decisions (``retraining``).
+Here: reading what the domain needs, and writing what it says. Not here: statistics (``drift``), decisions
+(``retraining``).
 """
 
 from dataclasses import dataclass
@@ -76,9 +77,9 @@ def judge_batch(platform: Platform, batch_id: str) -> BatchVerdict:
             alerts,
             due=decision.due,
             reason=decision.reason,
-            evidence={"null_spread": null.as_metadata(), "scored_by": scorer and scorer.version},
+            evidence={"null_spread": null.as_metadata(), "scored_by": scorer.version if scorer else None},
         )
-    return BatchVerdict(batch, alerts, null, decision, scorer and scorer.version)
+    return BatchVerdict(batch, alerts, null, decision, scorer.version if scorer else None)
 
 
 def policy_of(platform: Platform) -> RetrainingPolicy:
@@ -97,9 +98,7 @@ def _model_errors(
 ) -> tuple[ModelErrors, UserErrors]:
     model = load_model(platform, scorer)
     test = Ratings.from_frame(
-        read_frame(
-            platform.warehouse.url, statement("select_test_rows"), ("userId", "movieId", "rating", "timestamp")
-        )
+        read_frame(platform.warehouse.url, statement("select_test_rows"), ("userId", "movieId", "rating", "timestamp"))
     )
     new = Ratings.from_frame(batch)
     on_test, on_batch = (

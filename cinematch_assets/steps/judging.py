@@ -1,6 +1,7 @@
 """Measure a candidate and the champion on the same rows, and promote or reject.
 
-Here: who is measured on what, the refit after a "yes". Not here: the rule (``retraining.gate``), the swap (``warehouse``).
+Here: who is measured on what, the refit after a "yes". Not here: the rule (``promotion.gate``), the swap
+(``warehouse``).
 """
 
 from dataclasses import dataclass
@@ -10,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.promotion import GatePolicy, HeldOut, Verdict, gate
 from cinematch_assets.recommender.answers import Model
 from cinematch_assets.recommender.baselines import bias_only, global_mean, popularity
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.evaluation import Evaluation, evaluate
 from cinematch_assets.recommender.model import Recommender, fit_recommender
-from cinematch_assets.promotion import GatePolicy, HeldOut, Verdict, gate
 from cinematch_assets.steps.models import keep_model, load_model, read_catalogue
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.steps.training import Progress, Rows, rows_of
@@ -47,6 +48,7 @@ def judge_candidate(platform: Platform, version: str, progress: Progress | None 
     catalogue = read_catalogue(platform)
     rows = rows_of(training_data(platform.warehouse.url), batches)
     candidate = load_model(platform, row)
+    before = ruling.version if ruling else None
     champion = load_model(platform, ruling) if ruling else None
     baselines = {model.method: model for model in _baselines(rows.teach, catalogue)}
     policy = GatePolicy(allowed_loss=platform.settings.max_test_rmse_loss)
@@ -60,7 +62,7 @@ def judge_candidate(platform: Platform, version: str, progress: Progress | None 
         evaluation = evaluate(candidate, rows.teach, rows.test, catalogue)
         with platform.warehouse.connect() as connection:
             registry.reject(connection, version, _judgement(verdict, evaluation, measured, candidate))
-        return Judged(version, ruling and ruling.version, verdict, evaluation, measured, ())
+        return Judged(version, before, verdict, evaluation, measured, ())
     final, taught = _refitted(platform, candidate, rows, catalogue, progress)
     evaluation = evaluate(final, taught, rows.test, catalogue)
     artifact = keep_model(platform, final)
@@ -70,11 +72,11 @@ def judge_candidate(platform: Platform, version: str, progress: Progress | None 
             version,
             artifact,
             _judgement(verdict, evaluation, measured, final),
-            over=ruling and ruling.version,
+            over=before,
             data_size=len(taught),
             merge=platform.settings.merge,
         )
-    return Judged(version, ruling and ruling.version, verdict, evaluation, measured, merged)
+    return Judged(version, before, verdict, evaluation, measured, merged)
 
 
 def _refitted(

@@ -1,6 +1,7 @@
 """Landed files into their tables: read, judged, and loaded whole or refused whole.
 
-Here: ``movies``, ``ratings`` and batches. Not here: what a good row is (``schemas``), how it is written (``warehouse``).
+Here: ``movies``, ``ratings`` and batches. Not here: what a good row is (``schemas``), how it is written
+(``warehouse``).
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from cinematch_assets.warehouse.movies import MoviesLoad, known_movies, load_mov
 from cinematch_assets.warehouse.ratings import RatingsLoad, load_ratings
 
 ROWS_KEPT_OF_A_REFUSED_FILE = 100_000
-"""Of a refused file so many bad rows are stored at most: the file itself lies in the store, and the budget is 512 MB."""
+"""Of a refused file so many bad rows are stored at most: all of it lies in the store, and the budget is 512 MB."""
 
 
 Load = TypeVar("Load")

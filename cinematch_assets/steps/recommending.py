@@ -64,7 +64,9 @@ def crown(platform: Platform, version: str, reason: str) -> str:
     if row.state != "promoted":
         raise CinematchError(f"{version} is {row.state}: only a version that passed the gate may become champion")
     if not platform.store.exists(_key(version)):
-        raise CinematchError(f"{version} has no recommendations in the store: materialize recommendations under it first")
+        raise CinematchError(
+            f"{version} has no recommendations in the store: materialize recommendations under it first"
+        )
     lists = pd.read_parquet(io.BytesIO(platform.store.read_bytes(_key(version))))
     with platform.warehouse.connect() as connection:
         registry.crown(connection, version, lists, reason)

@@ -41,13 +41,17 @@ def look_for_news(platform: Platform) -> News:
     for file in batches.files:
         name = PurePosixPath(file.path)
         if name.suffix.lower() not in _FORMATS or not BATCH_ID.fullmatch(name.stem):
-            reported.append(f"{file.path}: not a batch: a batch is 1 to 50 letters, digits, _ or -, then .csv or .parquet")
+            reported.append(
+                f"{file.path}: not a batch: a batch is 1 to 50 letters, digits, _ or -, then .csv or .parquet"
+            )
         else:
             by_batch.setdefault(name.stem, []).append(file)
     new = []
     for batch_id, files in sorted(by_batch.items()):
         if len(files) > 1:
-            reported.append(f"{' and '.join(file.path for file in files)}: keep one, so that it is clear which one counts")
+            reported.append(
+                f"{' and '.join(file.path for file in files)}: keep one, so that it is clear which one counts"
+            )
         elif (files[0].path, files[0].md5) not in settled:
             new.append((batch_id, files[0].md5))
     changed = [file.md5 for file in tables.files if file.name in _TABLES and (file.path, file.md5) not in settled]

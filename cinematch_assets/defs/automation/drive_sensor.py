@@ -7,7 +7,7 @@ import dagster as dg
 
 from cinematch_assets.defs.automation.jobs import ingest_batch, load_catalog
 from cinematch_assets.defs.automation.runs import runs_with_tag
-from cinematch_assets.defs.partitions import batch_id
+from cinematch_assets.defs.partitions import BATCH_PARTITIONS, batch_id
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.steps.watching import look_for_news, next_attempt
 
@@ -27,23 +27,27 @@ def drive_sensor(context: dg.SensorEvaluationContext, platform: dg.ResourceParam
     """
     news = look_for_news(platform)
     requests, reasons = [], list(news.reported)
-    wanted = [(ingest_batch.name, batch, f"{batch}:{md5}") for batch, md5 in news.batches]
+    wanted: list[tuple[str, str | None, str]] = [
+        (ingest_batch.name, batch, f"{batch}:{md5}") for batch, md5 in news.batches
+    ]
     if news.catalogue:
         wanted.insert(0, (load_catalog.name, None, f"catalogue:{news.catalogue}"))
     for job, batch, content in wanted:
         ended, running = runs_with_tag(context.instance, CONTENT_TAG, content)
-        attempt = next_attempt(batch or "movies and ratings", ended, running=running, limit=platform.settings.batch_max_attempts)
+        attempt = next_attempt(
+            batch or "movies and ratings", ended, running=running, limit=platform.settings.batch_max_attempts
+        )
         if attempt.is_due:
             key = f"{content}:{attempt.number}"
-            requests.append(
-                dg.RunRequest(run_key=key, job_name=job, partition_key=batch, tags={CONTENT_TAG: content})
-            )
+            requests.append(dg.RunRequest(run_key=key, job_name=job, partition_key=batch, tags={CONTENT_TAG: content}))
         else:
             reasons.append(attempt.skipped)
     for reason in reasons:
         context.log.info(reason)
-    known = set(context.instance.get_dynamic_partitions(batch_id.name))
-    fresh = [request.partition_key for request in requests if request.partition_key and request.partition_key not in known]
+    known = set(context.instance.get_dynamic_partitions(BATCH_PARTITIONS))
+    fresh = [
+        request.partition_key for request in requests if request.partition_key and request.partition_key not in known
+    ]
     return dg.SensorResult(
         run_requests=requests,
         skip_reason=None if requests else dg.SkipReason("; ".join(reasons) or "nothing new in the folder"),

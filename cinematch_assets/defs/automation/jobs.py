@@ -31,6 +31,6 @@ ingest_batch = dg.define_asset_job(
 retrain = dg.define_asset_job(
     "retrain",
     selection=dg.AssetSelection.assets(recommender_model, model_metrics, recommendations),
-    tags={"cinematch/job": "retrain"},
+    tags={"cinematch/exclusive": "retrain"},
     description="A candidate, its verdict, and the champion's lists.",
 )

@@ -18,7 +18,7 @@ def tidy_up(context: dg.OpExecutionContext, platform: dg.ResourceParam[Platform]
     with platform.warehouse.connect() as connection:
         used = database_mb(connection)
     context.log.info(
-        f"archived {done.archived_alerts} alerts, deleted {done.deleted_objects} objects ({done.freed_mb:.1f} MB)"
+        "archived %s alerts, deleted %s objects (%.1f MB)", done.archived_alerts, done.deleted_objects, done.freed_mb
     )
     context.add_output_metadata(
         {

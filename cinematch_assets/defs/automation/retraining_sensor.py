@@ -12,9 +12,13 @@ from cinematch_assets.defs.automation.runs import FINISHED, runs_with_tag
 from cinematch_assets.retraining import WaitingDecision, next_retraining
 from cinematch_assets.steps.drifting import policy_of
 from cinematch_assets.steps.platform import Platform
+from cinematch_assets.steps.watching import next_attempt
 from cinematch_assets.warehouse.drift import give_up, seconds_since_retraining, waiting_decisions
+from cinematch_assets.warehouse.inspection import row_count
+from cinematch_assets.warehouse.registry import champion
 
 DECISION_TAG = "cinematch/decision-"
+FIRST_TAG = "cinematch/first-model"
 
 
 @dg.sensor(
@@ -31,6 +35,10 @@ def retraining_sensor(
     with platform.warehouse.connect() as connection:
         rows = waiting_decisions(connection)
         since = seconds_since_retraining(connection)
+        first = champion(connection) is None
+        has_ratings = row_count(connection, "ratings") > 0 if first else True
+    if first:
+        return _first_model(context.instance, has_ratings=has_ratings, limit=policy.attempts)
     attempts = {row.id: runs_with_tag(context.instance, f"{DECISION_TAG}{row.id}", row.md5)[0] for row in rows}
     waiting = [WaitingDecision(row.batch_id, attempts[row.id]) for row in rows]
     chosen = next_retraining(waiting, running=_is_retraining(context.instance), since_last_s=since, policy=policy)
@@ -46,6 +54,17 @@ def retraining_sensor(
         run_key=f"retrain:{hashlib.sha256(evidence.encode()).hexdigest()[:16]}:{chosen.attempt}",
         tags={f"{DECISION_TAG}{row.id}": row.md5 for row in due} | {"cinematch/reason": chosen.reason[:250]},
     )
+
+
+def _first_model(instance: dg.DagsterInstance, *, has_ratings: bool, limit: int) -> dg.RunRequest | dg.SkipReason:
+    """Nobody decides on the first model: it is due as soon as there are ratings."""
+    if not has_ratings:
+        return dg.SkipReason("no ratings to train a first model on")
+    ended, _ = runs_with_tag(instance, FIRST_TAG, "yes")
+    attempt = next_attempt("the first model", ended, running=_is_retraining(instance), limit=limit)
+    if not attempt.is_due:
+        return dg.SkipReason(attempt.skipped)
+    return dg.RunRequest(run_key=f"retrain:first:{attempt.number}", tags={FIRST_TAG: "yes"})
 
 
 def _is_retraining(instance: dg.DagsterInstance) -> bool:

@@ -19,9 +19,7 @@ from cinematch_assets.steps.platform import Platform
     partitions_def=batch_id,
     backfill_policy=one_run_a_batch,
 )
-def raw_ratings_batch(
-    context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
-) -> dg.MaterializeResult:
+def raw_ratings_batch(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """A batch's file from the Drive folder, landed unchanged in the store, verified by size and md5."""
 
     def land(batch: str) -> dict[str, dg.MetadataValue]:

@@ -39,6 +39,8 @@ def movie_genre_features(platform: dg.ResourceParam[Platform]) -> dg.Materialize
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"explained_variance": round(features.explained_variance, 4), "least": LEAST_EXPLAINED},
     )
-    metadata = rounded(features.as_metadata()) | {"unknown_genres": dg.MetadataValue.json(dict(features.unknown_genres))}
+    metadata = rounded(features.as_metadata()) | {
+        "unknown_genres": dg.MetadataValue.json(dict(features.unknown_genres))
+    }
     metadata |= {"rows_changed": changed, "dagster/row_count": len(features.movie_ids)}
     return dg.MaterializeResult(metadata=metadata, check_results=[check])

@@ -1,6 +1,6 @@
 """``model_metrics``: the verdict on the candidate, and the champion that follows from it.
 
-Here: the asset and the check that certifies it. Not here: the rule (``retraining.gate``), the swap
+Here: the asset and the check that certifies it. Not here: the rule (``promotion.gate``), the swap
 (``warehouse.registry``), the shape of a row (``schemas.model_metrics``).
 """
 
@@ -33,7 +33,7 @@ def model_metrics(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     """Candidate and champion measured on the same rows; promoted or rejected, with the evidence stored."""
     with platform.warehouse.connect() as connection:
         version = newest_candidate(connection, context.run_id)
-    judged = judge_candidate(platform, version, lambda what, share: context.log.info(f"{what}: {share:.0%}"))
+    judged = judge_candidate(platform, version, lambda what, share: context.log.info("%s: %.0f %%", what, 100 * share))
     return dg.MaterializeResult(
         metadata={
             "version": judged.version,

@@ -1,6 +1,7 @@
 """``recommender_model``: a candidate, fitted on accepted ratings.
 
-Here: the asset and the check that certifies it. Not here: the method (``recommender``), the verdict (``model_metrics``).
+Here: the asset and the check that certifies it. Not here: the method (``recommender``), the verdict
+(``model_metrics``).
 """
 
 import dagster as dg
@@ -25,11 +26,11 @@ from cinematch_assets.warehouse.registry import model_version
         )
     ],
 )
-def recommender_model(
-    context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
-) -> dg.MaterializeResult:
+def recommender_model(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """A model of all accepted ratings but the newest fifth of each waiting batch, which is kept to judge it."""
-    candidate = train_candidate(platform, context.run_id, lambda what, share: context.log.info(f"{what}: {share:.0%}"))
+    candidate = train_candidate(
+        platform, context.run_id, lambda what, share: context.log.info("%s: %.0f %%", what, 100 * share)
+    )
     with platform.warehouse.connect() as connection:
         stored = load_model(platform, model_version(connection, candidate.version))
     check = dg.AssetCheckResult(check_name="artifact", passed=stored.method == candidate.model.method)

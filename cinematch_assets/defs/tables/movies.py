@@ -30,7 +30,7 @@ def movies(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     with platform.warehouse.connect() as connection:
         rows = row_count(connection, "movies")
         check = schema_check(connection, "public", MOVIES)
-    changes = {"unchanged": loaded.load is None}
+    changes: dict[str, int] = {"unchanged": loaded.load is None}
     if loaded.load:
         changes |= {"inserted": loaded.load.inserted, "updated": loaded.load.updated, "kept": loaded.load.kept}
     return dg.MaterializeResult(

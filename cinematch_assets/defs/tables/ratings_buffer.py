@@ -30,9 +30,7 @@ from cinematch_assets.warehouse.inspection import orphans
     deps=[raw_ratings_batch, movies],
     metadata=table_metadata("public.ratings_buffer", RATINGS_BUFFER),
     # A batch comes each week: late after a day's grace it warns, and after a second week without one it fails.
-    freshness_policy=dg.FreshnessPolicy.time_window(
-        warn_window=timedelta(days=8), fail_window=timedelta(days=15)
-    ),
+    freshness_policy=dg.FreshnessPolicy.time_window(warn_window=timedelta(days=8), fail_window=timedelta(days=15)),
     check_specs=[
         dg.AssetCheckSpec("schema", asset="ratings_buffer", description="The columns are the declared ones."),
         dg.AssetCheckSpec(
@@ -40,9 +38,7 @@ from cinematch_assets.warehouse.inspection import orphans
         ),
     ],
 )
-def ratings_buffer(
-    context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
-) -> dg.MaterializeResult:
+def ratings_buffer(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """One batch, whole or absent, with its row in ``ingestion_metadata``; a batch already merged is replaced there."""
 
     def load(batch: str) -> dict[str, Any]:

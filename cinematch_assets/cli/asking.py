@@ -1,0 +1,140 @@
+"""Commands that ask: ``recommend``, ``similar``, ``evaluate``, ``sql``.
+
+Here: arguments and output. Not here: answers (``steps.answering``, ``recommender``, ``warehouse``).
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cinematch_assets.cli.showing import out, print_json, print_table, progress
+from cinematch_assets.errors import CinematchError
+from cinematch_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from cinematch_assets.steps.answering import Answer
+
+Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+HowMany = Annotated[int, typer.Option("-k", min=1, help="How many films.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (recommend, similar, evaluate, sql):
+        app.command()(command)
+
+
+def recommend(
+    user: Annotated[int | None, typer.Argument(help="A userId; an unknown one gets what most people like.")] = None,
+    k: HowMany = 10,
+    likes: Annotated[
+        list[str] | None, typer.Option(help="Instead of a user: a film by title or movieId; may be repeated.")
+    ] = None,
+    available: Annotated[bool, typer.Option("--available", help="Only films that the collection has.")] = False,
+    json: Json = False,
+) -> None:
+    """Recommend films to a user, or to somebody new who names films he likes."""
+    from cinematch_assets.steps.answering import recommend_to, recommend_to_stranger
+    from cinematch_assets.steps.platform import Platform
+
+    if likes:
+        answer = recommend_to_stranger(Platform.open(), likes, k, available=available)
+    elif user is not None:
+        answer = recommend_to(Platform.open(), user, k, available=available)
+    else:
+        raise CinematchError('name a USER, or a film with --likes "Heat (1995)"')
+    print_answer(answer, json=json)
+
+
+def similar(
+    movie: Annotated[str, typer.Argument(help="A title, with or without its year, or a movieId.")],
+    k: HowMany = 10,
+    json: Json = False,
+) -> None:
+    """Name the films nearest to one."""
+    from cinematch_assets.steps.answering import similar_to
+    from cinematch_assets.steps.platform import Platform
+
+    print_answer(similar_to(Platform.open(), movie, k), json=json)
+
+
+def print_answer(answer: "Answer", *, json: bool = False) -> None:
+    """Show suggestions with their titles, and what they rest on."""
+    if json:
+        print_json(asdict(answer))
+        return
+    starred = any(each.stars is not None for each in answer.suggestions)
+    print_table(
+        f"For {answer.basis} (model {answer.version})",
+        ("movieId", "title", "genres", *(("stars",) if starred else ("likeness",))),
+        [
+            (str(each.movie), each.title, each.genres, _stars(each.stars, each.spread) if starred else each.score)
+            for each in answer.suggestions
+        ],
+    )
+
+
+def _stars(stars: float | None, spread: float | None) -> str:
+    if stars is None:
+        return ""
+    return f"{stars:.1f}" if spread is None else f"{stars:.1f} ± {spread:.1f}"
+
+
+def evaluate(
+    train: Annotated[Path, typer.Option(help="Ratings to learn from: CSV or Parquet, MovieLens' columns.")],
+    test: Annotated[
+        Path | None, typer.Option(help="Ratings to measure on; may be left out with --split temporal.")
+    ] = None,
+    movies: Annotated[Path | None, typer.Option(help="The catalogue; without it nothing is known of genres.")] = None,
+    split: Annotated[
+        str, typer.Option(help="given: test as it is; temporal: all rows together, and the newest test.")
+    ] = "given",
+    backtest: Annotated[
+        bool, typer.Option("--backtest", help="Walk through time as well: train on all before a slice, measure on it.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Fit and measure the recommender on files, with no database."""
+    from cinematch_assets.cli.evaluating import evaluate_files, walk_files
+
+    if split not in {"given", "temporal"}:
+        raise CinematchError(f"--split is {split}, and may be given or temporal")
+    with progress("reading") as bar:
+        result = evaluate_files(train, test, movies, temporal=split == "temporal", progress=bar)
+        walked = [(each, found.summary()) for each, found in walk_files(train, test, movies, bar)] if backtest else []
+    if json:
+        steps = [{"train_rows": len(each.train), "test_rows": len(each.test), **found} for each, found in walked]
+        print_json(result.as_json() | ({"backtest": steps} if backtest else {}))
+        return
+    rows = [(name, value) for name, value in result.as_json().items() if value is not None]
+    print_table(f"{result.method} on {result.test_rows:,} test ratings", ("figure", "value"), rows)
+    if walked:
+        names = ("rmse", "mae", "precision_at_10", "catalogue_ndcg_at_10", "coverage")
+        lines = [(len(each.train), len(each.test), *(found[name] for name in names)) for each, found in walked]
+        print_table("Walking through time", ("trained on", "tested on", *names), lines)
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT; or @name, a query of sql/queries/analytics.")],
+    json: Json = False,
+) -> None:
+    """Ask the warehouse, read-only, as role analyst."""
+    from cinematch_assets.steps.platform import Platform
+    from cinematch_assets.warehouse.asking import ask
+    from cinematch_assets.warehouse.statements import statement, statement_names
+
+    platform = Platform.open()
+    if query.startswith("@"):
+        name = f"analytics/{query[1:]}"
+        if name not in statement_names():
+            shipped = ", ".join(each.removeprefix("analytics/") for each in statement_names() if "/" in each)
+            raise CinematchError(f"no query {query[1:]}; there are {shipped}")
+        query = statement(name)
+    columns, rows = ask(platform.warehouse.url, query, embedded=Settings.from_env().warehouse_url is None)
+    if json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+    elif columns:
+        print_table("", columns, rows)
+    out.print(f"{len(rows):,} rows", highlight=False) if not json else None

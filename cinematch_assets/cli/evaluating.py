@@ -1,0 +1,59 @@
+"""``cinematch evaluate``: files in, figures out, no database.
+
+Here: reading the files by the platform's own rules. Not here: fitting and measuring (``recommender.files``).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from cinematch_assets.errors import CinematchError
+from cinematch_assets.reading.movies import read_movies
+from cinematch_assets.reading.outcome import RejectionLimit
+from cinematch_assets.reading.ratings import read_ratings
+from cinematch_assets.recommender.data import Catalogue, Progress, Ratings
+from cinematch_assets.recommender.evaluation import Evaluation
+from cinematch_assets.recommender.files import FileEvaluation, backtest, evaluate_frames
+from cinematch_assets.recommender.splits import Split
+from cinematch_assets.settings import Settings
+from cinematch_assets.splitting import TEST_SHARE
+
+
+def evaluate_files(
+    train: Path, test: Path | None, movies: Path | None, *, temporal: bool, progress: Progress | None = None
+) -> FileEvaluation:
+    """Measure on ``test`` as given; ``temporal`` pools the rows instead and tests on the newest of them.
+
+    Raises:
+        CinematchError: ``test`` is missing where it is needed, or a file cannot be used.
+    """
+    ratings = _ratings(train)
+    if test is not None:
+        return evaluate_frames(ratings, _ratings(test), _movies(movies), temporal=temporal, progress=progress)
+    if not temporal:
+        raise CinematchError("--test is missing: name the ratings to measure on, or use --split temporal")
+    cut = round(len(ratings) * (1 - TEST_SHARE))
+    return evaluate_frames(ratings[:cut], ratings[cut:], _movies(movies), temporal=True, progress=progress)
+
+
+def walk_files(
+    train: Path, test: Path | None, movies: Path | None, progress: Progress | None = None
+) -> Iterator[tuple[Split, Evaluation]]:
+    """Walk through the time of all rows: train on everything before a slice, measure on it, and on."""
+    rows = _ratings(train) if test is None else pd.concat([_ratings(train), _ratings(test)])
+    ratings = Ratings.from_frame(rows)
+    films = _movies(movies)
+    catalogue = Catalogue.without_titles(ratings.movies) if films is None else Catalogue.from_frame(films)
+    yield from backtest(ratings, catalogue, progress=progress)
+
+
+def _ratings(path: Path) -> pd.DataFrame:
+    limit = RejectionLimit(Settings.from_env().max_rejected_share)
+    return read_ratings(path, known_movies=None, limit=limit).accepted
+
+
+def _movies(path: Path | None) -> pd.DataFrame | None:
+    if path is None:
+        return None
+    return read_movies(path, limit=RejectionLimit(Settings.from_env().max_rejected_share)).accepted

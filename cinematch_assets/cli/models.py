@@ -1,0 +1,64 @@
+"""``cinematch models list | promote | rollback``: the registry, for people.
+
+Here: arguments and output. Not here: the registry (``warehouse.registry``).
+"""
+
+from typing import Annotated
+
+import typer
+
+from cinematch_assets.cli.showing import out, print_json, print_table
+
+app = typer.Typer(help="Model versions: which there are, and which is champion.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_versions(json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Every version, newest first."""
+    from dataclasses import asdict
+
+    from cinematch_assets.steps.platform import Platform
+    from cinematch_assets.warehouse import registry
+
+    with Platform.open().warehouse.connect() as connection:
+        versions = registry.model_versions(connection)
+        ruling = registry.champion(connection)
+    champion = ruling.version if ruling else None
+    if json:
+        print_json([asdict(each) | {"champion": each.version == champion} for each in versions])
+        return
+    print_table(
+        "Model versions",
+        ("version", "state", "method", "trained on", "rmse", "nDCG@10", "verdict"),
+        [
+            (
+                f"{each.version} ★" if each.version == champion else each.version,
+                each.state,
+                each.method,
+                each.data_size,
+                (each.metrics or {}).get("rmse"),
+                (each.metrics or {}).get("catalogue_ndcg_at_10"),
+                (each.evidence or {}).get("reason"),
+            )
+            for each in versions
+        ],
+    )
+
+
+@app.command()
+def promote(version: Annotated[str, typer.Argument(help="A version that passed the gate before.")]) -> None:
+    """Make a version champion again, with the recommendations it had."""
+    from cinematch_assets.steps.platform import Platform
+    from cinematch_assets.steps.recommending import crown
+
+    out.print(f"{crown(Platform.open(), version, 'promoted by hand')} is champion", highlight=False)
+
+
+@app.command()
+def rollback() -> None:
+    """Bring the previous champion back, with its recommendations, in one call."""
+    from cinematch_assets.steps.platform import Platform
+    from cinematch_assets.steps.recommending import roll_back
+
+    now, before = roll_back(Platform.open())
+    out.print(f"{now} is champion again, instead of {before}", highlight=False)

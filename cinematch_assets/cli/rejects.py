@@ -1,0 +1,54 @@
+"""``cinematch rejects list | release``: the quarantine, for people.
+
+Here: arguments and output. Not here: reading rows again (``reading.released``), the quarantine (``warehouse.files``).
+"""
+
+from typing import Annotated
+
+import typer
+
+from cinematch_assets.cli.showing import out, print_json, print_table
+
+app = typer.Typer(help="Rows that fit no table: look at them, and let them in when they do.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_rows(
+    path: Annotated[str | None, typer.Argument(help="A file, such as ratings.csv; all of them by default.")] = None,
+    limit: Annotated[int, typer.Option(help="How many rows.")] = 20,
+    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Rejected rows with their reasons, the newest file first."""
+    from dataclasses import asdict
+
+    from cinematch_assets.steps.platform import Platform
+    from cinematch_assets.warehouse.quarantine import held_rows
+
+    with Platform.open().warehouse.connect() as connection:
+        rows = held_rows(connection, path=path, limit=limit)
+    if json:
+        print_json([asdict(row) for row in rows])
+        return
+    print_table(
+        "Quarantine",
+        ("id", "path", "row", "as it came", "reasons"),
+        [(str(row.id), row.path, row.row_number, row.raw_row, "; ".join(row.reasons)) for row in rows],
+    )
+
+
+@app.command()
+def release(
+    ids: Annotated[list[int] | None, typer.Argument(help="Of rows in rejects list; all of a file with --path.")] = None,
+    path: Annotated[str | None, typer.Option(help="Every rejected row of this file.")] = None,
+    correct: Annotated[
+        str | None, typer.Option(help="With one id: the row as it should have been, in the file's own columns.")
+    ] = None,
+) -> None:
+    """Read rejected rows again by the same rules; those that fit now go where they belong."""
+    from cinematch_assets.steps.platform import Platform
+    from cinematch_assets.steps.releasing import release_rows
+
+    done = release_rows(Platform.open(), ids or [], path=path, correction=correct)
+    out.print(f"{done.released:,} rows released, {done.kept:,} still do not fit", highlight=False)
+    for reason, rows in done.reasons.items():
+        out.print(f"• {reason}: {rows:,}", highlight=False)

@@ -1,0 +1,74 @@
+"""What a person wants to know at a glance, as rows.
+
+Here: the questions behind ``cinematch status``. Not here: how they are shown.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+from psycopg.rows import class_row
+
+from cinematch_assets.warehouse.statements import statement
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLine:
+    """A batch: how it was loaded, where it is, which alerts it raised, what was decided and what came of it."""
+
+    batch_id: str
+    status: str
+    record_count: int | None
+    place: str | None
+    triggered: str | None
+    due: bool | None
+    reason: str | None
+    state: str | None
+    outcome: str | None
+    notes: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileLine:
+    """The newest content of a path."""
+
+    path: str
+    state: str
+    rows_read: int | None
+    rows_accepted: int | None
+    rows_rejected: int | None
+    landed_at: datetime
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedLine:
+    """One reason for which rows of a file lie in the quarantine."""
+
+    path: str
+    reason: str
+    rows: int
+    first_row: int
+
+
+def batch_lines(connection: psycopg.Connection) -> list[BatchLine]:
+    """Return a line a batch, in the order of their first arrival."""
+    with connection.cursor(row_factory=class_row(BatchLine)) as cursor:
+        return cursor.execute(statement("select_status_batches")).fetchall()
+
+
+def file_lines(connection: psycopg.Connection) -> list[FileLine]:
+    """Return the newest content of every path."""
+    with connection.cursor(row_factory=class_row(FileLine)) as cursor:
+        return cursor.execute(statement("select_status_files")).fetchall()
+
+
+def rejected_lines(connection: psycopg.Connection) -> list[RejectedLine]:
+    """Return the quarantine by file and reason."""
+    with connection.cursor(row_factory=class_row(RejectedLine)) as cursor:
+        return cursor.execute(statement("select_rejected_summary")).fetchall()
+
+
+def collection_states(connection: psycopg.Connection) -> dict[str, int]:
+    """Return how many files of the movie collection are in which state."""
+    return dict(connection.execute(statement("select_status_collection")).fetchall())
