@@ -199,7 +199,9 @@ def _show_outcome(platform: Platform) -> None:
         metrics = connection.execute(statement("select_demo_metrics")).fetchall()
     out.print()
     print_table("drift_alerts", ("batch", "statistic", "score", "threshold", "alert", "notes"), alerts)
-    print_table("model_metrics", ("version", "rmse", "mae", "precision@10", "trained on", "notes"), metrics)
+    print_table("model_metrics", ("version", "rmse", "mae", "precision@10", "trained on"), [row[:5] for row in metrics])
+    for version, *_, notes in metrics:
+        out.print(f"• {version}: {notes}", highlight=False)
     print_status(read_status(platform))
 
 

@@ -8,8 +8,8 @@ Here: drawing the batch, its name and its file. Not here: what the platform make
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ WEEKLY_SHARE = 0.043  # the seed's weekly batch: 43,000 ratings to a million
 LEAST_ROWS = 1_000  # below that, the platform does not decide on drift
 DAMPING = 10.0  # average ratings imagined before a user's or a movie's own count
 REFERENCE_ROWS = 200_000
+TASTED_ROWS = 50_000
 DEMO_DRIFTS = (0.0, 0.0, 0.5)
 """The demo's three weeks: two like the history, then one half a star kinder, which the platform must notice by itself.
 
@@ -46,8 +47,12 @@ class SimulatedBatch:
     drift: float
 
 
+Taste = Callable[[NDArray[np.int32], NDArray[np.int32]], tuple[NDArray[np.floating], NDArray[np.floating]]]
+"""Asked for (user, movie) pairs: the stars to expect of each, and how far from that a rating usually is."""
+
+
 def simulate_into(
-    folder: Path, *, drift: float = 0.0, rows: int | None = None, seed: int | None = None
+    folder: Path, *, drift: float = 0.0, rows: int | None = None, seed: int | None = None, taste: Taste | None = None
 ) -> SimulatedBatch:
     """Put the next weekly batch into ``folder/batches``, going by the ratings and batches that lie in ``folder``.
 
@@ -56,6 +61,7 @@ def simulate_into(
         drift: Stars by which the batch's mean is above that of ``ratings.*``.
         rows: Ratings in it; 4.3 % of ``ratings.*``, and no fewer than 1,000, when not given.
         seed: When not given, the number of the batch: the same folder gives the same next batch.
+        taste: What to expect of a pair, from a model; when not given, users' and movies' means.
 
     Raises:
         SampleError: No movies or ratings in the folder, or a drift that cannot be had.
@@ -69,6 +75,7 @@ def simulate_into(
         rows=rows or weekly_rows(len(history.ratings)),
         drift=drift,
         seed=int(batch_id.removeprefix("batch_w")) if seed is None else seed,
+        taste=taste,
     )
     path = write_batch(folder, batch_id, batch)
     mean, baseline_mean = (float(frame["rating"].mean()) for frame in (batch, history.ratings))
@@ -103,6 +110,7 @@ def simulate_batch(
     rows: int,
     drift: float = 0.0,
     seed: int = 0,
+    taste: Taste | None = None,
 ) -> pd.DataFrame:
     """``userId, movieId, rating, timestamp`` of the next week, in order of time.
 
@@ -113,6 +121,9 @@ def simulate_batch(
         rows: How many ratings.
         drift: Stars by which the expected mean is above the history's; 0 draws from the history's own star counts.
         seed: The same seed and history give the same batch.
+        taste: What to expect of a pair, from a model: then the batch is as predictable as the model says, and its
+            pairs are as well liked as the history's. When not given, users' and movies' means, which a good model
+            finds harder to predict than real ratings.
 
     Raises:
         SampleError: Nothing to go by, not that many unrated pairs, or a mean outside of the history's scale.
@@ -123,6 +134,8 @@ def simulate_batch(
         raise SampleError(f"The next batch cannot have {rows} rows.")
     rng = np.random.default_rng(seed)
     habits = _Habits.of(ratings, movie_ids)
+    if taste is not None:
+        habits = habits.with_taste(rng, taste, ratings)
     past = ratings if earlier is None else pd.concat([ratings, earlier], ignore_index=True)
     rated = np.unique(_pair_keys(past["userId"].to_numpy(), past["movieId"].to_numpy()))
     users, movies = _unrated_pairs(rng, habits, rated, rows)
@@ -149,6 +162,8 @@ class _Habits:
     user_bias: NDArray[np.float64]
     movie_bias: NDArray[np.float64]
     noise: float  # std of what the biases leave over, in stars
+    taste: Taste | None = None
+    choice: "_Choice | None" = None
 
     @classmethod
     def of(cls, ratings: pd.DataFrame, movie_ids: NDArray[np.int32]) -> "_Habits":
@@ -167,8 +182,28 @@ class _Habits:
         return cls(user_ids, catalogue, busy, seen, user_bias, movie_bias, float(left_over.std()))
 
     def draw(self, rng: np.random.Generator, pairs: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Positions of users and movies, each in proportion to its ratings so far."""
-        return _weighted(rng, self.user_weight, pairs), _weighted(rng, self.movie_weight, pairs)
+        """Positions of users and movies, each in proportion to its ratings so far.
+
+        With a taste, pairs that are seldom chosen are mostly left out, so fewer than ``pairs`` may come.
+        """
+        users, movies = _weighted(rng, self.user_weight, pairs), _weighted(rng, self.movie_weight, pairs)
+        if self.taste is None or self.choice is None:
+            return users, movies
+        chosen = self.choice.made(rng, self._expected(self.taste, users, movies)[0])
+        return users[chosen], movies[chosen]
+
+    def with_taste(self, rng: np.random.Generator, taste: Taste, history: pd.DataFrame) -> "_Habits":
+        """The same habits with stars to expect from a model, and pairs chosen by them as the history's were."""
+        rated = history.iloc[np.sort(rng.permutation(len(history))[:TASTED_ROWS])]
+        liked = taste(rated["userId"].to_numpy(np.int32), rated["movieId"].to_numpy(np.int32))[0]
+        tasting = replace(self, taste=taste)
+        at_random = self._expected(taste, *self.draw(rng, TASTED_ROWS))[0]
+        return replace(tasting, choice=_Choice.of(liked, at_random))
+
+    def _expected(
+        self, taste: Taste, users: NDArray[np.int64], movies: NDArray[np.int64]
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        return taste(self.user_ids[users].astype(np.int32), self.movie_ids[movies].astype(np.int32))
 
     def keys(self, users: NDArray[np.int64], movies: NDArray[np.int64]) -> NDArray[np.int64]:
         """The pairs at these positions as ``_pair_keys`` numbers them."""
@@ -180,8 +215,35 @@ class _Habits:
         users: NDArray[np.int64],
         movies: NDArray[np.int64],
     ) -> NDArray[np.float64]:
-        """How far above the mean each pair is felt to be this time: both biases and noise, in stars."""
+        """How well each pair is liked this time, in stars from some zero: what is to be expected, and noise."""
+        if self.taste is not None:
+            expected, spread = self._expected(self.taste, users, movies)
+            return np.asarray(expected + spread * rng.standard_normal(len(users)), np.float64)
         return self.user_bias[users] + self.movie_bias[movies] + self.noise * rng.standard_normal(len(users))
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """People rate what they expect to like: how much likelier a pair is chosen, by the stars expected of it."""
+
+    edges: NDArray[np.float64]  # (k - 1,)
+    chance: NDArray[np.float64]  # (k,), at most 1
+
+    @classmethod
+    def of(cls, liked: NDArray[np.floating], at_random: NDArray[np.floating], classes: int = 20) -> "_Choice":
+        """From the stars expected of pairs that were rated, and of pairs drawn at random."""
+        edges = np.unique(np.quantile(liked, np.arange(1, classes) / classes))
+        rated, drawn = (
+            np.bincount(np.searchsorted(edges, each), minlength=len(edges) + 1) / len(each)
+            for each in (liked, at_random)
+        )
+        ratio = rated / np.maximum(drawn, 1e-3)
+        return cls(edges, ratio / ratio.max())
+
+    def made(self, rng: np.random.Generator, expected: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Which of the pairs are chosen, (pairs,)."""
+        chosen: NDArray[np.bool_] = rng.random(len(expected)) < self.chance[np.searchsorted(self.edges, expected)]
+        return chosen
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,7 @@ def _judgement(
         rmse=evaluation.rmse,
         mae=evaluation.mae,
         precision_at_10=evaluation.precision_at_10,
-        notes=f"{model.method}: {model.reason}; {verdict.reason}",
+        notes=f"{model.method}; {verdict.reason}",
         metrics=metrics,
         evidence=verdict.as_dict(),
     )

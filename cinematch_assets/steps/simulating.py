@@ -5,10 +5,15 @@ Here: which folder. Not here: how a batch is made up (``samples.simulate``).
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cinematch_assets.drive.folder import GOOGLE_PREFIX
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.samples.simulate import SimulatedBatch, simulate_into
+from cinematch_assets.samples.simulate import SimulatedBatch, Taste, simulate_into
+from cinematch_assets.steps.models import load_model
 from cinematch_assets.steps.platform import Platform
+from cinematch_assets.warehouse.registry import champion
 
 
 def simulate_next(
@@ -21,4 +26,21 @@ def simulate_next(
     """
     if platform.folder.spec.startswith(GOOGLE_PREFIX):
         raise CinematchError(f"CINEMATCH_DRIVE={platform.folder.spec} is read only: simulate needs a local folder")
-    return simulate_into(Path(platform.folder.spec), drift=drift, rows=rows, seed=seed)
+    folder = Path(platform.folder.spec)
+    return simulate_into(folder, drift=drift, rows=rows, seed=seed, taste=_champions_taste(platform))
+
+
+def _champions_taste(platform: Platform) -> Taste | None:
+    """What the champion expects, so that a batch without drift is no harder for it than its test split."""
+    with platform.warehouse.connect() as connection:
+        ruling = champion(connection)
+    if ruling is None:
+        return None
+    model = load_model(platform, ruling)
+
+    def taste(users: NDArray[np.int32], movies: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        expected = model.predict(users, movies)
+        usual = float((ruling.metrics or {})["rmse"])
+        return expected.stars, np.full(len(users), usual, np.float32) if expected.spread is None else expected.spread
+
+    return taste
