@@ -1,10 +1,11 @@
-"""Files for the tests of this room, and what reading gives in a form that compares."""
+"""Files for the tests of this room, random ones too, and what reading gives in a form that compares."""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from hypothesis import settings
+from hypothesis import strategies as st
 
 from cinematch_assets.reading.csv_file import CsvFile
 from cinematch_assets.reading.outcome import FileRefused, Reading, RejectionLimit
@@ -14,6 +15,20 @@ from cinematch_assets.reading.table_file import Reader
 HEADER = "userId,movieId,rating,timestamp"
 RELAXED = settings(deadline=None, max_examples=60)  # files are written for each example, on machines of any speed
 ALL = RejectionLimit(share=1.0)
+
+# Pieces that rows are made of, so that random files are nearly right: the ways to go wrong are in here.
+NUMBERS = [b"1", b"2", b"10", b"0.5", b"4.0", b"1000000", b"2.0", b" 3", b"+4"]
+NOT_NUMBERS = [b"2.7", b"", b"0x1F", b"nan", b"inf", b"1e400", b"\0", b"\xff", b"\xc3\xa9", b"1\r2"]
+QUOTED = [b'"1"', b'"4.0"', b'"1', b'4"', b'""', b'"a""b"', b'"a,b"', b'"1\n2"', b'"1\r\n2"', b'"4"0']
+CELLS = st.sampled_from([*NUMBERS, *NOT_NUMBERS, *QUOTED])
+GOOD_ROW = st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 10), st.integers(0, 5)).map(
+    lambda row: b"%d,%d,%.1f,%d" % (row[0], row[1], row[2] / 2, row[3])
+)
+ANY_ROW = st.lists(CELLS, min_size=3, max_size=5).map(b",".join)
+LINE = st.one_of(GOOD_ROW, GOOD_ROW, ANY_ROW, st.binary(max_size=8))
+ENDS = st.sampled_from([b"\n", b"\r\n", b"\n\n", b"\r"])
+BODY = st.lists(st.tuples(LINE, ENDS), min_size=1, max_size=12).map(lambda lines: b"".join(a + b for a, b in lines))
+ODD_BODY = b'1,2,3.0,4\n"1\n2",2,3.0,4\n1,3,"3\n1,1,2.0,1\n2,2,2.0,"2\n3,3,3.0,3\r4,4,4.0,4\n0x1,1,1,1\n1,2,"4",5\n'
 
 
 def write(folder: Path, content: str | bytes, name: str = "ratings.csv") -> Path:

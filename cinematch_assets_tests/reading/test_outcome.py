@@ -1,0 +1,27 @@
+import pytest
+
+from cinematch_assets.reading.outcome import Refusal, RejectedRow, RejectionLimit, over_limit, reason_counts
+
+ROWS = (RejectedRow(1, "a", ("x is bad", "y is bad")), RejectedRow(2, "b", ("y is bad",)))
+
+
+@pytest.mark.parametrize(
+    ("rejected", "rows", "exceeded"), [(5, 100, False), (6, 100, True), (0, 0, False), (1, 1, True)]
+)
+def test_the_limit_is_a_share_of_the_rows(rejected, rows, exceeded):
+    assert RejectionLimit().exceeded(rejected, rows) is exceeded
+
+
+def test_a_row_counts_for_each_of_its_reasons():
+    assert reason_counts(ROWS) == {"x is bad": 1, "y is bad": 2}
+
+
+def test_a_refusal_says_how_many_of_what_and_why():
+    refused = over_limit("r.csv", Refusal(10, ROWS, ("a", "b")), RejectionLimit(), whole=True)
+    assert str(refused) == "r.csv: 2 of 10 rows do not fit (20.0%, 5.0% allowed): y is bad (2), x is bad (1)"
+    assert (refused.file, refused.rows_read, refused.rejected, refused.columns) == ("r.csv", 10, ROWS, ("a", "b"))
+
+
+def test_a_refusal_before_the_end_says_so():
+    refused = over_limit("r.csv", Refusal(10, ROWS), RejectionLimit(), whole=False)
+    assert "2 of the first 10 rows" in str(refused)

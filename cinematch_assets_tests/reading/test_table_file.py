@@ -1,0 +1,39 @@
+import pytest
+
+from cinematch_assets.reading.csv_file import CsvFile
+from cinematch_assets.reading.outcome import FileRefused, RejectionLimit
+from cinematch_assets.reading.ratings import older_ratings
+from cinematch_assets.reading.table_file import Reader, open_table
+from cinematch_assets.schemas.ratings_file import RATINGS_FILE
+from cinematch_assets_tests.reading.files import HEADER, in_blocks, ratings_of, rows, write
+
+
+def test_a_large_file_beyond_hope_is_refused_before_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr("cinematch_assets.reading.table_file.WHOLE_UP_TO", 10)
+    path = write(tmp_path, "\n".join([HEADER, *["1,10,9.9,5"] * 100, *["1,10,4.0,5"] * 100]))
+    reader = Reader(CsvFile(path, "r.csv", RATINGS_FILE, 200), "r.csv", RATINGS_FILE, RejectionLimit())
+    with pytest.raises(
+        FileRefused, match=r"^r\.csv: \d\d of the first \d\d rows do not fit \(100\.0%, 5\.0% allowed\)"
+    ):
+        reader.read(older_ratings)
+
+
+def test_row_numbers_count_through_blocks_rejected_rows_and_duplicates(tmp_path):
+    lines = ["bad", "1,10,4.0,1", "bad", "2,10,4.0,1", "1,10,3.0,2", "", "bad", "2,10,3.5,2", "3,10,1.0,1", "bad"]
+    path = write(tmp_path, "\n".join([HEADER, *lines]))
+    numbered = [line for line in lines if line]
+    for size in (1, 16, 30, 2**20):
+        reading = in_blocks(path, size)
+        assert [row.row_number for row in reading.rejected] == [1, 2, 3, 4, 6, 9]
+        assert [row.raw_row for row in reading.rejected] == [numbered[row.row_number - 1] for row in reading.rejected]
+        assert rows(reading.accepted) == [(1, 10, 3.0, 2), (2, 10, 3.5, 2), (3, 10, 1.0, 1)]
+
+
+def test_a_rejected_row_is_no_duplicate(tmp_path):
+    reading = ratings_of(write(tmp_path, f"{HEADER}\n1,10,4.0,1\n1,10,9.0,2\n"))
+    assert (rows(reading.accepted), len(reading.rejected)) == ([(1, 10, 4.0, 1)], 1)
+
+
+def test_a_folder_in_place_of_a_file_is_refused(tmp_path):
+    with pytest.raises(FileRefused, match=r"^ratings\.csv: cannot be opened: Is a directory$"):
+        open_table(tmp_path, "ratings.csv", RATINGS_FILE)
