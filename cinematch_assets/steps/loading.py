@@ -18,6 +18,7 @@ from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse.batches import BatchLoad, fail_batch, held_batch, load_batch, start_batch
 from cinematch_assets.warehouse.files import Counts, LandedFile, newest_landed, refuse_file
 from cinematch_assets.warehouse.movies import MoviesLoad, known_movies, load_movies
+from cinematch_assets.warehouse.quarantine import remember_columns
 from cinematch_assets.warehouse.ratings import RatingsLoad, load_ratings
 
 ROWS_KEPT_OF_A_REFUSED_FILE = 100_000
@@ -107,7 +108,7 @@ def _read(
     """Read a landed file; if it is refused, the ledger and the quarantine say so before the error goes on."""
     try:
         with platform.store.path(file.store_key) as path:
-            return reader(path, RejectionLimit(platform.settings.max_rejected_share))
+            reading = reader(path, RejectionLimit(platform.settings.max_rejected_share))
     except FileRefused as refused:
         rejected = refused.rejected[:ROWS_KEPT_OF_A_REFUSED_FILE]
         bad = len(refused.rejected)
@@ -122,6 +123,9 @@ def _read(
                 batch_id=batch_id,
             )
         raise
+    with platform.warehouse.connect() as connection:
+        remember_columns(connection, file.path, file.md5, reading.columns)
+    return reading
 
 
 def _counts(reading: Reading) -> Counts:

@@ -16,6 +16,7 @@ CREATE TABLE ops.files (
     rows_rejected BIGINT,
     finished_at TIMESTAMP,
     note TEXT,
+    columns TEXT[],
     PRIMARY KEY (path, md5),
     CHECK (rows_read = rows_accepted + rows_rejected)
 );

@@ -1,0 +1,115 @@
+"""Rejected rows after the fact: looking at them, and letting them in.
+
+Here: which rows are held, and the transaction that releases some. Not here: reading them again (``reading.released``),
+putting them there (``files.quarantine``).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import psycopg
+from numpy.typing import NDArray
+from psycopg import sql
+from psycopg.rows import class_row
+
+from cinematch_assets.warehouse.batches import lock_batch
+from cinematch_assets.warehouse.copy import copy_columns
+from cinematch_assets.warehouse.ratings import rating_columns
+from cinematch_assets.warehouse.statements import statement
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRow:
+    """A row in the quarantine, with what is needed to read it again; ``file_state`` says what became of its file."""
+
+    id: int
+    path: str
+    md5: str
+    table_name: str
+    batch_id: str | None
+    row_number: int
+    raw_row: str
+    reasons: list[str]
+    columns: list[str] | None
+    file_state: str
+
+
+def held_rows(
+    connection: psycopg.Connection, *, path: str | None = None, ids: Sequence[int] = (), limit: int | None = None
+) -> list[HeldRow]:
+    """Return rows that were not released, newest file first; of one path, or those of ``ids``, or all."""
+    values = {"path": path, "ids": list(ids) or None, "limit": limit}
+    with connection.cursor(row_factory=class_row(HeldRow)) as cursor:
+        return cursor.execute(statement("select_held_rows"), values).fetchall()
+
+
+def remember_columns(connection: psycopg.Connection, path: str, md5: str, columns: Sequence[str]) -> None:
+    """Keep the order of a file's columns, without which its raw rows cannot be read again."""
+    values = {"path": path, "md5": md5, "columns": list(columns)}
+    connection.execute(statement("update_file_columns"), values)
+
+
+def pairs_held(connection: psycopg.Connection, batch_id: str | None, ratings: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which of these ratings are of a (user, movie) that the file's or batch's rows have already, shape (n,)."""
+    values = {"users": ratings["userId"].tolist(), "movies": ratings["movieId"].tolist(), "batch_id": batch_id}
+    found = connection.execute(statement("select_held_pairs"), values).fetchall()
+    return np.array([held for (held,) in found], bool)
+
+
+def release_ratings(
+    connection: psycopg.Connection,
+    rows: Sequence[HeldRow],
+    ratings: pd.DataFrame,
+    is_test: NDArray[np.bool_],
+) -> None:
+    """Put released rows of one content where its other rows are, and mark them, in one transaction.
+
+    Args:
+        connection: autocommit; the transaction is opened here.
+        rows: the held rows, all of one content, in the order of ``ratings``.
+        ratings: what they read as, shape (n, 4).
+        is_test: their split; rows of a batch are never test rows.
+    """
+    batch_id = rows[0].batch_id
+    with connection.transaction():
+        if batch_id is None:
+            connection.execute(statement("lock_name"), {"name": "ratings"})
+            for split, chosen in (("train", ~is_test), ("test", is_test)):
+                columns = rating_columns(ratings, chosen)
+                copy_columns(connection, sql.Identifier("ratings"), columns, {"data_split": split})
+            connection.execute(statement("refresh_drift_baseline"))
+        else:
+            lock_batch(connection, batch_id)
+            connection.execute(statement("insert_released_batch_rows"), _batch_values(batch_id, ratings))
+            connection.execute(statement("grow_batch"), {"batch_id": batch_id, "rows": len(rows)})
+        _mark(connection, rows)
+
+
+def release_movies(connection: psycopg.Connection, rows: Sequence[HeldRow], movies: pd.DataFrame) -> None:
+    """Upsert released movies of one content and mark them, in one transaction."""
+    values = {name: movies[column].tolist() for name, column in _MOVIE_COLUMNS.items()}
+    with connection.transaction():
+        connection.execute(statement("lock_name"), {"name": "movies"})
+        connection.execute(statement("upsert_movies"), values)
+        _mark(connection, rows)
+
+
+_MOVIE_COLUMNS = {"ids": "movieId", "titles": "title", "genres": "genres"}
+
+
+def _batch_values(batch_id: str, ratings: pd.DataFrame) -> dict[str, object]:
+    return {
+        "batch_id": batch_id,
+        "users": ratings["userId"].tolist(),
+        "movies": ratings["movieId"].tolist(),
+        "ratings": ratings["rating"].astype(float).tolist(),
+        "timestamps": ratings["timestamp"].tolist(),
+    }
+
+
+def _mark(connection: psycopg.Connection, rows: Sequence[HeldRow]) -> None:
+    values = {"ids": [row.id for row in rows], "path": rows[0].path, "md5": rows[0].md5, "rows": len(rows)}
+    connection.execute(statement("mark_released"), values)
+    connection.execute(statement("move_released_counts"), values)

@@ -1,0 +1,14 @@
+-- Released rows of a batch go where its rows are: into the buffer, or into ratings once it was merged.
+WITH released AS (
+    SELECT * FROM unnest(%(users)s::int[], %(movies)s::int[], %(ratings)s::float[], %(timestamps)s::bigint[])
+        AS row(userid, movieid, rating, timestamp)
+), place AS (
+    SELECT place FROM ops.batches WHERE batch_id = %(batch_id)s
+), buffered AS (
+    INSERT INTO ratings_buffer (userId, movieId, rating, timestamp, batch_id, ingested_at)
+    SELECT userid, movieid, rating, timestamp, %(batch_id)s, LOCALTIMESTAMP FROM released
+    WHERE (SELECT place FROM place) = 'buffer'
+)
+INSERT INTO ratings (userId, movieId, rating, timestamp, data_split, batch_id)
+SELECT userid, movieid, rating, timestamp, 'train', %(batch_id)s FROM released
+WHERE (SELECT place FROM place) = 'merged'
