@@ -97,12 +97,12 @@ class TokenSecret:
 
 
 def token_source(token_file: Path | None, secret_name: str | None) -> TokenSource:
-    """Choose the place: a file that is named, or else the secret.
+    """Choose the place: the file where there is one, as on a person's machine, and else the secret.
 
     Raises:
         TokenError: neither is named.
     """
-    if token_file is not None:
+    if token_file is not None and (not secret_name or token_file.exists()):
         return TokenFile(token_file)
     if secret_name:
         return TokenSecret(secret_name)

@@ -55,6 +55,7 @@ def test_login_stores_pushes_and_says_so_and_check_agrees(
     assert stat.S_IMODE(token_path.stat().st_mode) == 0o600
     assert TokenSecret("cinematch/login").read() == json.loads(token_path.read_text())
 
+    token_path.unlink()  # as in the task, which has the secret alone
     screen = CliRunner().invoke(app, ["check"], catch_exceptions=False)
     assert screen.exit_code == 0
     assert "✓ token     renews; kept in the AWS secret cinematch/login" in screen.output

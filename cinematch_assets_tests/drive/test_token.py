@@ -31,8 +31,12 @@ def folder_with(source: TokenFile | TokenSecret, drive: DriveServer) -> GoogleFo
     return GoogleFolder(root, GoogleClient(DriveCredentials(source), endpoint=drive.url, patience=IMPATIENT))
 
 
-def test_a_file_that_is_named_counts_before_the_secret(tmp_path: Path) -> None:
-    assert token_source(tmp_path, "name").where == str(tmp_path)
+def test_a_file_that_is_there_counts_before_the_secret(tmp_path: Path) -> None:
+    path = tmp_path / "token.json"
+    assert token_source(path, None).where == str(path)
+    assert token_source(path, "name").where == "the AWS secret name"
+    path.touch()
+    assert token_source(path, "name").where == str(path)
     assert token_source(None, "name").where == "the AWS secret name"
     with pytest.raises(TokenError, match="GOOGLE_TOKEN_FILE or GCP_SECRET_NAME"):
         token_source(None, None)
