@@ -31,6 +31,7 @@ _NEEDED = ("client_id", "client_secret", "refresh_token", "token_uri")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _REFRESH_TIMEOUT_S = 4.0
 _FRESH_S = 10.0
+"""So long an answer holds for all threads, the bad one too: a revoked token is tried once, not once a thread."""
 _TALKATIVE = ("botocore", "boto3", "urllib3", "oauthlib", "requests_oauthlib", "google_auth_oauthlib", "google.auth")
 
 Token = dict[str, Any]
@@ -117,7 +118,8 @@ class DriveCredentials(google_credentials.Credentials):  # type: ignore[misc]  #
         self.source = source
         self.granted_scopes: frozenset[str] | None = None
         self._refreshing = threading.Lock()
-        self._refreshed_at = float("-inf")
+        self._asked_at = float("-inf")
+        self._refusal = ""
 
     def refresh(self, request: Any) -> None:
         """Get a new access token, in one attempt; threads that ask for one together share it.
@@ -127,15 +129,24 @@ class DriveCredentials(google_credentials.Credentials):  # type: ignore[misc]  #
             UnreachableError: Google or AWS did not answer.
         """
         with self._refreshing:
-            if time.monotonic() - self._refreshed_at < _FRESH_S:
+            if time.monotonic() - self._asked_at < _FRESH_S:
+                if self._refusal:
+                    raise TokenError(self._refusal)
                 return
-            granted = self._granted(functools.partial(request, timeout=_REFRESH_TIMEOUT_S))
-            scopes = granted.granted_scopes
-            self.granted_scopes = frozenset(scopes) if scopes else None
-            if self.granted_scopes is not None and self.granted_scopes.isdisjoint(_READING_SCOPES):
-                raise TokenError(f"The Google token in {self.source.where} may not read Drive: {SIGN_IN} and grant it.")
-            self.token, self.expiry = granted.token, granted.expiry
-            self._refreshed_at = time.monotonic()
+            try:
+                self._refresh(functools.partial(request, timeout=_REFRESH_TIMEOUT_S))
+            except TokenError as fault:
+                self._asked_at, self._refusal = time.monotonic(), str(fault)
+                raise
+            self._asked_at, self._refusal = time.monotonic(), ""
+
+    def _refresh(self, request: Any) -> None:
+        granted = self._granted(request)
+        scopes = granted.granted_scopes
+        self.granted_scopes = frozenset(scopes) if scopes else None
+        if self.granted_scopes is not None and self.granted_scopes.isdisjoint(_READING_SCOPES):
+            raise TokenError(f"The Google token in {self.source.where} may not read Drive: {SIGN_IN} and grant it.")
+        self.token, self.expiry = granted.token, granted.expiry
 
     def _granted(self, request: Any) -> Credentials:
         token = self.source.read()
@@ -201,15 +212,32 @@ def asking_aws(name: str) -> Iterator["SecretsManagerClient"]:
         raise UnreachableError(f"{what} cannot be reached ({fault}).") from None
 
 
+class _Hush:
+    """How many are quiet just now, and what the loggers' levels were before the first of them."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.depth = 0
+        self.levels: dict[str, int] = {}
+
+
+_hush = _Hush()
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep the libraries from writing what they send and get, secrets included, into a debugging log."""
-    loggers = [logging.getLogger(name) for name in _TALKATIVE]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
+    with _hush.lock:
+        _hush.depth += 1
+        if _hush.depth == 1:
+            _hush.levels = {name: logging.getLogger(name).level for name in _TALKATIVE}
+            for name in _TALKATIVE:
+                logging.getLogger(name).setLevel(logging.WARNING)
     try:
         yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        with _hush.lock:
+            _hush.depth -= 1
+            if _hush.depth == 0:
+                for name, level in _hush.levels.items():
+                    logging.getLogger(name).setLevel(level)

@@ -14,7 +14,8 @@ from cinematch_assets.drive.asking import GoogleClient
 from cinematch_assets.drive.folder import DriveError, TokenError, UnreachableError, open_folder
 from cinematch_assets.drive.google import GoogleFolder
 from cinematch_assets.drive.login import push_token
-from cinematch_assets.drive.token import DriveCredentials, TokenFile, TokenSecret, token_source
+from cinematch_assets.drive.parallel import in_parallel
+from cinematch_assets.drive.token import DriveCredentials, TokenFile, TokenSecret, quiet, token_source
 from cinematch_assets_tests.drive.conftest import IMPATIENT
 from cinematch_assets_tests.drive.server import CLIENT_SECRET, DriveServer, Fault
 
@@ -70,6 +71,31 @@ def test_a_rotated_secret_is_picked_up_without_a_restart(
         folder.look()
     assert push_token(drive.token(), secret) == "new version"
     assert folder.look().files == ()
+
+
+def test_a_token_revoked_while_many_threads_work_is_tried_once(drive: DriveServer, token_file: Path) -> None:
+    folder = folder_with(TokenFile(token_file), drive)
+    for number in range(40):
+        drive.file(folder.folder_id, f"{number}.json", b"{}")
+    files = folder.look().files
+    folder.client._session.credentials._asked_at = float("-inf")  # as if that had been an hour ago
+    drive.revoke_all()
+    with pytest.raises(TokenError, match="run `cinematch drive login`"):
+        list(in_parallel(lambda file: folder.fetch(file, token_file.with_name(file.id)), files))
+    assert drive.token_requests == 2
+
+
+def test_quiet_gives_the_levels_back_whoever_ends_first() -> None:
+    logger = logging.getLogger("botocore")
+    logger.setLevel(logging.DEBUG)
+    first, second = quiet(), quiet()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert logger.level == logging.WARNING
+    second.__exit__(None, None, None)
+    assert logger.level == logging.DEBUG
+    logger.setLevel(logging.NOTSET)
 
 
 @pytest.mark.parametrize("kept", ["file", "secret"])
