@@ -171,7 +171,7 @@ class DriveCredentials(google_credentials.Credentials):  # type: ignore[misc]  #
 
 def _told(fault: GoogleAuthError) -> str:
     """Give Google's words, which hold no secret: the first argument is ``error: description``."""
-    return str(fault.args[0])[:200] if fault.args else type(fault).__name__
+    return str(fault.args[0])[:200].rstrip(".") if fault.args else type(fault).__name__
 
 
 def _whole(text: str, where: str) -> Token:
