@@ -8,6 +8,8 @@ in transaction mode hands each transaction to another session.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
+from typing import Any
 
 import psycopg
 from psycopg import errors
@@ -16,6 +18,13 @@ from psycopg.conninfo import conninfo_to_dict
 from cinematch_assets.errors import CinematchError
 
 _TLS_MODES = {"require", "verify-ca", "verify-full"}
+# sqlstates of a server that cannot be reached or goes away: connection exceptions, refused sign-ins, operator intervention.
+_GONE = ("08", "28", "3D", "57P")
+
+_URL_EXPECTED = (
+    "CINEMATCH_DATABASE_URL is not postgresql://user:password@host:port/database; "
+    "write special characters of the password as %40, %2F and so on"
+)
 
 
 class WarehouseUnavailableError(CinematchError):
@@ -26,9 +35,13 @@ class UnsafeConnectionError(CinematchError):
     """A host that is not this machine, and no TLS."""
 
 
+class InvalidUrlError(CinematchError):
+    """The database's URL cannot be read; it may hold a password, so the message does not repeat it."""
+
+
 def describe(url: str) -> str:
     """Return ``host:port/database`` of a URL, without user and password."""
-    parts = conninfo_to_dict(url)
+    parts = _parts(url)
     return f"{parts.get('host', 'local socket')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
 
 
@@ -36,12 +49,12 @@ def require_tls(url: str) -> None:
     """Refuse a host that is not local unless its connection is encrypted.
 
     Raises:
+        InvalidUrlError: the URL cannot be read.
         UnsafeConnectionError: naming the host and the setting to change.
     """
-    parts = conninfo_to_dict(url)
-    mode = parts.get("sslmode") or os.environ.get("PGSSLMODE", "prefer")
-    hosts = str(parts.get("host") or parts.get("hostaddr") or os.environ.get("PGHOST") or "").split(",")
-    open_hosts = [host for host in hosts if not _is_local(host)]
+    parts = _parts(url)
+    mode = parts.get("sslmode") or os.environ.get("PGSSLMODE") or "prefer"
+    open_hosts = [host for host in _hosts(parts) if not _is_local(host)]
     if open_hosts and mode not in _TLS_MODES:
         raise UnsafeConnectionError(
             f"{open_hosts[0]} is not this machine, and sslmode={mode} may send passwords unencrypted: "
@@ -49,8 +62,31 @@ def require_tls(url: str) -> None:
         )
 
 
+def _parts(url: str) -> dict[str, Any]:
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise InvalidUrlError(_URL_EXPECTED) from None
+    if not set(str(parts.get("port", ""))) <= set("0123456789,"):  # a password with an unescaped slash ends up here
+        raise InvalidUrlError(_URL_EXPECTED)
+    return parts
+
+
+def _hosts(parts: dict[str, Any]) -> list[str]:
+    """Every host that libpq may connect to. A service file may name any, so it counts as a host elsewhere."""
+    service = parts.get("service") or os.environ.get("PGSERVICE")
+    names = str(parts.get("host") or os.environ.get("PGHOST") or "")
+    addresses = str(parts.get("hostaddr") or os.environ.get("PGHOSTADDR") or "")
+    return [*names.split(","), *addresses.split(","), *([f"service {service}"] if service else [])]
+
+
 def _is_local(host: str) -> bool:
-    return host in {"", "localhost", "::1"} or host.startswith(("/", "@", "127."))
+    if host in {"", "localhost"} or host.startswith(("/", "@")):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 @contextmanager
@@ -58,6 +94,7 @@ def connect(url: str, *, application: str = "cinematch", user: str | None = None
     """Yield an autocommit connection; whoever writes opens ``connection.transaction()``.
 
     Raises:
+        InvalidUrlError: see ``require_tls``.
         UnsafeConnectionError: see ``require_tls``.
         WarehouseUnavailableError: when the server cannot be reached, is lost on the way, or its disk is full.
     """
@@ -86,8 +123,14 @@ def in_one_sentence(url: str) -> Iterator[None]:
         raise WarehouseUnavailableError(
             f"{describe(url)}: another session holds a lock on the table; nothing was changed, run it again"
         ) from busy
-    except psycopg.OperationalError as lost:
-        reason = str(lost).strip().splitlines()[-1] if str(lost).strip() else "connection lost"
-        raise WarehouseUnavailableError(
-            f"{describe(url)}: {reason} (the server is down or CINEMATCH_DATABASE_URL is wrong); nothing was changed"
-        ) from lost
+    except psycopg.OperationalError as fault:
+        raise WarehouseUnavailableError(f"{describe(url)}: {_cause(fault)}; nothing was changed") from fault
+
+
+def _cause(fault: psycopg.OperationalError) -> str:
+    """The first line of the driver's message, since the next ones are hints, without the host that stands before it."""
+    lines = str(fault).strip().splitlines()
+    cause = lines[0].rsplit(" failed: ", 1)[-1].removeprefix("FATAL:").strip() if lines else "connection lost"
+    if fault.sqlstate is None or fault.sqlstate.startswith(_GONE):
+        return f"{cause} (the server is down, or CINEMATCH_DATABASE_URL is wrong)"
+    return f"{cause} (sqlstate {fault.sqlstate}): run it again"

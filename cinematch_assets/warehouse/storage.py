@@ -9,8 +9,6 @@ import psycopg
 
 from cinematch_assets.warehouse.statements import statement
 
-VACUUMED = ("ratings", "ratings_buffer", "movies", "recommendations")
-
 
 @dataclass(frozen=True, slots=True)
 class TableSize:
@@ -34,8 +32,9 @@ def database_mb(connection: psycopg.Connection) -> float:
 
 def vacuum(connection: psycopg.Connection) -> None:
     """Run the weekly ``VACUUM ANALYZE``; the connection is in autocommit and in no transaction."""
-    for table in VACUUMED:
-        connection.execute(f"VACUUM ANALYZE {table}".encode())  # a constant of this module
+    for order in statement("maintenance/vacuum_tables").split(";"):
+        if order.strip():
+            connection.execute(order.encode())
 
 
 def archive_alerts(connection: psycopg.Connection, days: int = 30) -> int:

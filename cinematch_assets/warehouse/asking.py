@@ -1,0 +1,100 @@
+"""A person's or a program's own question, which can change nothing.
+
+Here: one SELECT as role ``analyst``. Not here: the platform's own queries (``statements``).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, LiteralString, cast
+
+import psycopg
+from psycopg import errors
+
+from cinematch_assets.errors import CinematchError
+from cinematch_assets.warehouse.connection import connect, describe
+
+TIMEOUT_S = 60
+_CURSOR = "question"
+_FIRST_WORDS = ("select", "with", "values", "table", "(", "--", "/*")
+
+
+class QuestionRefusedError(CinematchError):
+    """The query is no question, is not allowed, or cannot be understood."""
+
+
+def ask(warehouse_url: str, query: str, *, embedded: bool) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Answer one SELECT, VALUES or WITH; return the names of its columns, and its rows.
+
+    Three things keep it from changing anything: the role, a read-only transaction that is rolled back, and a cursor,
+    which Postgres declares for a single query and for nothing else.
+
+    Args:
+        warehouse_url: of the database.
+        query: the question; a semicolon at its end is forgiven.
+        embedded: the server is ours, so ``analyst`` signs in; elsewhere the URL's user takes on the role, as it has
+            no password of its own. Who holds that URL can do more by other means.
+
+    Raises:
+        QuestionRefusedError: in one sentence, with the place of the fault where Postgres names one.
+    """
+    question = query.strip().rstrip(";").strip()
+    if not question.lower().startswith(_FIRST_WORDS) or "\0" in question:
+        raise QuestionRefusedError("the query is not one SELECT, WITH, VALUES or TABLE, and nothing else can be asked")
+    with connect(warehouse_url, application="cinematch sql", user="analyst" if embedded else None) as connection:
+        with _in_one_sentence(warehouse_url, question), connection.transaction(force_rollback=True):
+            connection.execute("SET TRANSACTION READ ONLY")
+            connection.execute(cast("LiteralString", f"SET LOCAL statement_timeout = '{TIMEOUT_S}s'"))
+            if not embedded:
+                connection.execute("SET LOCAL ROLE analyst")
+            return _answer(connection, question)
+
+
+def _answer(connection: psycopg.Connection, question: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    # A session's locks outlive a rollback, and behind a pooler the session too: give them back in either case.
+    try:
+        with connection.transaction(), psycopg.ServerCursor(connection, _CURSOR) as cursor:
+            cursor.itersize = 10_000
+            cursor.execute(cast("LiteralString", question))
+            columns = tuple(column.name for column in cursor.description or ())
+            rows = list(cursor)
+            if connection.execute("SELECT current_user").fetchone() != ("analyst",):
+                raise QuestionRefusedError("the query left role analyst: its answer is withheld")
+            return columns, rows
+    finally:
+        if not connection.broken:
+            connection.execute("SELECT pg_advisory_unlock_all()")
+
+
+@contextmanager
+def _in_one_sentence(url: str, question: str) -> Iterator[None]:
+    try:
+        yield
+    except errors.QueryCanceled as late:
+        raise QuestionRefusedError(f"no answer within {TIMEOUT_S} s: ask for less, or add a LIMIT") from late
+    except errors.InsufficientPrivilege as denied:
+        raise QuestionRefusedError(f"{_primary(denied)}: the query runs as role analyst, which only reads") from denied
+    except (errors.ReadOnlySqlTransaction, errors.FeatureNotSupported) as denied:
+        raise QuestionRefusedError(f"{_primary(denied)}: the query may only read") from denied
+    except (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError, psycopg.InternalError) as fault:
+        raise QuestionRefusedError(f"{_primary(fault)}{_place(fault, question)}") from fault
+    except errors.UndefinedFile as missing:
+        raise QuestionRefusedError(f"{describe(url)}: {_primary(missing)}") from missing
+
+
+def _primary(fault: psycopg.Error) -> str:
+    if "multiple commands" in str(fault):
+        return "the query is several statements: ask one at a time"
+    return fault.diag.message_primary or str(fault).strip() or type(fault).__name__
+
+
+def _place(fault: psycopg.Error, question: str) -> str:
+    """Where in the question the fault is; Postgres counts from the cursor's declaration."""
+    if fault.diag.statement_position is None:
+        return ""
+    ahead = len(f'DECLARE "{_CURSOR}" CURSOR FOR ')
+    position = int(fault.diag.statement_position) - 1 - ahead
+    if not 0 <= position < len(question):
+        return ", at the end of the query" if position >= len(question) else "; give one SELECT, VALUES or WITH"
+    before = question[:position].splitlines() or [""]
+    line = question.splitlines()[len(before) - 1]
+    return f", line {len(before)}, column {len(before[-1]) + 1}: {line.strip()[:120]}"

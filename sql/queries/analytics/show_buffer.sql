@@ -1,0 +1,2 @@
+-- What a rating of a batch looks like.
+SELECT * FROM ratings_buffer LIMIT 5

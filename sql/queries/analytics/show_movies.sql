@@ -1,0 +1,2 @@
+-- What a movie looks like.
+SELECT movieId, title, genres FROM movies LIMIT 5

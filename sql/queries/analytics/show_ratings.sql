@@ -1,0 +1,2 @@
+-- What a rating looks like.
+SELECT * FROM ratings LIMIT 5
