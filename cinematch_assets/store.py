@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -75,6 +75,9 @@ class Store(Protocol):
 
     def uri(self, key: str) -> str:
         """Give the address of the object for people and other programs."""
+
+    def forget_unfinished(self, older_than: timedelta) -> int:
+        """Remove what killed processes left half-written and nobody has gone on with; give how many."""
 
 
 def open_store(url: str, *, scratch: Path | None = None) -> Store:
@@ -154,6 +157,10 @@ class LocalStore:
     def uri(self, key: str) -> str:
         """Give a ``file://`` address."""
         return self._file(key).as_uri()
+
+    def forget_unfinished(self, older_than: timedelta) -> int:
+        """Sweep the hidden folder."""
+        return _swept(self.root / _STAGING, older_than)
 
     def _file(self, key: str) -> Path:
         file = self.root / _checked(key)
@@ -246,6 +253,10 @@ class S3Store:
     def uri(self, key: str) -> str:
         """Give an ``s3://`` address."""
         return f"{_S3_PREFIX}{self.bucket}/{self._name(key)}"
+
+    def forget_unfinished(self, older_than: timedelta) -> int:
+        """Sweep the scratch folder; S3 itself keeps nothing unfinished but parts, which a rule of the bucket ends."""
+        return _swept(self.scratch, older_than)
 
     def _name(self, key: str) -> str:
         return f"{self.prefix}/{_checked(key)}" if self.prefix else _checked(key)
@@ -346,4 +357,30 @@ def _locked(room: Path) -> int:
             in_place = False
         if in_place:
             return descriptor
+        os.close(descriptor)
+
+
+def _swept(staging: Path, older_than: timedelta) -> int:
+    """Remove unfinished files, and rooms that nobody holds, untouched for so long."""
+    gone, limit = 0, (datetime.now(tz=UTC) - older_than).timestamp()
+    for entry in list(staging.iterdir()) if staging.is_dir() else []:
+        try:
+            touched = max(part.stat().st_mtime for part in (entry, *entry.glob("*")))
+            if touched < limit:
+                _remove(entry)
+                gone += 1
+        except (FileNotFoundError, BlockingIOError):
+            continue  # finished meanwhile, or held
+    return gone
+
+
+def _remove(entry: Path) -> None:
+    if not entry.is_dir():
+        entry.unlink()
+        return
+    descriptor = os.open(entry, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(entry)
+    finally:
         os.close(descriptor)

@@ -160,6 +160,21 @@ def test_a_killed_holder_blocks_nobody(tmp_path: Path) -> None:
         assert unfinished.read_bytes() == b"half"
 
 
+def test_what_killed_processes_left_is_swept_unless_it_is_held(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    assert store.forget_unfinished(timedelta(0)) == 0
+    with store.staged("held") as unfinished:
+        unfinished.write_bytes(b"half")
+        left = tmp_path / ".staging" / "0123.room"
+        left.mkdir()
+        (left / "object").write_bytes(b"half")
+        (tmp_path / ".staging" / ".4567.unfinished").write_bytes(b"half")
+        assert store.forget_unfinished(timedelta(hours=1)) == 0
+        assert store.forget_unfinished(timedelta(seconds=-1)) == 2
+        assert not left.exists()
+    assert store.read_bytes("held") == b"half"
+
+
 def test_a_failed_write_leaves_the_old_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = LocalStore(tmp_path)
     store.put_bytes("a", b"old")
