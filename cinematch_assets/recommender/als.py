@@ -1,0 +1,324 @@
+"""Predicted stars for many ratings: biased matrix factorization by alternating least squares.
+
+Here: fitting and prediction. Not here: which method is taken (``model``), lists (``topn``). Importing this module loads
+numba, so it is imported where it is used.
+
+r(u, i) ≈ μ + b_u + b_i + p_u · q_i. With one side fixed, each row x of the other, a bias and f factors, solves a ridge
+regression whose normal equations are never made: a few steps of conjugate gradient from the row of the last sweep need
+only products with the rows it rated (Takács, Pilászy & Tikk 2011), here with the diagonal as preconditioner. What
+these loops wait for is memory, so the fixed side is read as bfloat16, at no cost in RMSE (docs/decisions/0061). A row
+with n ratings pays λ₀ + λ₁·n for its factors, and a damping for its bias.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinematch_assets.errors import CinematchError
+from cinematch_assets.recommender.bfloat import narrow, wide
+from cinematch_assets.recommender.compiled import compiled
+from cinematch_assets.recommender.data import Floats, Ids, Ratings, positions
+from cinematch_assets.recommender.topn import in_blocks
+
+Progress = Callable[[str, float], None]
+
+ROWS_AT_ONCE = 512
+LARGEST_TABLE = 1_000_000
+LANES = 16
+"""Factors are kept in multiples of a vector register of float32."""
+
+
+class AlsConfigError(CinematchError):
+    """A knob of ALS is out of range; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlsConfig:
+    """Knobs of ALS; the defaults were chosen on a validation part of training rows (docs/decisions/0061)."""
+
+    factors: int = 64
+    sweeps: int = 8
+    steps: int = 2
+    """Conjugate gradient steps per row and sweep; more cost time and gain nothing once sweeps have begun to agree."""
+    ridge: float = 5.0
+    """λ₀, on the factors of every row."""
+    ridge_per_rating: float = 0.06
+    """λ₁, for each rating of the row."""
+    bias_damping: float = 5.0
+    """How many average ratings a bias imagines first."""
+
+    def __post_init__(self) -> None:
+        for name in ("factors", "sweeps", "steps"):
+            if not getattr(self, name) >= 1:
+                raise AlsConfigError(f"{name} is {getattr(self, name)}, and must be at least 1")
+        for name in ("ridge", "ridge_per_rating", "bias_damping"):
+            if not getattr(self, name) > 0:
+                raise AlsConfigError(f"{name} is {getattr(self, name)}, and must be above 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Ratings by one side, compressed: row i rated or was rated by ``others[starts[i]:starts[i + 1]]``."""
+
+    starts: NDArray[np.int64]
+    others: Ids
+    stars: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Als:
+    """``users`` (U,) and ``movies`` (M,) ascending, their biases, and their factors (U, f) and (M, f), float32."""
+
+    mean: float
+    users: Ids
+    movies: Ids
+    user_bias: Floats
+    movie_bias: Floats
+    user_factors: Floats
+    movie_factors: Floats
+
+    def predict(self, users: Ids, movies: Ids) -> Floats:
+        """Unclipped stars of each (user, movie) row; an unknown side counts as average."""
+        (u, known_u), (m, known_m) = positions(users, self.users), positions(movies, self.movies)
+        stars = np.full(len(users), self.mean, np.float32)
+        stars += np.where(known_u, self.user_bias[u], 0.0) + np.where(known_m, self.movie_bias[m], 0.0)
+        both = known_u & known_m
+        stars[both] += np.einsum("nf,nf->n", self.user_factors[u[both]], self.movie_factors[m[both]])
+        return stars
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The model as named numeric arrays."""
+        return {"mean": np.array([self.mean])} | {name: getattr(self, name) for name in _ARRAYS}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Als:
+        """The inverse of ``arrays``."""
+        return cls(float(arrays["mean"][0]), **{name: arrays[name] for name in _ARRAYS})
+
+
+_ARRAYS = ("users", "movies", "user_bias", "movie_bias", "user_factors", "movie_factors")
+
+
+def fit_als(train: Ratings, config: AlsConfig, seed: int, progress: Progress | None = None) -> Als:
+    """Fit on ``train``, at least one row, one row per (user, movie).
+
+    Memory beside ``train``: 16 bytes a rating and the factors, which are stored as they are fitted. The same rows and
+    seed give the same bytes on any number of threads: each row of a side is one thread's own work.
+    """
+    tell = progress or _quiet
+    by_user, by_movie, users, movies = compressed(train)
+    mean = float(np.mean(train.ratings, dtype=np.float64))
+    width = -(-config.factors // LANES) * LANES
+    user_bias, movie_bias = np.zeros(len(users), np.float32), np.zeros(len(movies), np.float32)
+    user_factors = np.zeros((len(users), width), np.float32)
+    movie_factors = np.zeros((len(movies), width), np.float32)
+    movie_factors[:, : config.factors] = _noise(seed, len(movies), config.factors)
+    for sweep in range(config.sweeps):
+        tell("stars", sweep / config.sweeps)
+        half_sweep(by_user, mean, (movie_bias, movie_factors), (user_bias, user_factors), config)
+        half_sweep(by_movie, mean, (user_bias, user_factors), (movie_bias, movie_factors), config)
+    tell("stars", 1.0)
+    kept = slice(None, config.factors)
+    return Als(mean, users, movies, user_bias, movie_bias, user_factors[:, kept], movie_factors[:, kept])
+
+
+def compressed(train: Ratings) -> tuple[Rows, Rows, Ids, Ids]:
+    """Ratings by user and by movie, and the ids of both, ascending. ``train`` is in canonical order."""
+    first = np.flatnonzero(np.diff(train.users, prepend=train.users[0] - 1))
+    users = train.users[first]
+    starts = np.append(first, len(train)).astype(np.int64)
+    movies, columns = _numbered(train.movies)
+    by_user = Rows(starts, columns, train.ratings)
+    counts = np.bincount(columns, minlength=len(movies))
+    by_movie = Rows(
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        np.empty(len(train), np.int32),
+        np.empty(len(train), np.float32),
+    )
+    _transpose(by_user.starts, columns, train.ratings, by_movie.starts[:-1].copy(), by_movie.others, by_movie.stars)
+    return by_user, by_movie, users, movies
+
+
+def _numbered(ids: Ids) -> tuple[Ids, Ids]:
+    """The ids that occur, ascending, and for each of ``ids`` its number among them; by table where ids are dense."""
+    least, most = int(ids.min()), int(ids.max())
+    if least < 0 or most > max(LARGEST_TABLE, len(ids)):
+        known, numbers = np.unique(ids, return_inverse=True)
+        return known, numbers.astype(np.int32)
+    present = np.zeros(most + 1, np.bool_)
+    present[ids] = True
+    known = np.flatnonzero(present).astype(np.int32)
+    table = np.cumsum(present, dtype=np.int32) - np.int32(1)
+    return known, table[ids]
+
+
+def half_sweep(
+    rows: Rows, mean: float, fixed: tuple[Floats, Floats], solved: tuple[Floats, Floats], config: AlsConfig
+) -> None:
+    """Improve bias and factors of each row of one side in place, the other side being fixed."""
+    knobs = np.array([mean, config.ridge, config.ridge_per_rating, config.bias_damping], np.float32)
+    bounds = _blocks(rows.starts)
+
+    def block(at: int) -> None:
+        _solve(
+            (rows.starts, rows.others, rows.stars),
+            (int(bounds[at]), int(bounds[at + 1])),
+            knobs,
+            config.steps,
+            seen,
+            solved,
+        )
+
+    seen = fixed[0], narrow(fixed[1])
+    in_blocks(block, range(len(bounds) - 1))
+
+
+def _blocks(starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Row numbers that cut a side into pieces of about equal work, first and last included."""
+    pieces = min(max(1, (len(starts) - 1) // 16), ROWS_AT_ONCE)
+    work = starts + 16 * np.arange(len(starts))
+    cuts = np.searchsorted(work, np.linspace(0, work[-1], pieces + 1)[1:-1])
+    return np.unique(np.concatenate([[0], cuts, [len(starts) - 1]])).astype(np.int64)
+
+
+def _noise(seed: int, rows: int, factors: int) -> Floats:
+    """Small normal numbers to start from: zeros would stay zeros."""
+    drawn = np.random.default_rng(seed).standard_normal((rows, factors), dtype=np.float32)
+    return drawn * np.float32(0.1 / np.sqrt(factors))
+
+
+@compiled
+def _transpose(  # pragma: no cover - compiled
+    starts: NDArray[Any],
+    columns: NDArray[Any],
+    stars: NDArray[Any],
+    free: NDArray[Any],
+    rows_out: NDArray[Any],
+    stars_out: NDArray[Any],
+) -> None:
+    """Counting sort by column, stable, so that rows ascend within a column."""
+    for row in range(len(starts) - 1):
+        for at in range(starts[row], starts[row + 1]):
+            to = free[columns[at]]
+            free[columns[at]] = to + 1
+            rows_out[to] = row
+            stars_out[to] = stars[at]
+
+
+@compiled
+def _solve(  # pragma: no cover - compiled
+    rows: tuple[NDArray[Any], NDArray[Any], NDArray[Any]],
+    span: tuple[int, int],
+    knobs: NDArray[Any],
+    steps: int,
+    fixed: tuple[NDArray[Any], NDArray[Any]],
+    solved: tuple[NDArray[Any], NDArray[Any]],
+) -> None:
+    """Preconditioned conjugate gradient on (Σ q qᵀ + Λ) x = Σ q (r − μ − b), for the rows of ``span``.
+
+    Vectors are (f + 1,): the factors and, last, the bias, whose entry of every q is 1.
+    """
+    starts, others, stars = rows
+    bias, factors = solved
+    mean, ridge, ridge_per_rating, damping = knobs
+    size = factors.shape[1] + 1
+    x, left, step, image, scale = (
+        np.empty(size, np.float32),
+        np.empty(size, np.float32),
+        np.empty(size, np.float32),
+        np.empty(size, np.float32),
+        np.empty(size, np.float32),
+    )
+    for row in range(span[0], span[1]):
+        mine = slice(starts[row], starts[row + 1])
+        penalty = ridge + ridge_per_rating * np.float32(starts[row + 1] - starts[row])
+        x[:-1] = factors[row]
+        x[-1] = bias[row]
+        _residual((others[mine], stars[mine]), mean, fixed, (penalty, damping), x, left, scale)
+        gain = np.float32(0.0)
+        for f in range(size):
+            step[f] = left[f] / scale[f]
+            gain += left[f] * step[f]
+        for _ in range(steps):
+            if gain < np.float32(1e-12):
+                break
+            _product(others[mine], fixed[1], (penalty, damping), step, image)
+            curve = np.float32(0.0)
+            for f in range(size):
+                curve += step[f] * image[f]
+            length = gain / curve
+            before, gain = gain, np.float32(0.0)
+            for f in range(size):
+                x[f] += length * step[f]
+                left[f] -= length * image[f]
+                gain += left[f] * left[f] / scale[f]
+            ratio = gain / before
+            for f in range(size):
+                step[f] = left[f] / scale[f] + ratio * step[f]
+        factors[row] = x[:-1]
+        bias[row] = x[-1]
+
+
+@compiled
+def _residual(  # pragma: no cover - compiled
+    rated: tuple[NDArray[Any], NDArray[Any]],
+    mean: float,
+    fixed: tuple[NDArray[Any], NDArray[Any]],
+    penalties: tuple[float, float],
+    x: NDArray[Any],
+    left: NDArray[Any],
+    scale: NDArray[Any],
+) -> None:
+    """Left = Σ q (r − μ − b − q · x) − Λx and scale = the diagonal of Σ q qᵀ + Λ."""
+    others, stars = rated
+    fixed_bias, fixed_factors = fixed
+    width = len(x) - 1
+    left[:-1] = -penalties[0] * x[:-1]
+    left[-1] = -penalties[1] * x[-1]
+    scale[:-1] = penalties[0]
+    scale[-1] = penalties[1] + np.float32(len(others))
+    bias_left = np.float32(0.0)
+    for at in range(len(others)):
+        q = fixed_factors[others[at]]
+        error = stars[at] - mean - fixed_bias[others[at]] - x[width]
+        for f in range(width):
+            error -= wide(q[f]) * x[f]
+        for f in range(width):
+            value = wide(q[f])
+            left[f] += error * value
+            scale[f] += value * value
+        bias_left += error
+    left[-1] += bias_left
+
+
+@compiled
+def _product(  # pragma: no cover - compiled
+    others: NDArray[Any],
+    fixed_factors: NDArray[Any],
+    penalties: tuple[float, float],
+    step: NDArray[Any],
+    image: NDArray[Any],
+) -> None:
+    """Image = (Σ q qᵀ + Λ) step."""
+    width = len(step) - 1
+    image[:-1] = penalties[0] * step[:-1]
+    image[-1] = penalties[1] * step[-1]
+    bias_image = np.float32(0.0)
+    for at in range(len(others)):
+        q = fixed_factors[others[at]]
+        product = step[width]
+        for f in range(width):
+            product += wide(q[f]) * step[f]
+        for f in range(width):
+            image[f] += product * wide(q[f])
+        bias_image += product
+    image[-1] += bias_image
+
+
+def _quiet(_what: str, _share: float) -> None:
+    """Nobody watches."""
