@@ -3,20 +3,18 @@
 Here: writing whole, reading, listing. Not here: what the objects are or how their keys are made.
 """
 
-import fcntl
 import hashlib
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.whole_file import explained, publish, write_whole
+from cinematch_assets.whole_file import explained, held, publish, swept, write_whole
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -113,7 +111,7 @@ class LocalStore:
     def staged(self, key: str) -> Iterator[Path]:
         """Give a path in the hidden folder, renamed to the object at the end."""
         target = self._file(key)
-        with _held(self.root / _STAGING / _flat(key)) as unfinished:
+        with held(self.root / _STAGING / _flat(key)) as unfinished:
             yield unfinished
             if unfinished.exists():
                 publish(unfinished, target)
@@ -160,7 +158,7 @@ class LocalStore:
 
     def forget_unfinished(self, older_than: timedelta) -> int:
         """Sweep the hidden folder."""
-        return _swept(self.root / _STAGING, older_than)
+        return swept(self.root / _STAGING, older_than)
 
     def _file(self, key: str) -> Path:
         file = self.root / _checked(key)
@@ -198,7 +196,7 @@ class S3Store:
     def staged(self, key: str) -> Iterator[Path]:
         """Give a path in the scratch folder, uploaded at the end; only this machine's processes wait for each other."""
         _checked(key)
-        with _held(self.scratch / _flat(key)) as unfinished:
+        with held(self.scratch / _flat(key)) as unfinished:
             yield unfinished
             if unfinished.exists():
                 self.put(key, unfinished)
@@ -256,7 +254,7 @@ class S3Store:
 
     def forget_unfinished(self, older_than: timedelta) -> int:
         """Sweep the scratch folder; S3 itself keeps nothing unfinished but parts, which a rule of the bucket ends."""
-        return _swept(self.scratch, older_than)
+        return swept(self.scratch, older_than)
 
     def _name(self, key: str) -> str:
         return f"{self.prefix}/{_checked(key)}" if self.prefix else _checked(key)
@@ -317,70 +315,3 @@ def _checked(key: str) -> str:
 
 def _flat(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
-
-
-@contextmanager
-def _held(file: Path) -> Iterator[Path]:
-    """Give ``file`` in a folder of its own, to one holder at a time over all processes of this machine.
-
-    The lock ends with its process, so a killed one blocks nobody. What it left beside ``file`` is found by the next.
-    """
-    room = file.with_suffix(".room")
-    with explained(file):
-        lock = _locked(room)
-    try:
-        yield room / "object"
-    except BaseException:
-        with suppress(OSError):  # what was begun stays for the next holder
-            room.rmdir()
-        raise
-    else:
-        shutil.rmtree(room)
-    finally:
-        os.close(lock)
-
-
-def _locked(room: Path) -> int:
-    """Lock the folder, made when it is not there; a holder removes it, so check that it is still the one in place."""
-    while True:
-        try:
-            room.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(room, os.O_RDONLY | os.O_DIRECTORY)
-        except (FileExistsError, FileNotFoundError):
-            if room.is_file():
-                raise
-            continue  # removed by its holder between one look and the next
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        try:
-            in_place = os.fstat(descriptor).st_ino == room.stat().st_ino
-        except FileNotFoundError:
-            in_place = False
-        if in_place:
-            return descriptor
-        os.close(descriptor)
-
-
-def _swept(staging: Path, older_than: timedelta) -> int:
-    """Remove unfinished files, and rooms that nobody holds, untouched for so long."""
-    gone, limit = 0, (datetime.now(tz=UTC) - older_than).timestamp()
-    for entry in list(staging.iterdir()) if staging.is_dir() else []:
-        try:
-            touched = max(part.stat().st_mtime for part in (entry, *entry.glob("*")))
-            if touched < limit:
-                _remove(entry)
-                gone += 1
-        except (FileNotFoundError, BlockingIOError):
-            continue  # finished meanwhile, or held
-    return gone
-
-
-def _remove(entry: Path) -> None:
-    if not entry.is_dir():
-        entry.unlink()
-        return
-    descriptor = os.open(entry, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(entry)
-    finally:
-        os.close(descriptor)
