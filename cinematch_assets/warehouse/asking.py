@@ -5,7 +5,7 @@ Here: one SELECT as role ``analyst``. Not here: the platform's own queries (``st
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 from psycopg import errors
@@ -40,13 +40,16 @@ def ask(warehouse_url: str, query: str, *, embedded: bool) -> tuple[tuple[str, .
     question = query.strip().rstrip(";").strip()
     if not question.lower().startswith(_FIRST_WORDS) or "\0" in question:
         raise QuestionRefusedError("the query is not one SELECT, WITH, VALUES or TABLE, and nothing else can be asked")
-    with connect(warehouse_url, application="cinematch sql", user="analyst" if embedded else None) as connection:
-        with _in_one_sentence(warehouse_url, question), connection.transaction(force_rollback=True):
-            connection.execute("SET TRANSACTION READ ONLY")
-            connection.execute(cast("LiteralString", f"SET LOCAL statement_timeout = '{TIMEOUT_S}s'"))
-            if not embedded:
-                connection.execute("SET LOCAL ROLE analyst")
-            return _answer(connection, question)
+    with (
+        connect(warehouse_url, application="cinematch sql", user="analyst" if embedded else None) as connection,
+        _in_one_sentence(warehouse_url, question),
+        connection.transaction(force_rollback=True),
+    ):
+        connection.execute("SET TRANSACTION READ ONLY")
+        connection.execute("SELECT set_config('statement_timeout', %s, true)", [f"{TIMEOUT_S}s"])
+        if not embedded:
+            connection.execute("SET LOCAL ROLE analyst")
+        return _answer(connection, question)
 
 
 def _answer(connection: psycopg.Connection, question: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -54,7 +57,7 @@ def _answer(connection: psycopg.Connection, question: str) -> tuple[tuple[str, .
     try:
         with connection.transaction(), psycopg.ServerCursor(connection, _CURSOR) as cursor:
             cursor.itersize = 10_000
-            cursor.execute(cast("LiteralString", question))
+            cursor.execute(question.encode())
             columns = tuple(column.name for column in cursor.description or ())
             rows = list(cursor)
             if connection.execute("SELECT current_user").fetchone() != ("analyst",):

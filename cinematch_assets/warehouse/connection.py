@@ -1,7 +1,7 @@
 """One way to reach Postgres, directly or through a pooler.
 
-Here: how a connection is opened, the TLS rule, and how a server's fault is put into one sentence. Not here: what is asked
-of the server. Nothing outlives a transaction (no SET, no session lock, no prepared statement), because PgBouncer
+Here: how a connection is opened, the TLS rule, and how a server's fault is put into one sentence. Not here: what is
+asked of the server. Nothing outlives a transaction (no SET, no session lock, no prepared statement), because PgBouncer
 in transaction mode hands each transaction to another session.
 """
 
@@ -18,7 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 from cinematch_assets.errors import CinematchError
 
 _TLS_MODES = {"require", "verify-ca", "verify-full"}
-# sqlstates of a server that cannot be reached or goes away: connection exceptions, refused sign-ins, operator intervention.
+# sqlstates of a server that is not to be reached: connection exceptions, refused sign-ins, no such database, shutdown.
 _GONE = ("08", "28", "3D", "57P")
 
 _URL_EXPECTED = (
@@ -99,10 +99,9 @@ def connect(url: str, *, application: str = "cinematch", user: str | None = None
         WarehouseUnavailableError: when the server cannot be reached, is lost on the way, or its disk is full.
     """
     require_tls(url)
-    more = {"user": user} if user else {}
     with in_one_sentence(url):
         connection = psycopg.connect(
-            url, autocommit=True, prepare_threshold=None, application_name=application, connect_timeout=10, **more
+            url, autocommit=True, prepare_threshold=None, application_name=application, connect_timeout=10, user=user
         )
     with in_one_sentence(url), connection:
         yield connection

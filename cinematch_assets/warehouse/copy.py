@@ -46,7 +46,7 @@ def copy_columns(
     rows = len(next(iter(columns.values())))
     names = sql.SQL(", ").join(sql.Identifier(name.lower()) for name in (*columns, *constants))
     order = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(table, names)
-    layout, fixed = _row_layout(columns, constants)
+    fixed = _one_row(columns, constants)
     with connection.cursor() as cursor, cursor.copy(order) as copy:
         copy.write(_SIGNATURE)
         for start in range(0, rows, _ROWS_A_WRITE):
@@ -59,9 +59,8 @@ def copy_columns(
     return rows
 
 
-def _row_layout(
-    columns: Mapping[str, NDArray[np.generic]], constants: Mapping[str, str]
-) -> tuple[np.dtype[np.void], NDArray[np.void]]:
+def _one_row(columns: Mapping[str, NDArray[np.generic]], constants: Mapping[str, str]) -> NDArray[np.void]:
+    """Return a row on the wire, shape (1,), in which only the values are still to be filled in."""
     texts = [value.encode() for value in constants.values()]
     fields: list[tuple[str, str]] = [("count", ">i2")]
     for number, values in enumerate(columns.values()):
@@ -76,7 +75,7 @@ def _row_layout(
     for number, text in enumerate(texts):
         row[f"text_length{number}"] = len(text)
         row[f"text{number}"] = np.void(text)
-    return layout, row
+    return row
 
 
 def copy_rows(
@@ -85,11 +84,11 @@ def copy_rows(
     """COPY rows of any types, NULLs and texts included, one by one; for thousands, not millions. Return the rows."""
     columns = sql.SQL(", ").join(sql.Identifier(name.lower()) for name in names)
     count = 0
-    with connection.cursor() as cursor:
-        with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(table, columns)) as copy:
-            for row in rows:
-                copy.write_row(row)
-                count += 1
+    order = sql.SQL("COPY {} ({}) FROM STDIN").format(table, columns)
+    with connection.cursor() as cursor, cursor.copy(order) as copy:
+        for row in rows:
+            copy.write_row(row)
+            count += 1
     return count
 
 

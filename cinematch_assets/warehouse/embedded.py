@@ -4,6 +4,7 @@ Here: starting it, its databases, stopping it. Not here: schemas (``migrations``
 somebody holds a handle; several processes share it, over a socket.
 """
 
+import contextlib
 import json
 import warnings
 from pathlib import Path
@@ -38,10 +39,9 @@ def embedded_url(home: Path, database: str = WAREHOUSE) -> str:
     with psycopg.connect(server.get_uri("postgres"), autocommit=True) as connection:
         exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()
         if not exists:
-            try:
+            # Another process may make it between the question and the order.
+            with contextlib.suppress(errors.DuplicateDatabase, errors.UniqueViolation):
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
-            except (errors.DuplicateDatabase, errors.UniqueViolation):
-                pass  # another process made it between the question and the order
     return str(server.get_uri(database))
 
 

@@ -85,7 +85,9 @@ def newest_landed(connection: psycopg.Connection, table: str) -> LandedFile:
     with connection.cursor(row_factory=class_row(LandedFile)) as cursor:
         found = cursor.execute(statement("select_newest_file"), {"paths": paths_of(table)}).fetchone()
     if found is None:
-        raise NothingLandedError(f"no file {table}.csv or {table}.parquet has been landed: materialize its raw asset first")
+        raise NothingLandedError(
+            f"no file {table}.csv or {table}.parquet has been landed: materialize its raw asset first"
+        )
     return found
 
 

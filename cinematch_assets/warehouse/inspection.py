@@ -51,7 +51,7 @@ def column_differences(connection: psycopg.Connection, schema: str, table: Table
     """Say in words how the columns in the database differ from the declared ones; nothing when they do not."""
     values = {"schema": schema, "table": table.name}
     rows = connection.execute(statement("select_columns"), values).fetchall()
-    found = dict(rows)
+    found: dict[str, str] = dict(rows)
     differences = []
     for column in table.columns:
         declared = column.sql.split("(")[0]

@@ -74,7 +74,9 @@ def _copy_splits(connection: psycopg.Connection, ratings: pd.DataFrame, is_test:
         copy_columns(connection, _RATINGS, rating_columns(ratings, rows), {"data_split": split})
 
 
-def rating_columns(ratings: pd.DataFrame, rows: NDArray[np.bool_] | slice = slice(None)) -> dict[str, NDArray[np.generic]]:
+def rating_columns(
+    ratings: pd.DataFrame, rows: NDArray[np.bool_] | slice = slice(None)
+) -> dict[str, NDArray[np.generic]]:
     """The four columns of a ratings frame in the widths of the tables."""
     return {
         "userId": ratings["userId"].to_numpy(np.int32)[rows],

@@ -226,7 +226,7 @@ def crown(connection: psycopg.Connection, version: str, lists: pd.DataFrame, rea
 
 
 def write_recommendations(connection: psycopg.Connection, version: str, lists: pd.DataFrame) -> int:
-    """Make table ``recommendations`` hold exactly these lists (userId, rank, movieId, score), if ``version`` still rules.
+    """Make ``recommendations`` hold exactly these lists (userId, rank, movieId, score), if ``version`` still rules.
 
     Raises:
         RegistryConflictError: another version became champion meanwhile; its own run writes its lists.
@@ -302,9 +302,7 @@ def _move_batches(connection: psycopg.Connection, version: str, merge: str) -> t
         move = "merge_batch" if merge == "merge" else "delete_buffer_batch"
         connection.execute(statement(move), {"batch_id": batch_id})
         place = "merged" if merge == "merge" else "deleted"
-        connection.execute(
-            statement("mark_batch_moved"), {"batch_id": batch_id, "place": place, "version": version}
-        )
+        connection.execute(statement("mark_batch_moved"), {"batch_id": batch_id, "place": place, "version": version})
     if batches:
         connection.execute(statement("refresh_drift_baseline"))
     return batches

@@ -5,7 +5,7 @@ Here: reading the files. Not here: SQL. Values enter as named parameters, ``%(ba
 
 from functools import cache
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import LiteralString
 
 from cinematch_assets.settings import REPOSITORY
 
@@ -15,7 +15,7 @@ FOLDER = REPOSITORY / "sql" / "queries"
 @cache
 def statement(name: str) -> LiteralString:
     """Return the text of ``sql/queries/<name>.sql``; it is the project's own, so it counts as literal."""
-    return cast("LiteralString", (FOLDER / f"{name}.sql").read_text(encoding="utf-8"))
+    return (FOLDER / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def statement_names(folder: Path = FOLDER) -> tuple[str, ...]:

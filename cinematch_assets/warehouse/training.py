@@ -32,8 +32,8 @@ class TrainingData:
 
     def waiting_batches(self) -> list[TrainedBatch]:
         """The batches of the buffer with their contents."""
-        counts = self.waiting.groupby(["batch_id", "md5"], sort=True).size()
-        return [TrainedBatch(str(batch), str(md5), int(rows)) for (batch, md5), rows in counts.items()]
+        counts = self.waiting.groupby(["batch_id", "md5"], sort=True).size().reset_index(name="rows")
+        return [TrainedBatch(str(batch), str(md5), int(rows)) for batch, md5, rows in counts.itertuples(index=False)]
 
 
 def training_data(url: str) -> TrainingData:
