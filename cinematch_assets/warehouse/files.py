@@ -125,9 +125,15 @@ def quarantine(
     connection.execute(statement("delete_rejected_rows"), {"path": file.path, "md5": file.md5})
     columns = ("path", "md5", "table_name", "batch_id", "row_number", "raw_row", "reasons")
     rows: Iterable[Sequence[object]] = (
-        (file.path, file.md5, table, batch_id, row.row_number, row.raw_row, list(row.reasons)) for row in rejected
+        (file.path, file.md5, table, batch_id, row.row_number, storable(row.raw_row), [*map(storable, row.reasons)])
+        for row in rejected
     )
     return copy_rows(connection, _REJECTED_ROWS, columns, iter(rows))
+
+
+def storable(text: str) -> str:
+    """Write visibly what a text column cannot hold: NUL, and half of a surrogate pair."""
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
 def refuse_file(

@@ -124,13 +124,14 @@ CREATE TABLE ops.retraining_decisions (
     UNIQUE (batch_id, md5)
 );
 
--- A file of the movie collection, and how far it has come.
+-- A file of the movie collection, and how far it has come. loaded_md5 is the last content that gave rows; loaded_rows are
+-- those rows in the order of the file, NULL where a movie of it never fitted.
 CREATE TABLE ops.drive_files (
     file_id TEXT PRIMARY KEY,
     path TEXT NOT NULL,
     md5 CHAR(32) NOT NULL,
     size BIGINT NOT NULL,
-    state VARCHAR(20) NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'fetched', 'loaded', 'quarantined', 'failed')),
+    state VARCHAR(20) NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'loaded', 'quarantined', 'failed')),
     attempts INTEGER NOT NULL DEFAULT 0,
     last_error TEXT,
     store_key TEXT,
@@ -141,6 +142,8 @@ CREATE TABLE ops.drive_files (
 );
 
 CREATE INDEX idx_drive_files_state ON ops.drive_files(state);
+-- Who else has this movie: asked before a row is changed or removed.
+CREATE INDEX idx_drive_files_rows ON ops.drive_files USING GIN(loaded_rows);
 
 -- The one source of training rows. A (user, movie) pair of the test split is never in it, whichever table holds the
 -- row; a batch is in it only with the content that was accepted.

@@ -1,0 +1,139 @@
+"""The ledger of the movie collection: a row a file, which is also the queue of what is left to do.
+
+Here: listings into rows, taking work, writing down what became of it. Not here: the movies (``netflix``), fetching
+(``drive``). Nothing in here deletes: a file that a listing does not show has not necessarily gone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row
+
+from cinematch_assets.warehouse.statements import statement
+
+ATTEMPTS = 5
+"""How often one content of a file may fail to be fetched; after that it waits for other content or a person."""
+
+State = Literal["loaded", "quarantined", "failed"]
+
+
+class ListedFile(Protocol):
+    """A file as a listing shows it."""
+
+    @property
+    def id(self) -> str:
+        """Stays while the content changes."""
+
+    @property
+    def path(self) -> str:
+        """For people."""
+
+    @property
+    def md5(self) -> str:
+        """Of the content, 32 hexadecimal digits."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a listing meant: files seen for the first time, with other content, failed ones that get another attempt.
+
+    ``missing`` counts those that the ledger knows and the listing does not show; they stay.
+    """
+
+    new: int
+    changed: int
+    again: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class PendingFile:
+    """A file to fetch and load; ``loaded_rows`` are the rows of its last good content, in that content's order."""
+
+    file_id: str
+    path: str
+    md5: str
+    size: int
+    attempts: int
+    loaded_md5: str | None
+    loaded_rows: list[UUID | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a file; ``rows`` is None where the rows of its former content stay."""
+
+    file_id: str
+    state: State
+    error: str | None = None
+    store_key: str | None = None
+    rows: tuple[UUID | None, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A file that a person should look at; ``has_rows`` says whether an earlier content still stands for it."""
+
+    path: str
+    state: str
+    attempts: int
+    last_error: str
+    has_rows: bool
+
+
+def record_listing(connection: psycopg.Connection, files: Sequence[ListedFile], *, attempts: int = ATTEMPTS) -> Listing:
+    """Write down a listing in one transaction; what is new, changed, or failed less than ``attempts`` times, is pending."""
+    values = {
+        "ids": [file.id for file in files],
+        "paths": [file.path for file in files],
+        "md5s": [file.md5 for file in files],
+        "sizes": [file.size for file in files],
+        "attempts": attempts,
+    }
+    with connection.transaction():
+        connection.execute(statement("lock_name"), {"name": "listing"})
+        new, changed, again, missing = (
+            connection.execute(statement("count_listed_files"), values).fetchone() or (0,) * 4
+        )
+        connection.execute(statement("update_listed_files"), values)
+        connection.execute(statement("insert_listed_files"), values)
+    return Listing(new, changed, again, missing)
+
+
+def take_pending(connection: psycopg.Connection, limit: int) -> list[PendingFile]:
+    """Return up to ``limit`` pending files; they are the caller's until the transaction it is in ends.
+
+    Other workers get other files. Whoever is killed gives his back at once, and nothing of them is half done.
+    """
+    with connection.cursor(row_factory=class_row(PendingFile)) as cursor:
+        return cursor.execute(statement("take_pending_files"), {"limit": limit}).fetchall()
+
+
+def finish_files(connection: psycopg.Connection, outcomes: Sequence[Outcome]) -> None:
+    """Write what became of files, in the transaction that took them and wrote their rows."""
+    values = {
+        "ids": [outcome.file_id for outcome in outcomes],
+        "states": [outcome.state for outcome in outcomes],
+        "errors": [outcome.error for outcome in outcomes],
+        "store_keys": [outcome.store_key for outcome in outcomes],
+        "rows": [None if outcome.rows is None else _array(outcome.rows) for outcome in outcomes],
+    }
+    connection.execute(statement("finish_drive_files"), values)
+
+
+def troubles(connection: psycopg.Connection, limit: int = 20) -> list[Trouble]:
+    """Return files whose last attempt left something to say, by path."""
+    with connection.cursor(row_factory=class_row(Trouble)) as cursor:
+        return cursor.execute(statement("select_collection_troubles"), {"limit": limit}).fetchall()
+
+
+def _array(rows: Sequence[UUID | None]) -> str:
+    """A row's array as Postgres writes it: arrays of several lengths do not fit one parameter otherwise."""
+    return "{" + ",".join("NULL" if row is None else str(row) for row in rows) + "}"

@@ -1,0 +1,267 @@
+"""The movie collection in ``netflix.movies``: each movie once, however many files have it.
+
+Here: which row a file's movie becomes, and writing rows, quarantine and ledger together. Not here: the queue
+(``ledger``), reading files (``reading.collection``), which film of the catalogue a title is (``matching``).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+from typing import NamedTuple, Protocol
+from uuid import UUID, uuid4
+
+import pandas as pd
+import psycopg
+from psycopg import sql
+
+from cinematch_assets.warehouse.copy import copy_rows
+from cinematch_assets.warehouse.files import RejectedRow, storable
+from cinematch_assets.warehouse.ledger import Outcome, PendingFile, finish_files
+from cinematch_assets.warehouse.statements import statement
+
+
+class Movie(NamedTuple):
+    """A movie by what tells it from others; the rating has one decimal, as the table keeps it."""
+
+    title: str
+    genre: str
+    rating: Decimal | None
+    year: int | None
+
+
+class RejectedMovie(Protocol):
+    """A movie, or a whole file, that did not fit."""
+
+    @property
+    def file_id(self) -> str:
+        """Of which file it is."""
+
+    @property
+    def row(self) -> RejectedRow:
+        """Its number in the file, its text, the reasons."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionLoad:
+    """What a load did to the table and to the files it was given."""
+
+    inserted: int
+    updated: int
+    deleted: int
+    loaded: int
+    quarantined: int
+    failed: int
+
+
+@dataclass(slots=True)
+class Plan:
+    """Rows to write, and for each file the row of each of its movies, None where one never fitted."""
+
+    inserts: dict[UUID, Movie] = field(default_factory=dict)
+    updates: dict[UUID, Movie] = field(default_factory=dict)
+    deletes: set[UUID] = field(default_factory=set)
+    rows: dict[str, tuple[UUID | None, ...]] = field(default_factory=dict)
+
+
+def movies_by_file(accepted: pd.DataFrame) -> dict[str, dict[int, Movie]]:
+    """Turn a frame (file_id, row_number, title, genre, rating, year) into movies by file and their number in it."""
+    found: dict[str, dict[int, Movie]] = {}
+    columns = ("file_id", "row_number", "title", "genre", "rating", "year")
+    for file_id, number, title, genre, rating, year in accepted[list(columns)].itertuples(index=False, name=None):
+        movie = Movie(str(title), str(genre), _one_decimal(rating), None if pd.isna(year) else int(year))
+        found.setdefault(str(file_id), {})[int(number)] = movie
+    return found
+
+
+def _one_decimal(rating: float | None) -> Decimal | None:
+    """Round as ``DECIMAL(3,1)`` does, half away from zero, so that a movie is recognized before it is written."""
+    return None if pd.isna(rating) else Decimal(str(rating)).quantize(Decimal("0.1"), ROUND_HALF_UP)
+
+
+def load_collection(
+    connection: psycopg.Connection,
+    taken: Sequence[PendingFile],
+    accepted: pd.DataFrame,
+    rejected: Sequence[RejectedMovie] = (),
+    *,
+    failures: Mapping[str, str] | None = None,
+    store_keys: Mapping[str, str] | None = None,
+) -> CollectionLoad:
+    """Write the movies of files that were taken from the ledger, and what became of each file.
+
+    A changed file changes its row; a movie that another file has too gets a row of its own instead. Where a file, or
+    one movie of it, turned bad, the row of its last good content stays, and the ledger says so.
+
+    Args:
+        connection: in the transaction in which ``take_pending`` was called.
+        taken: the files.
+        accepted: file_id, row_number, title, genre, rating, year; of any of these files, shape (n, 6).
+        rejected: movies of these files that did not fit.
+        failures: file id → why it could not be fetched.
+        store_keys: file id → where its content lies.
+    """
+    failures, store_keys = failures or {}, store_keys or {}
+    read = [file for file in taken if file.file_id not in failures]
+    movies = movies_by_file(accepted)
+    bad: dict[str, list[RejectedRow]] = {}
+    for each in rejected:
+        bad.setdefault(each.file_id, []).append(each.row)
+    connection.execute(statement("lock_name"), {"name": "netflix.movies"})
+    wanted = sorted({movie for of_file in movies.values() for movie in of_file.values()}, key=str)
+    former = [row for file in read for row in file.loaded_rows if row is not None]
+    plan = plan_rows(read, movies, bad, _existing(connection, wanted), _shared(connection, former, read))
+    _write(connection, plan)
+    _quarantine(connection, read, bad)
+    outcomes = [_outcome(file, plan, movies, bad, store_keys) for file in read]
+    outcomes += [Outcome(file_id, "failed", reason) for file_id, reason in failures.items()]
+    finish_files(connection, outcomes)
+    states = [outcome.state for outcome in outcomes]
+    return CollectionLoad(
+        inserted=len(plan.inserts),
+        updated=len(plan.updates),
+        deleted=len(plan.deletes),
+        loaded=states.count("loaded"),
+        quarantined=states.count("quarantined"),
+        failed=states.count("failed"),
+    )
+
+
+def plan_rows(
+    files: Sequence[PendingFile],
+    movies: Mapping[str, Mapping[int, Movie]],
+    bad: Mapping[str, Sequence[RejectedRow]],
+    existing: Mapping[Movie, UUID],
+    shared: set[UUID],
+) -> Plan:
+    """Decide which row each movie becomes.
+
+    Args:
+        files: those being loaded.
+        movies: by file and number in it.
+        bad: rejected movies by file; their numbers keep the rows they had.
+        existing: movies that a row of the table has.
+        shared: former rows of these files that files outside of this load have too.
+    """
+    plan, rows = Plan(), dict(existing)
+    kept = {row for file in files for row in _kept(file, movies, bad).values()}
+    taken = kept | shared | {rows[m] for of_file in movies.values() for m in of_file.values() if m in rows}
+    for file in files:
+        if not (new := movies.get(file.file_id)):
+            continue  # nothing good came: whatever it had, stays
+        numbers = _kept(file, movies, bad)
+        for number, movie in sorted(new.items()):
+            if movie not in rows:
+                before = file.loaded_rows[number - 1] if number <= len(file.loaded_rows) else None
+                change = before is not None and before not in taken
+                row = before if before is not None and change else uuid4()
+                (plan.updates if change else plan.inserts)[row] = movie
+                rows[movie] = row
+                taken.add(row)
+            numbers[number] = rows[movie]
+        plan.rows[file.file_id] = tuple(numbers.get(n) for n in range(1, max(numbers) + 1))
+    plan.deletes = {row for file in files for row in file.loaded_rows if row is not None} - taken
+    return plan
+
+
+def _kept(
+    file: PendingFile, movies: Mapping[str, Mapping[int, Movie]], bad: Mapping[str, Sequence[RejectedRow]]
+) -> dict[int, UUID]:
+    """The former rows that stay, by number: all of them if the file gave nothing good, or else those of bad movies."""
+    numbers = {row.row_number for row in bad.get(file.file_id, ())}
+    whole = not movies.get(file.file_id)
+    former = enumerate(file.loaded_rows, start=1)
+    return {number: row for number, row in former if row is not None and (whole or number in numbers)}
+
+
+def _existing(connection: psycopg.Connection, movies: Sequence[Movie]) -> dict[Movie, UUID]:
+    found = connection.execute(statement("select_collection_rows"), _columns(movies)).fetchall()
+    return {movies[number - 1]: row for number, row in found}
+
+
+def _shared(connection: psycopg.Connection, rows: Sequence[UUID], files: Sequence[PendingFile]) -> set[UUID]:
+    if not rows:
+        return set()
+    values = {"rows": list(rows), "files": [file.file_id for file in files]}
+    return {row for (row,) in connection.execute(statement("select_shared_collection_rows"), values).fetchall()}
+
+
+def _write(connection: psycopg.Connection, plan: Plan) -> None:
+    for name, movies in (("update", plan.updates), ("insert", plan.inserts)):
+        if movies:
+            values = {"ids": list(movies), **_columns(list(movies.values()))}
+            connection.execute(statement(f"{name}_collection_movies"), values)
+    if plan.deletes:
+        connection.execute(statement("delete_collection_movies"), {"ids": list(plan.deletes)})
+
+
+def _columns(movies: Sequence[Movie]) -> dict[str, list[object]]:
+    return {
+        "titles": [movie.title for movie in movies],
+        "genres": [movie.genre for movie in movies],
+        "ratings": [movie.rating for movie in movies],
+        "years": [movie.year for movie in movies],
+    }
+
+
+def _quarantine(
+    connection: psycopg.Connection, files: Sequence[PendingFile], bad: Mapping[str, Sequence[RejectedRow]]
+) -> None:
+    contents = {"paths": [file.path for file in files], "md5s": [file.md5 for file in files]}
+    connection.execute(statement("delete_rejected_files"), contents)
+    names = ("path", "md5", "table_name", "row_number", "raw_row", "reasons")
+    rows = (
+        (file.path, file.md5, "netflix.movies", row.row_number, storable(row.raw_row), [*map(storable, row.reasons)])
+        for file in files
+        for row in bad.get(file.file_id, ())
+    )
+    copy_rows(connection, sql.Identifier("ops", "rejected_rows"), names, rows)
+
+
+def _outcome(
+    file: PendingFile,
+    plan: Plan,
+    movies: Mapping[str, Mapping[int, Movie]],
+    bad: Mapping[str, Sequence[RejectedRow]],
+    store_keys: Mapping[str, str],
+) -> Outcome:
+    good, faults = movies.get(file.file_id, {}), bad.get(file.file_id, ())
+    key = store_keys.get(file.file_id)
+    first = f"row {faults[0].row_number}: {'; '.join(map(storable, faults[0].reasons))}" if faults else "holds no movie"
+    stay = "; the rows of its last good content stay" if file.loaded_md5 else ""
+    if not good:
+        return Outcome(file.file_id, "quarantined", first + stay, key)
+    error = f"{len(faults):,} of {len(good) + len(faults):,} movies rejected, {first}{stay}" if faults else None
+    return Outcome(file.file_id, "loaded", error, key, plan.rows[file.file_id])
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A title's film in ``movies``; or None and the ``candidates`` that fit equally well."""
+
+    id: UUID
+    movie: int | None
+    method: str
+    score: float | None
+    candidates: tuple[int, ...] = ()
+
+
+def collection_titles(connection: psycopg.Connection) -> pd.DataFrame:
+    """Return every movie of the collection: id, title, genre, rating (float), year (Int32)."""
+    rows = connection.execute(statement("select_collection_titles")).fetchall()
+    frame = pd.DataFrame(rows, columns=["id", "title", "genre", "rating", "year"])
+    return frame.astype({"rating": float, "year": "Int32"})
+
+
+def write_matches(connection: psycopg.Connection, matches: Sequence[Match]) -> int:
+    """Make ``netflix.movie_matches`` hold exactly these; return the rows that changed."""
+    values = {
+        "ids": [match.id for match in matches],
+        "movies": [match.movie for match in matches],
+        "methods": [match.method for match in matches],
+        "scores": [match.score for match in matches],
+        "candidates": ["{" + ",".join(map(str, match.candidates)) + "}" for match in matches],
+    }
+    with connection.transaction():
+        connection.execute(statement("lock_name"), {"name": "netflix.movies"})
+        stale = connection.execute(statement("delete_stale_matches"), {"ids": values["ids"]}).rowcount
+        return stale + connection.execute(statement("upsert_movie_matches"), values).rowcount

@@ -1,0 +1,6 @@
+-- Movies whose file changed; updated_at is the database's to keep.
+UPDATE netflix.movies movie
+SET title = changed.title, genre = changed.genre, rating = changed.rating, year = changed.year
+FROM unnest(%(ids)s::uuid[], %(titles)s::text[], %(genres)s::text[], %(ratings)s::numeric[], %(years)s::int[])
+    AS changed(id, title, genre, rating, year)
+WHERE movie.id = changed.id
