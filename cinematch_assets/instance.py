@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dagster._serdes import ConfigurableClassData
 
 _CONFIGURATION = "dagster.yaml"
+_WITH_A_PROCESS = ("STARTING", "STARTED", "CANCELING")
 
 
 class PlatformStorage(DagsterPostgresStorage):
@@ -52,3 +53,22 @@ def prepare_home(settings: Settings) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     write_whole(home / _CONFIGURATION, [(REPOSITORY / _CONFIGURATION).read_bytes()])
     return home
+
+
+def fail_orphaned_runs(settings: Settings) -> int:
+    """Mark runs as failed whose processes cannot be alive, because Dagster is only about to start; return how many.
+
+    The local launcher never notices that a run's process was killed, and such a run would block retraining for hours.
+    A storage that others may share (DAGSTER_POSTGRES_URL) is left alone: their runs may be alive elsewhere.
+    """
+    if settings.dagster_postgres_url is not None:
+        return 0
+    import dagster as dg  # noqa: PLC0415 - dagster.yaml names this module, which Dagster imports while importing itself
+
+    with dg.DagsterInstance.from_config(str(prepare_home(settings))) as instance:
+        orphans = instance.get_runs(
+            filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus(name) for name in _WITH_A_PROCESS])
+        )
+        for run in orphans:
+            instance.report_run_failed(run, "Its process ended with the cinematch dev that had started it.")
+    return len(orphans)

@@ -90,12 +90,14 @@ def _require_free(port: int) -> None:
 
 def _prepared(settings: Settings) -> Mapping[str, str]:
     """Bring up both databases, the warehouse migrated, and return the environment that Dagster starts in."""
-    from cinematch_assets.instance import prepare_home, storage_url
+    from cinematch_assets.instance import fail_orphaned_runs, prepare_home, storage_url
     from cinematch_assets.warehouse.embedded import embedded_url
     from cinematch_assets.warehouse.migrations import migrate
 
     storage_url(settings)
     migrate(settings.warehouse_url or embedded_url(settings.home))
+    if orphans := fail_orphaned_runs(settings):
+        out.print(f"{orphans} runs ended with the cinematch dev that had started them; the sensors try again.")
     home = str(settings.home.resolve())
     return {
         "CINEMATCH_HOME": home,

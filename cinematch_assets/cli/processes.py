@@ -66,6 +66,14 @@ def holder(home: Path) -> Holder | None:
     return None
 
 
+def runs(pid: int) -> bool:
+    """Whether a process runs; one that has ended and that nobody has waited for does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _lock_file(home: Path) -> Path:
     return home / "dev.lock"
 

@@ -78,19 +78,14 @@ def print_status(status: Status) -> None:
     if status.champion:
         metrics = status.champion.metrics or {}
         names = ("rmse", "mae", "precision_at_10", "catalogue_ndcg_at_10", "coverage")
-        print_table(
-            "Champion",
-            ("version", "since", "method", "trained on", *names),
-            [
-                (
-                    status.champion.version,
-                    status.champion.judged_at,
-                    status.champion.method,
-                    status.champion.data_size,
-                    *(metrics.get(name) for name in names),
-                )
-            ],
-        )
+        facts = {
+            "version": status.champion.version,
+            "since": status.champion.judged_at,
+            "method": status.champion.method,
+            "trained on": status.champion.data_size,
+            **{name: metrics.get(name) for name in names},
+        }
+        print_table("Champion", ("", ""), facts.items())
     if status.rejected:
         rows = [(r.path, r.reason, r.rows, r.first_row) for r in status.rejected]
         print_table("Quarantine", ("path", "reason", "rows", "first row"), rows)

@@ -6,11 +6,10 @@ Here: the order, Dagster first and its database last. Not here: how processes ar
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
-import psutil
-
-from cinematch_assets.cli.processes import end_marked, holder
+from cinematch_assets.cli.processes import end_marked, holder, runs
 from cinematch_assets.cli.showing import out
 from cinematch_assets.settings import Settings
 from cinematch_assets.warehouse.embedded import forget_dead_handles, server_folder, stop_server
@@ -35,19 +34,16 @@ def stop_all() -> None:
 
 def _end(pid: int, deadline_s: float = 90.0) -> None:
     """Ask a ``dev`` to stop, which ends its Dagster first; kill it when that takes too long."""
-    try:
-        process = psutil.Process(pid)
-        process.send_signal(signal.SIGTERM)
-        process.wait(deadline_s)
-    except psutil.NoSuchProcess:
-        return
-    except psutil.TimeoutExpired:
-        process.kill()
-        process.wait()
+    os.kill(pid, signal.SIGTERM)
+    end = time.monotonic() + deadline_s
+    while runs(pid):
+        if time.monotonic() > end:
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.1)
 
 
 def _other_users(home: Path) -> list[int]:
     """Pids of other commands that hold the embedded server; it lists them in a file of its own."""
     handles = server_folder(home) / ".handle_pids.json"
     text = handles.read_text() if handles.exists() else ""
-    return [pid for pid in json.loads(text or "[]") if pid != os.getpid()]
+    return [pid for pid in json.loads(text or "[]") if pid != os.getpid() and runs(pid)]

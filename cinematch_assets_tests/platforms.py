@@ -1,0 +1,77 @@
+"""A platform for a test: a folder to drop files into, a store, a migrated database.
+
+Here: making one, and dropping files. Not here: servers (``servers``), fixtures (``conftest``).
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cinematch_assets.drive.folder import open_folder
+from cinematch_assets.settings import Settings
+from cinematch_assets.steps.platform import Platform
+from cinematch_assets.store import open_store
+from cinematch_assets.warehouse.warehouse import Warehouse
+
+RATINGS = "userId,movieId,rating,timestamp\n"
+MOVIES = "movieId,title,genres\n"
+
+
+def a_platform(home: Path, url: str, **settings: str) -> Platform:
+    """A platform under ``home``; a file dropped into its folder counts as written at once."""
+    folder = home / "drive"
+    folder.mkdir(parents=True)
+    chosen = Settings.from_env({"CINEMATCH_HOME": str(home), "CINEMATCH_DATABASE_URL": url, **settings})
+    return Platform(
+        settings=chosen,
+        folder=open_folder(str(folder), settle_s=0),
+        store=open_store(str(home / "store")),
+        warehouse=Warehouse(url),
+    )
+
+
+def drop(platform: Platform, name: str, content: str | bytes | pd.DataFrame) -> Path:
+    """Put a file into the platform's folder."""
+    path = Path(platform.folder.spec) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, pd.DataFrame):
+        content.to_csv(path, index=False)
+    else:
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def drop_history(platform: Platform, *, users: int = 200, movies: int = 150, share: float = 0.5) -> pd.DataFrame:
+    """Put a small catalogue and history with a strong taste into the folder; return the ratings.
+
+    Even users like even films and odd users odd ones, which biases alone cannot tell, so that a model that learned
+    something beats them clearly, and in a second.
+    """
+    rng = np.random.default_rng(1)
+    user, movie = (
+        grid.ravel() for grid in np.meshgrid(np.arange(1, users + 1), np.arange(1, movies + 1), indexing="ij")
+    )
+    rated = rng.random(len(user)) < share
+    user, movie = user[rated], movie[rated]
+    liked = np.where(user % 2 == movie % 2, 1.0, -1.0)
+    stars = 3.2 + liked + rng.normal(0, 0.4, users + 1)[user] + rng.normal(0, 0.6, len(user))
+    genre = np.where(np.arange(1, movies + 1) % 2 == 0, "Drama|War", "Comedy|Musical")
+    ratings = pd.DataFrame(
+        {
+            "userId": user,
+            "movieId": movie,
+            "rating": np.clip(np.round(stars * 2) / 2, 0.5, 5.0),
+            "timestamp": 1_000_000_000 + rng.integers(0, 10_000_000, len(user)),
+        }
+    )
+    titles = [f"Film {number} ({1950 + number % 70})" for number in range(1, movies + 1)]
+    drop(platform, "movies.csv", pd.DataFrame({"movieId": np.arange(1, movies + 1), "title": titles, "genres": genre}))
+    drop(platform, "ratings.csv", ratings)
+    return ratings
+
+
+def rows_of(platform: Platform, query: str) -> list[tuple[object, ...]]:
+    """What a query of the test's own says."""
+    with platform.warehouse.connect() as connection:
+        return connection.execute(query.encode()).fetchall()

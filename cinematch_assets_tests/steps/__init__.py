@@ -1,0 +1,1 @@
+"""Steps, on a real database, folder and store."""

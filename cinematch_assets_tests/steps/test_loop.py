@@ -1,0 +1,170 @@
+"""From files to a champion, and from a drifted batch to the next one."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from cinematch_assets.errors import CinematchError
+from cinematch_assets.recommender.data import Ratings
+from cinematch_assets.steps.answering import recommend_to, recommend_to_stranger, similar_to
+from cinematch_assets.steps.drifting import judge_batch
+from cinematch_assets.steps.featuring import place_movies
+from cinematch_assets.steps.judging import judge_candidate
+from cinematch_assets.steps.landing import land_table
+from cinematch_assets.steps.loading import load_batch_file, load_movies_file, load_ratings_file
+from cinematch_assets.steps.models import load_champion
+from cinematch_assets.steps.platform import Platform
+from cinematch_assets.steps.recommending import recommend_to_all, roll_back
+from cinematch_assets.steps.simulating import simulate_next
+from cinematch_assets.steps.training import train_candidate
+from cinematch_assets.warehouse import registry
+from cinematch_assets_tests.conftest import _template
+from cinematch_assets_tests.platforms import a_platform, drop_history, rows_of
+from cinematch_assets_tests.servers import Postgres
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgres) -> Iterator[Platform]:
+    with postgres18.database(_template(postgres18)) as url:
+        made = a_platform(tmp_path_factory.mktemp("loop"), url, CINEMATCH_RETRAIN_UNSEEN_SHARE="100")
+        drop_history(made)
+        for table in ("movies", "ratings"):
+            land_table(made, table)
+        load_movies_file(made)
+        load_ratings_file(made)
+        place_movies(made)
+        retrain(made, "11111111")
+        yield made
+
+
+def retrain(platform: Platform, run_id: str) -> "object":
+    judged = judge_candidate(platform, train_candidate(platform, run_id).version)
+    recommend_to_all(platform)
+    return judged
+
+
+def ingest(platform: Platform, **asked: float) -> str:
+    batch = simulate_next(platform, **asked).batch_id
+    land_table(platform, f"batches/{batch}")
+    load_batch_file(platform, batch)
+    return batch
+
+
+def test_the_first_model_beats_every_baseline_and_becomes_champion(platform: Platform) -> None:
+    version, _ = load_champion(platform)
+    assert version.version == "run_11111111_v1"
+    baselines = [each["rmse"] for each in version.metrics["baselines"].values()]
+    assert version.metrics["rmse"] < min(baselines)
+    assert rows_of(platform, "SELECT DISTINCT model_version FROM recommendations") == [("run_11111111_v1",)]
+
+
+def test_nobody_is_recommended_what_he_has_rated(platform: Platform) -> None:
+    clash = "SELECT count(*) FROM recommendations JOIN ratings USING (userId, movieId)"
+    assert rows_of(platform, clash) == [(0,)]
+    assert rows_of(platform, "SELECT count(*) % 10, count(DISTINCT userId) FROM recommendations") == [(0, 200)]
+
+
+def test_a_drifted_batch_ends_in_a_new_champion_that_learned_from_it_and_goes_back_bit_for_bit(
+    platform: Platform,
+) -> None:
+    _, first = load_champion(platform)
+    before = rows_of(platform, "SELECT userid, rank, movieid, score FROM recommendations ORDER BY 1, 2")
+    calm = judge_batch(platform, ingest(platform, rows=1_100))
+    assert not calm.decision.due, calm.decision.reason
+    drifted = judge_batch(platform, ingest(platform, rows=1_100, drift=0.7))
+    assert drifted.decision.due, drifted.decision.reason
+    assert drifted.scored_by == "run_11111111_v1"
+    judged = retrain(platform, "22222222")
+    assert judged.verdict.promoted, judged.verdict.reason
+    assert judged.merged == ("batch_w1", "batch_w2")
+    assert rows_of(platform, "SELECT count(*) FROM ratings_buffer") == [(0,)]
+    assert rows_of(platform, "SELECT DISTINCT data_split FROM ratings WHERE batch_id IS NOT NULL") == [("train",)]
+    assert rows_of(platform, "SELECT state FROM ops.retraining_decisions ORDER BY id") == [
+        ("not_due",),
+        ("retrained",),
+    ]
+    roll_back(platform)
+    version, back = load_champion(platform)
+    assert version.version == "run_11111111_v1"
+    assert back.to_bytes() == first.to_bytes()
+    assert rows_of(platform, "SELECT userid, rank, movieid, score FROM recommendations ORDER BY 1, 2") == before
+    with pytest.raises(CinematchError, match="replaced nobody"):
+        roll_back(platform)
+
+
+def test_evaluating_a_batch_again_replaces_its_rows_and_opens_nothing(platform: Platform) -> None:
+    batch = ingest(platform, rows=1_200)
+    first = judge_batch(platform, batch)
+    assert judge_batch(platform, batch).alerts == first.alerts
+    where = f"WHERE batch_id = '{batch}'"
+    assert rows_of(platform, f"SELECT count(*), count(DISTINCT feature_name) FROM drift_alerts {where}") == [(5, 5)]
+    assert rows_of(platform, f"SELECT count(*) FROM ops.retraining_decisions {where}") == [(1,)]
+
+
+@pytest.mark.parametrize("spoilt", ["shuffled", "popularity"])
+def test_a_worthless_challenger_is_never_promoted(
+    platform: Platform, spoilt: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cinematch_assets.steps import training
+
+    honest = training.fit_recommender
+
+    def worthless(train: Ratings, catalogue: object, **how: object) -> object:
+        stars = np.random.default_rng(0).permutation(train.ratings)
+        if spoilt == "popularity":
+            frame = train.to_frame()
+            stars = frame.groupby("movieId")["rating"].transform("count").rank(pct=True).to_numpy() * 4.5 + 0.5
+        return honest(Ratings.of(train.users, train.movies, stars, train.timestamps), catalogue, **how)
+
+    monkeypatch.setattr(training, "fit_recommender", worthless)
+    version = train_candidate(platform, "bad00000").version
+    ruling = load_champion(platform)[0].version
+    judged = judge_candidate(platform, version)
+    assert not judged.verdict.promoted, judged.verdict.reason
+    assert load_champion(platform)[0].version == ruling
+    assert rows_of(platform, f"SELECT state FROM ops.model_versions WHERE version = '{version}'") == [("rejected",)]
+
+
+def test_a_version_is_judged_once(platform: Platform) -> None:
+    with pytest.raises(CinematchError, match="judged before"):
+        judge_candidate(platform, "run_11111111_v1")
+
+
+def test_training_twice_on_the_same_rows_gives_the_same_bytes(platform: Platform) -> None:
+    first, second = (train_candidate(platform, "same0000") for _ in range(2))
+    assert first.artifact.sha256 == second.artifact.sha256
+    assert first.version != second.version
+
+
+def test_strangers_and_titles_are_answered(platform: Platform) -> None:
+    known = recommend_to(platform, 1, 5)
+    assert len(known.suggestions) == 5
+    assert "has rated" in known.basis
+    unknown = recommend_to(platform, 999_999, 5)
+    assert "rated nothing" in unknown.basis
+    title = unknown.suggestions[0].title
+    liked = recommend_to_stranger(platform, [title], 5)
+    assert title in liked.basis
+    assert title not in {each.title for each in liked.suggestions}
+    assert title not in {each.title for each in similar_to(platform, title, 5).suggestions}
+    with pytest.raises(CinematchError, match="no movie is called"):
+        similar_to(platform, "A film that nobody made")
+
+
+def test_promotion_is_refused_when_another_champion_came_first(platform: Platform) -> None:
+    candidate = train_candidate(platform, "race0000")
+    with (
+        platform.warehouse.connect() as connection,
+        pytest.raises(registry.RegistryConflictError, match="run it again"),
+    ):
+        registry.promote(
+            connection,
+            candidate.version,
+            candidate.artifact,
+            registry.Judgement(1, 1, 1, "", {}, {}),
+            over="run_00000000_v0",
+            data_size=1,
+            merge="merge",
+        )
+    assert load_champion(platform)[0].version != candidate.version
