@@ -36,7 +36,7 @@ def test_ks_equals_scipy_on_the_ratings_themselves(
 def test_ks_equals_scipy_at_700k_against_43k() -> None:
     shares = np.array([1, 3, 2, 7, 5, 20, 13, 27, 9, 13]) / 100
     random = np.random.default_rng(4)
-    for shift in (0.0, 0.004, 0.01):  # from a p-value near 1 to one near 0
+    for shift in (0.0, 0.004, 0.007, 0.01, 0.015, 0.08):  # from a p-value near 1 to one near 0
         moved = shares - shift * np.eye(10)[7] + shift * np.eye(10)[8]
         baseline = RatingHistogram(tuple(random.multinomial(700_000, shares).tolist()))
         new = RatingHistogram(tuple(random.multinomial(43_000, moved).tolist()))
@@ -44,6 +44,18 @@ def test_ks_equals_scipy_at_700k_against_43k() -> None:
         found = ks_test(baseline, new)
         assert found.statistic == pytest.approx(expected.statistic, abs=1e-9)
         assert found.p_value == pytest.approx(expected.pvalue, abs=1e-9)
+
+
+@pytest.mark.parametrize("size", [9_999, 10_000, 40_512])
+def test_p_values_of_large_samples_are_scipys_limit(size: int) -> None:
+    # Two samples of 2n have the effective size n; k of them at the next value make the distance k / 2n.
+    for z in np.linspace(0.3, 5.0, 12):
+        moved = round(2 * size * z / np.sqrt(size))
+        found = ks_test(
+            RatingHistogram((size, size, *[0] * 8)), RatingHistogram((size - moved, size + moved, *[0] * 8))
+        )
+        expected = stats.kstwo.sf(moved / (2 * size), size)
+        assert found.p_value == pytest.approx(expected, abs=1e-9)
 
 
 def test_ks_of_two_known_histograms() -> None:
