@@ -3,6 +3,7 @@
 Here: raw rows as a source like any file. Not here: which rows, and what becomes of them.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from cinematch_assets.reading.table_file import Reader
 from cinematch_assets.schemas.movies_file import MOVIES_FILE
 from cinematch_assets.schemas.table import Table
 
+SPELLED_OUT = re.compile(rb"\\x[0-9a-f]{2}")
 NO_LIMIT = RejectionLimit(share=1.0)
 
 
@@ -47,8 +49,15 @@ class RawRows:
         """Nothing: rows that were rejected once get the closer look."""
 
     def cells(self) -> tuple[int, Cells, Faults]:
-        """The rows' cells, and what is wrong with which row as a row."""
-        return len(self.lines), *split_lines(list(self.lines), Header(self.columns, 0), self.table)
+        r"""The rows' cells, and what is wrong with which row as a row.
+
+        One that was rejected for bytes that are no text shows them as ``\xNN``, which must not pass for its text.
+        """
+        cells, faults = split_lines(list(self.lines), Header(self.columns, 0), self.table)
+        for position, line in enumerate(self.lines):
+            if SPELLED_OUT.search(line):
+                faults.setdefault(position, []).append(r"has bytes written as \xNN: correct its text")
+        return len(self.lines), cells, faults
 
     def raw(self, positions: NDArray[np.int64]) -> list[bytes]:
         """The rows at these positions."""

@@ -59,7 +59,7 @@ def test_of_a_movie_that_comes_twice_the_last_row_counts(tmp_path):
     reading = movies_of(tmp_path, "1,Old,Drama", "2,Other,Drama", '1,"New, The",Drama')
     assert rows(reading.accepted) == [(2, "Other", "Drama"), (1, "New, The", "Drama")]
     assert [(row.row_number, row.raw_row) for row in reading.rejected] == [(1, "1,Old,Drama")]
-    assert reasons(reading) == {1: ("movieId also in a later row, which counts",)}
+    assert reasons(reading) == {1: ("movieId also in a newer row, which counts",)}
 
 
 def test_a_wrong_header_names_what_is_missing_and_what_is_there(tmp_path):

@@ -101,7 +101,7 @@ def test_byte_order_mark_windows_line_ends_and_empty_lines_are_no_trouble(tmp_pa
 def test_the_newest_rating_counts_and_the_others_are_kept(tmp_path):
     lines = ["1,10,1.0,5", "bad,10,1.0,5", "1,10,2.0,9", "2,10,3.0,9", "1,10,3.0,9", "1,10,4.0,8"]
     reading = ratings_of(write(tmp_path, "\n".join([HEADER, *lines])))
-    later = ("userId and movieId also in a later row, which counts",)
+    later = ("userId and movieId also in a newer row, which counts",)
     assert rows(reading.accepted) == [(2, 10, 3.0, 9), (1, 10, 3.0, 9)]
     assert [(row.row_number, row.raw_row) for row in reading.rejected] == [(n, lines[n - 1]) for n in (1, 2, 3, 6)]
     assert [reasons(reading)[n] for n in (1, 3, 6)] == [later] * 3

@@ -5,6 +5,7 @@ from cinematch_assets.reading.outcome import FileRefused
 from cinematch_assets.reading.released import reread_movies, reread_ratings
 from cinematch_assets_tests.reading.files import HEADER, outcome, ratings_of, reasons, rows, write
 
+SPELLED = r"has bytes written as \xNN: correct its text"
 COLUMNS = tuple(HEADER.split(","))
 
 
@@ -20,15 +21,20 @@ def test_rows_that_still_do_not_fit_are_rejected_again_by_their_place(tmp_path):
     again = reread_ratings(raw, COLUMNS, known_movies=None)
     assert rows(again.accepted) == [(1, 10, 3.0, 9)]
     assert reasons(again) == {
-        1: ("userId and movieId also in a later row, which counts",),
+        1: ("userId and movieId also in a newer row, which counts",),
         2: ("has a quoted field that is not closed",),
-        3: ("rating is not a number",),
+        3: (SPELLED, "rating is not a number"),
     }
 
 
 def test_movies_are_reread_as_well():
     again = reread_movies(['1,"Heat, The",Drama', "2,,Drama"], ("movieId", "title", "genres"))
     assert (rows(again.accepted), reasons(again)) == ([(1, "Heat, The", "Drama")], {2: ("title is empty",)})
+
+
+def test_bytes_that_were_no_text_do_not_come_back_as_their_spelling():
+    again = reread_movies([r"1,caf\xe9,Drama", r"2,C:\xmas,Drama"], ("movieId", "title", "genres"))
+    assert (rows(again.accepted), reasons(again)) == ([(2, r"C:\xmas", "Drama")], {1: (SPELLED,)})
 
 
 def test_columns_that_are_not_the_tables_are_refused():
