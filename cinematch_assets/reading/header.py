@@ -38,6 +38,8 @@ def read_header(file: BinaryIO, name: str, table: Table) -> Header:
     line = body.split(b"\n", 1)[0].removesuffix(b"\r")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in line:
         raise FileRefused(name, "is UTF-16 or binary, not text in UTF-8: save it as CSV in UTF-8")
+    if b"\n" not in body and len(head) == HEADER_BYTES:
+        raise FileRefused(name, f"its first line is longer than {HEADER_BYTES:,} bytes")
     if b"\r" in line:
         raise FileRefused(name, "its lines end in carriage returns alone: save it with line feeds")
     try:

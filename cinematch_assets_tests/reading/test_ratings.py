@@ -133,6 +133,7 @@ def test_a_rating_of_an_unknown_movie_is_rejected(tmp_path):
         (f"{HEADER}\n{GOOD}\n".encode("utf-16"), UTF_16),
         (f"{HEADER}\n{GOOD}\n".encode("utf-16-le"), UTF_16),
         (f"{HEADER}\r{GOOD}\r".encode(), "its lines end in carriage returns alone: save it with line feeds"),
+        (b"userId," * 10_000, "its first line is longer than 65,536 bytes"),
         (b"PAR1 and then nothing of the kind", "cannot be read as Parquet, it may be cut off or damaged"),
     ],
 )
