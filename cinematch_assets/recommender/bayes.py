@@ -21,6 +21,7 @@ from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.design import Design, build_design
 from cinematch_assets.recommender.gibbs import Chain, Sample
 from cinematch_assets.recommender.stars import StarTable
+from cinematch_assets.recommender.strangers import lean_on_descriptions
 
 OVERSAMPLING = 8
 POWER_STEPS = 2
@@ -79,7 +80,7 @@ def fit_bayes(
     user_variance, movie_variance = _variances(samples, design, rng)
     user_noise = 1.0 / np.asarray(np.mean([sample.user_precision for sample in samples], axis=0, dtype=np.float64))
     noise = float(user_noise[:-1].mean())
-    return StarTable(
+    table = StarTable(
         mean=float(np.mean([sample.mean for sample in samples])),
         low=float(train.ratings.min()),
         high=float(train.ratings.max()),
@@ -95,7 +96,11 @@ def fit_bayes(
         movie_variance=movie_variance.astype(np.float32),
         user_rated=np.diff(design.users.pointers) > 0,
         movie_rated=np.diff(design.movies.pointers) > 0,
+        user_choice=np.zeros(len(users) + 1, np.float32),
+        movie_choice=np.zeros(len(movies) + 1, np.float32),
     )
+    with threadpool_limits(limits=1):
+        return lean_on_descriptions(table, train, catalogue)
 
 
 def _run_chains(design: Design, plan: BayesPlan, seed: int, report: Callable[[float], None]) -> list[Sample]:

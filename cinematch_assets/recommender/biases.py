@@ -44,4 +44,6 @@ def fit_biases(train: Ratings, catalogue: Catalogue, *, user_damping: float, mov
         movie_variance=np.zeros(len(movies) + 1, np.float32),
         user_rated=np.append(counts_u > 0, False),
         movie_rated=np.append(counts_m > 0, False),
+        user_choice=np.zeros(len(users) + 1, np.float32),
+        movie_choice=np.zeros(len(movies) + 1, np.float32),
     )

@@ -1,21 +1,17 @@
 """Ratings by alternating least squares, for more rows than can be sampled: its fit as one table of stars.
 
-Here: what ALS has no answer for, which is films without ratings: they lean on their genres, components and years. Not
-here: the sweeps (``als``), prediction (``stars``).
+Here: the table. Not here: the sweeps (``als``), films without ratings (``strangers``), prediction (``stars``).
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
-from cinematch_assets.recommender.als import Als, AlsConfig, fit_als
-from cinematch_assets.recommender.data import Catalogue, Floats, Ids, Progress, Ratings
-from cinematch_assets.recommender.design import describe_movies
+from cinematch_assets.recommender.als import AlsConfig, fit_als
+from cinematch_assets.recommender.data import Catalogue, Floats, Progress, Ratings
 from cinematch_assets.recommender.stars import StarTable
-
-DESCRIPTION_RIDGE = 20.0
-"""How many films with a description a weight imagines that have none of it."""
+from cinematch_assets.recommender.strangers import lean_on_descriptions
 
 
 def fit_factors(train: Ratings, catalogue: Catalogue, config: AlsConfig, seed: int, report: Progress) -> StarTable:
@@ -26,9 +22,9 @@ def fit_factors(train: Ratings, catalogue: Catalogue, config: AlsConfig, seed: i
     fitted = fit_als(train, config, seed, report)
     movies = np.union1d(fitted.movies, catalogue.movies).astype(np.int32)
     known = np.append(np.isin(movies, fitted.movies), False)
-    counts = np.bincount(np.searchsorted(fitted.movies, train.movies), minlength=len(fitted.movies))
-    rows = _with_newcomers(fitted, movies, known, counts, catalogue)
-    return StarTable(
+    rows = np.zeros((len(movies) + 1, 1 + fitted.movie_factors.shape[1]), np.float32)
+    rows[known, 0], rows[known, 1:] = fitted.movie_bias, fitted.movie_factors
+    table = StarTable(
         mean=fitted.mean,
         low=float(train.ratings.min()),
         high=float(train.ratings.max()),
@@ -44,28 +40,11 @@ def fit_factors(train: Ratings, catalogue: Catalogue, config: AlsConfig, seed: i
         movie_variance=np.zeros(len(movies) + 1, np.float32),
         user_rated=np.append(np.ones(len(fitted.users), np.bool_), False),
         movie_rated=known,
+        user_choice=np.zeros(len(fitted.users) + 1, np.float32),
+        movie_choice=np.zeros(len(movies) + 1, np.float32),
     )
-
-
-def _with_newcomers(
-    fitted: Als, movies: Ids, known: NDArray[np.bool_], counts: NDArray[np.intp], catalogue: Catalogue
-) -> Floats:
-    """Bias and factors (M + 1, 1 + f): ALS' own where there are ratings, else a ridge regression on descriptions.
-
-    Films with more ratings weigh more, up to a point: n / (n + ridge).
-    """
-    rows = np.zeros((len(movies) + 1, 1 + fitted.movie_factors.shape[1]), np.float32)
-    rows[known, 0], rows[known, 1:] = fitted.movie_bias, fitted.movie_factors
-    groups = describe_movies(movies, catalogue)
-    if not groups or known[:-1].all():
-        return rows
-    described = np.column_stack([np.ones(len(movies) + 1, np.float32), *groups])
-    weight = (counts / (counts + DESCRIPTION_RIDGE)).astype(np.float32)[:, None]
-    taught = described[known]
-    gram = (taught * weight).T @ taught + DESCRIPTION_RIDGE * np.diag([0.0] + [1.0] * (described.shape[1] - 1))
-    weights = np.linalg.solve(gram, (taught * weight).T @ rows[known])
-    rows[~known] = described[~known] @ weights
-    return rows
+    with threadpool_limits(limits=1):
+        return lean_on_descriptions(table, train, catalogue)
 
 
 def _with_last(factors: Floats) -> Floats:
