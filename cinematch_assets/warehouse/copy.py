@@ -6,6 +6,8 @@ layout and header: https://www.postgresql.org/docs/current/sql-copy.html, "Binar
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
-from cinematch_assets.warehouse.connection import in_one_sentence, require_tls
+from cinematch_assets.warehouse.connection import WarehouseUnavailableError, describe, require_tls
 from cinematch_assets.warehouse.statements import statement
 
 _SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
@@ -105,17 +107,45 @@ def read_frame(url: str, query: str, names: Sequence[str] = ()) -> pd.DataFrame:
 
 def read_frames(url: str, *queries: tuple[str, Sequence[str]]) -> list[pd.DataFrame]:
     """Read several queries in one snapshot, each with the names of its columns; see ``read_frame``."""
-    from adbc_driver_postgresql import dbapi  # noqa: PLC0415 - only bulk reads pay for it
+    from adbc_driver_manager import AdbcConnection, Error  # noqa: PLC0415 - only bulk reads pay for it
 
     require_tls(url)
-    with in_one_sentence(url), dbapi.connect(url) as connection, connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        frames = []
-        for query, names in queries:
-            cursor.execute(query)
-            frame = cursor.fetch_arrow_table().to_pandas(split_blocks=True, self_destruct=True)
-            frames.append(frame.set_axis(list(names), axis=1) if names else frame)
-    return frames
+    try:
+        with AdbcConnection(_arrow_database(url)) as connection:
+            connection.set_autocommit(False)
+            _execute(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            return [_fetch(connection, query, names) for query, names in queries]
+    except (Error, OSError) as fault:  # pyarrow says OSError when the server goes away in mid-stream
+        cause = str(fault).splitlines()[0].rsplit("failed: ", 1)[-1]
+        raise WarehouseUnavailableError(f"{describe(url)}: {cause} (in a bulk read); nothing was changed") from fault
+
+
+@lru_cache(maxsize=8)
+def _arrow_database(url: str) -> Any:
+    """ADBC's view of a database, kept because it asks for every type first: 50 ms. It holds no connection."""
+    from adbc_driver_postgresql import connect  # noqa: PLC0415
+
+    return connect(url)
+
+
+def _execute(connection: Any, order: str) -> None:
+    from adbc_driver_manager import AdbcStatement  # noqa: PLC0415
+
+    with AdbcStatement(connection) as request:
+        request.set_sql_query(order)
+        request.execute_update()
+
+
+def _fetch(connection: Any, query: str, names: Sequence[str]) -> pd.DataFrame:
+    import pyarrow as pa  # noqa: PLC0415
+    from adbc_driver_manager import AdbcStatement  # noqa: PLC0415
+
+    with AdbcStatement(connection) as request:
+        request.set_sql_query(query)
+        stream, _ = request.execute_query()
+        with pa.RecordBatchReader.from_stream(stream) as reader:
+            frame: pd.DataFrame = reader.read_all().to_pandas(split_blocks=True, self_destruct=True)
+    return frame.set_axis(list(names), axis=1) if names else frame
 
 
 @contextmanager
