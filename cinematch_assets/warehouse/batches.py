@@ -49,14 +49,25 @@ def held_batch(connection: psycopg.Connection, batch_id: str) -> Batch | None:
 
 
 def start_batch(connection: psycopg.Connection, batch_id: str, file: LandedFile) -> None:
-    """Say ``in_progress`` for whoever looks, unless this very content is in the tables already."""
+    """Say ``in_progress`` for whoever looks, unless this very content is in the tables already.
+
+    Whoever loads the batch just now is waited for; without that, its ``completed`` could be overwritten.
+    """
     values = {"batch_id": batch_id, "md5": file.md5, "note": f"Loading {file.path} ({file.md5[:8]})"}
-    connection.execute(statement("start_batch"), values)
+    with connection.transaction():
+        lock_batch(connection, batch_id)
+        connection.execute(statement("start_batch"), values)
 
 
-def fail_batch(connection: psycopg.Connection, batch_id: str, reason: str) -> None:
-    """Say ``failed`` and why. Rows of an earlier content, if there are any, stay, and record_count counts them."""
-    connection.execute(statement("fail_batch"), {"batch_id": batch_id, "note": reason})
+def fail_batch(connection: psycopg.Connection, batch_id: str, reason: str, file: LandedFile | None = None) -> None:
+    """Say ``failed`` and why. Rows of an earlier content, if there are any, stay, and record_count counts them.
+
+    Where another worker has loaded this very content of ``file`` meanwhile, the batch has not failed.
+    """
+    values = {"batch_id": batch_id, "note": reason, "md5": file and file.md5}
+    with connection.transaction():
+        lock_batch(connection, batch_id)
+        connection.execute(statement("fail_batch"), values)
 
 
 def load_batch(

@@ -89,7 +89,7 @@ class Trouble:
 
 
 def record_listing(connection: psycopg.Connection, files: Sequence[ListedFile], *, attempts: int = ATTEMPTS) -> Listing:
-    """Write down a listing in one transaction; what is new, changed, or failed less than ``attempts`` times, is pending."""
+    """Write down a listing; what is new, changed, or failed fewer than ``attempts`` times becomes pending."""
     values = {
         "ids": [file.id for file in files],
         "paths": [file.path for file in files],

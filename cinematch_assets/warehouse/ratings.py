@@ -60,9 +60,10 @@ def write_ratings(connection: psycopg.Connection, ratings: pd.DataFrame, is_test
     """COPY rows in and leave the indexes as they were.
 
     Where more comes than stays, building the indexes afterwards beats keeping them up: 4.4 s against 18 s at 1M rows.
+    Only the table's owner may drop indexes; role ml_pipeline loads slower.
     """
-    staying = connection.execute(statement("count_merged_ratings")).fetchone()
-    if staying is not None and len(ratings) > max(int(staying[0]), 10_000):
+    staying, is_owner = connection.execute(statement("count_merged_ratings")).fetchone() or (0, False)
+    if is_owner and len(ratings) > max(staying, 10_000):
         with without_indexes(connection, "ratings"):
             _copy_splits(connection, ratings, is_test)
     else:

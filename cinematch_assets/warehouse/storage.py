@@ -40,5 +40,6 @@ def vacuum(connection: psycopg.Connection) -> None:
 def archive_alerts(connection: psycopg.Connection, days: int = 30) -> int:
     """Move alerts older than ``days`` into ``drift_alerts_archive``; return how many."""
     with connection.transaction():
+        connection.execute(statement("lock_name"), {"name": "drift_alerts_archive"})
         connection.execute(statement("create_alerts_archive"))
         return connection.execute(statement("archive_alerts"), {"days": days}).rowcount

@@ -145,18 +145,18 @@ CREATE INDEX idx_drive_files_state ON ops.drive_files(state);
 -- Who else has this movie: asked before a row is changed or removed.
 CREATE INDEX idx_drive_files_rows ON ops.drive_files USING GIN(loaded_rows);
 
--- The one source of training rows. A (user, movie) pair of the test split is never in it, whichever table holds the
--- row; a batch is in it only with the content that was accepted.
+-- The one source of training rows. A (user, movie) pair of the test split is never in it, whichever table holds the row
+-- and however it came there; a batch is in it only with the content that was accepted.
 CREATE VIEW ops.training_ratings AS
-SELECT r.userId, r.movieId, r.rating, r.timestamp, r.batch_id
-FROM ratings r
-WHERE r.data_split = 'train'
-  AND (r.batch_id IS NULL
-       OR NOT EXISTS (SELECT FROM ratings t
-                      WHERE t.data_split = 'test' AND t.userId = r.userId AND t.movieId = r.movieId))
-UNION ALL
-SELECT b.userId, b.movieId, b.rating, b.timestamp, b.batch_id
-FROM ratings_buffer b
-JOIN ops.batches accepted ON accepted.batch_id = b.batch_id AND accepted.place = 'buffer'
+SELECT learned.userId, learned.movieId, learned.rating, learned.timestamp, learned.batch_id
+FROM (
+    SELECT r.userId, r.movieId, r.rating, r.timestamp, r.batch_id
+    FROM ratings r
+    WHERE r.data_split = 'train'
+    UNION ALL
+    SELECT b.userId, b.movieId, b.rating, b.timestamp, b.batch_id
+    FROM ratings_buffer b
+    JOIN ops.batches accepted ON accepted.batch_id = b.batch_id AND accepted.place = 'buffer'
+) AS learned
 WHERE NOT EXISTS (SELECT FROM ratings t
-                  WHERE t.data_split = 'test' AND t.userId = b.userId AND t.movieId = b.movieId);
+                  WHERE t.data_split = 'test' AND t.userId = learned.userId AND t.movieId = learned.movieId);

@@ -16,6 +16,16 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END
 $$;
 
+-- Whoever migrates may take on either role: `cinematch sql` asks as analyst. On a server where somebody else made the
+-- roles that somebody has to grant them.
+DO $$
+BEGIN
+    EXECUTE format('GRANT analyst, ml_pipeline TO %I', current_user);
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE WARNING 'roles analyst and ml_pipeline belong to another user: ask for GRANT analyst, ml_pipeline TO %', current_user;
+END
+$$;
+
 GRANT USAGE ON SCHEMA public, netflix, ops TO analyst, ml_pipeline;
 GRANT SELECT ON ALL TABLES IN SCHEMA public, netflix, ops TO analyst;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public, netflix, ops TO ml_pipeline;

@@ -1,2 +1,4 @@
--- What stays when the ratings file is replaced.
-SELECT count(*) FROM ratings WHERE batch_id IS NOT NULL
+-- What stays when the ratings file is replaced, and whether we may drop the table's indexes meanwhile.
+SELECT count(*), (SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'ratings'::regclass)
+FROM ratings
+WHERE batch_id IS NOT NULL
