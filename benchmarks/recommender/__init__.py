@@ -1,0 +1,1 @@
+"""The recommender side by side with the libraries that its users would pick instead."""

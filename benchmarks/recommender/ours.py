@@ -1,0 +1,74 @@
+# ruff: noqa: D102 - every contestant answers the same four calls, which worker.py makes
+"""What we ship, as contestants."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cinematch_assets.recommender.als import Als, AlsConfig, fit_als
+from cinematch_assets.recommender.config import RecommenderConfig
+from cinematch_assets.recommender.data import Catalogue, Ratings
+from cinematch_assets.recommender.model import Recommender, fit_recommender
+
+SEED = 20_251_220
+
+
+class Ours:
+    """Training rows and the catalogue; what both contestants need."""
+
+    versions = f"numpy {np.__version__}"
+    note = ""
+
+    def __init__(self, folder: Path) -> None:
+        self.catalogue = Catalogue.from_frame(pd.read_csv(folder / "movies.csv"))
+
+    def prepare(self, split: dict[str, Any]) -> None:
+        """Rows as we keep them, and loops compiled, which happens once in the life of an installation."""
+        self.train = Ratings.of(split["users"], split["movies"], split["ratings"], split["timestamps"])
+        few = self.train.where(np.arange(len(self.train)) % max(1, len(self.train) // 2_000) == 0)
+        self.fit_rows(few)
+
+    def fit(self, _split: dict[str, Any]) -> None:
+        self.fit_rows(self.train)
+
+    def fit_rows(self, rows: Ratings) -> None:
+        raise NotImplementedError
+
+
+class Shipped(Ours):
+    """``fit_recommender`` as the asset calls it."""
+
+    model: Recommender
+
+    def fit_rows(self, rows: Ratings) -> None:
+        self.model = fit_recommender(rows, self.catalogue, config=RecommenderConfig(), seed=SEED)
+        self.note = self.model.reason
+        self.model.recommend(rows.users[:1], 1, seen=rows)
+
+    def predict(self, users: NDArray[Any], movies: NDArray[Any]) -> NDArray[Any]:
+        return self.model.predict(users, movies).stars
+
+    def lists(self, users: NDArray[Any], k: int) -> NDArray[Any]:
+        return self.model.ranker.top(users.astype(np.int32), k, self.train).movies
+
+
+class LeastSquares(Ours):
+    """``fit_als`` alone: what stars come from when there are too many ratings to sample."""
+
+    model: Als
+    note = "64 factors, 8 sweeps; stars only"
+
+    def fit_rows(self, rows: Ratings) -> None:
+        self.model = fit_als(rows, AlsConfig(), SEED)
+
+    def predict(self, users: NDArray[Any], movies: NDArray[Any]) -> NDArray[Any]:
+        return self.model.predict(users, movies)
+
+    def lists(self, _users: NDArray[Any], _k: int) -> None:
+        return None
+
+
+CONTESTANTS = {"cinematch": Shipped, "cinematch als": LeastSquares}

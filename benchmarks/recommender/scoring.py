@@ -1,0 +1,108 @@
+"""Figures from recorded answers, by the code of ``cinematch evaluate``, and the table of them."""
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.recommender.data import SEED, TEST_SHARE, Prepared
+from cinematch_assets.recommender.answers import Predictions, TopN
+from cinematch_assets.recommender.data import Floats, Ids, UserMoviePairs
+from cinematch_assets.recommender.evaluation import evaluate
+
+COLUMNS = {
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "precision_at_10": "P@10, own test items",
+    "catalogue_precision_at_10": "P@10, catalogue",
+    "catalogue_ndcg_at_10": "nDCG@10",
+    "coverage": "coverage",
+    "novelty": "novelty, bits",
+    "fit_seconds": "fit, s",
+    "predict_seconds": "predict, s",
+    "lists_seconds": "lists, s",
+    "peak_mb": "peak MB",
+}
+DIGITS = {"coverage": 3, "novelty": 2, "fit_seconds": 2, "predict_seconds": 2, "lists_seconds": 2, "peak_mb": 0}
+OF_STARS = ("rmse", "mae", "precision_at_10")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A model that answers what a contestant answered."""
+
+    stars: Floats
+    users: Ids
+    listed: Ids
+    method: str = "recorded"
+
+    def predict(self, users: Ids, _movies: Ids) -> Predictions:
+        """What was answered, row by row."""
+        known = np.ones(len(users), np.bool_)
+        return Predictions(self.stars[: len(users)], None, known, known)
+
+    def recommend(self, users: Ids, k: int, *, seen: UserMoviePairs, candidates: Ids | None = None) -> TopN:
+        """What was listed."""
+        assert np.array_equal(users, self.users)
+        assert candidates is None
+        listed = self.listed[:, :k]
+        wide = np.int64(1) << 32
+        pairs = users[:, None] * wide + listed
+        assert not np.isin(pairs, seen.users * wide + seen.movies).any(), "a training item is on a list"
+        ranks = np.broadcast_to(np.arange(1, listed.shape[1] + 1, dtype=np.int32), listed.shape)
+        owners = np.broadcast_to(users[:, None], listed.shape)
+        kept = listed >= 0
+        scores = -ranks[kept].astype(np.float32)
+        return TopN(owners[kept], ranks[kept], listed[kept], scores, scores)
+
+
+def figures(prepared: Prepared, answers: Path) -> dict[str, Any]:
+    """What one contestant is worth, and what it cost."""
+    with np.load(answers, allow_pickle=False) as file:
+        facts = json.loads(str(file["facts"]))
+        stars = file["stars"] if "stars" in file else np.zeros(len(prepared.test), np.float32)
+        lists = file.get("lists")
+        users = np.unique(prepared.test.users[prepared.test.ratings >= 4])
+        empty = np.zeros((len(users), 0), np.int32)
+        model = Recorded(stars, users, empty if lists is None else lists)
+        found = evaluate(model, prepared.train, prepared.test, prepared.catalogue, lists=lists is not None).summary()
+        rated = "stars" in file
+    return {
+        name: facts.get(name) if name in facts else (found.get(name) if rated or name not in OF_STARS else None)
+        for name in COLUMNS
+    } | {"versions": facts["versions"], "note": facts["note"]}
+
+
+def report(prepared: Prepared, rows: dict[str, dict[str, Any]], machine: str, kept: Path) -> None:
+    """Print the table, and keep it as Markdown and JSON."""
+    header = ["", *COLUMNS.values()]
+    table = [[name, *(_cell(row, column) for column in COLUMNS)] for name, row in rows.items() if "missing" not in row]
+    notes = [
+        f"* {name} ({row['versions']}): {row['note']}"
+        for name, row in rows.items()
+        if "missing" not in row and row["note"]
+    ]
+    missing = [f"* {name} is missing: {row['missing']}" for name, row in rows.items() if "missing" in row]
+    about = (
+        f"{prepared.about}. {len(prepared.train):,} training and {len(prepared.test):,} test rows, random"
+        f" {TEST_SHARE:.0%} of them, seed {SEED}; {len(prepared.catalogue):,} movies. Figures as `cinematch evaluate`"
+        " defines them; lists are over the whole catalogue without training items, and a test rating of 4 or more is"
+        " relevant. Every contestant had a process of its own; peak memory is that of the process with its children,"
+        " imports included; compiling is in nobody's time."
+    )
+    day = date.today().isoformat()  # noqa: DTZ011 - the local day
+    lines = ["| " + " | ".join(row) + " |" for row in [header, ["---"] * len(header), *table]]
+    text = "\n".join([f"# Recommenders on {prepared.name}", "", *lines, "", about, "", f"{day}. {machine}.", ""])
+    text += "\n".join([*notes, *missing, ""])
+    print(text)
+    kept.parent.mkdir(exist_ok=True)
+    kept.with_suffix(".md").write_text(text, encoding="utf-8")
+    kept.write_text(json.dumps({"date": day, "machine": machine, "about": about, "rows": rows}, indent=1) + "\n")
+
+
+def _cell(row: dict[str, Any], column: str) -> str:
+    value = row.get(column)
+    return "–" if value is None else f"{value:,.{DIGITS.get(column, 4)}f}"
