@@ -11,7 +11,6 @@ from cinematch_assets.defs.features.movie_genre_features import movie_genre_feat
 from cinematch_assets.defs.model.model_metrics import model_metrics
 from cinematch_assets.defs.model.recommendations import recommendations
 from cinematch_assets.defs.model.recommender_model import recommender_model
-from cinematch_assets.defs.partitions import batch_id
 from cinematch_assets.defs.tables.ratings import ratings
 from cinematch_assets.defs.tables.ratings_buffer import ratings_buffer
 
@@ -24,7 +23,6 @@ load_catalog = dg.define_asset_job(
 ingest_batch = dg.define_asset_job(
     "ingest_batch",
     selection=dg.AssetSelection.assets(raw_ratings_batch, ratings_buffer, drift_report),
-    partitions_def=batch_id,
     description="One batch: landed, loaded, tested for drift.",
 )
 

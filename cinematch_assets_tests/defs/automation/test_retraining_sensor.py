@@ -1,0 +1,106 @@
+"""Decisions become one run, however many wait, and a restart neither loses nor doubles it."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from cinematch_assets.steps.landing import land_table
+from cinematch_assets.steps.loading import load_movies_file, load_ratings_file
+from cinematch_assets.steps.platform import Platform
+from cinematch_assets.warehouse import registry
+from cinematch_assets.warehouse.drift import write_verdict
+from cinematch_assets_tests.defs.loaded import repository
+from cinematch_assets_tests.platforms import MOVIES, RATINGS, a_platform, drop, rows_of
+
+
+@pytest.fixture
+def platform(tmp_path: Path, database_url_18: str) -> Platform:
+    return a_platform(tmp_path, database_url_18, CINEMATCH_RETRAIN_COOLDOWN_S="0")
+
+
+def tick(platform: Platform, instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
+    context = dg.build_sensor_context(instance=instance, repository_def=repository(), resources={"platform": platform})
+    return repository().get_sensor_def("retraining_sensor")(context)
+
+
+def crowned(platform: Platform) -> None:
+    """A champion stands, so that only decisions ask for runs."""
+    artifact = registry.Artifact("models/x", "0" * 64, 1)
+    with platform.warehouse.connect() as connection:
+        version = registry.register_candidate(
+            connection, "run00000", artifact, method="m", config={}, seed=0, data_size=1, batches=[]
+        )
+        judgement = registry.Judgement(1, 1, 1, "", {}, {})
+        registry.promote(connection, version, artifact, judgement, over=None, data_size=1, merge="merge")
+
+
+def decided(platform: Platform, batch: str, *, due: bool = True) -> None:
+    with platform.warehouse.connect() as connection:
+        write_verdict(connection, batch, batch.ljust(32, "0"), [], due=due, reason=f"{batch} moved", evidence={})
+
+
+def ended(instance: dg.DagsterInstance, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
+    instance.add_run(dg.DagsterRun("retrain", status=status, tags=dict(request.tags)))
+
+
+def test_several_waiting_decisions_are_one_run(platform: Platform, instance: dg.DagsterInstance) -> None:
+    crowned(platform)
+    for batch in ("batch_w1", "batch_w2", "batch_w3"):
+        decided(platform, batch, due=batch != "batch_w2")
+    request = tick(platform, instance)
+    assert isinstance(request, dg.RunRequest)
+    assert "batch_w1, batch_w3" in request.tags["cinematch/reason"]
+
+
+def test_the_same_decisions_have_the_same_run_key_until_a_run_has_ended(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    crowned(platform)
+    decided(platform, "batch_w1")
+    first, again = tick(platform, instance), tick(platform, instance)
+    assert first.run_key == again.run_key
+    ended(instance, first, dg.DagsterRunStatus.FAILURE)
+    assert tick(platform, instance).run_key != first.run_key
+
+
+def test_nothing_starts_while_a_retraining_runs(platform: Platform, instance: dg.DagsterInstance) -> None:
+    crowned(platform)
+    decided(platform, "batch_w1")
+    ended(instance, tick(platform, instance), dg.DagsterRunStatus.STARTED)
+    assert isinstance(tick(platform, instance), dg.SkipReason)
+
+
+def test_a_retraining_that_keeps_failing_is_given_up_and_says_so(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    crowned(platform)
+    decided(platform, "batch_w1")
+    for _ in range(platform.settings.retrain_max_attempts):
+        ended(instance, tick(platform, instance), dg.DagsterRunStatus.FAILURE)
+    assert isinstance(tick(platform, instance), dg.SkipReason)
+    assert rows_of(platform, "SELECT state, outcome LIKE '3 retrainings failed%' FROM ops.retraining_decisions") == [
+        ("failed", True)
+    ]
+
+
+def test_a_decision_on_a_replaced_content_starts_nothing(platform: Platform, instance: dg.DagsterInstance) -> None:
+    crowned(platform)
+    decided(platform, "batch_w1")
+    with platform.warehouse.connect() as connection:
+        write_verdict(connection, "batch_w1", "f" * 32, [], due=False, reason="calm now", evidence={})
+    assert isinstance(tick(platform, instance), dg.SkipReason)
+
+
+def test_the_first_model_is_due_as_soon_as_there_are_ratings(platform: Platform, instance: dg.DagsterInstance) -> None:
+    assert isinstance(tick(platform, instance), dg.SkipReason)
+    drop(platform, "movies.csv", MOVIES + "10,Heat (1995),Action\n")
+    drop(platform, "ratings.csv", RATINGS + "1,10,4.0,1000000000\n")
+    for table in ("movies", "ratings"):
+        land_table(platform, table)
+    load_movies_file(platform)
+    load_ratings_file(platform)
+    request = tick(platform, instance)
+    assert request.run_key == "retrain:first:1"
+    ended(instance, request, dg.DagsterRunStatus.FAILURE)
+    assert tick(platform, instance).run_key == "retrain:first:2"
