@@ -50,7 +50,10 @@ class Patience:
 
 
 class TryAgainError(Exception):
-    """The same request may well succeed; ``wait_s`` is what Google asked for, ``too_fast`` that we are too many."""
+    """The same request may well succeed; the reason goes on from "Google Drive".
+
+    ``wait_s`` is what Google asked for, ``too_fast`` that we are too many.
+    """
 
     def __init__(self, reason: str, *, wait_s: float = 0.0, too_fast: bool = False) -> None:
         super().__init__(reason)
@@ -106,7 +109,7 @@ class GoogleClient:
                 try:
                     document: dict[str, Any] = response.json()
                 except requests.RequestException as fault:
-                    raise TryAgainError(f"its answer is no JSON ({_first_line(fault)})") from fault
+                    raise TryAgainError(f"answers with no JSON ({_first_line(fault)})") from fault
                 return document
 
         return self.trying(answer)
@@ -123,7 +126,7 @@ class GoogleClient:
         except RetryError as given_up:
             last = given_up.last_attempt.exception()
             attempts = given_up.last_attempt.attempt_number
-            raise UnreachableError(f"Google Drive: {last}; given up after {attempts} attempts.") from last
+            raise UnreachableError(f"Google Drive {last}; given up after {attempts} attempts.") from last
 
     def _wait_s(self, state: RetryCallState) -> float:
         fault = state.outcome.exception() if state.outcome else None
@@ -132,7 +135,7 @@ class GoogleClient:
         if not isinstance(fault, TryAgainError):
             return wait_s
         if fault.wait_s > self.patience.longest_wait_s:
-            raise UnreachableError(f"Google Drive: {fault}, and asks to wait for {fault.wait_s:,.0f} s.") from fault
+            raise UnreachableError(f"Google Drive {fault}, and asks to wait for {fault.wait_s:,.0f} s.") from fault
         wait_s = max(wait_s, fault.wait_s)
         if fault.too_fast:
             self._quota.hold(wait_s)
@@ -172,7 +175,7 @@ class GoogleClient:
                 address, headers=headers, timeout=self.patience.timeout_s, stream=True
             )
         except requests.RequestException as fault:
-            raise TryAgainError(f"it cannot be reached ({_first_line(fault)})") from fault
+            raise TryAgainError(f"cannot be reached ({_first_line(fault)})") from fault
         return response
 
 
@@ -213,7 +216,7 @@ def _refusal(response: requests.Response) -> Exception:
     status, (reasons, message) = response.status_code, _told(response)
     too_fast = status == 429 or not reasons.isdisjoint(_TOO_FAST)
     if too_fast or status in _WORTH_ANOTHER_TRY:
-        return TryAgainError(f"it says {status} ({message})", wait_s=_retry_after_s(response), too_fast=too_fast)
+        return TryAgainError(f"says {status} ({message})", wait_s=_retry_after_s(response), too_fast=too_fast)
     if status == _NOT_SIGNED_IN:
         return TokenError(f"Google no longer accepts the token ({message}): {SIGN_IN}.")
     if not reasons.isdisjoint(_LACKING_SCOPE):

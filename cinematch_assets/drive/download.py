@@ -117,7 +117,7 @@ def _bring(client: GoogleClient, file: DriveFile, arriving: _Arriving) -> None:
         except UnreachableError as fault:
             if isinstance(fault.__cause__, _WrongRangeError):
                 arriving.start_again()  # or the next run would ask for the same range
-            raise
+            raise UnreachableError(f"{file.path}: {fault}") from fault
         except RefusedError as fault:
             if fault.status != _NO_SUCH_RANGE:
                 raise _refused(file, fault) from fault
@@ -139,7 +139,7 @@ def _transfer(client: GoogleClient, file: DriveFile, arriving: _Arriving) -> Non
                 raise _changed(file)
             arriving.add(piece)
     if arriving.size < file.size and arriving.size - start < CHUNK_BYTES:
-        raise TryAgainError(f"{file.path} broke off or dripped at byte {arriving.size:,} of {file.size:,}")
+        raise TryAgainError(f"broke off or dripped at byte {arriving.size:,} of {file.size:,}")
 
 
 def _check_range(response: requests.Response, start: int, file: DriveFile) -> None:
@@ -152,7 +152,7 @@ def _check_range(response: requests.Response, start: int, file: DriveFile) -> No
         raise _changed(file)
     if response.status_code != 206 or not span.startswith(f"{start}-"):
         answer = f"{response.status_code} {told}".strip()
-        raise _WrongRangeError(f"{file.path} was asked for from byte {start:,} on and the answer is {answer}")
+        raise _WrongRangeError(f"answers {answer} when asked to go on at byte {start:,}")
 
 
 def _pieces(client: GoogleClient, response: requests.Response) -> Iterator[bytes]:

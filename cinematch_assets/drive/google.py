@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,15 @@ _PAGE_SIZE = 1000
 _GOOD_ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
+@lru_cache(maxsize=16)
 def open_google_folder(
     folder_id: str, *, endpoint: str | None = None, token_file: Path | None = None, secret_name: str | None = None
 ) -> "GoogleFolder":
-    """Open the folder with the token of a file or a secret; nothing is asked yet."""
+    """Open the folder with the token of a file or a secret; nothing is asked yet.
+
+    A process opens each folder once: a sensor that looks every half minute needs one access token an hour, not each
+    time, and all its looks share one quota.
+    """
     credentials = DriveCredentials(token_source(token_file, secret_name))
     return GoogleFolder(folder_id, GoogleClient(credentials, endpoint=endpoint))
 
@@ -70,13 +76,14 @@ class GoogleFolder:
             facts = self.client.ask(self.client.files.get, fileId=self.folder_id, fields=fields, supportsAllDrives=True)
         except RefusedError as fault:
             raise self._explained(fault) from fault
-        if facts["mimeType"] == _SHORTCUT:
+        kind, name = facts.get("mimeType"), str(facts.get("name", self.folder_id))
+        if kind == _SHORTCUT:
             target = facts.get("shortcutDetails", {}).get("targetId", "<its target>")
             raise DriveError(f"{self.spec} is a shortcut: set CINEMATCH_DRIVE to {GOOGLE_PREFIX}{target}.")
-        if facts["mimeType"] != _FOLDER or facts.get("trashed"):
+        if kind != _FOLDER or facts.get("trashed"):
             what = "is in the bin" if facts.get("trashed") else "is not a folder"
-            raise DriveError(f"{self.spec} ({facts['name']}) {what}: correct CINEMATCH_DRIVE.")
-        return str(facts["name"])
+            raise DriveError(f"{self.spec} ({name}) {what}: correct CINEMATCH_DRIVE.")
+        return name
 
     def look(self, under: str = "", *, recursive: bool = True) -> Look:
         """Walk the folder, many listings at a time; each folder is entered once, so cycles end."""

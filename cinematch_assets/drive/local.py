@@ -85,17 +85,17 @@ class LocalFolder:
                     left_out.append(LeftOut(str(folder), "leads back to a folder already seen"))
                     continue
                 entered.add((facts.st_dev, facts.st_ino))
-                names = sorted(entry.name for entry in (self.root / folder).iterdir())
+                with os.scandir(self.root / folder) as found:
+                    entries = sorted((entry.name, entry.is_dir()) for entry in found)
             except (FileNotFoundError, NotADirectoryError):
                 continue  # no such sub-folder, or gone since its parent was read
             except OSError as fault:
                 left_out.append(LeftOut(str(folder), f"cannot be read ({fault.strerror})"))
                 continue
-            visible = [folder / name for name in names if not name.startswith(".")]
-            folders = [path for path in visible if (self.root / path).is_dir()]
-            yield from (path for path in visible if path not in set(folders))
+            visible = [(folder / name, is_folder) for name, is_folder in entries if not name.startswith(".")]
+            yield from (path for path, is_folder in visible if not is_folder)
             if recursive:
-                waiting.extend(reversed(folders))
+                waiting.extend(path for path, is_folder in reversed(visible) if is_folder)
 
     def _seen(self, path: PurePosixPath) -> DriveFile | LeftOut | None:
         """Describe one file by its content; None when it has gone meanwhile."""

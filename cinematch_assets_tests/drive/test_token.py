@@ -50,6 +50,13 @@ def test_the_token_of_a_secret_opens_the_folder(drive: DriveServer, secret: str)
     assert [file.path for file in folder.files()] == ["movies.csv"]
 
 
+def test_a_process_that_looks_again_and_again_asks_for_one_access_token(drive: DriveServer, token_file: Path) -> None:
+    root = drive.folder(None, "CineMatch")
+    for _ in range(5):
+        open_folder(f"gdrive:{root}", google_endpoint=drive.url, token_file=token_file).look()
+    assert drive.token_requests == 1
+
+
 def test_threads_that_need_a_token_together_share_one(drive: DriveServer, token_file: Path) -> None:
     folder = folder_with(TokenFile(token_file), drive)
     threads = [threading.Thread(target=folder.name) for _ in range(16)]
