@@ -21,8 +21,10 @@ from cinematch_assets.drive.asking import GoogleClient, RefusedError, TryAgainEr
 from cinematch_assets.drive.folder import DriveFile, FileChangedError, FileError, UnreachableError
 from cinematch_assets.whole_file import explained, publish, write_all, write_whole
 
+IN_MEMORY_BYTES = 1 << 20
+"""Files up to this size come in memory, and from the start again after a kill; 32 threads may do so at once."""
 CHUNK_BYTES = 8 << 20
-"""Files up to this size come in memory, in one piece; so much further, a broken transfer has earned new patience."""
+"""A transfer that breaks off after so much has earned new patience."""
 _PIECE_BYTES = 1 << 18
 _NO_SUCH_RANGE = 416
 
@@ -97,7 +99,7 @@ def download(client: GoogleClient, file: DriveFile, target: Path) -> None:
         FileChangedError: its content is no longer what the look saw.
         UnreachableError: Google did not deliver.
     """
-    if file.size <= CHUNK_BYTES:
+    if file.size <= IN_MEMORY_BYTES:
         memory = io.BytesIO()
         _bring(client, file, _Arriving(memory))
         write_whole(target, [memory.getvalue()])

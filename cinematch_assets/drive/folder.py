@@ -14,6 +14,8 @@ from cinematch_assets.errors import CinematchError
 
 GOOGLE_PREFIX = "gdrive:"
 SETTLE_S = 2.0
+HIDDEN = "."
+"""Files and folders whose names begin so are not seen: ``.DS_Store`` is nobody's movie."""
 _TABLE_SUFFIXES = (".csv", ".parquet")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from cinematch_assets.drive.asking import GoogleClient, RefusedError
 from cinematch_assets.drive.download import download
-from cinematch_assets.drive.folder import GOOGLE_PREFIX, DriveError, DriveFile, LeftOut, Look
+from cinematch_assets.drive.folder import GOOGLE_PREFIX, HIDDEN, DriveError, DriveFile, LeftOut, Look
 from cinematch_assets.drive.token import DriveCredentials, token_source
 
 LISTING_THREADS = 32
@@ -161,7 +161,8 @@ class GoogleFolder:
                 )
             except RefusedError as fault:
                 raise self._explained(fault) from fault
-            yield from (entry for entry in answer.get("files", ()) if not entry.get("trashed"))
+            found = (entry for entry in answer.get("files", ()) if not entry.get("trashed"))
+            yield from (entry for entry in found if not str(entry["name"]).startswith(HIDDEN))
             if answer.get("incompleteSearch"):
                 left_out.append(LeftOut(room.path or ".", "is not fully listed by Google this time", for_now=True))
             page = answer.get("nextPageToken")

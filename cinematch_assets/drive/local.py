@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from cinematch_assets.drive.folder import (
+    HIDDEN,
     SETTLE_S,
     DriveError,
     DriveFile,
@@ -92,7 +93,7 @@ class LocalFolder:
             except OSError as fault:
                 left_out.append(LeftOut(str(folder), f"cannot be read ({fault.strerror})"))
                 continue
-            visible = [(folder / name, is_folder) for name, is_folder in entries if not name.startswith(".")]
+            visible = [(folder / name, is_folder) for name, is_folder in entries if not name.startswith(HIDDEN)]
             yield from (path for path, is_folder in visible if not is_folder)
             if recursive:
                 waiting.extend(path for path, is_folder in reversed(visible) if is_folder)

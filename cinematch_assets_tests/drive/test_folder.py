@@ -1,0 +1,137 @@
+"""What holds for a folder, whoever keeps it."""
+
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from cinematch_assets.drive.folder import DriveFile, FileChangedError, FileError, Folder, find_table
+from cinematch_assets.drive.google import GoogleFolder
+from cinematch_assets.drive.landing import land
+from cinematch_assets.drive.local import LocalFolder
+from cinematch_assets.drive.parallel import in_parallel
+from cinematch_assets.store import open_store
+from cinematch_assets_tests.drive.server import DriveServer
+
+Write = Callable[[str, bytes], None]
+TREE = {
+    "movies.csv": b"movieId,title,genres\n1,Toy Story (1995),Animation\n",
+    "ratings.parquet": b"PAR1",
+    "batches/batch_w1.csv": b"userId,movieId,rating,timestamp\n",
+    "batches/batch_w2.csv": b"",
+    "Netflix_Movie_Collection/a/Am\u00e9lie.json": b'{"title": "Am\xc3\xa9lie"}',
+    "Netflix_Movie_Collection/a/b/c/deep.json": b"{}",
+}
+
+
+@pytest.fixture(params=["local", "google"])
+def folder_and_write(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Folder, Write]:
+    if request.param == "local":
+        return _local(tmp_path / "drop")
+    return _google(request.getfixturevalue("drive"), request.getfixturevalue("google"))
+
+
+def _local(root: Path) -> tuple[Folder, Write]:
+    def write(path: str, content: bytes) -> None:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(content)
+
+    root.mkdir()
+    return LocalFolder(root, settle_s=0), write
+
+
+def _google(drive: DriveServer, google: GoogleFolder) -> tuple[Folder, Write]:
+    ids = {"": google.folder_id}
+
+    def inside(path: PurePosixPath) -> str:
+        if path == PurePosixPath():
+            return google.folder_id
+        if str(path) not in ids:
+            ids[str(path)] = drive.folder(inside(path.parent), path.name)
+        return ids[str(path)]
+
+    def write(path: str, content: bytes) -> None:
+        if path in ids:
+            drive.change(ids[path], content)
+        else:
+            ids[path] = drive.file(inside(PurePosixPath(path).parent), PurePosixPath(path).name, content)
+
+    return google, write
+
+
+@pytest.fixture
+def folder(folder_and_write: tuple[Folder, Write]) -> Folder:
+    return folder_and_write[0]
+
+
+@pytest.fixture
+def write(folder_and_write: tuple[Folder, Write]) -> Write:
+    return folder_and_write[1]
+
+
+def test_the_same_tree_is_seen_whoever_keeps_it(drive: DriveServer, google: GoogleFolder, tmp_path: Path) -> None:
+    looks = []
+    for folder, write in (_local(tmp_path / "drop"), _google(drive, google)):
+        for path, content in TREE.items():
+            write(path, content)
+        write(".DS_Store", b"not seen")
+        write("Netflix_Movie_Collection/.hidden/x.json", b"not seen")
+        looks.append([(file.path, file.name, file.size, file.md5) for file in folder.files()])
+    assert looks[0] == looks[1]
+    assert [path for path, *_ in looks[0]] == sorted(TREE)
+
+
+def test_a_tree_lands_byte_for_byte(folder: Folder, write: Write, tmp_path: Path) -> None:
+    for path, content in TREE.items():
+        write(path, content)
+    store = open_store(str(tmp_path / "store"))
+    for unchanged in (False, True):
+        done = {
+            one.file.path: one.result for one in in_parallel(lambda file: land(folder, file, store), folder.files())
+        }
+        assert {path: store.read_bytes(landed.key) for path, landed in done.items() if landed} == TREE
+        assert {landed.unchanged for landed in done.values() if landed} == {unchanged}
+
+
+def test_only_what_changed_is_new_to_the_next_look(folder: Folder, write: Write) -> None:
+    for path, content in TREE.items():
+        write(path, content)
+    before = set(folder.files())
+    write("batches/batch_w1.csv", b"userId,movieId,rating,timestamp\n1,2,3.0,4\n")
+    write("batches/batch_w3.csv", b"new")
+    assert sorted(file.path for file in set(folder.files()) - before) == [
+        "batches/batch_w1.csv",
+        "batches/batch_w3.csv",
+    ]
+    (changed,) = (file for file in folder.files() if file.path == "batches/batch_w1.csv")
+    assert changed.id in {file.id for file in before}
+
+
+def test_ids_are_fit_for_keys(folder: Folder, write: Write) -> None:
+    write("Netflix_Movie_Collection/x..%2f'; DROP TABLE movies;--.json", b"{}")
+    (file,) = folder.files()
+    assert file.id.replace("-", "").replace("_", "").isalnum()
+
+
+def test_a_file_that_changed_since_the_look_is_not_taken_for_the_old_one(
+    folder: Folder, write: Write, tmp_path: Path
+) -> None:
+    write("movies.csv", b"one")
+    (file,) = folder.files()
+    write("movies.csv", b"two")
+    with pytest.raises(FileChangedError, match=r"movies\.csv .*changed"):
+        folder.fetch(file, tmp_path / "target")
+    with pytest.raises(FileError):
+        folder.fetch(DriveFile("no-such-id", "no.csv", "no.csv", 3, file.md5), tmp_path / "target")
+    assert not (tmp_path / "target").exists()
+
+
+def test_a_table_is_found_and_its_absence_or_doubling_said(folder: Folder, write: Write) -> None:
+    with pytest.raises(FileError, match=r"There is no movies\.csv or movies\.parquet in .* \(CINEMATCH_DRIVE\)"):
+        find_table(folder, "movies")
+    write("movies.csv", b"1")
+    write("movies_old.csv", b"1")
+    assert find_table(folder, "movies").path == "movies.csv"
+    write("movies.parquet", b"1")
+    with pytest.raises(FileError, match=r"movies\.csv and movies\.parquet are both in"):
+        find_table(folder, "movies")
