@@ -135,15 +135,22 @@ class Dev:
 
 @contextmanager
 def dev(home: Path) -> Iterator[Dev]:
-    """``cinematch dev`` on ``home``, ready; ended and cleaned up after, whatever happened."""
+    """``cinematch dev`` on ``home``, ready."""
     port = free_port()
-    words, environment = command(home, "dev", "--port", str(port))
+    with starting(home, port) as process:
+        first = process.stdout.readline() if process.stdout else ""
+        assert "is open at" in first, first
+        yield Dev(home, f"http://127.0.0.1:{port}", process)
+
+
+@contextmanager
+def starting(home: Path, port: int | None = None) -> Iterator[subprocess.Popen[str]]:
+    """``cinematch dev`` on ``home``, begun; ended and cleaned up after, whatever happened."""
+    words, environment = command(home, "dev", "--port", str(port or free_port()))
     how = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "cwd": home.parent}
     with subprocess.Popen(words, env=environment, **how) as process:
         try:
-            first = process.stdout.readline()
-            assert "is open at" in first, first + process.stdout.read()
-            yield Dev(home, f"http://127.0.0.1:{port}", process)
+            yield process
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)

@@ -12,7 +12,7 @@ import pytest
 
 from cinematch_assets.samples.simulate import simulate_into
 from cinematch_assets.samples.synthetic import SyntheticSpec, write_synthetic
-from cinematch_assets_tests.cli.dagster_ui import Dev, dev, processes_of, run
+from cinematch_assets_tests.cli.dagster_ui import Dev, dev, processes_of, run, starting
 from cinematch_assets_tests.servers import short_folder, wait_until
 
 if TYPE_CHECKING:
@@ -92,44 +92,55 @@ def test_all_assets_can_be_materialized_from_it(ui: Dev) -> None:
     ui.backfill([batch], *BATCH)
     ui.materialize(*MODEL)
 
-    materialized = """{ assetNodes { assetKey { path } assetMaterializations(limit: 1) { runId } } }"""
-    nodes = ui.ask(materialized)["assetNodes"]
-    missing = [node["assetKey"]["path"][-1] for node in nodes if not node["assetMaterializations"]]
-    assert not {*UNPARTITIONED, *BATCH, *MODEL} & set(missing)
+    materialized = """{ assetNodes { assetKey { path } assetMaterializations(limit: 1) { runId } assetChecksOrError {
+        ... on AssetChecks { checks { name executionForLatestMaterialization { status } } } } } }"""
+    nodes = {node["assetKey"]["path"][-1]: node for node in ui.ask(materialized)["assetNodes"]}
+    for key in (*UNPARTITIONED, *BATCH, *MODEL):
+        assert nodes[key]["assetMaterializations"], key
+        checks = nodes[key]["assetChecksOrError"].get("checks", [])
+        outcomes = {check["name"]: check["executionForLatestMaterialization"] for check in checks}
+        assert {name: outcome for name, outcome in outcomes.items() if outcome != {"status": "SUCCEEDED"}} == {}, key
 
 
 @pytest.mark.browser
 def test_the_browser_shows_the_graph_with_each_asset(ui: Dev, browser: "Chrome") -> None:
     from selenium.webdriver.common.by import By
 
-    browser.get(f"{ui.url}/asset-groups")
-    ui.wait_for(lambda: "ratings_buffer" in browser.find_element(By.TAG_NAME, "body").text, "the asset graph")
+    groups = ",".join(f"global@global:{group}" for group in ("drive", "tables", "features", "drift", "model"))
+    browser.set_window_size(2700, 1800)
+    browser.get(f"{ui.url}/asset-groups?expanded={groups}")
+
+    def nodes_shown() -> bool:
+        shown = browser.find_element(By.TAG_NAME, "body").text
+        return all(key in shown for key in (*UNPARTITIONED, *BATCH, *MODEL)) and "Loading" not in shown
+
+    ui.wait_for(nodes_shown, "the asset graph")
     PICTURES.mkdir(parents=True, exist_ok=True)
-    browser.save_screenshot(PICTURES / "asset-graph.png")
-    shown = browser.find_element(By.TAG_NAME, "body").text
-    assert [key for key in (*UNPARTITIONED, *BATCH, *MODEL) if key not in shown] == []
+    assert browser.save_screenshot(PICTURES / "asset-graph.png")
 
 
-def test_ctrl_c_ends_everything(ui: Dev) -> None:
-    assert "Stopped." in ui.end(signal.SIGINT)
-    assert ui.process.returncode == 0
+def test_stop_ends_what_a_killed_dev_left(ui: Dev) -> None:
+    ui.end(signal.SIGKILL)
+    assert len(processes_of(ui.home)) > 3
+    said = run(ui.home, "stop")
+    assert "processes of Dagster, the embedded database" in said.stdout, said
     assert processes_of(ui.home) == []
+    assert json.loads((ui.home / "postgres" / ".handle_pids.json").read_text()) == []
+    assert "Nothing runs" in run(ui.home, "stop").stdout
 
 
-def test_stop_ends_what_a_killed_dev_left() -> None:
-    with short_folder() as folder, dev(folder / "home") as killed:
-        killed.end(signal.SIGKILL)
-        assert len(processes_of(killed.home)) > 3
-        said = run(killed.home, "stop")
-        assert "processes of Dagster, the embedded database" in said.stdout, said
-        assert processes_of(killed.home) == []
-        assert json.loads((killed.home / "postgres" / ".handle_pids.json").read_text()) == []
-        assert "Nothing runs" in run(killed.home, "stop").stdout
-
-
+@pytest.mark.slow
 def test_stop_ends_a_dev_that_runs() -> None:
     with short_folder() as folder, dev(folder / "home") as running:
         assert "cinematch dev" in run(running.home, "stop").stdout
-        wait_until(lambda: running.process.poll() is not None, "the end of dev")
-        assert running.process.returncode == 0
+        assert running.process.wait(10) == 0
         assert processes_of(running.home) == []
+
+
+def test_ctrl_c_ends_it_while_it_starts() -> None:
+    with short_folder() as folder, starting(folder / "home") as process:
+        wait_until((folder / "home" / "logs" / "dagster.log").exists, "the start of Dagster", deadline_s=60)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+        assert (process.returncode, said) == (0, "Stopping ...\nStopped.\n")
+        assert processes_of(folder / "home") == []
