@@ -1,0 +1,84 @@
+"""What other processes do in these tests; imported once by their server, so that starting one costs nothing."""
+
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from cinematch_assets.warehouse.batches import start_batch
+from cinematch_assets.warehouse.connection import connect
+from cinematch_assets.warehouse.embedded import embedded_url
+from cinematch_assets.warehouse.ledger import take_pending
+from cinematch_assets.warehouse.migrations import migrate
+from cinematch_assets.warehouse.netflix import load_collection
+from cinematch_assets.warehouse.registry import promote
+from cinematch_assets.warehouse.storage import archive_alerts
+from cinematch_assets_tests.warehouse import filling
+from cinematch_assets_tests.warehouse.workers import die_at
+
+
+def migrating(url: str, die: int = 0) -> None:
+    if die:
+        die_at(die)
+    migrate(url)
+
+
+def loading_ratings(url: str, ratings: pd.DataFrame, content: str, die: int = 0) -> None:
+    if die:
+        die_at(die)
+    with connect(url) as connection:
+        filling.load_file(connection, ratings, content)
+
+
+def loading_batch(url: str, batch_id: str, ratings: pd.DataFrame, content: str, die: int = 0) -> None:
+    if die:
+        die_at(die)
+    with connect(url) as connection:
+        start_batch(connection, batch_id, filling.land(connection, f"batches/{batch_id}.csv", content))
+        filling.load(connection, batch_id, ratings, content)
+
+
+def promoting(url: str, version: str, over: str | None, die: int = 0) -> None:
+    if die:
+        die_at(die)
+    with connect(url) as connection:
+        final = filling.artifact(f"final-{version}")
+        promote(connection, version, final, filling.judgement(), over=over, data_size=1, merge="merge")
+
+
+def archiving(url: str, die: int = 0) -> None:
+    if die:
+        die_at(die)
+    with connect(url) as connection:
+        archive_alerts(connection)
+
+
+def collecting(url: str, contents: dict[str, pd.DataFrame], limit: int, die: int = 0, pause_s: float = 0.0) -> None:
+    """Work the ledger's queue until it is empty; ``contents`` is what each file reads as."""
+    if die:
+        die_at(die)
+    with connect(url) as connection:
+        while True:
+            with connection.transaction():
+                taken = take_pending(connection, limit)
+                if not taken:
+                    return
+                time.sleep(pause_s)
+                accepted = pd.concat([contents[file.file_id] for file in taken])
+                load_collection(connection, taken, accepted)
+
+
+def holding_embedded(home: str, ready: str) -> None:
+    """Start the embedded server, commit a row, leave another uncommitted, and wait to be killed."""
+    url = embedded_url(Path(home))
+    with connect(url) as connection:
+        connection.execute("CREATE TABLE kept (n int)")
+        connection.execute("INSERT INTO kept VALUES (1)")
+        with connection.transaction():
+            connection.execute("INSERT INTO kept VALUES (2)")
+            Path(ready).write_text("ready")
+            time.sleep(600)
+
+
+def opening_embedded(home: str) -> None:
+    migrate(embedded_url(Path(home)))
