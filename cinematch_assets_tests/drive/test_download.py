@@ -270,6 +270,6 @@ def test_landing_goes_on_after_kill_9_at_any_moment(
             break
     landed = land(google, large, store)
     assert store.read_bytes(landed.key) == CONTENT
-    assert kills >= 2
+    assert kills >= 1
     assert drive.bytes_sent() <= len(CONTENT) + kills * CHUNK
     assert list((store.root / ".staging").iterdir()) == []

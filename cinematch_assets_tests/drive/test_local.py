@@ -3,6 +3,7 @@ import os
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -90,21 +91,21 @@ def test_a_young_file_is_hashed_again_because_its_time_stamp_may_not_move(folder
     assert seen.md5 == hashlib.md5(b"two", usedforsecurity=False).hexdigest()
 
 
-def test_a_file_written_a_moment_ago_is_left_for_now(tmp_path: Path) -> None:
-    folder = LocalFolder(tmp_path, settle_s=0.3)
+def test_a_file_written_a_moment_ago_is_left_for_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = LocalFolder(tmp_path, settle_s=60)
     write(folder, "batch_w1.csv")
     look = folder.look()
     assert look.files == ()
     assert [(entry.path, entry.reason, entry.for_now) for entry in look.left_out] == [
         ("batch_w1.csv", "is still being written", True)
     ]
-    time.sleep(0.35)
+    monkeypatch.setattr(local, "time", SimpleNamespace(time=lambda: time.time() + 61))
     assert [file.path for file in folder.files()] == ["batch_w1.csv"]
 
 
 def test_an_old_modification_time_does_not_hide_a_file_that_is_being_copied(tmp_path: Path) -> None:
     # `cp -p` sets the old time at its end, `rsync -t` too; the change time cannot be set.
-    folder = LocalFolder(tmp_path, settle_s=5)
+    folder = LocalFolder(tmp_path, settle_s=60)
     os.utime(write(folder, "a.csv"), (0, 0))
     assert folder.look().files == ()
 
@@ -216,11 +217,11 @@ def test_no_file_or_two_files_of_a_table_say_so(folder: LocalFolder) -> None:
 
 
 def test_a_table_still_being_written_is_waited_for(tmp_path: Path) -> None:
-    folder = LocalFolder(tmp_path, settle_s=0.4)
+    folder = LocalFolder(tmp_path, settle_s=1.0)
     write(folder, "movies.csv")
     with pytest.raises(FileError, match=r"movies\.csv in .* is still being written"):
         find_table(folder, "movies", patience_s=0)
-    assert find_table(folder, "movies", patience_s=5).name == "movies.csv"
+    assert find_table(folder, "movies", patience_s=30).name == "movies.csv"
 
 
 def test_looks_from_several_threads_agree(folder: LocalFolder) -> None:
