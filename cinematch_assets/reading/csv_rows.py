@@ -71,7 +71,7 @@ def _quoted_rows(
 ) -> tuple[dict[int, int], int, bool]:
     """Lines that go on in later lines (first → last), the certain offset, and whether all quoting is plain."""
     quotes = np.flatnonzero(data == QUOTE)
-    quoted = np.unique(np.searchsorted(ends, quotes))
+    quoted = np.flatnonzero(np.diff(np.searchsorted(quotes, ends), prepend=0))
     lines = pa.array([text[starts[i] : ends[i]].removesuffix(b"\r") for i in quoted.tolist()], pa.large_binary())
     plain = np.asarray(pc.match_substring_regex(lines, WELL_QUOTED).to_numpy(zero_copy_only=False), dtype=np.bool_)
     odd = quoted[~plain].tolist()
