@@ -74,20 +74,21 @@ def test_a_missing_object_is_named(store: Store) -> None:
             ask("models/none.npz")
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        *("", "/etc/passwd", "../outside", "a/../../b", "a//b", "a/./b", ".hidden", "a/.staging", "a\\b", "a\nb"),
-        *("a\0b", "a" * 300, "/".join(["abcdefgh"] * 200)),
-    ],
+NO_KEYS = (
+    *("", "/etc/passwd", "../outside", "a/../../b", "a//b", "a/./b", ".hidden", "a/.staging", "a\\b", "a\nb"),
+    *("a\0b", "a" * 300, "/".join(["abcdefgh"] * 200)),
 )
-def test_keys_that_are_no_names_are_refused(store: Store, key: str) -> None:
-    with pytest.raises(StoreError, match="cannot be a key"):
-        store.put_bytes(key, b"x")
-    with pytest.raises(StoreError, match="cannot be a key"):
-        store.read_bytes(key)
-    with pytest.raises(StoreError, match="cannot be a key"), store.staged(key):
-        pass
+
+
+def test_keys_that_are_no_names_are_refused(store: Store) -> None:
+    for key in NO_KEYS:
+        with pytest.raises(StoreError, match="cannot be a key"):
+            store.put_bytes(key, b"x")
+        with pytest.raises(StoreError, match="cannot be a key"):
+            store.read_bytes(key)
+        with pytest.raises(StoreError, match="cannot be a key"), store.staged(key):
+            pass
+    assert list(store.keys()) == []
 
 
 def test_a_staged_file_appears_when_the_block_ends(store: Store) -> None:

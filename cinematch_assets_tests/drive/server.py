@@ -162,7 +162,7 @@ class DriveServer:
         httpd = _Listening(("127.0.0.1", 0), _Handler)
         httpd.drive = self
         self.url = f"http://127.0.0.1:{httpd.server_address[1]}"
-        thread = threading.Thread(target=httpd.serve_forever, args=(0.05,), daemon=True)
+        thread = threading.Thread(target=httpd.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         try:
             yield self
