@@ -20,8 +20,10 @@ def split_lines(lines: list[bytes], header: Header, table: Table) -> tuple[Cells
     else is wrong with it is said too.
     """
     faults: Faults = {}
-    lines = _spell_out(lines, faults)
-    quoted = [i for i, line in enumerate(lines) if b'"' in line]
+    whole = b"\n".join(lines)
+    if b"\0" in whole or b"\r" in whole or not is_utf8(whole):
+        lines = _spell_out(lines, faults)
+    quoted = [i for i, line in enumerate(lines) if b'"' in line] if b'"' in whole else []
     plain = np.delete(np.arange(len(lines)), quoted)
     parts = [
         _split_plain([lines[i] for i in plain.tolist()] if quoted else lines, plain, header, table, faults),
@@ -74,9 +76,6 @@ def _ragged(width: int, header: Header) -> str:
 
 def _spell_out(lines: list[bytes], faults: Faults) -> list[bytes]:
     r"""The lines with bytes that are not UTF-8 written as ``\xNN``; notes those, NUL and stray returns as faults."""
-    whole = b"\n".join(lines)
-    if b"\0" not in whole and b"\r" not in whole and is_utf8(whole):
-        return lines
     spelled = list(lines)
     for i, line in enumerate(lines):
         found = []
