@@ -44,7 +44,7 @@ def fit_factors(train: Ratings, catalogue: Catalogue, config: AlsConfig, seed: i
         movie_choice=np.zeros(len(movies) + 1, np.float32),
     )
     with threadpool_limits(limits=1):
-        return lean_on_descriptions(table, train, catalogue)
+        return lean_on_descriptions(table, train, catalogue, informed=False)
 
 
 def _with_last(factors: Floats) -> Floats:

@@ -19,7 +19,7 @@ from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Progress, Ratings
 from cinematch_assets.recommender.evaluation import Evaluation, evaluate
 from cinematch_assets.recommender.model import fit_recommender
-from cinematch_assets.recommender.splits import Split, temporal_split, walk_through_time
+from cinematch_assets.recommender.splits import Split, refuse_leaks, temporal_split, walk_through_time
 
 DEFAULT_SEED = 20_251_220
 
@@ -67,11 +67,13 @@ def evaluate_frames(
     at the share that the test file had.
 
     Raises:
+        LeakError: a (user, movie) is in both files.
         RecommenderInputError: a column is missing, there are no rows, or no times to split by.
     """
     split = Split(Ratings.from_frame(train).latest(), Ratings.from_frame(test).latest())
     if temporal:
         split = _by_time(split)
+    refuse_leaks(split, temporal=temporal)
     catalogue = Catalogue.without_titles(split.train.movies) if movies is None else Catalogue.from_frame(movies)
     settings = config or RecommenderConfig()
     with _peak_memory() as memory:
@@ -112,6 +114,7 @@ def backtest(
 ) -> Iterator[tuple[Split, Evaluation]]:
     """Walk through time: fit on all before, measure on the next slice, and on; a random split flatters beside it."""
     for split in walk_through_time(ratings.latest(), slices):
+        refuse_leaks(split, temporal=True)
         model = fit_recommender(
             split.train, catalogue, config=config or RecommenderConfig(), seed=seed, progress=progress
         )

@@ -9,8 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cinematch_assets.recommender.data import Ratings, RecommenderInputError
+from cinematch_assets.recommender.data import Ratings, RecommenderInputError, UserMoviePairs
+
+
+class LeakError(RecommenderInputError):
+    """Something that is measured on could be learned from; figures on such a split say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,29 @@ def walk_through_time(ratings: Ratings, slices: int = 4, first_share: float = 0.
     for cut, end in zip(cuts, ends, strict=True):
         inside = (ratings.timestamps >= cut) & (ratings.timestamps < end)
         yield Split(ratings.where(ratings.timestamps < cut), ratings.where(inside))
+
+
+def refuse_leaks(split: Split, *, temporal: bool) -> None:
+    """Make sure that nothing of the test set can be learned from.
+
+    Raises:
+        LeakError: a (user, movie) pair is on both sides, or with ``temporal`` a training row is not older than each
+            test row.
+    """
+    shared = np.isin(_keys(split.test), _keys(split.train))
+    if shared.any():
+        first = int(np.flatnonzero(shared)[0])
+        pair = f"user {split.test.users[first]}, movie {split.test.movies[first]}"
+        raise LeakError(f"{int(shared.sum()):,} test ratings have their (user, movie) in training too, first {pair}")
+    if temporal and len(split.train) and len(split.test):
+        late = int((split.train.timestamps >= split.test.timestamps.min()).sum())
+        if late:
+            raise LeakError(f"{late:,} training ratings are not older than the first test rating")
+
+
+def _keys(pairs: UserMoviePairs) -> NDArray[np.int64]:
+    """One number per (user, movie)."""
+    return np.asarray((pairs.users.astype(np.int64) << 32) | pairs.movies.astype(np.int64), np.int64)
 
 
 def _cut(ratings: Ratings, share: float) -> int:

@@ -45,8 +45,11 @@ class _Choices:
     squares_left: float
 
 
-def lean_on_descriptions(table: StarTable, train: Ratings, catalogue: Catalogue) -> StarTable:
-    """``table`` with rows for unrated films and for strangers; those of everyone else stay as they are."""
+def lean_on_descriptions(table: StarTable, train: Ratings, catalogue: Catalogue, *, informed: bool = True) -> StarTable:
+    """``table`` with rows for unrated films and for strangers; those of everyone else stay as they are.
+
+    ``informed`` says that the method had its own opinion of unrated films, from their having no ratings.
+    """
     u, m = table.user_rows(train.users), table.movie_rows(train.movies)
     described = _described(table, catalogue, np.bincount(m, minlength=len(table.movies) + 1))
     average = np.column_stack([table.user_bias, table.user_factors])[table.user_rated].mean(axis=0, dtype=np.float32)
@@ -56,7 +59,7 @@ def lean_on_descriptions(table: StarTable, train: Ratings, catalogue: Catalogue)
     new_users = _choices(user_gaps, m, len(table.movies) + 1, 1.0)
     unrated = ~table.movie_rated
     film_rows = np.column_stack([table.movie_bias, table.movie_factors])
-    film_rows[unrated] += np.float32(NEW_SHARE) * (described[unrated] - film_rows[unrated])
+    film_rows[unrated] += np.float32(NEW_SHARE if informed else 1.0) * (described[unrated] - film_rows[unrated])
     user_bias, user_factors = table.user_bias.copy(), table.user_factors.copy()
     user_bias[-1], user_factors[-1] = average[0], average[1:]
     film_variance, user_variance = table.movie_variance.copy(), table.user_variance.copy()

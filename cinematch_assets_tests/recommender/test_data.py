@@ -1,0 +1,73 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from cinematch_assets.recommender.data import Catalogue, Ratings, RecommenderInputError, positions
+
+
+def ratings(rows: list[tuple[int, int, float, int]]) -> Ratings:
+    return Ratings.from_frame(pd.DataFrame(rows, columns=["userId", "movieId", "rating", "timestamp"]))
+
+
+def test_the_order_of_rows_leaves_no_trace():
+    rows = [(2, 1, 3.0, 5), (1, 2, 4.0, 9), (1, 1, 2.5, 9), (1, 2, 4.5, 9)]
+    forward, backward = ratings(rows), ratings(rows[::-1])
+    for name in ("users", "movies", "ratings", "timestamps"):
+        np.testing.assert_array_equal(getattr(forward, name), getattr(backward, name))
+    assert forward.users.tolist() == [1, 1, 1, 2]
+
+
+def test_the_newest_rating_of_a_film_counts():
+    newest = ratings([(1, 7, 2.0, 10), (1, 7, 4.0, 30), (1, 7, 3.0, 20), (2, 7, 1.0, 5)]).latest()
+    assert newest.to_frame()["rating"].tolist() == [4.0, 1.0]
+
+
+def test_latest_of_nothing_is_nothing():
+    assert len(Ratings.of(*(np.zeros(0),) * 3).latest()) == 0
+
+
+def test_ratings_without_times_have_time_zero():
+    assert Ratings.from_frame(pd.DataFrame({"userId": [1], "movieId": [2], "rating": [3.0]})).timestamps.tolist() == [0]
+
+
+def test_a_missing_column_is_named():
+    with pytest.raises(RecommenderInputError, match="no column movieId"):
+        Ratings.from_frame(pd.DataFrame({"userId": [1], "rating": [3.0]}))
+
+
+def test_a_rating_that_is_no_number_is_refused():
+    with pytest.raises(RecommenderInputError, match="1 ratings are not finite"):
+        Ratings.of(np.array([1, 2]), np.array([1, 2]), np.array([3.0, np.nan]))
+
+
+def test_arrays_of_different_length_are_refused():
+    with pytest.raises(RecommenderInputError, match="differ in length"):
+        Ratings.of(np.array([1, 2]), np.array([1]), np.array([3.0, 4.0]))
+
+
+def test_a_catalogue_is_sorted_with_all_its_columns():
+    catalogue = Catalogue.of(np.array([30, 10]), ["C", "A"], ["Drama", ""], np.array([[3.0] * 10, [1.0] * 10]))
+    assert (catalogue.movies.tolist(), catalogue.titles, catalogue.genres) == ([10, 30], ("A", "C"), ("", "Drama"))
+    assert catalogue.features[:, 0].tolist() == [1.0, 3.0]
+
+
+def test_a_movie_is_in_the_catalogue_once():
+    with pytest.raises(RecommenderInputError, match="movie 10 is in the catalogue more than once"):
+        Catalogue.of(np.array([10, 10]), ["A", "B"], ["", ""])
+
+
+def test_no_genres_listed_is_no_genre():
+    catalogue = Catalogue.of(np.array([1, 2]), ["A", "B"], ["(no genres listed)", "Drama|War"])
+    assert [catalogue.genre_names(row) for row in (0, 1)] == [(), ("Drama", "War")]
+
+
+def test_a_title_is_found_by_id_or_missed_by_name():
+    catalogue = Catalogue.of(np.array([1]), ["Heat (1995)"], [""])
+    assert catalogue.title_of(1) == "Heat (1995)"
+    with pytest.raises(RecommenderInputError, match="movie 2 is not in the catalogue"):
+        catalogue.title_of(2)
+
+
+def test_positions_say_where_and_whether():
+    at, found = positions(np.array([5, 6, 9], np.int32), np.array([5, 9], np.int32))
+    assert (at.tolist(), found.tolist()) == ([0, 0, 1], [True, False, True])

@@ -1,0 +1,193 @@
+import hashlib
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from cinematch_assets.recommender.answers import TopN
+from cinematch_assets.recommender.artifact import ArtifactRefusedError, pack
+from cinematch_assets.recommender.config import RecommenderConfig, RecommenderConfigError
+from cinematch_assets.recommender.data import Catalogue, Pairs, Ratings, RecommenderInputError
+from cinematch_assets.recommender.model import Recommender, choose_method, fit_recommender, sha256_of
+from cinematch_assets_tests.recommender.worlds import a_world
+
+WORLD = a_world()
+QUICK = {"factors": 3, "chains": 3, "sweeps": 15, "burn_in": 5, "rank": 8, "als_factors": 4, "als_sweeps": 3}
+CONFIG = RecommenderConfig(**QUICK)
+
+
+@pytest.fixture(scope="module")
+def model() -> Recommender:
+    return fit_recommender(WORLD.ratings, WORLD.catalogue, config=CONFIG, seed=7)
+
+
+def test_the_artifact_holds_the_whole_model(model: Recommender):
+    data = model.to_bytes()
+    back = Recommender.from_bytes(data, sha256_of(data))
+    assert (back.method, back.reason, back.to_bytes()) == (model.method, model.reason, data)
+    users, movies = WORLD.ratings.users[:50], WORLD.ratings.movies[50:100]
+    np.testing.assert_array_equal(back.predict(users, movies).stars, model.predict(users, movies).stars)
+    mine, its = (one.recommend(users[:3], 5, seen=WORLD.ratings) for one in (model, back))
+    np.testing.assert_array_equal(mine.movies, its.movies)
+
+
+def test_an_artifact_of_another_format_or_kind_is_refused():
+    for facts, reason in (({"format": 99}, "has format 99"), ({"format": 1}, "lacks")):
+        data = pack({"films": np.arange(3)}, facts)
+        with pytest.raises(ArtifactRefusedError, match=reason):
+            Recommender.from_bytes(data, sha256_of(data))
+
+
+def test_an_altered_artifact_is_refused(model: Recommender):
+    data = bytearray(model.to_bytes())
+    right = sha256_of(bytes(data))
+    data[len(data) // 2] ^= 1
+    with pytest.raises(ArtifactRefusedError, match="was registered"):
+        Recommender.from_bytes(bytes(data), right)
+
+
+@pytest.mark.parametrize("method", ["bayes", "als"])
+def test_the_order_of_rows_does_not_change_a_byte(method: str):
+    config = RecommenderConfig(method=method, **QUICK)
+    frame, films = WORLD.ratings.to_frame(), WORLD.catalogue
+    hashes = set()
+    for seed in (1, 2, 3):
+        rows = frame.sample(frac=1.0, random_state=seed)
+        order = np.random.default_rng(seed).permutation(len(films))
+        titles, genres = [films.titles[at] for at in order], [films.genres[at] for at in order]
+        shuffled = Catalogue.of(films.movies[order], titles, genres)
+        hashes.add(sha256_of(fit_recommender(Ratings.from_frame(rows), shuffled, config=config, seed=7).to_bytes()))
+    assert len(hashes) == 1
+
+
+_FIT = """
+import sys
+from cinematch_assets.recommender.config import RecommenderConfig
+from cinematch_assets.recommender.model import fit_recommender, sha256_of
+from cinematch_assets_tests.recommender.test_model import QUICK, WORLD
+for method in ("bayes", "als"):
+    config = RecommenderConfig(method=method, **QUICK)
+    print(sha256_of(fit_recommender(WORLD.ratings, WORLD.catalogue, config=config, seed=7).to_bytes()))
+"""
+
+
+def test_the_number_of_threads_does_not_change_a_byte():
+    names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    printed = set()
+    for threads in ("1", "2", "1"):
+        environment = os.environ | dict.fromkeys(names, threads)
+        done = subprocess.run([sys.executable, "-c", _FIT], env=environment, capture_output=True, text=True, check=True)
+        printed.add(done.stdout)
+    assert len(printed) == 1
+    assert len(printed.pop().split()) == 2
+
+
+def test_another_seed_is_another_model(model: Recommender):
+    other = fit_recommender(WORLD.ratings, WORLD.catalogue, config=CONFIG, seed=8)
+    assert hashlib.sha256(other.to_bytes()).digest() != hashlib.sha256(model.to_bytes()).digest()
+
+
+def test_the_newest_rating_of_a_film_is_the_one_trained_on(model: Recommender):
+    old = Ratings.of(
+        WORLD.ratings.users, WORLD.ratings.movies, 5.5 - WORLD.ratings.ratings, WORLD.ratings.timestamps - 10**9
+    )
+    names = ("users", "movies", "ratings", "timestamps")
+    both = Ratings.of(*(np.concatenate([getattr(WORLD.ratings, name), getattr(old, name)]) for name in names))
+    assert fit_recommender(both, WORLD.catalogue, config=CONFIG, seed=7).to_bytes() == model.to_bytes()
+
+
+def test_size_chooses_the_method_and_says_why():
+    config = RecommenderConfig(bayes_rows=1000)
+    assert choose_method(1000, config) == (
+        "bayes",
+        "1,000 ratings, at most 1,000: few enough to sample, which predicts best",
+    )
+    assert choose_method(1001, config) == ("als", "1,001 ratings, over 1,000: too many to sample, so least squares")
+    assert choose_method(10**9, RecommenderConfig(method="bayes"))[0] == "bayes"
+
+
+def test_the_model_names_its_parts_and_reasons(model: Recommender):
+    assert model.method.startswith("bayes + ")
+    assert "ratings, at most" in model.reason
+    assert "3 chains of 15 sweeps with 3 factors" in model.reason
+
+
+def test_progress_runs_from_start_to_end():
+    told: list[tuple[str, float]] = []
+    fit_recommender(WORLD.ratings, WORLD.catalogue, config=CONFIG, seed=7, progress=lambda *what: told.append(what))
+    stars = [share for name, share in told if name == "stars"]
+    assert stars == sorted(stars)
+    assert stars[-1] == 1.0
+    assert told[-1] == ("lists", 1.0)
+
+
+def test_nothing_to_train_on_is_said():
+    with pytest.raises(RecommenderInputError, match="no ratings to train on"):
+        fit_recommender(WORLD.ratings.where(WORLD.ratings.users > 10**6), WORLD.catalogue, config=CONFIG, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "named"),
+    [({"method": "magic"}, "magic"), ({"factors": 0}, "factors"), ({"burn_in": 75}, "burn_in"), ({"rank": -1}, "rank")],
+)
+def test_a_knob_out_of_range_is_named(knobs: dict[str, object], named: str):
+    with pytest.raises(RecommenderConfigError, match=named):
+        RecommenderConfig(**knobs)
+
+
+class TestFoldIn:
+    def test_a_stranger_gets_films_of_the_kind_he_likes(self, model: Recommender):
+        horror = [int(m) for m, g in zip(WORLD.catalogue.movies, WORLD.catalogue.genres, strict=True) if g == "Horror"]
+        drama = [int(m) for m, g in zip(WORLD.catalogue.movies, WORLD.catalogue.genres, strict=True) if g == "Drama"]
+        fan = model.fold_in([(m, 5.0) for m in horror[:8]] + [(m, 1.0) for m in drama[:8]], 80)
+        foe = model.fold_in([(m, 1.0) for m in horror[:8]] + [(m, 5.0) for m in drama[:8]], 80)
+        assert mean_stars(fan, horror[8:]) > mean_stars(foe, horror[8:]) + 0.3
+
+    def test_liked_films_are_not_listed_again(self, model: Recommender):
+        top = model.fold_in([(10, 5.0), (20, 4.0)], 78)
+        assert not {10, 20} & set(top.movies.tolist())
+        assert top.ranks.tolist() == list(range(1, 79))
+
+    def test_candidates_limit_the_list(self, model: Recommender):
+        assert set(model.fold_in([(10, 5.0)], 5, candidates=np.array([10, 30], np.int32)).movies.tolist()) == {30}
+
+    def test_an_unknown_film_is_named(self, model: Recommender):
+        with pytest.raises(RecommenderInputError, match="movie 7 is not in the catalogue"):
+            model.fold_in([(10, 5.0), (7, 4.0)])
+
+    def test_no_likes_are_refused(self, model: Recommender):
+        with pytest.raises(RecommenderInputError, match="at least one film"):
+            model.fold_in([])
+
+
+def mean_stars(top: TopN, movies: list[int]) -> float:
+    return float(top.stars[np.isin(top.movies, movies)].mean())
+
+
+class TestSimilar:
+    def test_a_film_is_not_similar_to_itself_and_each_comes_once(self, model: Recommender):
+        found = model.similar(10, 20)
+        assert len(set(found.movies.tolist()) - {10}) == 20
+        assert (np.diff(found.scores) <= 0).all()
+
+    def test_a_film_that_nobody_rated_still_has_company(self):
+        films = WORLD.catalogue
+        more = Catalogue.of(np.append(films.movies, 5), [*films.titles, "New (2009)"], [*films.genres, "Horror"])
+        model = fit_recommender(WORLD.ratings, more, config=CONFIG, seed=7)
+        found = model.similar(5, 5)
+        genres = dict(zip(more.movies.tolist(), more.genres, strict=True))
+        assert len(found.movies) == 5
+        assert [genres[movie] for movie in found.movies.tolist()].count("Horror") >= 3
+
+    def test_an_unknown_film_is_named(self, model: Recommender):
+        with pytest.raises(RecommenderInputError, match="movie 7 is not"):
+            model.similar(7, 5)
+
+
+def test_recommend_leaves_out_what_is_seen_and_only_that(model: Recommender):
+    everything = model.recommend(np.array([1], np.int32), 80, seen=Pairs.none())
+    assert len(everything) == 80
+    seen = WORLD.ratings.where(WORLD.ratings.users == 1)
+    assert len(model.recommend(np.array([1], np.int32), 80, seen=seen)) == 80 - len(seen)
