@@ -1,14 +1,17 @@
-"""All benchmarks, or those named: ``python -m benchmarks [imports] [load]``."""
+"""All benchmarks but the recommender's, or those named: ``python -m benchmarks imports load``.
+
+The recommender's makes environments for its peers and takes much longer: ``python -m benchmarks.recommender``.
+"""
 
 import subprocess
 import sys
 
-ALL = ("imports", "load")
+ALL = ("imports", "load", "demo", "drift", "decisions", "drive", "drive_faults")
 
 
 def main() -> int:
     names = sys.argv[1:] or list(ALL)
-    if unknown := set(names) - set(ALL):
+    if unknown := set(names) - {*ALL, "recommender"}:
         sys.exit(f"{', '.join(sorted(unknown))}: no such benchmark; there are {', '.join(ALL)}.")
     return max(subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode for name in names)
 
