@@ -312,6 +312,12 @@ def _artifact_values(artifact: Artifact) -> dict[str, Any]:
     return {"artifact_key": artifact.key, "artifact_sha256": artifact.sha256, "artifact_size": artifact.size}
 
 
+def recommended_version(connection: psycopg.Connection) -> str | None:
+    """Return whose lists table ``recommendations`` holds, None while it is empty."""
+    row = connection.execute(statement("select_recommended_version")).fetchone()
+    return None if row is None else str(row[0])
+
+
 def trained_batches(connection: psycopg.Connection, version: str) -> list[TrainedBatch]:
     """Return the batches, with their contents, that a version learned from or was judged on."""
     with connection.cursor(row_factory=class_row(TrainedBatch)) as cursor:

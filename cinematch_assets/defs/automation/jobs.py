@@ -14,14 +14,19 @@ from cinematch_assets.defs.model.recommender_model import recommender_model
 from cinematch_assets.defs.tables.ratings import ratings
 from cinematch_assets.defs.tables.ratings_buffer import ratings_buffer
 
+SENSORS_RETRY = {"dagster/max_retries": "0"}
+"""The sensors count attempts and start the next one; a retry by the daemon besides would do the work twice."""
+
 load_catalog = dg.define_asset_job(
     "load_catalog",
+    tags=SENSORS_RETRY,
     selection=dg.AssetSelection.assets(ratings, movie_genre_features).upstream(),
     description="Everything that is not a batch, up to the features.",
 )
 
 ingest_batch = dg.define_asset_job(
     "ingest_batch",
+    tags=SENSORS_RETRY,
     selection=dg.AssetSelection.assets(raw_ratings_batch, ratings_buffer, drift_report),
     description="One batch: landed, loaded, tested for drift.",
 )
@@ -29,6 +34,6 @@ ingest_batch = dg.define_asset_job(
 retrain = dg.define_asset_job(
     "retrain",
     selection=dg.AssetSelection.assets(recommender_model, model_metrics, recommendations),
-    tags={"cinematch/exclusive": "retrain"},
+    tags={"cinematch/exclusive": "retrain"} | SENSORS_RETRY,
     description="A candidate, its verdict, and the champion's lists.",
 )

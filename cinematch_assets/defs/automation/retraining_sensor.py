@@ -4,6 +4,7 @@ Here: requests. Not here: the decision (``drift_report`` writes it), the choice 
 """
 
 import hashlib
+from typing import Any
 
 import dagster as dg
 
@@ -15,10 +16,9 @@ from cinematch_assets.steps.platform import Platform
 from cinematch_assets.steps.watching import next_attempt
 from cinematch_assets.warehouse.drift import give_up, seconds_since_retraining, waiting_decisions
 from cinematch_assets.warehouse.inspection import row_count
-from cinematch_assets.warehouse.registry import champion
+from cinematch_assets.warehouse.registry import champion, recommended_version
 
 DECISION_TAG = "cinematch/decision-"
-FIRST_TAG = "cinematch/first-model"
 
 
 @dg.sensor(
@@ -31,17 +31,50 @@ def retraining_sensor(
     context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
 ) -> dg.RunRequest | dg.SkipReason:
     """Start what is due, one run at a time; rows are the memory, so a restart neither loses nor doubles a run."""
-    policy = policy_of(platform)
+    with platform.warehouse.connect() as connection:
+        ruling = champion(connection)
+        listed = recommended_version(connection)
+    if ruling is None:
+        return _first_model(platform, context.instance)
+    if listed != ruling.version:
+        return _missing_lists(platform, context.instance, ruling.version)
+    return _due_retraining(platform, context.instance)
+
+
+def _first_model(platform: Platform, instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
+    """Nobody decides on the first model: it is due as soon as there are ratings."""
+    with platform.warehouse.connect() as connection:
+        if row_count(connection, "ratings") == 0:
+            return dg.SkipReason("no ratings to train a first model on")
+    return _attempt(platform, instance, "first-model", "retrain:first")
+
+
+def _missing_lists(platform: Platform, instance: dg.DagsterInstance, version: str) -> dg.RunRequest | dg.SkipReason:
+    """A run that died between promotion and recommendations left the former champion's lists."""
+    lists = [dg.AssetKey("recommendations")]
+    return _attempt(platform, instance, "lists", f"lists:{version}", asset_selection=lists)
+
+
+def _attempt(
+    platform: Platform, instance: dg.DagsterInstance, what: str, key: str, **how: Any
+) -> dg.RunRequest | dg.SkipReason:
+    tag = f"cinematch/{what}"
+    ended, _ = runs_with_tag(instance, tag, key)
+    limit = policy_of(platform).attempts
+    attempt = next_attempt(what, ended, running=_is_retraining(instance), limit=limit)
+    if not attempt.is_due:
+        return dg.SkipReason(attempt.skipped)
+    return dg.RunRequest(run_key=f"{key}:{attempt.number}", tags={tag: key}, **how)
+
+
+def _due_retraining(platform: Platform, instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
+    """Put every decision that waits into one run, and give up on those that failed too often."""
     with platform.warehouse.connect() as connection:
         rows = waiting_decisions(connection)
         since = seconds_since_retraining(connection)
-        first = champion(connection) is None
-        has_ratings = row_count(connection, "ratings") > 0 if first else True
-    if first:
-        return _first_model(context.instance, has_ratings=has_ratings, limit=policy.attempts)
-    attempts = {row.id: runs_with_tag(context.instance, f"{DECISION_TAG}{row.id}", row.md5)[0] for row in rows}
+    attempts = {row.id: runs_with_tag(instance, f"{DECISION_TAG}{row.id}", row.md5)[0] for row in rows}
     waiting = [WaitingDecision(row.batch_id, attempts[row.id]) for row in rows]
-    chosen = next_retraining(waiting, running=_is_retraining(context.instance), since_last_s=since, policy=policy)
+    chosen = next_retraining(waiting, running=_is_retraining(instance), since_last_s=since, policy=policy_of(platform))
     with platform.warehouse.connect() as connection:
         for row in rows:
             if row.batch_id in chosen.given_up:
@@ -54,17 +87,6 @@ def retraining_sensor(
         run_key=f"retrain:{hashlib.sha256(evidence.encode()).hexdigest()[:16]}:{chosen.attempt}",
         tags={f"{DECISION_TAG}{row.id}": row.md5 for row in due} | {"cinematch/reason": chosen.reason[:250]},
     )
-
-
-def _first_model(instance: dg.DagsterInstance, *, has_ratings: bool, limit: int) -> dg.RunRequest | dg.SkipReason:
-    """Nobody decides on the first model: it is due as soon as there are ratings."""
-    if not has_ratings:
-        return dg.SkipReason("no ratings to train a first model on")
-    ended, _ = runs_with_tag(instance, FIRST_TAG, "yes")
-    attempt = next_attempt("the first model", ended, running=_is_retraining(instance), limit=limit)
-    if not attempt.is_due:
-        return dg.SkipReason(attempt.skipped)
-    return dg.RunRequest(run_key=f"retrain:first:{attempt.number}", tags={FIRST_TAG: "yes"})
 
 
 def _is_retraining(instance: dg.DagsterInstance) -> bool:

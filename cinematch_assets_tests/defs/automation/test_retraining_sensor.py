@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import dagster as dg
+import pandas as pd
 import pytest
 
 from cinematch_assets.steps.landing import land_table
@@ -24,8 +25,8 @@ def tick(platform: Platform, instance: dg.DagsterInstance) -> dg.RunRequest | dg
     return repository().get_sensor_def("retraining_sensor")(context)
 
 
-def crowned(platform: Platform) -> None:
-    """A champion stands, so that only decisions ask for runs."""
+def crowned(platform: Platform, *, listed: bool = True) -> str:
+    """A champion stands with his lists, so that only decisions ask for runs."""
     artifact = registry.Artifact("models/x", "0" * 64, 1)
     with platform.warehouse.connect() as connection:
         version = registry.register_candidate(
@@ -33,6 +34,10 @@ def crowned(platform: Platform) -> None:
         )
         judgement = registry.Judgement(1, 1, 1, "", {}, {})
         registry.promote(connection, version, artifact, judgement, over=None, data_size=1, merge="merge")
+        if listed:
+            lists = pd.DataFrame({"userId": [1], "rank": [1], "movieId": [10], "score": [0.5]})
+            registry.write_recommendations(connection, version, lists)
+    return version
 
 
 def decided(platform: Platform, batch: str, *, due: bool = True) -> None:
@@ -104,3 +109,10 @@ def test_the_first_model_is_due_as_soon_as_there_are_ratings(platform: Platform,
     assert request.run_key == "retrain:first:1"
     ended(instance, request, dg.DagsterRunStatus.FAILURE)
     assert tick(platform, instance).run_key == "retrain:first:2"
+
+
+def test_lists_that_a_dead_run_did_not_write_are_asked_for(platform: Platform, instance: dg.DagsterInstance) -> None:
+    version = crowned(platform, listed=False)
+    request = tick(platform, instance)
+    assert request.run_key == f"lists:{version}:1"
+    assert request.asset_selection == [dg.AssetKey("recommendations")]
