@@ -73,7 +73,7 @@ def main() -> int:
         good = good and large.peak_gb <= MEMORY_LIMIT_GB
     notes = [
         f"{options.rounds} rounds in turns (pandas.to_sql one), medians; a ratio is the median of the rounds' own,",
-        f"against the server alone. Wanted: at most {RATIO_LIMIT} for us, and {MEMORY_LIMIT_GB:g} GB for the large load.",
+        f"against the server alone. Wanted: at most {RATIO_LIMIT} of it; {MEMORY_LIMIT_GB:g} GB for the large load.",
         "A load by cinematch is all that materializing `ratings` does after reading the file: rows, indexes, the",
         "ledger, the drift baseline, commit. `file to table` begins with the file, and its memory is the client's.",
     ]
