@@ -30,7 +30,7 @@ REQUIRED = frozenset(filter(None, os.environ.get("CINEMATCH_TEST_REQUIRE", "").s
 OPTIONAL = frozenset({"postgres15", "pgbouncer", "chromium"})
 
 
-class ServerDidNotStart(Exception):
+class ServerDidNotStartError(Exception):
     """A server that is installed did not come up; the message ends with its log."""
 
 
@@ -209,7 +209,7 @@ def running(
     """Run a program in the foreground until the block ends; then SIGINT, and SIGKILL behind a deadline.
 
     Raises:
-        ServerDidNotStart: when it ends, or is not ready within ``deadline_s``; with the end of its log.
+        ServerDidNotStartError: when it ends, or is not ready within ``deadline_s``; with the end of its log.
     """
     with (
         log.open("wb") as output,
@@ -218,7 +218,7 @@ def running(
         try:
             wait_until(lambda: process.poll() is not None or is_ready(), str(command[0]), deadline_s=deadline_s)
             if process.poll() is not None:
-                raise ServerDidNotStart(f"{command[0]} ended with {process.returncode}: {log.read_text()[-2000:]}")
+                raise ServerDidNotStartError(f"{command[0]} ended with {process.returncode}: {log.read_text()[-2000:]}")
             yield process
         finally:
             _end(process)

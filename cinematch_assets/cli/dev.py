@@ -33,7 +33,7 @@ _LOADED = """{
 }"""
 
 
-class DevFailed(CinematchError):
+class DevFailedError(CinematchError):
     """The UI cannot start, or it ended by itself."""
 
 
@@ -41,8 +41,8 @@ def run_dev(port: int) -> None:
     """Run Dagster's UI, daemon and sensors on 127.0.0.1 until Ctrl-C, SIGTERM or ``cinematch stop``.
 
     Raises:
-        AlreadyRunning: on the same home.
-        DevFailed: when the port is taken, the definitions do not load, or Dagster ends by itself.
+        AlreadyRunningError: on the same home.
+        DevFailedError: when the port is taken, the definitions do not load, or Dagster ends by itself.
     """
     settings, url = Settings.from_env(), f"http://127.0.0.1:{port}"
     with hold(settings.home, url), _told_to_stop() as told:
@@ -85,7 +85,9 @@ def _require_free(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as taken:
-            raise DevFailed(f"port {port} of 127.0.0.1: {taken.strerror}; choose another one with --port") from None
+            raise DevFailedError(
+                f"port {port} of 127.0.0.1: {taken.strerror}; choose another one with --port"
+            ) from None
 
 
 def _prepared(settings: Settings) -> Mapping[str, str]:
@@ -140,10 +142,10 @@ def _wait_until_ready(dagster: subprocess.Popen[bytes], url: str, log: Path, tol
         _require_running(dagster, log)
         loads = _loads(url)
         if errors := [load for load in loads if load and "message" in load]:
-            raise DevFailed(f"{log}: the definitions do not load: {_cause(errors[0])}")
+            raise DevFailedError(f"{log}: the definitions do not load: {_cause(errors[0])}")
         if (loads and None not in loads) or told.wait(0.25):
             return
-    raise DevFailed(f"{log}: Dagster's UI was not ready within {START_DEADLINE_S:.0f} s")
+    raise DevFailedError(f"{log}: Dagster's UI was not ready within {START_DEADLINE_S:.0f} s")
 
 
 def _loads(url: str) -> list[dict[str, Any] | None]:
@@ -167,4 +169,4 @@ def _cause(error: dict[str, Any]) -> str:
 
 def _require_running(dagster: subprocess.Popen[bytes], log: Path) -> None:
     if dagster.poll() is not None:
-        raise DevFailed(f"{log}: Dagster ended by itself with exit code {dagster.returncode}")
+        raise DevFailedError(f"{log}: Dagster ended by itself with exit code {dagster.returncode}")

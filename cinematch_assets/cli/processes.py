@@ -21,7 +21,7 @@ from cinematch_assets.errors import CinematchError
 MARK = "CINEMATCH_DEV_HOME"
 
 
-class AlreadyRunning(CinematchError):
+class AlreadyRunningError(CinematchError):
     """Another ``cinematch dev`` holds this home."""
 
 
@@ -38,14 +38,14 @@ def hold(home: Path, url: str) -> Iterator[None]:
     """Be the one ``dev`` on ``home`` for the length of the block.
 
     Raises:
-        AlreadyRunning: naming the other one's address.
+        AlreadyRunningError: naming the other one's address.
     """
     home.mkdir(parents=True, exist_ok=True)
     with _lock_file(home).open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AlreadyRunning(
+            raise AlreadyRunningError(
                 f"{home}: `cinematch dev` runs on it already{_where(home)}; `cinematch stop` ends it"
             ) from None
         lock.truncate(0)

@@ -1,0 +1,80 @@
+"""Dagster's own storage: where it goes, and that Dagster's own commands work in a fresh checkout."""
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import dagster as dg
+import psycopg
+import pytest
+
+from cinematch_assets.instance import prepare_home, storage_url
+from cinematch_assets.settings import REPOSITORY, Settings
+from cinematch_assets.warehouse.connection import UnsafeConnectionError
+from cinematch_assets_tests.cli.dagster_ui import processes_of, run
+from cinematch_assets_tests.servers import free_port, short_folder, wait_until
+
+
+def dagster_command(home: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
+    """A command of Dagster's in the checkout, with the home elsewhere and not one other variable set."""
+    program, *rest = arguments
+    return [str(Path(sys.executable).with_name(program)), *rest], {**os.environ, "CINEMATCH_HOME": str(home)}
+
+
+def test_runs_go_to_the_database_that_the_environment_names(
+    tmp_path: Path, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", empty_database_url)
+    monkeypatch.setenv("CINEMATCH_HOME", str(tmp_path))
+    home = prepare_home(Settings.from_env())
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        instance.add_dynamic_partitions("batch_id", ["batch_w1"])
+        assert not instance.telemetry_enabled
+        assert not instance.nux_enabled
+        assert instance.run_monitoring_enabled
+    with psycopg.connect(empty_database_url) as connection:
+        assert connection.execute("SELECT partition FROM dynamic_partitions").fetchall() == [("batch_w1",)]
+    assert not (tmp_path / "postgres").exists()
+
+
+def test_a_storage_elsewhere_without_tls_is_refused() -> None:
+    settings = Settings(DAGSTER_POSTGRES_URL="postgresql://someone@db.example/dagster")
+    with pytest.raises(UnsafeConnectionError, match=r"db\.example"):
+        storage_url(settings)
+
+
+@pytest.mark.parametrize(
+    "words", ["dagster definitions validate", pytest.param("dg check defs", marks=pytest.mark.slow)]
+)
+def test_the_definitions_are_valid_in_a_fresh_checkout(words: str) -> None:
+    with short_folder() as folder:
+        command, environment = dagster_command(folder / "home", *words.split())
+        said = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        assert said.returncode == 0, said.stdout + said.stderr
+        assert processes_of(folder / "home") == []
+
+
+@pytest.mark.slow
+def test_dg_dev_opens_the_ui_in_a_fresh_checkout() -> None:
+    port = free_port()
+    with short_folder() as folder:
+        command, environment = dagster_command(folder / "home", "dg", "dev", "--host", "127.0.0.1", "--port", str(port))
+        with subprocess.Popen(command, env=environment, cwd=REPOSITORY, stderr=subprocess.DEVNULL) as process:
+            try:
+                wait_until(lambda: _answers(port), "dg dev", deadline_s=120)
+            finally:
+                process.send_signal(signal.SIGINT)
+        run(folder / "home", "stop")
+        assert processes_of(folder / "home") == []
+
+
+def _answers(port: int) -> bool:
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/server_info").close()
+    except urllib.error.URLError:
+        return False
+    return True
