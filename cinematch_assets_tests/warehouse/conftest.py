@@ -1,7 +1,7 @@
 """A migrated database, reached directly and through a pooler.
 
-Postgres 15 is met behind PgBouncer, 18 without: between them they have every difference that these tests could see, at the
-price of two databases a test.
+Postgres 15 is met behind PgBouncer, 18 without: between them they have every difference that these tests could see, at
+the price of two databases a test.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,6 @@ import pytest
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets_tests.conftest import _template
 from cinematch_assets_tests.servers import Postgres, with_database
-
 
 WAYS = ["pg18", "pg15-pooled"]
 

@@ -1,0 +1,58 @@
+"""Files of a movie collection for tests, as a listing shows them and as ``reading`` hands their movies over."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import pandas as pd
+import psycopg
+
+from cinematch_assets_tests.warehouse.filling import Rejected, md5_of
+
+
+@dataclass(frozen=True)
+class Listed:
+    id: str
+    path: str
+    md5: str
+    size: int
+
+    @classmethod
+    def holding(cls, name: str, content: object) -> Self:
+        """A file whose md5 is that of its content."""
+        return cls(name, f"Netflix_Movie_Collection/{name}.json", md5_of(repr(content)), len(repr(content)))
+
+
+@dataclass(frozen=True)
+class BadMovie:
+    file_id: str
+    row: Rejected
+
+    @classmethod
+    def of(cls, file_id: str, number: int, raw: str, reason: str) -> Self:
+        return cls(file_id, Rejected(number, raw, (reason,)))
+
+
+def accepted(contents: dict[str, list[Any]]) -> pd.DataFrame:
+    """The movies of files; None stands for one that was rejected."""
+    rows = [
+        (file, number, *movie)
+        for file, movies in contents.items()
+        for number, movie in enumerate(movies, start=1)
+        if movie is not None
+    ]
+    frame = pd.DataFrame(rows, columns=["file_id", "row_number", "title", "genre", "rating", "year"])
+    return frame.astype({"rating": "float64", "year": "Int32"})
+
+
+def rows_of_files(connection: psycopg.Connection) -> dict[str, list[tuple[Any, ...]]]:
+    """What each file's rows say, in the file's order."""
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    query = """
+        SELECT f.file_id, m.title, m.genre, m.rating::float, m.year
+        FROM ops.drive_files f, unnest(f.loaded_rows) WITH ORDINALITY AS row(id, number)
+        LEFT JOIN netflix.movies m ON m.id = row.id
+        ORDER BY f.file_id, row.number
+    """
+    for file, *movie in connection.execute(query).fetchall():
+        found.setdefault(file, []).append(tuple(movie))
+    return found

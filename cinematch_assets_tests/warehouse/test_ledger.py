@@ -1,0 +1,118 @@
+import random
+import time
+
+import psycopg
+import pytest
+
+from cinematch_assets.warehouse.connection import connect
+from cinematch_assets.warehouse.ledger import Listing, Outcome, finish_files, record_listing, take_pending
+from cinematch_assets.warehouse.overview import collection_states
+from cinematch_assets_tests.warehouse import jobs, workers
+from cinematch_assets_tests.warehouse.collection import Listed, accepted, rows_of_files
+from cinematch_assets_tests.warehouse.filling import count, stored, versions
+
+FILES = [Listed.holding(f"f{n:03}", n) for n in range(60)]
+# Some movies come in two files, some files hold three.
+MOVIES = {
+    file.id: [(f"Title {n % 50}", "Drama", float(n % 10), 1950 + n % 50)] * (1 + n % 2)
+    + [(f"Other {n}", "Drama", None, None)]
+    for n, file in enumerate(FILES)
+}
+CONTENTS = {name: accepted({name: movies}) for name, movies in MOVIES.items()}
+
+
+def test_a_listing_makes_new_files_pending(connection: psycopg.Connection) -> None:
+    assert record_listing(connection, FILES) == Listing(new=60, changed=0, again=0, missing=0)
+    assert collection_states(connection) == {"pending": 60}
+
+
+def test_an_unchanged_listing_writes_nothing(connection: psycopg.Connection) -> None:
+    record_listing(connection, FILES)
+    before = versions(connection, "ops.drive_files")
+    assert record_listing(connection, FILES) == Listing(0, 0, 0, 0)
+    assert record_listing(connection, FILES[:10]) == Listing(0, 0, 0, missing=50)
+    assert record_listing(connection, []) == Listing(0, 0, 0, missing=60)
+    assert versions(connection, "ops.drive_files") == before
+
+
+def test_other_content_is_pending_again_and_a_new_name_is_not(connection: psycopg.Connection) -> None:
+    record_listing(connection, FILES[:2])
+    with connection.transaction():
+        finish_files(connection, [Outcome(f.file_id, "loaded", rows=()) for f in take_pending(connection, 10)])
+    changed = Listed.holding("f000", "other")
+    moved = Listed("f001", "Netflix_Movie_Collection/sub/new name.json", FILES[1].md5, FILES[1].size)
+    assert record_listing(connection, [changed, moved]) == Listing(new=0, changed=1, again=0, missing=0)
+    rows = stored(connection, "ops.drive_files", "file_id, state, path")
+    assert rows == [("f000", "pending", changed.path), ("f001", "loaded", moved.path)]
+
+
+def test_workers_share_the_queue_without_meeting(url: str) -> None:
+    with connect(url) as first, connect(url) as second:
+        record_listing(first, FILES[:10])
+        with first.transaction(), second.transaction():
+            mine, others = take_pending(first, 6), take_pending(second, 6)
+            assert (len(mine), len(others)) == (6, 4)
+            assert {f.file_id for f in mine} & {f.file_id for f in others} == set()
+        assert len(take_pending(first, 60)) == 10  # given back, as nothing came of them
+
+
+def test_taking_says_what_the_file_gave_before(connection: psycopg.Connection) -> None:
+    record_listing(connection, FILES[:1])
+    with connection.transaction():
+        (taken,) = take_pending(connection, 1)
+    assert (taken.file_id, taken.md5, taken.attempts, taken.loaded_md5, taken.loaded_rows) == (
+        "f000",
+        FILES[0].md5,
+        0,
+        None,
+        [],
+    )
+
+
+def clean_run() -> dict[str, list[tuple[object, ...]]]:
+    return {name: [tuple(movie) for movie in movies] for name, movies in MOVIES.items()}
+
+
+def test_several_workers_load_each_file_once(url: str) -> None:
+    with connect(url) as connection:
+        record_listing(connection, FILES)
+        processes = [workers.start(jobs.collecting, url, CONTENTS, 7, 0, 0.01) for _ in range(3)]
+        assert workers.finish(*processes) == [0, 0, 0]
+        assert rows_of_files(connection) == clean_run()
+        assert stored(connection, "ops.drive_files", "DISTINCT attempts, state") == [(1, "loaded")]
+        assert count(connection, "netflix.movies") == 50 + 60
+
+
+@pytest.mark.parametrize("kills", [6, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_anywhere_the_next_run_does_what_is_left(url: str, kills: int) -> None:
+    chance = random.Random(kills)
+    with connect(url) as connection:
+        record_listing(connection, FILES)
+        done = 0
+        for _ in range(kills):
+            worker = workers.start(jobs.collecting, url, CONTENTS, 2, chance.randint(1, 60), 0.0)
+            assert workers.finish(worker)[0] in {-9, 0}
+            states = collection_states(connection)
+            loaded = states.get("loaded", 0)
+            assert loaded >= done
+            assert sum(states.values()) == len(FILES)
+            assert {name for name, movies in rows_of_files(connection).items() if movies != clean_run()[name]} == set()
+            done = loaded
+        assert workers.finish(workers.start(jobs.collecting, url, CONTENTS, 50)) == [0]
+        assert rows_of_files(connection) == clean_run()
+        assert stored(connection, "ops.drive_files", "DISTINCT attempts, state") == [(1, "loaded")]
+        assert count(connection, "netflix.movies") == 50 + 60
+
+
+def test_a_killed_worker_gives_its_files_back_at_once(url: str) -> None:
+    with connect(url) as connection:
+        record_listing(connection, FILES[:5])
+        worker = workers.start(jobs.collecting, url, CONTENTS, 5, 0, 60.0)
+        while take_pending(connection, 5):  # until the worker has them
+            time.sleep(0.02)
+        worker.kill()
+        worker.join()
+        end = time.monotonic() + 10
+        while len(take_pending(connection, 5)) < 5 and time.monotonic() < end:
+            time.sleep(0.02)
+        assert len(take_pending(connection, 5)) == 5

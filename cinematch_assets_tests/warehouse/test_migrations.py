@@ -1,0 +1,116 @@
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from cinematch_assets.warehouse.asking import ask
+from cinematch_assets.warehouse.migrations import FOLDER, migrate, pending, rollback
+from cinematch_assets.warehouse.warehouse import SchemaBehindError, open_warehouse
+from cinematch_assets_tests.servers import Postgres, with_database
+from cinematch_assets_tests.sql.catalogue import catalogue
+from cinematch_assets_tests.warehouse import filling, jobs, workers
+
+ALL = tuple(sorted(path.stem for path in FOLDER.glob("*.sql") if not path.stem.endswith(".rollback")))
+SCHEMAS = ("public", "netflix", "ops")
+
+
+def schema(url: str) -> dict[str, str]:
+    with psycopg.connect(url) as connection:
+        there = {name for (name,) in connection.execute("SELECT nspname FROM pg_namespace").fetchall()}
+    return {f"{s}: {name}": what for s in SCHEMAS if s in there for name, what in catalogue(url, s).items()}
+
+
+def test_each_migration_has_a_rollback_file() -> None:
+    assert len(ALL) >= 5
+    assert [name for name in ALL if not (FOLDER / f"{name}.rollback.sql").exists()] == []
+
+
+def test_four_processes_that_start_together_migrate_once(empty_database_url: str) -> None:
+    processes = [workers.start(jobs.migrating, empty_database_url) for _ in range(4)]
+    assert workers.finish(*processes) == [0, 0, 0, 0]
+    with psycopg.connect(empty_database_url) as connection:
+        log = "SELECT migration_id FROM _yoyo_log WHERE operation = 'apply' ORDER BY migration_id"
+        assert tuple(name for (name,) in connection.execute(log).fetchall()) == ALL
+    assert pending(empty_database_url) == ()
+
+
+def test_twice_is_fine_and_says_what_it_did(empty_database_url: str) -> None:
+    assert pending(empty_database_url) == ALL
+    assert migrate(empty_database_url).applied == ALL
+    before = schema(empty_database_url)
+    assert migrate(empty_database_url).applied == ()
+    assert schema(empty_database_url) == before
+
+
+def test_a_killed_migration_leaves_nothing_and_the_next_one_does_it_all(
+    empty_database_url: str, database_url: str
+) -> None:
+    for order in (8, 25, 60, 70):
+        assert workers.finish(workers.start(jobs.migrating, empty_database_url, order)) == [-9]
+        assert schema(empty_database_url) == {}
+    migrate(empty_database_url)
+    assert schema(empty_database_url) == schema(database_url)
+
+
+def test_a_faulty_migration_leaves_nothing(empty_database_url: str, tmp_path: Path) -> None:
+    (tmp_path / "0001.good.sql").write_text("CREATE TABLE good (n int);")
+    (tmp_path / "0002.bad.sql").write_text("-- depends: 0001.good\nCREATE TABLE bad (n int); SELECT nope;")
+    with pytest.raises(psycopg.errors.UndefinedColumn):
+        migrate(empty_database_url, tmp_path)
+    assert schema(empty_database_url) == {}
+
+
+def test_rollback_files_undo_everything(empty_database_url: str) -> None:
+    facts = (
+        "SELECT (SELECT count(*) FROM pg_default_acl), has_database_privilege('analyst', current_database(), 'TEMP')"
+    )
+    migrate(empty_database_url)
+    with psycopg.connect(empty_database_url) as connection:
+        filling.load_file(connection, filling.frame((1, 1, 4.0, 1)))
+        assert connection.execute(facts).fetchone() == (6, False)
+    assert rollback(empty_database_url).applied == tuple(reversed(ALL))
+    assert schema(empty_database_url) == {}
+    with psycopg.connect(empty_database_url) as connection:
+        assert connection.execute(facts).fetchone() == (0, True)
+        assert connection.execute("SELECT to_regnamespace('ops'), to_regnamespace('netflix')").fetchone() == (
+            None,
+            None,
+        )
+    assert migrate(empty_database_url).applied == ALL
+
+
+def test_through_the_pooler(postgres15: Postgres, request: pytest.FixtureRequest) -> None:
+    with postgres15.database() as direct:
+        url = with_database(request.getfixturevalue("_pooler"), direct.rsplit("/", 1)[1])
+        assert pending(url) == ALL
+        assert workers.finish(*[workers.start(jobs.migrating, url) for _ in range(4)]) == [0, 0, 0, 0]
+        assert pending(url) == ()
+        assert rollback(url).applied == tuple(reversed(ALL))
+
+
+def test_an_external_database_that_is_behind_is_not_touched_but_named(empty_database_url: str, tmp_path: Path) -> None:
+    with pytest.raises(SchemaBehindError, match=f"misses {ALL[0]}.*run cinematch migrate"):
+        open_warehouse(empty_database_url, tmp_path)
+    assert schema(empty_database_url) == {}
+
+
+def test_an_owner_who_is_no_superuser_can_migrate_and_ask(postgres: Postgres) -> None:
+    # Neon's owner is one: he may create roles and databases, and nothing beyond. Where he made the roles himself he may
+    # take them on; made by somebody else, they have to be granted, and the question says so.
+    owner = "cinematch_owner"
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        migrated_before = connection.execute("SELECT FROM pg_roles WHERE rolname = 'analyst'").fetchone() is not None
+        connection.execute(f"CREATE ROLE {owner} LOGIN CREATEROLE CREATEDB".encode())
+        if migrated_before:
+            connection.execute(f"GRANT analyst, ml_pipeline TO {owner} WITH ADMIN OPTION".encode())
+    try:
+        with postgres.database() as url:
+            database = url.split("/t_")[1][:12]
+            with psycopg.connect(postgres.url, autocommit=True) as connection:
+                connection.execute(f"ALTER DATABASE t_{database} OWNER TO {owner}".encode())
+            own = f"{url}{'&' if '?' in url else '?'}user={owner}"
+            assert migrate(own).applied == ALL
+            assert ask(own, "SELECT current_user, count(*) FROM ratings", embedded=False)[1] == [("analyst", 0)]
+    finally:
+        with psycopg.connect(postgres.url, autocommit=True) as connection:
+            connection.execute(f"DROP ROLE {owner}".encode())

@@ -1,0 +1,118 @@
+import threading
+import time
+
+import numpy as np
+import psycopg
+import pytest
+
+from cinematch_assets.splitting import is_test_by_hash
+from cinematch_assets.warehouse.connection import connect
+from cinematch_assets.warehouse.drift import baseline_counts
+from cinematch_assets.warehouse.files import newest_landed
+from cinematch_assets.warehouse.ratings import load_ratings
+from cinematch_assets_tests.warehouse import filling, jobs, workers
+from cinematch_assets_tests.warehouse.filling import count, frame, indexes, land, load_file, many, stored
+
+
+def test_every_row_arrives_once_with_its_split(connection: psycopg.Connection) -> None:
+    ratings = many(12_000, seed=1)
+    done = load_file(connection, ratings)
+    test = is_test_by_hash(ratings["userId"].to_numpy(), ratings["movieId"].to_numpy())
+    assert (done.deleted, done.train, done.test) == (0, int((~test).sum()), int(test.sum()))
+    expected = sorted(
+        (*row, "test" if held else "train")
+        for row, held in zip(ratings.itertuples(index=False, name=None), test.tolist(), strict=True)
+    )
+    assert stored(connection, "ratings", "userid, movieid, rating, timestamp, data_split") == expected
+    assert count(connection, "ratings WHERE loaded_at IS NULL OR batch_id IS NOT NULL") == 0
+    file = newest_landed(connection, "ratings")
+    assert (file.state, file.rows_read, file.rows_accepted, file.rows_rejected) == ("loaded", 12_000, 12_000, 0)
+
+
+@pytest.mark.parametrize("rows", [50, 12_000])
+def test_another_content_replaces_the_file_s_rows_and_no_batch_s(connection: psycopg.Connection, rows: int) -> None:
+    load_file(connection, many(rows, seed=1), "a")
+    connection.execute("INSERT INTO ratings VALUES (9, 9, 4.0, 9, 'train', now(), 'w1')")
+    before = indexes(connection)
+    done = load_file(connection, many(rows, seed=2), "b")
+    assert done.deleted == rows
+    assert count(connection, "ratings WHERE batch_id IS NULL") == rows
+    assert stored(connection, "ratings WHERE batch_id IS NOT NULL") == [(9, 9, 4.0, 9)]
+    assert indexes(connection) == before
+    assert len(before) == 5
+    assert {f.state for f in (land(connection, "ratings.csv", "a"),)} == {"superseded"}
+
+
+def test_the_baseline_follows(connection: psycopg.Connection) -> None:
+    load_ratings(
+        connection,
+        frame((1, 1, 0.5, 1), (1, 2, 5.0, 1), (1, 3, 5.0, 1)),
+        np.array([False, False, True]),
+        land(connection, "ratings.csv"),
+    )
+    assert baseline_counts(connection) == (1, 0, 0, 0, 0, 0, 0, 0, 0, 1)
+
+
+def test_a_load_that_fails_leaves_rows_and_indexes(connection: psycopg.Connection) -> None:
+    load_file(connection, many(11_000, seed=1), "a")
+    rows, before = count(connection, "ratings"), indexes(connection)
+    bad = many(11_000, seed=2)
+    bad.loc[10_999, "rating"] = 5.5
+    with pytest.raises(psycopg.errors.CheckViolation):
+        load_file(connection, bad, "b")
+    assert count(connection, "ratings") == rows
+    assert indexes(connection) == before
+    assert newest_landed(connection, "ratings").state == "landed"
+
+
+def test_a_load_that_is_killed_leaves_rows_and_indexes(url: str) -> None:
+    former, new = many(11_000, seed=1), many(11_500, seed=2)
+    with connect(url) as connection:
+        load_file(connection, former, "a")
+        before, rows = indexes(connection), stored(connection, "ratings")
+        for order in (10, 14, 17, 24):
+            assert workers.finish(workers.start(jobs.loading_ratings, url, new, "b", order)) == [-9]
+            assert stored(connection, "ratings") == rows
+            assert indexes(connection) == before
+        assert load_file(connection, new, "b").deleted == 11_000
+        assert count(connection, "ratings") == 11_500
+        assert indexes(connection) == before
+
+
+def test_readers_see_the_old_rows_or_the_new(url: str) -> None:
+    sizes, seen, done = (20_000, 30_000), set(), threading.Event()
+
+    def read() -> None:
+        with connect(url) as reader:
+            while not done.is_set():
+                seen.add(count(reader, "ratings"))
+                time.sleep(0.005)
+
+    with connect(url) as connection:
+        load_file(connection, many(sizes[0], seed=1), "a")
+        readers = [threading.Thread(target=read) for _ in range(2)]
+        for thread in readers:
+            thread.start()
+        for n in (1, 0, 1):
+            load_file(connection, many(sizes[n], seed=n), f"content {n}")
+        done.set()
+        for thread in readers:
+            thread.join()
+    assert seen <= set(sizes)
+    assert len(seen) == 2
+
+
+def test_who_does_not_own_the_table_can_load_it_too(connection: psycopg.Connection) -> None:
+    before = indexes(connection)
+    with connection.transaction():
+        connection.execute("SET LOCAL ROLE ml_pipeline")
+        assert load_file(connection, many(11_000)).deleted == 0
+    assert indexes(connection) == before
+    assert count(connection, "ratings") == 11_000
+
+
+def test_an_empty_file_empties_the_file_s_part(connection: psycopg.Connection) -> None:
+    load_file(connection, many(10), "a")
+    assert load_file(connection, frame(), "b").deleted == 10
+    assert count(connection, "ratings") == 0
+    assert filling.count(connection, "ops.files WHERE state = 'loaded'") == 1

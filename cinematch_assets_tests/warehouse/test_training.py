@@ -1,0 +1,115 @@
+import psycopg
+import pytest
+
+from cinematch_assets.splitting import is_test_by_hash
+from cinematch_assets.warehouse.connection import connect
+from cinematch_assets.warehouse.registry import TrainedBatch, promote
+from cinematch_assets.warehouse.training import seen_pairs, training_data
+from cinematch_assets_tests.warehouse.filling import (
+    artifact,
+    candidate,
+    frame,
+    judgement,
+    load,
+    load_file,
+    many,
+    md5_of,
+    stored,
+)
+
+
+def pairs(connection: psycopg.Connection, what: str) -> set[tuple[int, int]]:
+    return set(stored(connection, what, "userid, movieid"))
+
+
+def test_a_pair_of_the_test_split_never_comes_out_whichever_table_has_it(url: str) -> None:
+    file = many(2_000, seed=1, users=50, movies=80)
+    rated_again = file.assign(rating=1.0, timestamp=file["timestamp"] + 1)
+    with connect(url) as connection:
+        load_file(connection, file)
+        load(connection, "merged", rated_again.iloc[:800])
+        version = candidate(connection, "run", TrainedBatch("merged", md5_of("a"), 800))
+        promote(connection, version, artifact("f"), judgement(), over=None, data_size=1, merge="merge")
+        load(connection, "waiting", rated_again.iloc[600:1_400])
+        # Rows that came by the schema reference's own statement carry no batch.
+        connection.execute(
+            "INSERT INTO ratings (userId, movieId, rating, timestamp, data_split, loaded_at) "
+            "SELECT userId, movieId, rating, timestamp, 'train', NOW() FROM ratings_buffer"
+        )
+        test = pairs(connection, "ratings WHERE data_split = 'test'")
+        assert len(test) > 500
+        assert pairs(connection, "ops.training_ratings") & test == set()
+        assert pairs(connection, "ratings WHERE data_split = 'train'") & test != set()
+    data = training_data(url)
+    for part in (data.file, data.merged, data.waiting):
+        assert len(part) > 0
+        assert set(part[["userId", "movieId"]].itertuples(index=False, name=None)) & test == set()
+    assert set(data.test[["userId", "movieId"]].itertuples(index=False, name=None)) == test
+
+
+def test_rows_come_out_by_where_they_came_from(url: str) -> None:
+    train = many(60, seed=3)
+    train = train[~is_test_by_hash(train["userId"].to_numpy(), train["movieId"].to_numpy())]
+    with connect(url) as connection:
+        load_file(connection, train.iloc[:10])
+        load(connection, "w1", train.iloc[10:14], "a")
+        version = candidate(connection, "run", TrainedBatch("w1", md5_of("a"), 4))
+        promote(connection, version, artifact("f"), judgement(), over=None, data_size=1, merge="merge")
+        load(connection, "w2", train.iloc[14:20], "b")
+    data = training_data(url)
+    assert (len(data.file), len(data.merged), len(data.waiting), len(data.test)) == (10, 4, 6, 0)
+    assert data.waiting_batches() == [TrainedBatch("w2", md5_of("b"), 6)]
+    assert set(data.merged["md5"]) == {md5_of("a")}
+    assert list(data.file.columns) == ["userId", "movieId", "rating", "timestamp"]
+    assert [str(dtype) for dtype in data.file.dtypes] == ["int32", "int32", "float32", "int64"]
+
+
+def test_a_rating_given_again_comes_out_both_times(url: str) -> None:
+    # Which one counts is for the model to say: the newer.
+    pair = next(row for row in many(20).itertuples(index=False) if not is_test_by_hash(*map(_one, row[:2]))[0])
+    with connect(url) as connection:
+        load_file(connection, frame((pair.userId, pair.movieId, 2.0, 1)))
+        load(connection, "w1", frame((pair.userId, pair.movieId, 5.0, 2)))
+    data = training_data(url)
+    assert (data.file["rating"].tolist(), data.waiting["rating"].tolist()) == ([2.0], [5.0])
+
+
+def _one(number: int) -> "object":
+    import numpy as np
+
+    return np.array([number], np.int32)
+
+
+def test_only_accepted_contents_are_learned_from(url: str) -> None:
+    # Rows that no load has accounted for, as a person or another program may leave them.
+    with connect(url) as connection:
+        connection.execute(
+            "INSERT INTO ratings_buffer VALUES (1, 10, 4.0, 1, 'unknown', now()), (1, 20, 4.0, 1, NULL, now())"
+        )
+        load(connection, "gone", frame((1, 30, 4.0, 1)))
+        connection.execute("UPDATE ops.batches SET place = 'deleted'")
+    data = training_data(url)
+    assert (len(data.file), len(data.merged), len(data.waiting)) == (0, 0, 0)
+
+
+def test_nothing_yet(database_url_18: str) -> None:
+    data = training_data(database_url_18)
+    assert data.waiting_batches() == []
+    users, movies = seen_pairs(database_url_18)
+    assert (len(users), len(movies)) == (0, 0)
+
+
+def test_a_rating_counts_as_seen_in_any_table_and_split(url: str) -> None:
+    with connect(url) as connection:
+        load_file(connection, frame((1, 1, 4.0, 1), (1, 2, 4.0, 1), (2, 1, 4.0, 1), (2, 2, 4.0, 1)))
+        load(connection, "w1", frame((1, 2, 3.0, 2), (3, 3, 3.0, 2)))
+    users, movies = seen_pairs(url)
+    assert sorted(zip(users.tolist(), movies.tolist(), strict=True)) == [(1, 1), (1, 2), (2, 1), (2, 2), (3, 3)]
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_the_snapshot_is_one_moment(database_url_18: str, rows: int) -> None:
+    with connect(database_url_18) as connection:
+        load_file(connection, many(100 * rows + 1))
+    data = training_data(database_url_18)
+    assert len(data.file) + len(data.test) == 100 * rows + 1
