@@ -102,9 +102,9 @@ def test_two_at_once_install_once(project: Path) -> None:
 
 
 def test_a_python_that_does_not_run_is_passed_over(project: Path, programs: Path) -> None:
-    program(programs, "python3.12", "echo 'python3.12: command not found' >&2; exit 127")
-    program(programs, "python3.11", 'if [ "$1" = -c ]; then exit 0; fi; echo "3.11 runs $*"')
-    assert install(project, programs) == (0, "3.11 runs requirements/install.py runtime\n")
+    program(programs, "python3.11", "echo 'python3.11: command not found' >&2; exit 127")
+    program(programs, "python3.12", 'if [ "$1" = -c ]; then exit 0; fi; echo "3.12 runs $*"')
+    assert install(project, programs) == (0, "3.12 runs requirements/install.py runtime\n")
 
 
 def test_a_python_without_pip_is_named_with_what_to_install(project: Path, programs: Path) -> None:
