@@ -129,8 +129,8 @@ def sql(
     if query.startswith("@"):
         name = f"analytics/{query[1:]}"
         if name not in statement_names():
-            shipped = ", ".join(each.removeprefix("analytics/") for each in statement_names() if "/" in each)
-            raise CinematchError(f"no query {query[1:]}; there are {shipped}")
+            shipped = [each.removeprefix("analytics/") for each in statement_names() if each.startswith("analytics/")]
+            raise CinematchError(f"no query @{query[1:]}; there are {', '.join(shipped)}")
         query = statement(name)
     columns, rows = ask(platform.warehouse.url, query, embedded=Settings.from_env().warehouse_url is None)
     if json:

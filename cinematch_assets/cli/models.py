@@ -29,7 +29,7 @@ def list_versions(json: Annotated[bool, typer.Option("--json", help="For program
         return
     print_table(
         "Model versions",
-        ("version", "state", "method", "trained on", "rmse", "nDCG@10", "verdict"),
+        ("version", "state", "method", "trained on", "rmse", "nDCG@10"),
         [
             (
                 f"{each.version} ★" if each.version == champion else each.version,
@@ -38,11 +38,12 @@ def list_versions(json: Annotated[bool, typer.Option("--json", help="For program
                 each.data_size,
                 (each.metrics or {}).get("rmse"),
                 (each.metrics or {}).get("catalogue_ndcg_at_10"),
-                (each.evidence or {}).get("reason"),
             )
             for each in versions
         ],
     )
+    for each in versions:
+        out.print(f"• {each.version}: {(each.evidence or {}).get('reason', 'not judged yet')}", highlight=False)
 
 
 @app.command()
