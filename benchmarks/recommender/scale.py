@@ -68,7 +68,7 @@ def table(facts: dict[str, Any]) -> str:
         [
             *lines,
             "",
-            f"Cost of a sweep grows with the ratings to the power of {facts['exponent']:.2f}. {ROUNDS} rounds in turns,",
+            f"A sweep costs the ratings to the power of {facts['exponent']:.2f}. {ROUNDS} rounds in turns,",
             "medians; a ratio is the median of the rounds' own. A sweep solves users and movies once, by conjugate",
             "gradient: implicit 0.7.3 takes three steps on all cells, ours two on the ratings there are. Peak memory",
             "holds the ratings handed in, the fit and the interpreter. Lists: ten films for every user out of all,",

@@ -52,8 +52,8 @@ class RankingConfig:
     """Scores are multiplied by (share of users who rated the film)^-this: a third more films listed, at no loss."""
     dual_users: int = 3_000
     """Up to so many users the exact method of ``ranking_dual`` is taken: one matrix of users², at most 36 MB."""
-    dense_films: int = 8_000
-    """Films of the exact inverse of ``ranking_sparse``: 256 MB and some seconds; it grows with the cube."""
+    dense_films: int = 6_000
+    """Films of the exact inverse of ``ranking_sparse``: 144 MB and some seconds; it grows with the cube."""
     neighbours: int = 50
     """Films that each film outside the exact inverse leans on."""
     kept: int = 400

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from cinematch_assets.recommender.compiled import compiled_in_order
 from cinematch_assets.recommender.data import Floats, Ids, Ratings
 from cinematch_assets.recommender.ranking_profiles import Profiles, Rows, user_weights
-from cinematch_assets.recommender.topn import Best, Compressed, Exclusions, best_of_products, in_blocks
+from cinematch_assets.recommender.topn import NONE, Best, Compressed, Exclusions, best_of_products, in_blocks, put
 
 FILMS_AT_ONCE = 64
 
@@ -101,16 +101,15 @@ def fit_sparse(
 ) -> SparseEase:
     """EASE over the ``dense_films`` most rated films, ridge over ``neighbours`` of them for the others."""
     profiles = Profiles.of(train, films)
-    weights = profiles.matrix(len(films))
-    rows = sparse.diags(np.sqrt(user_weights(weights, user_exponent))).dot(weights).tocsr().astype(np.float32)
+    rows = profiles.matrix(len(films))
+    rows.data *= np.repeat(np.sqrt(user_weights(rows, user_exponent)), np.diff(rows.indptr))
     columns = rows.tocsc()
-    columns.sort_indices()
     counts = np.diff(columns.indptr)
     dense = np.sort(np.lexsort((films, -counts))[: min(dense_films, int((counts > 0).sum()))])
-    squares = np.asarray(rows.multiply(rows).sum(axis=0), np.float64).ravel()
+    squares = np.asarray(np.bincount(rows.indices, np.square(rows.data), minlength=len(films)), np.float64)
     penalty = (ridge + dropout * squares).astype(np.float32)
 
-    gram = _gram(rows, columns, dense)
+    gram = _gram(rows, dense)
     gram[np.diag_indices_from(gram)] += penalty[dense]
     tail = np.setdiff1d(np.flatnonzero(counts > 0), dense).astype(np.int64)
     edges, edge_weights, tail_inverse = _tail(rows, columns, dense, tail, gram, penalty, neighbours)
@@ -125,23 +124,21 @@ def fit_sparse(
     return SparseEase(films, profiles, cells, inverse)
 
 
-def _gram(rows: sparse.csr_matrix, columns: sparse.csc_matrix, dense: NDArray[np.int64]) -> Floats:
+def _gram(rows: sparse.csr_matrix, dense: NDArray[np.int64]) -> Floats:
     """X̃ᵀX̃ over the dense films, (D, D) float32."""
-    place = np.full(rows.shape[1], -1, np.int32)
-    place[dense] = np.arange(len(dense), dtype=np.int32)
+    inner = rows[:, dense]
+    inner.sort_indices()
+    order = np.argsort(inner.indices, kind="stable").astype(np.int32)
+    starts = np.concatenate([[0], np.cumsum(np.bincount(inner.indices, minlength=len(dense)))]).astype(np.int64)
+    ends = np.repeat(inner.indptr[1:], np.diff(inner.indptr)).astype(np.int32)
     gram = np.zeros((len(dense), len(dense)), np.float32)
 
     def block(start: int) -> None:
         stop = min(start + FILMS_AT_ONCE, len(dense))
-        _products(
-            (rows.indptr, rows.indices, rows.data),
-            (columns.indptr, columns.indices, columns.data),
-            place,
-            dense[start:stop],
-            gram[start:stop],
-        )
+        _upper((starts[start : stop + 1], order, ends), inner.indices, inner.data, gram[start:stop])
 
     in_blocks(block, range(0, len(dense), FILMS_AT_ONCE))
+    _mirror(gram)
     return gram
 
 
@@ -227,6 +224,19 @@ def _tail_cells(
 
 
 @compiled_in_order
+def _upper(  # pragma: no cover - compiled
+    cells: Compressed, columns: NDArray[Any], weights: NDArray[Any], out: NDArray[Any]
+) -> None:
+    """out[i, j] = Σ over the raters of film i of both weights, j ≥ i; ``cells`` are a film's, and where rows end."""
+    starts, order, ends = cells
+    for i in range(len(starts) - 1):
+        for at in range(starts[i], starts[i + 1]):
+            first = order[at]
+            for cell in range(first, ends[first]):
+                out[i, columns[cell]] += weights[first] * weights[cell]
+
+
+@compiled_in_order
 def _products(  # pragma: no cover - compiled
     rows: Compressed, columns: Compressed, place: NDArray[Any], films: NDArray[Any], out: NDArray[Any]
 ) -> None:
@@ -255,28 +265,32 @@ def _regress(  # pragma: no cover - compiled
     gram, reach, penalty = known
     edges, weights, inverse = found
     joint = np.zeros((1, len(reach)), np.float32)
+    near = np.empty(edges.shape[1], np.int32)
+    nearest = np.empty(edges.shape[1], np.float32)
     for i in range(len(films)):
         joint[:] = 0.0
         _products(rows, columns, place, films[i : i + 1], joint)
         cosine = joint[0] / reach
-        near = np.argsort(-cosine, kind="mergesort")[: edges.shape[1]]
-        count = 0
-        while count < len(near) and cosine[near[count]] > 0.0:
-            count += 1
+        near[:] = NONE
+        nearest[:] = 0.0
+        for film in range(len(reach)):
+            if cosine[film] > nearest[-1]:
+                put(near, nearest, film, cosine[film])
+        count = int(np.sum(near >= 0))
         own = penalty[films[i]]
         for at in range(columns[0][films[i]], columns[0][films[i] + 1]):
             own += columns[2][at] ** 2
         if count > 0:
-            near = np.sort(near[:count])
+            chosen = np.sort(near[:count])
             local = np.empty((count, count), np.float64)
             right = np.empty(count, np.float64)
             for a in range(count):
-                right[a] = joint[0, near[a]]
+                right[a] = joint[0, chosen[a]]
                 for b in range(count):
-                    local[a, b] = gram[near[a], near[b]]
+                    local[a, b] = gram[chosen[a], chosen[b]]
             solved = np.linalg.solve(local, right)
             own -= np.dot(solved, right)
-            edges[i, :count] = near
+            edges[i, :count] = chosen
             weights[i, :count] = solved
         inverse[i] = 1.0 / own
 

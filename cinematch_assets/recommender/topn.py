@@ -137,7 +137,7 @@ def cores() -> int:
 
 
 @compiled_in_order
-def _put(columns: NDArray[Any], scores: NDArray[Any], column: int, score: float) -> None:  # pragma: no cover - compiled
+def put(columns: NDArray[Any], scores: NDArray[Any], column: int, score: float) -> None:  # pragma: no cover - compiled
     """Insert into a list kept best first; an equal score goes behind those before it."""
     at = len(scores) - 1
     while at > 0 and scores[at - 1] < score:
@@ -171,7 +171,7 @@ def _scan(  # pragma: no cover - compiled
             continue
         for column in range(width):
             if values[column] > scores[row, worst]:
-                _put(columns[row], scores[row], first + column, values[column])
+                put(columns[row], scores[row], first + column, values[column])
 
 
 @compiled_in_order
@@ -200,4 +200,4 @@ def _accumulate(  # pragma: no cover - compiled
         for column in range(len(sums)):
             value = base[column] + slope[column] * sums[column]
             if worst >= 0 and value > scores[row, worst]:
-                _put(columns[row], scores[row], column, value)
+                put(columns[row], scores[row], column, value)
