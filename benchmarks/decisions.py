@@ -33,10 +33,23 @@ Counts = NDArray[np.int64]
 Change = Callable[[Counts, Counts, np.random.Generator], Counts]
 FALSE_ALARMS, FOUND = 0.05, 0.95
 
+
+def left_alone(_: Counts, batch: Counts, __: np.random.Generator) -> Counts:
+    return batch
+
+
+def raised(_: Counts, batch: Counts, random: np.random.Generator) -> Counts:
+    return half_raised(batch, random)
+
+
+def moved(baseline: Counts, batch: Counts, _: np.random.Generator) -> Counts:
+    return at_ks_distance(baseline, batch, 0.08)
+
+
 CHANGES: dict[str, Change] = {
-    "none": lambda _, batch, __: batch,
-    "half of the ratings half a star up": lambda _, batch, random: half_raised(batch, random),
-    "moved to a KS distance of 0.08": lambda baseline, batch, _: at_ks_distance(baseline, batch, 0.08),
+    "none": left_alone,
+    "half of the ratings half a star up": raised,
+    "moved to a KS distance of 0.08": moved,
 }
 
 
@@ -68,10 +81,14 @@ def drift_table(populations: dict[str, Counts], batches: int) -> tuple[list[tupl
         for size in (43_000, 2_000):
             for draw, made_of in ((whole_users, "whole users"), (few_ratings_each, "10 ratings a user")):
                 for label, change in CHANGES.items():
+                    if change is moved and size < 43_000:
+                        continue  # 2,000 rows of few users are often further away without any drift
                     random = np.random.default_rng(17)
                     made = [change(baseline, draw(baseline, size, random), random) for _ in range(batches)]
                     over, due, bounds = zip(*(decide(baseline, batch) for batch in made), strict=True)
-                    good &= np.mean(due) <= FALSE_ALARMS if label == "none" else size < 43_000 or np.mean(due) >= FOUND
+                    good &= (
+                        np.mean(due) <= FALSE_ALARMS if change is left_alone else size < 43_000 or np.mean(due) >= FOUND
+                    )
                     users = np.median([len(batch) for batch in made])
                     figures = f"{users:,.0f}", f"{np.mean(over):.1%}", f"{np.mean(due):.1%}", f"{np.median(bounds):.3f}"
                     rows.append((name, f"{size:,} rows, {made_of}", label, *figures))
