@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cinematch_assets.drive.folder import open_folder
+from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.settings import Settings
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.store import open_store

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cinematch_assets.drive.folder import open_folder
+from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.samples.simulate import simulate_into
 from cinematch_assets.settings import Settings
 from cinematch_assets.steps.platform import Platform

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from cinematch_assets.drive.folder import GOOGLE_PREFIX, TokenError, open_folder
+from cinematch_assets.drive.folder import GOOGLE_PREFIX, TokenError
+from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.settings import Settings
 
 app = typer.Typer(

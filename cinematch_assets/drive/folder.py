@@ -99,30 +99,6 @@ class Folder(Protocol):
         """
 
 
-def open_folder(
-    spec: str,
-    *,
-    settle_s: float = SETTLE_S,
-    google_endpoint: str | None = None,
-    token_file: Path | None = None,
-    secret_name: str | None = None,
-) -> Folder:
-    """Open a local path, or a Google Drive folder as ``gdrive:<folder id>``; nothing is read yet.
-
-    ``settle_s`` is how long a local file must have been quiet before it counts as written. The rest concerns Google:
-    its address when it is not the usual one, and where the token is.
-    """
-    if spec.startswith(GOOGLE_PREFIX):
-        # Google's client takes a third of a second to import, which a local folder need not pay.
-        from cinematch_assets.drive.google import open_google_folder  # noqa: PLC0415
-
-        folder_id = spec.removeprefix(GOOGLE_PREFIX)
-        return open_google_folder(folder_id, endpoint=google_endpoint, token_file=token_file, secret_name=secret_name)
-    from cinematch_assets.drive.local import LocalFolder  # noqa: PLC0415  (local builds on this module)
-
-    return LocalFolder(Path(spec), settle_s=settle_s)
-
-
 def find_table(folder: Folder, table: str, *, patience_s: float = 30.0) -> DriveFile:
     """Give the one CSV or Parquet file of ``table``, such as ``movies`` or ``batches/batch_w1``.
 

@@ -6,7 +6,8 @@ Here: opening them as the settings say. Not here: what is done with them.
 from dataclasses import dataclass
 from typing import Self
 
-from cinematch_assets.drive.folder import Folder, open_folder
+from cinematch_assets.drive.folder import Folder
+from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.settings import Settings
 from cinematch_assets.store import Store, open_store
 from cinematch_assets.warehouse.warehouse import Warehouse, open_warehouse

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from cinematch_assets.drive.folder import DriveError, DriveFile, TokenError, find_table, open_folder
+from cinematch_assets.drive.folder import DriveError, DriveFile, TokenError, find_table
 from cinematch_assets.drive.google import GoogleFolder
+from cinematch_assets.drive.opening import open_folder
 from cinematch_assets_tests.drive.server import SHORTCUT, SPREADSHEET, DriveServer, Fault
 
 
