@@ -111,9 +111,9 @@ def _run_chains(design: Design, plan: BayesPlan, seed: int, report: Callable[[fl
         chain = Chain(design, plan.factors, np.random.SeedSequence([seed, number]))
         kept = []
         for sweep in range(plan.sweeps):
-            sample = chain.sweep()
+            chain.sweep()
             if sweep >= plan.burn_in and (sweep - plan.burn_in) % plan.thinning == 0:
-                kept.append(sample)
+                kept.append(chain.sample())
             done[number] = sweep + 1
         return kept
 

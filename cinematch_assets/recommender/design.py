@@ -38,7 +38,8 @@ class Side:
 
     ``pointers`` (E + 1,): entity i has rows ``pointers[i]:pointers[i + 1]``. ``others`` (n,): the other side's entity
     of each row. ``mirror`` (n,): where each row of the *other* side's order stands in this one. ``scale`` (E,):
-    1 / √rows of the entity, 0 without any. The last entity is the stranger, who has no rows.
+    1 / √(n - 1) of an entity's n rows, which is one over the root of the neighbours that each of its rows has; 1 for a
+    single row, 0 without any. The last entity is the stranger, who has no rows.
     """
 
     pointers: NDArray[np.int64]
@@ -88,7 +89,7 @@ def _side(
         pointers=np.concatenate([[0], np.cumsum(rows)]).astype(np.int64),
         others=np.ascontiguousarray(others, np.int32),
         mirror=np.ascontiguousarray(mirror, np.int64),
-        scale=np.where(rows > 0, 1.0 / np.sqrt(np.maximum(rows, 1)), 0.0).astype(np.float32),
+        scale=np.where(rows > 0, 1.0 / np.sqrt(np.maximum(rows - 1, 1)), 0.0).astype(np.float32),
         columns=_columns(groups),
     )
 

@@ -1,8 +1,9 @@
 """One Markov chain over a Bayesian factorization machine of ratings, a sweep at a time.
 
 r(u, m) ~ N(μ + b_u + b_m + p_u · q_m, 1 / (τ c_u)). A user's b_u and p_u are sums of weights: his own, that of his era,
-and, over √n_u, those of the *other* movies he rated. A movie's are the same of its own, its genres and years, and the
-*other* users who rated it. Each group of weights has a normal prior per factor, whose mean and precision are drawn too.
+and, over the root of their number, those of the *other* movies he rated. A movie's are the same of its own, its genres
+and years, and the *other* users who rated it. Each group of weights has a normal prior per factor, whose mean and
+precision are drawn too.
 
 Sources: Rendle, Zhang & Koren 2019, "On the Difficulty of Evaluating Baselines" (implicit feedback in both directions);
 Freudenthaler, Schmidt-Thieme & Rendle 2011 (the Gibbs sampler). Two things are ours. A row does not count itself among
@@ -162,6 +163,17 @@ def _draw_columns(
 
 
 @compiled
+def _add_neighbours(rows: _Rows, weights: Wide, total: Wide) -> None:
+    """Add each entity's scaled sum of its neighbours' weights, factor by factor."""
+    for factor in range(len(weights)):
+        for entity in range(len(rows.pointers) - 1):
+            known = 0.0
+            for row in range(rows.pointers[entity], rows.pointers[entity + 1]):
+                known += weights[factor, rows.others[row]]
+            total[factor, entity] += rows.scale[entity] * known
+
+
+@compiled
 def _settle(rows: _Rows, total: Wide, work: _Work) -> None:
     """Take what each entity's sum of weights has moved by out of the residuals of its rows."""
     for entity in range(len(total)):
@@ -244,14 +256,20 @@ class _Half:
 
     def _sums(self, side: Side) -> Wide:
         totals = self.weights.own.copy()
-        entity_of_row = np.repeat(np.arange(side.entities), np.diff(side.pointers))
+        _add_neighbours(self.rows, self.weights.neighbours, totals)
         column_of_entry = np.repeat(np.arange(len(side.columns.pointers) - 1), np.diff(side.columns.pointers))
         for factor in range(len(totals)):
-            known = self.weights.neighbours[factor][side.others]
-            totals[factor] += side.scale * np.bincount(entity_of_row, known, side.entities)
             described = side.columns.values * self.weights.columns[factor][column_of_entry]
             totals[factor] += np.bincount(side.columns.entities, described, side.entities)
         return totals
+
+    def asked(self) -> Narrow:
+        """Sums of weights, (k + 1, E), with the neighbours over √n: between them training rows are over √(n - 1)."""
+        neighbours = np.zeros_like(self.totals)
+        _add_neighbours(self.rows, self.weights.neighbours, neighbours)
+        rows = np.maximum(np.diff(self.rows.pointers), 1)
+        surplus = 1.0 - np.sqrt(np.maximum(rows - 1, 1) / rows)
+        return np.asarray(self.totals - surplus * neighbours, np.float32)
 
     def draw_prior(self, rng: np.random.Generator) -> None:
         """Mean and precision of each group from its weights: Gamma(1/2, 1/2) and N(0, 1) before anything is seen."""
@@ -281,7 +299,7 @@ class Chain:
         self._precision = 1.0 / max(float(design.ratings.var(dtype=np.float64)), 1e-6)
         self._users.work.rows[:, 1] = design.ratings - self._expected(design)
 
-    def sweep(self) -> Sample:
+    def sweep(self) -> None:
         """Draw everything once, given the rest."""
         self._draw_noise()
         self._users.draw_prior(self._rng)
@@ -292,10 +310,13 @@ class Chain:
         by_movie[:] = left[self._to_movies]
         self._sweep(self._movies, self._users)
         left[self._to_movies] = by_movie
+
+    def sample(self) -> Sample:
+        """What the last sweep says of pairs without a rating, to which all n rows of an entity are neighbours."""
         return Sample(
             mean=self._mean,
-            users=self._users.totals.astype(np.float32),
-            movies=self._movies.totals.astype(np.float32),
+            users=self._users.asked(),
+            movies=self._movies.asked(),
             user_precision=(self._precision * self._consistency).astype(np.float32),
             half_width=self._half_width(),
         )

@@ -29,9 +29,9 @@ def test_mirrors_lead_from_one_order_to_the_other():
     np.testing.assert_array_equal(DESIGN.movies.mirror[DESIGN.users.mirror], np.arange(4))
 
 
-def test_scales_are_roots_of_counts_and_zero_for_strangers():
-    np.testing.assert_allclose(DESIGN.users.scale, [2**-0.5, 1, 1, 0])
-    np.testing.assert_allclose(DESIGN.movies.scale, [2**-0.5, 2**-0.5, 0, 0])
+def test_scales_are_roots_of_the_others_counts_and_zero_for_strangers():
+    np.testing.assert_allclose(DESIGN.users.scale, [1, 1, 1, 0])
+    np.testing.assert_allclose(DESIGN.movies.scale, [1, 1, 0, 0])
 
 
 def test_films_are_described_by_genres_components_and_years():

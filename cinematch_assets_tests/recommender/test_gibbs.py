@@ -11,6 +11,11 @@ USERS = np.unique(WORLD.ratings.users)
 DESIGN = build_design(SPLIT.train, USERS, WORLD.catalogue.movies, WORLD.catalogue)
 
 
+def drawn(chain: Chain) -> Sample:
+    chain.sweep()
+    return chain.sample()
+
+
 def expected(sample: Sample, users, movies):
     u, m = np.searchsorted(USERS, users), np.searchsorted(WORLD.catalogue.movies, movies)
     product = np.einsum("kn,kn->n", sample.users[1:][:, u], sample.movies[1:][:, m])
@@ -35,14 +40,14 @@ def test_sums_stay_the_sums_of_their_weights():
 
 
 def test_the_same_seed_draws_the_same_and_another_does_not():
-    first, again, other = (Chain(DESIGN, 2, np.random.SeedSequence(seed)).sweep() for seed in (1, 1, 2))
+    first, again, other = (drawn(Chain(DESIGN, 2, np.random.SeedSequence(seed))) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.users, again.users)
     assert np.abs(first.users - other.users).max() > 0.01
 
 
 def test_the_average_of_samples_finds_the_truth_but_for_noise():
     chain = Chain(DESIGN, 3, np.random.SeedSequence(1))
-    samples = [chain.sweep() for _ in range(60)][20:]
+    samples = [drawn(chain) for _ in range(60)][20:]
     test = SPLIT.test
     stars = np.mean([expected(sample, test.users, test.movies) for sample in samples], axis=0)
     # The world's own noise is 0.5, and rounding to half stars adds a little.
@@ -57,5 +62,5 @@ def test_noise_is_seen_per_user():
     stars = np.where(train.users % 2 == 0, answers, train.ratings)
     noisy = Ratings.of(train.users, train.movies, stars, train.timestamps)
     chain = Chain(build_design(noisy, USERS, WORLD.catalogue.movies, WORLD.catalogue), 2, np.random.SeedSequence(1))
-    precision = [chain.sweep() for _ in range(15)][-1].user_precision[:-1]
+    precision = [drawn(chain) for _ in range(15)][-1].user_precision[:-1]
     assert precision[~even].mean() > 2.5 * precision[even].mean()
