@@ -11,11 +11,13 @@ from pathlib import Path
 import dagster as dg
 import psycopg
 import pytest
+import yaml
 
 from cinematch_assets.instance import prepare_home, storage_url
 from cinematch_assets.settings import REPOSITORY, Settings
 from cinematch_assets.warehouse.connection import UnsafeConnectionError
 from cinematch_assets_tests.cli.dagster_ui import processes_of, run
+from cinematch_assets_tests.defs.loaded import repository
 from cinematch_assets_tests.servers import free_port, short_folder, wait_until
 
 
@@ -39,6 +41,12 @@ def test_runs_go_to_the_database_that_the_environment_names(
     with psycopg.connect(empty_database_url) as connection:
         assert connection.execute("SELECT partition FROM dynamic_partitions").fetchall() == [("batch_w1",)]
     assert not (tmp_path / "postgres").exists()
+
+
+def test_the_queue_limits_what_retraining_is_tagged_with() -> None:
+    limits = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text())["concurrency"]["runs"]["tag_concurrency_limits"]
+    assert {limit["key"] for limit in limits} & set(repository().get_job("retrain").tags) == {"cinematch/exclusive"}
+    assert [limit["limit"] for limit in limits] == [1, 1]
 
 
 def test_a_storage_elsewhere_without_tls_is_refused() -> None:
