@@ -67,6 +67,23 @@ class PendingFile:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchedFile(PendingFile):
+    """A file to load, and the object that holds its content."""
+
+    store_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """What became of fetching a content: the object that holds it, or why it could not be had."""
+
+    file_id: str
+    md5: str
+    store_key: str | None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a file; ``rows`` is None where the rows of its former content stay."""
 
@@ -114,6 +131,35 @@ def take_pending(connection: psycopg.Connection, limit: int) -> list[PendingFile
     """
     with connection.cursor(row_factory=class_row(PendingFile)) as cursor:
         return cursor.execute(statement("take_pending_files"), {"limit": limit}).fetchall()
+
+
+def pending_ids(connection: psycopg.Connection) -> set[str]:
+    """Return the ids of files that are not loaded yet, whoever may be at work on them."""
+    return {file_id for (file_id,) in connection.execute(statement("select_pending_ids")).fetchall()}
+
+
+def record_fetches(connection: psycopg.Connection, fetches: Sequence[Fetch]) -> None:
+    """Write down where contents lie, or that they could not be had; only files that still wait for them are written."""
+    values = {
+        "ids": [fetch.file_id for fetch in fetches],
+        "md5s": [fetch.md5 for fetch in fetches],
+        "store_keys": [fetch.store_key for fetch in fetches],
+        "errors": [fetch.error for fetch in fetches],
+    }
+    with connection.transaction():
+        connection.execute(statement("lock_name"), {"name": "listing"})
+        connection.execute(statement("update_fetched_files"), values)
+
+
+def take_fetched(connection: psycopg.Connection, limit: int) -> list[FetchedFile]:
+    """Do as ``take_pending``, with those pending files whose content lies in the store."""
+    with connection.cursor(row_factory=class_row(FetchedFile)) as cursor:
+        return cursor.execute(statement("take_fetched_files"), {"limit": limit}).fetchall()
+
+
+def settled_files(connection: psycopg.Connection, *, attempts: int = ATTEMPTS) -> set[tuple[str, str]]:
+    """Return (file_id, md5) of each content that needs no run: loaded, bad, or failed ``attempts`` times."""
+    return set(connection.execute(statement("select_settled_files"), {"attempts": attempts}).fetchall())
 
 
 def finish_files(connection: psycopg.Connection, outcomes: Sequence[Outcome]) -> None:

@@ -265,3 +265,9 @@ def write_matches(connection: psycopg.Connection, matches: Sequence[Match]) -> i
         connection.execute(statement("lock_name"), {"name": "netflix.movies"})
         stale = connection.execute(statement("delete_stale_matches"), {"ids": values["ids"]}).rowcount
         return stale + connection.execute(statement("upsert_movie_matches"), values).rowcount
+
+
+def collection_duplicates(connection: psycopg.Connection) -> int:
+    """Count rows of ``netflix.movies`` that say what another row says already."""
+    row = connection.execute(statement("count_collection_duplicates")).fetchone()
+    return int(row[0]) if row else 0

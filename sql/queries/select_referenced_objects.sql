@@ -4,3 +4,5 @@ UNION
 SELECT artifact_key FROM ops.model_versions WHERE state IN ('candidate', 'promoted')
 UNION
 SELECT 'recommendations/' || version || '.parquet' FROM ops.model_versions WHERE state = 'promoted'
+UNION
+SELECT store_key FROM ops.drive_files WHERE store_key IS NOT NULL
