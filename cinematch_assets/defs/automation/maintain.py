@@ -5,6 +5,7 @@ Here: the job and its schedule. Not here: what a round does (``steps.maintaining
 
 import dagster as dg
 
+from cinematch_assets.defs.checking import storage_check
 from cinematch_assets.steps.maintaining import maintain as make_round
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse.storage import database_mb
@@ -17,6 +18,16 @@ def tidy_up(context: dg.OpExecutionContext, platform: dg.ResourceParam[Platform]
     table = "\n".join(f"| {size.table} | {size.bytes / 2**20:.1f} MB |" for size in done.sizes)
     with platform.warehouse.connect() as connection:
         used = database_mb(connection)
+        budget = storage_check(connection, platform.settings.storage_budget_mb)
+    context.log_event(
+        dg.AssetCheckEvaluation(
+            asset_key=dg.AssetKey("ratings"),
+            check_name="storage_budget",
+            passed=budget.passed,
+            severity=budget.severity,
+            metadata=budget.metadata,
+        )
+    )
     context.log.info(
         "archived %s alerts, deleted %s objects (%.1f MB)", done.archived_alerts, done.deleted_objects, done.freed_mb
     )
