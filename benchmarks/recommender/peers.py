@@ -255,8 +255,8 @@ class ImplicitAls(Peer):
         grid = [
             (factors, ridge, alpha)
             for factors in ((64,) if large else (16, 32, 64, 128))
-            for ridge in (1.0, 10.0, 30.0, 100.0, 300.0)
-            for alpha in (1.0, 3.0, 10.0, 30.0)
+            for ridge in ((10.0, 100.0) if large else (1.0, 10.0, 30.0, 100.0, 300.0))
+            for alpha in ((3.0, 10.0, 30.0) if large else (1.0, 3.0, 10.0, 30.0))
         ]
         found = [(self._worth(self._fitted(inner, knobs), inner, relevant), knobs) for knobs in grid]
         self.knobs = max(found)[1]

@@ -139,15 +139,16 @@ class Ranker:
         Scores are comparable within one list only. Candidates outside the catalogue are
         passed over; a user without ratings gets the films that please most people.
         """
-        from cinematch_assets.recommender.topn import Exclusions  # noqa: PLC0415  loads numba
+        from cinematch_assets.recommender.topn import Seen  # noqa: PLC0415  loads numba
 
         columns, films = self._candidates(candidates)
+        known = Seen.of(seen)
         k = min(k, len(films))
         movies, scores = np.empty((len(users), k), np.int32), np.empty((len(users), k), np.float32)
         step = self.weights.users_at_once
         for start in range(0, len(users), step):
             some = users[start : start + step]
-            left_out = Exclusions.of(some, films, seen)
+            left_out = known.among(some, films)
             found = self._top(self.weights.profile(some), k, columns, left_out)
             movies[start : start + step] = found.movies
             scores[start : start + step] = found.scores

@@ -42,20 +42,45 @@ class Exclusions:
 
     @classmethod
     def of(cls, users: Ids, films: Ids, seen: UserMoviePairs) -> Exclusions:
-        """What each of ``users`` (each once, in any order) has seen among ``films`` (ascending)."""
-        order = np.argsort(users, kind="stable")
-        at, wanted = positions(np.asarray(seen.users, np.int32), users[order])
-        column, known = positions(np.asarray(seen.movies, np.int32), films)
-        keep = wanted & known
-        rows, columns = order[at[keep]], column[keep]
-        by_row = np.lexsort((columns, rows))
-        starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(users)))]).astype(np.int64)
-        return cls(starts, columns[by_row].astype(np.int32))
+        """What each of ``users`` (in any order) has seen among ``films`` (ascending)."""
+        return Seen.of(seen).among(users, films)
 
     @classmethod
     def none(cls, rows: int) -> Exclusions:
         """Nothing is left out."""
         return cls(np.zeros(rows + 1, np.int64), np.zeros(0, np.int32))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Pairs by user, (n,), so that a block of users costs its own pairs and not everybody's; ``users`` ascend."""
+
+    users: Ids
+    movies: Ids
+
+    @classmethod
+    def of(cls, pairs: UserMoviePairs) -> Seen:
+        """Pairs in any order; those that are in canonical order already are taken as they are."""
+        users, movies = np.asarray(pairs.users, np.int32), np.asarray(pairs.movies, np.int32)
+        if (users[1:] >= users[:-1]).all():
+            return cls(users, movies)
+        order = np.argsort(users, kind="stable")
+        return cls(users[order], movies[order])
+
+    def among(self, users: Ids, films: Ids) -> Exclusions:
+        """The columns of ``films`` (ascending) that each of ``users`` has seen."""
+        first = np.searchsorted(self.users, users, "left")
+        lengths = np.searchsorted(self.users, users, "right") - first
+        begin = np.concatenate([[0], np.cumsum(lengths)])
+        source = np.repeat(first - begin[:-1], lengths) + np.arange(begin[-1])
+        columns, known = positions(self.movies[source], films)
+        rows = np.repeat(np.arange(len(users)), lengths)[known]
+        columns = columns[known]
+        cells = rows * len(films) + columns
+        if not (cells[1:] >= cells[:-1]).all():
+            columns = columns[np.argsort(cells, kind="stable")]
+        starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(users)))]).astype(np.int64)
+        return Exclusions(starts, columns.astype(np.int32))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -50,6 +52,16 @@ def test_what_is_left_out_is_not_listed_though_it_is_best() -> None:
     )
     best = best_of_scores(np.array([[3, 2, 1], [1, 2, 3]], np.float32), 2, left_out)
     assert best.columns.tolist() == [[1, 2], [1, 0]]
+
+
+def test_pairs_may_come_in_any_order_and_a_user_may_be_asked_twice() -> None:
+    rng = np.random.default_rng(0)
+    users, films = rng.integers(1, 9, 60).astype(np.int32), rng.integers(1, 20, 60).astype(np.int32)
+    asked, shown = np.array([5, 2, 5, 77], np.int32), np.arange(0, 15, dtype=np.int32)
+    found = Exclusions.of(asked, shown, Pairs(users, films))
+    rows = [found.columns[start:stop].tolist() for start, stop in itertools.pairwise(found.starts)]
+    expected = [sorted(film for film in films[users == user].tolist() if film < 15) for user in asked]
+    assert rows == expected
 
 
 def test_places_that_nothing_fits_stay_empty() -> None:
