@@ -115,13 +115,18 @@ def _model_errors(
 
 def report_batch(platform: Platform, batch_id: str) -> str:
     """Store Evidently's pictures of a batch beside the baseline; return the report's address."""
-    from cinematch_assets.drift.report import drift_html  # noqa: PLC0415 - Evidently costs 10 s to import
+    from cinematch_assets.drift.report import TimesSeen, drift_html  # noqa: PLC0415 - Evidently costs 10 s to import
 
+    users, movies_seen = (
+        platform.warehouse.read(name, (key, "count")).set_index(key)["count"]
+        for name, key in (("count_user_ratings", "userId"), ("count_movie_ratings", "movieId"))
+    )
     with platform.warehouse.connect() as connection:
         batch = held_batch(connection, batch_id)
         ratings = rows.batch_rows(connection, batch_id)
         movies, _ = read_movies(connection)
         baseline = rows.baseline_sample(connection)
+    seen = TimesSeen(users, movies_seen)
     key = f"reports/{batch_id}/{batch.md5 if batch else 'none'}.html"
-    platform.store.put_bytes(key, drift_html(baseline, ratings, movies, batch_id=batch_id))
+    platform.store.put_bytes(key, drift_html(baseline, ratings, movies, batch_id=batch_id, seen=seen))
     return platform.store.uri(key)
