@@ -28,7 +28,7 @@ from cinematch_assets.recommender.data import (
     UserMoviePairs,
     positions,
 )
-from cinematch_assets.recommender.ranking import Ranker, fit_ranker
+from cinematch_assets.recommender.ranking import Lists, Ranker, fit_ranker
 from cinematch_assets.recommender.stars import StarTable
 from cinematch_assets.recommender.top import best_columns
 
@@ -55,13 +55,7 @@ class Recommender:
 
     def recommend(self, users: Ids, k: int, *, seen: UserMoviePairs, candidates: Ids | None = None) -> TopN:
         """At most ``k`` films per user out of ``candidates`` (None: the catalogue), none of his ``seen`` pairs."""
-        lists = self.ranker.top(users, k, seen, candidates)
-        listed = lists.movies >= 0
-        owners = np.broadcast_to(users[:, None], listed.shape)[listed].astype(np.int32)
-        ranks = np.cumsum(listed, axis=1, dtype=np.int32)[listed]
-        movies = lists.movies[listed]
-        answers = self.predict(owners, movies)
-        return TopN(owners, ranks, movies, lists.scores[listed], answers.stars, answers.spread, answers.half_width)
+        return _with_stars(self.ranker.top(users, k, seen, candidates), users, self.stars)
 
     def fold_in(self, likes: Sequence[tuple[int, float]], k: int = 10, *, candidates: Ids | None = None) -> TopN:
         """A list for someone who is not in the data, from (movie, stars) pairs, without retraining.
@@ -74,16 +68,8 @@ class Recommender:
         liked = np.array([movie for movie, _ in likes], np.int32)
         self._refuse_unknown(liked)
         given = np.array([stars for _, stars in likes], np.float32)
-        scores = self.ranker.fold_in(liked, given)
-        open_to = ~np.isin(self.films, liked)
-        if candidates is not None:
-            open_to &= np.isin(self.films, candidates)
-        films = np.flatnonzero(open_to)
-        best = films[best_columns(scores[None, films], k)[0]]
-        owners = np.full(len(best), STRANGER, np.int32)
-        answers = self.stars.fold_in(liked, given).predict(owners, self.films[best])
-        ranks = np.arange(1, len(best) + 1, dtype=np.int32)
-        return TopN(owners, ranks, self.films[best], scores[best], answers.stars, answers.spread, answers.half_width)
+        lists = self.ranker.top_folded(liked, given, k, candidates)
+        return _with_stars(lists, np.array([STRANGER], np.int32), self.stars.fold_in(liked, given))
 
     def similar(self, movie: int, k: int) -> Similar:
         """The ``k`` films nearest to one: those it keeps company with, then those with the nearest predicted stars.
@@ -202,6 +188,16 @@ def _fit_stars(
 
     plan = plan_for(len(rows), config)
     return fit_bayes(rows, catalogue, plan, seed, lambda share: tell("stars", share)), method, f"{reason}; {plan}"
+
+
+def _with_stars(lists: Lists, users: Ids, stars: StarTable) -> TopN:
+    """Lists without their empty places, flat, with predictions beside them."""
+    listed = lists.movies >= 0
+    owners = np.broadcast_to(users[:, None], listed.shape)[listed].astype(np.int32)
+    ranks = np.cumsum(listed, axis=1, dtype=np.int32)[listed]
+    movies = lists.movies[listed]
+    answers = stars.predict(owners, movies)
+    return TopN(owners, ranks, movies, lists.scores[listed], answers.stars, answers.spread, answers.half_width)
 
 
 def _named(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
