@@ -35,6 +35,13 @@ def referential_integrity(orphans: int) -> dg.AssetCheckResult:
     )
 
 
+def each_movie_once(duplicates: int) -> dg.AssetCheckResult:
+    """No movie of the collection is there twice, an empty rating or year included."""
+    return dg.AssetCheckResult(
+        check_name="each_movie_once", passed=duplicates == 0, metadata={"rows_too_many": duplicates}
+    )
+
+
 def split_check(splits: Sequence[SplitCount]) -> dg.AssetCheckResult:
     """The test share is 30 %, within 0.2 points at 1M rows and wider by the square root where there are fewer.
 

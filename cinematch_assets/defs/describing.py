@@ -3,13 +3,15 @@
 Here: column schemas from the declarations, counts in Dagster's own metadata keys. Not here: the declarations.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from cinematch_assets.schemas.table import Table
 from cinematch_assets.warehouse.files import Counts
+
+SENTENCES = 20
 
 
 def column_schema(table: Table) -> dg.TableSchema:
@@ -37,6 +39,13 @@ def table_metadata(name: str, table: Table) -> dict[str, Any]:
 def count_metadata(counts: Counts) -> dict[str, int]:
     """The three numbers of a file: read = accepted + rejected."""
     return {"rows_read": counts.read, "rows_accepted": counts.accepted, "rows_rejected": counts.rejected}
+
+
+def sentences(all_of_them: Sequence[str]) -> dg.MetadataValue:
+    """Sentences for people, the first so many: metadata is to stay small."""
+    shown = list(all_of_them[:SENTENCES])
+    rest = len(all_of_them) - len(shown)
+    return dg.MetadataValue.json([*shown, f"and {rest:,} more"] if rest else shown)
 
 
 def rounded(numbers: Mapping[str, Any]) -> dict[str, Any]:

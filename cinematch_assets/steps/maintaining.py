@@ -10,6 +10,7 @@ from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse.files import referenced_objects
 from cinematch_assets.warehouse.storage import TableSize, archive_alerts, storage, vacuum
 
+_UNFINISHED = timedelta(days=1)
 _PREFIXES = ("landed/", "reports/", "models/", "recommendations/")
 
 
@@ -24,12 +25,13 @@ class Round:
 
 
 def maintain(platform: Platform) -> Round:
-    """Archive old alerts, drop unreferenced objects older than the retention, vacuum; safe to run twice or cut off."""
+    """Archive old alerts, vacuum, drop what nobody refers to and what nobody finished; safe to run twice or cut off."""
     days = platform.settings.keep_days
     with platform.warehouse.connect() as connection:
         archived = archive_alerts(connection, days)
         vacuum(connection)
         sizes = tuple(storage(connection))
+    platform.store.forget_unfinished(_UNFINISHED)
     deleted, freed = _drop_unreferenced(platform, timedelta(days=days))
     return Round(archived, deleted, freed / 2**20, sizes)
 

@@ -37,6 +37,6 @@ class Platform:
                 token_file=settings.token_path,
                 secret_name=settings.token_secret,
             ),
-            store=open_store(settings.store_url),
+            store=open_store(settings.store_url, scratch=settings.home.resolve() / "staging"),
             warehouse=open_warehouse(settings.warehouse_url, settings.home),
         )

@@ -3,14 +3,17 @@
 Here: comparing what is there with what was done. Not here: Dagster's requests (``defs.automation``).
 """
 
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from cinematch_assets.drive.folder import DriveFile
+from cinematch_assets.drive.folder import DriveFile, Look
+from cinematch_assets.steps.collecting import FOLDER, look_for_movies
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse.files import contents_of
+from cinematch_assets.warehouse.ledger import settled_files
 
 BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,50}")
 _FORMATS = {".csv", ".parquet"}
@@ -22,11 +25,13 @@ class News:
     """What one look found: batches and tables whose content is not in the tables yet, and what cannot be one.
 
     ``batches`` are (batch_id, md5); ``catalogue`` is one name for the contents of movies and ratings, empty when
-    neither is new; ``reported`` says why something is left alone.
+    neither is new; ``collection`` likewise one for all files of the movie collection; ``reported`` says why something
+    is left alone.
     """
 
     batches: tuple[tuple[str, str], ...]
     catalogue: str
+    collection: str
     reported: tuple[str, ...]
 
 
@@ -34,9 +39,14 @@ def look_for_news(platform: Platform) -> News:
     """Compare the folder's contents (never its times) with those that were loaded or refused."""
     tables = platform.folder.look("", recursive=False)
     batches = platform.folder.look("batches", recursive=False)
+    collection = look_for_movies(platform.folder)
     with platform.warehouse.connect() as connection:
         settled = contents_of(connection)
+        collected = settled_files(connection)
     reported = [f"{entry.path}: {entry.reason}" for entry in (*tables.left_out, *batches.left_out)]
+    if collection.left_out:
+        first = collection.left_out[0]
+        reported.append(f"{len(collection.left_out):,} of {FOLDER} left out, first {first.path}: {first.reason}")
     by_batch: dict[str, list[DriveFile]] = {}
     for file in batches.files:
         name = PurePosixPath(file.path)
@@ -55,7 +65,15 @@ def look_for_news(platform: Platform) -> News:
         elif (files[0].path, files[0].md5) not in settled:
             new.append((batch_id, files[0].md5))
     changed = [file.md5 for file in tables.files if file.name in _TABLES and (file.path, file.md5) not in settled]
-    return News(tuple(new), "-".join(sorted(changed)), tuple(reported))
+    return News(tuple(new), "-".join(sorted(changed)), _collection_key(collection, collected), tuple(reported))
+
+
+def _collection_key(look: Look, settled: set[tuple[str, str]]) -> str:
+    """One name for the collection's contents, whatever its files are called; empty when all were dealt with."""
+    contents = sorted((file.id, file.md5) for file in look.files)
+    if settled.issuperset(contents):
+        return ""
+    return hashlib.sha256("\n".join(f"{name} {md5}" for name, md5 in contents).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)

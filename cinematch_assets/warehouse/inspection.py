@@ -49,7 +49,7 @@ def orphans(connection: psycopg.Connection) -> Orphans:
 
 def column_differences(connection: psycopg.Connection, schema: str, table: Table) -> list[str]:
     """Say in words how the columns in the database differ from the declared ones; nothing when they do not."""
-    values = {"schema": schema, "table": table.name}
+    values = {"schema": schema, "table": table.name.rpartition(".")[2]}
     rows = connection.execute(statement("select_columns"), values).fetchall()
     found: dict[str, str] = dict(rows)
     differences = []

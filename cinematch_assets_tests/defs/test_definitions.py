@@ -38,6 +38,7 @@ def test_every_table_shows_its_columns_with_their_meaning() -> None:
         "movies",
         "ratings",
         "ratings_buffer",
+        "netflix_movies",
         "movie_genre_features",
         "drift_report",
         "model_metrics",

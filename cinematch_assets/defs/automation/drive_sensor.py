@@ -3,15 +3,22 @@
 Here: requests. Not here: what counts as new (``steps.watching``).
 """
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
 import dagster as dg
 
 from cinematch_assets.defs.automation.jobs import ingest_batch, load_catalog
-from cinematch_assets.defs.automation.runs import runs_with_tag
+from cinematch_assets.defs.automation.runs import is_under_way, runs_with_tag
+from cinematch_assets.defs.drive.raw_netflix_collection import raw_netflix_collection
 from cinematch_assets.defs.partitions import BATCH_PARTITIONS, batch_id
+from cinematch_assets.defs.tables.netflix_movies import netflix_movies
+from cinematch_assets.steps.collecting import FOLDER
 from cinematch_assets.steps.platform import Platform
-from cinematch_assets.steps.watching import look_for_news, next_attempt
+from cinematch_assets.steps.watching import News, look_for_news, next_attempt
 
 CONTENT_TAG = "cinematch/content"
+_COLLECTION = (raw_netflix_collection.key, netflix_movies.key)
 
 
 @dg.sensor(
@@ -26,20 +33,25 @@ def drive_sensor(context: dg.SensorEvaluationContext, platform: dg.ResourceParam
     An earlier run with the same key, failed ones too, would be skipped for ever, so the attempt is in it.
     """
     news = look_for_news(platform)
-    requests, reasons = [], list(news.reported)
-    wanted: list[tuple[str, str | None, str]] = [
-        (ingest_batch.name, batch, f"{batch}:{md5}") for batch, md5 in news.batches
-    ]
-    if news.catalogue:
-        wanted.insert(0, (load_catalog.name, None, f"catalogue:{news.catalogue}"))
-    for job, batch, content in wanted:
+    requests: list[dg.RunRequest] = []
+    reasons = list(news.reported)
+    for wanted in _wanted(news):
+        content = wanted.content
         ended, running = runs_with_tag(context.instance, CONTENT_TAG, content)
-        attempt = next_attempt(
-            batch or "movies and ratings", ended, running=running, limit=platform.settings.batch_max_attempts
-        )
+        if wanted.assets:  # a run of the whole job does their work too
+            running |= any(request.job_name == wanted.job for request in requests)
+            running |= is_under_way(context.instance, wanted.job)
+        attempt = next_attempt(wanted.what, ended, running=running, limit=platform.settings.batch_max_attempts)
         if attempt.is_due:
-            key = f"{content}:{attempt.number}"
-            requests.append(dg.RunRequest(run_key=key, job_name=job, partition_key=batch, tags={CONTENT_TAG: content}))
+            requests.append(
+                dg.RunRequest(
+                    run_key=f"{content}:{attempt.number}",
+                    job_name=wanted.job,
+                    partition_key=wanted.batch,
+                    asset_selection=wanted.assets,
+                    tags={CONTENT_TAG: content},
+                )
+            )
         else:
             reasons.append(attempt.skipped)
     for reason in reasons:
@@ -53,3 +65,24 @@ def drive_sensor(context: dg.SensorEvaluationContext, platform: dg.ResourceParam
         skip_reason=None if requests else dg.SkipReason("; ".join(reasons) or "nothing new in the folder"),
         dynamic_partitions_requests=[batch_id.build_add_request(fresh)] if fresh else [],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A run for a content: of a whole job, or of some of its assets."""
+
+    what: str
+    job: str
+    content: str
+    batch: str | None = None
+    assets: Sequence[dg.AssetKey] | None = None
+
+
+def _wanted(news: News) -> Iterator[_Wanted]:
+    """Name the runs that news ask for, those of whole jobs first."""
+    if news.catalogue:
+        yield _Wanted("movies and ratings", load_catalog.name, f"catalogue:{news.catalogue}")
+    for batch, md5 in news.batches:
+        yield _Wanted(batch, ingest_batch.name, f"{batch}:{md5}", batch)
+    if news.collection:
+        yield _Wanted(FOLDER, load_catalog.name, f"collection:{news.collection}", assets=_COLLECTION)

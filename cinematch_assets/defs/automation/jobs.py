@@ -11,6 +11,7 @@ from cinematch_assets.defs.features.movie_genre_features import movie_genre_feat
 from cinematch_assets.defs.model.model_metrics import model_metrics
 from cinematch_assets.defs.model.recommendations import recommendations
 from cinematch_assets.defs.model.recommender_model import recommender_model
+from cinematch_assets.defs.tables.netflix_movies import netflix_movies
 from cinematch_assets.defs.tables.ratings import ratings
 from cinematch_assets.defs.tables.ratings_buffer import ratings_buffer
 
@@ -20,7 +21,7 @@ SENSORS_RETRY = {"dagster/max_retries": "0"}
 load_catalog = dg.define_asset_job(
     "load_catalog",
     tags=SENSORS_RETRY,
-    selection=dg.AssetSelection.assets(ratings, movie_genre_features).upstream(),
+    selection=dg.AssetSelection.assets(ratings, movie_genre_features, netflix_movies).upstream(),
     description="Everything that is not a batch, up to the features.",
 )
 

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from cinematch_assets.defs.automation.jobs import retrain
-from cinematch_assets.defs.automation.runs import FINISHED, runs_with_tag
+from cinematch_assets.defs.automation.runs import is_under_way, runs_with_tag
 from cinematch_assets.retraining import WaitingDecision, next_retraining
 from cinematch_assets.steps.drifting import policy_of
 from cinematch_assets.steps.platform import Platform
@@ -90,5 +90,4 @@ def _due_retraining(platform: Platform, instance: dg.DagsterInstance) -> dg.RunR
 
 
 def _is_retraining(instance: dg.DagsterInstance) -> bool:
-    under_way = [status for status in dg.DagsterRunStatus if status not in FINISHED]
-    return bool(instance.get_runs(filters=dg.RunsFilter(job_name=retrain.name, statuses=under_way), limit=1))
+    return is_under_way(instance, retrain.name)

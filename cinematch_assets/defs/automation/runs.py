@@ -13,3 +13,9 @@ def runs_with_tag(instance: dg.DagsterInstance, tag: str, value: str) -> tuple[i
     runs = instance.get_runs(filters=dg.RunsFilter(tags={tag: value}))
     ended = sum(run.status in FINISHED for run in runs)
     return ended, ended < len(runs)
+
+
+def is_under_way(instance: dg.DagsterInstance, job: str) -> bool:
+    """Say whether any run of the job has yet to end."""
+    statuses = [status for status in dg.DagsterRunStatus if status not in FINISHED]
+    return bool(instance.get_runs(filters=dg.RunsFilter(job_name=job, statuses=statuses), limit=1))

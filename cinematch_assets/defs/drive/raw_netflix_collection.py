@@ -13,7 +13,7 @@ from cinematch_assets.steps.platform import Platform
 
 @dg.asset(group_name="drive", kinds={"googledrive", "file"}, owners=OWNERS)
 def raw_netflix_collection(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
-    """Each movie file of the collection, in folders in folders: what is new or changed is fetched, once, and verified."""
+    """Each movie file of the collection, in folders in folders; what is new or changed is fetched once and verified."""
     done = fetch_collection(platform)
     left_out = [f"{entry.path}: {entry.reason}" for entry in done.left_out]
     return dg.MaterializeResult(

@@ -4,8 +4,6 @@ Here: the asset and the checks that certify it. Not here: reading files (``readi
 (``steps.collecting``), the rules of matching (``matching``), the shape of a row (``schemas.netflix_movies``).
 """
 
-from dataclasses import asdict
-
 import dagster as dg
 
 from cinematch_assets.defs.checking import each_movie_once, schema_check
@@ -51,8 +49,11 @@ def netflix_movies(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult
     several = matched.ambiguous[["title", "year", "movieIds"]].itertuples(index=False, name=None)
     return dg.MaterializeResult(
         metadata={
-            **asdict(loaded),
             "dagster/row_count": rows,
+            "inserted": loaded.inserted,
+            "updated": loaded.updated,
+            "deleted": loaded.deleted,
+            "files_of_this_run": loaded.loaded + loaded.quarantined + loaded.failed,
             **{f"files_{state}": files for state, files in states.items()},
             "titles_matched": matched.matched,
             "titles_ambiguous": len(matched.ambiguous),
