@@ -14,10 +14,15 @@ from numpy.typing import NDArray
 from psycopg import sql
 from psycopg.rows import class_row
 
-from cinematch_assets.warehouse.batches import lock_batch
+from cinematch_assets.errors import CinematchError
+from cinematch_assets.warehouse.batches import held_batch, lock_batch
 from cinematch_assets.warehouse.copy import copy_columns
 from cinematch_assets.warehouse.ratings import rating_columns
 from cinematch_assets.warehouse.statements import statement
+
+
+class ReleaseConflictError(CinematchError):
+    """Rows in the quarantine are no longer what the caller saw; nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +76,31 @@ def release_ratings(
         rows: the held rows, all of one content, in the order of ``ratings``.
         ratings: what they read as, shape (n, 4).
         is_test: their split; rows of a batch are never test rows.
+
+    Raises:
+        ReleaseConflictError: the rows were released meanwhile, or the tables no longer hold their content.
     """
     batch_id = rows[0].batch_id
     with connection.transaction():
         if batch_id is None:
             connection.execute(statement("lock_name"), {"name": "ratings"})
+            _mark(connection, rows)
             for split, chosen in (("train", ~is_test), ("test", is_test)):
                 columns = rating_columns(ratings, chosen)
                 copy_columns(connection, sql.Identifier("ratings"), columns, {"data_split": split})
             connection.execute(statement("refresh_drift_baseline"))
         else:
             lock_batch(connection, batch_id)
+            held = held_batch(connection, batch_id)
+            if held is None or held.place == "deleted":
+                raise ReleaseConflictError(f"{batch_id} has no rows in the tables: rejected ones have nowhere to go")
+            if held.place == "merged":
+                connection.execute(statement("lock_name"), {"name": "ratings"})
+            _mark(connection, rows)
             connection.execute(statement("insert_released_batch_rows"), _batch_values(batch_id, ratings))
             connection.execute(statement("grow_batch"), {"batch_id": batch_id, "rows": len(rows)})
-        _mark(connection, rows)
+            if held.place == "merged":
+                connection.execute(statement("refresh_drift_baseline"))
 
 
 def release_movies(connection: psycopg.Connection, rows: Sequence[HeldRow], movies: pd.DataFrame) -> None:
@@ -92,8 +108,8 @@ def release_movies(connection: psycopg.Connection, rows: Sequence[HeldRow], movi
     values = {name: movies[column].tolist() for name, column in _MOVIE_COLUMNS.items()}
     with connection.transaction():
         connection.execute(statement("lock_name"), {"name": "movies"})
-        connection.execute(statement("upsert_movies"), values)
         _mark(connection, rows)
+        connection.execute(statement("upsert_movies"), values)
 
 
 _MOVIE_COLUMNS = {"ids": "movieId", "titles": "title", "genres": "genres"}
@@ -110,6 +126,10 @@ def _batch_values(batch_id: str, ratings: pd.DataFrame) -> dict[str, object]:
 
 
 def _mark(connection: psycopg.Connection, rows: Sequence[HeldRow]) -> None:
+    """Mark rows under the lock of their table or batch, so that what is looked at cannot change any more."""
     values = {"ids": [row.id for row in rows], "path": rows[0].path, "md5": rows[0].md5, "rows": len(rows)}
-    connection.execute(statement("mark_released"), values)
+    if connection.execute(statement("mark_released"), values).rowcount != len(rows):
+        raise ReleaseConflictError(
+            f"{rows[0].path}: rows were released meanwhile, or the table holds a newer content: look at them again"
+        )
     connection.execute(statement("move_released_counts"), values)

@@ -79,10 +79,8 @@ def test_promotion_swaps_the_champion_and_merges_exactly_what_was_learned(connec
         (1, 20, 3.5, 200),
     ]
     assert stored(connection, "ratings_buffer", "batch_id") == [("w2",)]
-    assert stored(connection, "ops.batches", "batch_id, place, merged_by") == [
-        ("w1", "merged", version),
-        ("w2", "buffer", None),
-    ]
+    places = stored(connection, "ops.batches", "batch_id, place, merged_by")
+    assert places == [("w1", "merged", version), ("w2", "buffer", None)]
     assert sum(baseline_counts(connection)) == count(connection, "ratings WHERE data_split = 'train'")
     metrics = stored(connection, "model_metrics", "model_version, rmse, mae, precision_at_10, data_size, notes")
     assert metrics == [(version, 0.9, 0.7, 0.8, 3, "notes")]

@@ -66,18 +66,13 @@ def test_rows_come_out_by_where_they_came_from(url: str) -> None:
 
 def test_a_rating_given_again_comes_out_both_times(url: str) -> None:
     # Which one counts is for the model to say: the newer.
-    pair = next(row for row in many(20).itertuples(index=False) if not is_test_by_hash(*map(_one, row[:2]))[0])
+    train = many(20)
+    train = train[~is_test_by_hash(train["userId"].to_numpy(), train["movieId"].to_numpy())].iloc[:1]
     with connect(url) as connection:
-        load_file(connection, frame((pair.userId, pair.movieId, 2.0, 1)))
-        load(connection, "w1", frame((pair.userId, pair.movieId, 5.0, 2)))
+        load_file(connection, train.assign(rating=2.0))
+        load(connection, "w1", train.assign(rating=5.0))
     data = training_data(url)
     assert (data.file["rating"].tolist(), data.waiting["rating"].tolist()) == ([2.0], [5.0])
-
-
-def _one(number: int) -> "object":
-    import numpy as np
-
-    return np.array([number], np.int32)
 
 
 def test_only_accepted_contents_are_learned_from(url: str) -> None:

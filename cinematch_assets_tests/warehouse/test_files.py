@@ -1,0 +1,97 @@
+import psycopg
+import pytest
+
+from cinematch_assets.warehouse.files import (
+    Counts,
+    NothingLandedError,
+    contents_of,
+    finish_file,
+    newest_landed,
+    quarantine,
+    record_landing,
+    referenced_objects,
+    refuse_file,
+    storable,
+)
+from cinematch_assets_tests.warehouse.filling import Rejected, artifact, candidate, count, land, md5_of, stored
+
+BAD = [Rejected(n, f"raw {n}", ("rating is 5.5",)) for n in (3, 7)]
+
+
+def test_nothing_landed_names_what_to_do(connection: psycopg.Connection) -> None:
+    with pytest.raises(NothingLandedError, match=r"no file ratings\.csv or ratings\.parquet .*its raw asset"):
+        newest_landed(connection, "ratings")
+
+
+def test_the_newest_content_counts_whatever_its_format(connection: psycopg.Connection) -> None:
+    land(connection, "ratings.csv", "a")
+    land(connection, "ratings.parquet", "b")
+    assert newest_landed(connection, "ratings").path == "ratings.parquet"
+    record_landing(connection, "ratings.csv", md5_of("a"), 1, "landed/elsewhere")
+    found = newest_landed(connection, "ratings")
+    assert (found.path, found.store_key) == ("ratings.csv", "landed/elsewhere")
+    assert count(connection, "ops.files") == 2
+
+
+def test_a_loaded_content_supersedes_the_former_one_of_either_format(connection: psycopg.Connection) -> None:
+    for path, content in (("ratings.csv", "a"), ("ratings.parquet", "b")):
+        finish_file(connection, land(connection, path, content), Counts(2, 2, 0), state="loaded")
+    finish_file(connection, land(connection, "movies.csv", "m"), Counts(1, 1, 0), state="loaded")
+    assert stored(connection, "ops.files", "path, state") == [
+        ("movies.csv", "loaded"),
+        ("ratings.csv", "superseded"),
+        ("ratings.parquet", "loaded"),
+    ]
+    assert contents_of(connection) == {("movies.csv", md5_of("m")), ("ratings.parquet", md5_of("b"))}
+
+
+def test_rows_read_are_rows_accepted_and_rejected(connection: psycopg.Connection) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        finish_file(connection, land(connection, "ratings.csv"), Counts(5, 2, 2), state="loaded")
+
+
+def test_a_refused_file_keeps_its_bad_rows_and_its_reason(connection: psycopg.Connection) -> None:
+    file = land(connection, "batches/w1.csv")
+    refuse_file(connection, file, "ratings_buffer", BAD, counts=Counts(9, 7, 2), note="2 of 9 rows", batch_id="w1")
+    rows = stored(connection, "ops.rejected_rows", "path, batch_id, row_number, raw_row, reasons")
+    assert rows == [("batches/w1.csv", "w1", bad.row_number, bad.raw_row, list(bad.reasons)) for bad in BAD]
+    assert stored(connection, "ops.files", "state, rows_read, note") == [("refused", 9, "2 of 9 rows")]
+    assert contents_of(connection) == {("batches/w1.csv", file.md5)}
+
+
+def test_a_content_that_is_read_again_is_judged_again(connection: psycopg.Connection) -> None:
+    file, other = land(connection, "ratings.csv", "a"), land(connection, "ratings.csv", "b")
+    quarantine(connection, file, "ratings", BAD)
+    quarantine(connection, other, "ratings", BAD[:1])
+    assert quarantine(connection, file, "ratings", BAD[:1]) == 1
+    assert count(connection, "ops.rejected_rows") == 2
+
+
+def test_a_row_without_a_reason_is_not_held(connection: psycopg.Connection) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        quarantine(connection, land(connection, "ratings.csv"), "ratings", [Rejected(1, "x", ())])
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("a,b", "a,b"),
+        ("Amélie 七", "Amélie 七"),
+        ("a\0b", "a\\x00b"),
+        ("\ud83d", "\\ud83d"),
+        ("tab\tline\n\\", "tab\tline\n\\"),
+    ],
+)
+def test_whatever_a_row_holds_can_be_held(connection_18: psycopg.Connection, text: str, kept: str) -> None:
+    assert storable(text) == kept
+    quarantine(connection_18, land(connection_18, "ratings.csv"), "ratings", [Rejected(1, text, (text,))])
+    assert stored(connection_18, "ops.rejected_rows", "raw_row, reasons") == [(kept, [kept])]
+
+
+def test_what_the_store_must_keep(connection: psycopg.Connection) -> None:
+    for content in ("a", "b"):
+        finish_file(connection, land(connection, "ratings.csv", content), Counts(1, 1, 0), state="loaded")
+    land(connection, "movies.csv", "m")
+    candidate(connection, "run")
+    kept = referenced_objects(connection)
+    assert kept == {f"landed/{md5_of('b')}", f"landed/{md5_of('m')}", artifact("run").key}

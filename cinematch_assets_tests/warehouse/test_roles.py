@@ -1,0 +1,97 @@
+"""What the two roles may do, in the database itself: whoever signs in as one meets nothing else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from cinematch_assets.warehouse.connection import connect
+from cinematch_assets.warehouse.drift import write_verdict
+from cinematch_assets.warehouse.registry import TrainedBatch, champion, promote, write_recommendations
+from cinematch_assets.warehouse.training import training_data
+from cinematch_assets_tests.warehouse.filling import (
+    artifact,
+    candidate,
+    count,
+    frame,
+    judgement,
+    load,
+    load_file,
+    many,
+    md5_of,
+)
+from cinematch_assets_tests.warehouse.test_registry import lists
+
+TABLES = (
+    "ratings", "ratings_buffer", "movies", "ingestion_metadata", "model_metrics", "drift_alerts", "recommendations",
+    "netflix.movies", "netflix.movie_matches", "ops.files", "ops.rejected_rows", "ops.batches", "ops.drive_files",
+    "ops.model_versions", "ops.champion", "ops.retraining_decisions",
+)  # fmt: skip
+
+
+WRITES = (
+    "DELETE FROM {}", "TRUNCATE {}", "INSERT INTO {} DEFAULT VALUES", "ALTER TABLE {} ADD x int", "DROP TABLE {}",
+)  # fmt: skip
+
+
+@contextmanager
+def signed_in(url: str, role: str) -> Iterator[psycopg.Connection]:
+    with connect(url, user=role) as connection:
+        yield connection
+
+
+def test_both_roles_can_sign_in_and_neither_is_more_than_it_says(url: str) -> None:
+    with connect(url) as connection:
+        roles = "SELECT rolname, rolcanlogin, rolsuper, rolcreatedb, rolcreaterole, rolbypassrls FROM pg_roles "
+        found = connection.execute(
+            f"{roles} WHERE rolname IN ('analyst', 'ml_pipeline') ORDER BY 1".encode()
+        ).fetchall()
+    assert found == [("analyst", True, False, False, False, False), ("ml_pipeline", True, False, False, False, False)]
+
+
+def test_the_analyst_reads_every_table_and_writes_none(shared_url: str) -> None:
+    with signed_in(shared_url, "analyst") as connection:
+        for table in (*TABLES, "ops.training_ratings"):
+            assert count(connection, table) == 0
+        for table in TABLES:
+            for order in WRITES:
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(order.format(table).encode())
+
+
+@pytest.mark.parametrize("order", ["CREATE TEMP TABLE t (n int)", "CREATE TABLE t (n int)", "CREATE SCHEMA mine"])
+@pytest.mark.parametrize("role", ["analyst", "ml_pipeline"])
+def test_neither_role_makes_tables(shared_url: str, role: str, order: str) -> None:
+    with signed_in(shared_url, role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(order.encode())
+
+
+def test_tables_that_come_later_are_covered(url: str) -> None:
+    with connect(url) as connection:
+        connection.execute("CREATE TABLE ops.later (id SERIAL PRIMARY KEY, n int)")
+        connection.execute("CREATE TABLE later (id BIGINT GENERATED ALWAYS AS IDENTITY, n int)")
+    with signed_in(url, "ml_pipeline") as pipeline, signed_in(url, "analyst") as analyst:
+        for table in ("later", "ops.later"):
+            pipeline.execute(f"INSERT INTO {table} (n) VALUES (1)".encode())
+            pipeline.execute(f"UPDATE {table} SET n = 2".encode())
+            assert count(analyst, f"{table} WHERE n = 2") == 1
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                analyst.execute(f"DELETE FROM {table}".encode())
+
+
+def test_the_pipeline_s_role_can_do_a_batch_s_whole_way(url: str) -> None:
+    with signed_in(url, "ml_pipeline") as connection:
+        load_file(connection, many(300))
+        load(connection, "w1", frame((1, 10, 4.0, 1), (2, 20, 3.0, 2)))
+        write_verdict(connection, "w1", md5_of("a"), [], due=True, reason="drift", evidence={})
+        version = candidate(connection, "run", TrainedBatch("w1", md5_of("a"), 2))
+        moved = promote(connection, version, artifact("f"), judgement(), over=None, data_size=1, merge="merge")
+        assert moved == ("w1",)
+        write_recommendations(connection, version, lists((1, 1, 30, 4.5)))
+        ruling = champion(connection)
+        assert ruling is not None
+        assert ruling.version == version
+        assert count(connection, "ratings") == 302
+        assert load(connection, "w1", frame((1, 10, 5.0, 1)), "b").place == "merged"
+    assert len(training_data(url).merged) <= 1
