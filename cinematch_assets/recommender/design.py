@@ -44,7 +44,7 @@ class Side:
 
     pointers: NDArray[np.int64]
     others: NDArray[np.int32]
-    mirror: NDArray[np.int64]
+    mirror: NDArray[np.int32]
     scale: NDArray[np.float32]
     columns: Columns
 
@@ -81,14 +81,14 @@ def _side(
     entities: NDArray[np.int32],
     others: NDArray[np.int32],
     count: int,
-    mirror: NDArray[np.int64],
+    mirror: NDArray[np.int32],
     groups: list[NDArray[np.float32]],
 ) -> Side:
     rows = np.bincount(entities, minlength=count)
     return Side(
         pointers=np.concatenate([[0], np.cumsum(rows)]).astype(np.int64),
         others=np.ascontiguousarray(others, np.int32),
-        mirror=np.ascontiguousarray(mirror, np.int64),
+        mirror=np.ascontiguousarray(mirror, np.int32),
         scale=np.where(rows > 0, 1.0 / np.sqrt(np.maximum(rows - 1, 1)), 0.0).astype(np.float32),
         columns=_columns(groups),
     )

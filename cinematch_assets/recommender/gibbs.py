@@ -38,11 +38,11 @@ FIRST_WEIGHTS = 0.1
 
 
 class _Rows(NamedTuple):
-    """The arrays of a ``Side`` that the loops read; NamedTuples are what numba takes."""
+    """The arrays of a ``Side`` that the loops read; unsigned, as numba checks whether a signed index is negative."""
 
     pointers: NDArray[np.int64]
-    others: NDArray[np.int32]
-    mirror: NDArray[np.int64]
+    others: NDArray[np.uint32]
+    mirror: NDArray[np.uint32]
     scale: Narrow
 
 
@@ -71,48 +71,52 @@ class _Prior(NamedTuple):
 
 
 class _Work(NamedTuple):
-    """Room for one factor; the two numbers of a row lie side by side, as most of the time goes into fetching them."""
+    """Room for one factor; what is fetched together lies together, as most of the time goes into fetching.
 
-    rows: Narrow  # (n, 2): its regressor x, and e, what is not explained of it yet
-    weight: Wide  # (E,): τ c_u on the users' side, ones on the movies'
-    other_weight: Wide  # (entities of the other side,): the other way round; a row's weight w is the product
-    curvature: Wide  # (E,) Σ w x²
-    slope: Wide  # (E,) Σ w x e
-    before: Wide  # (E,) the entities' sums when the factor's turn began
+    A row's weight w is τ c_u, which is ``weight`` of its user; on the other side it is one.
+    """
+
+    rows: Narrow  # (n, 4): regressor x, e (what is not explained yet), w x, unused
+    entities: Wide  # (E, 4): Σ w x², Σ w x e, how far the sum of weights has moved, scale
+    weight: Wide  # (E,)
+    other_weight: Wide  # (entities of the other side,)
 
 
 @compiled
 def _collect(rows: _Rows, other_scale: Narrow, other: Wide, neighbour: Wide, work: _Work) -> None:
     """Curvature and slope of each entity, seen through the other side's factor without the row's own part in it."""
     for entity in range(len(rows.pointers) - 1):
-        curvature, slope = 0.0, 0.0
+        curvature = slope = np.float64(0.0)
         for row in range(rows.pointers[entity], rows.pointers[entity + 1]):
             partner = rows.others[row]
             regressor = np.float32(other[partner] - other_scale[partner] * neighbour[entity])
+            pull = np.float32(work.weight[entity] * work.other_weight[partner] * regressor)
             work.rows[row, 0] = regressor
-            pull = work.other_weight[partner] * regressor
+            work.rows[row, 2] = pull
             curvature += pull * regressor
             slope += pull * work.rows[row, 1]
-        work.curvature[entity] = curvature * work.weight[entity]
-        work.slope[entity] = slope * work.weight[entity]
+        work.entities[entity, 0] = curvature
+        work.entities[entity, 1] = slope
+        work.entities[entity, 2] = 0.0
+        work.entities[entity, 3] = rows.scale[entity]
 
 
 @compiled
-def _draw_own(weights: Wide, draws: Wide, mean: float, precision: float, total: Wide, work: _Work) -> None:
+def _draw_own(weights: Wide, draws: Wide, mean: float, precision: float, work: _Work) -> None:
     """Each entity's own weight, given all else."""
     for entity in range(len(weights)):
-        sharp = work.curvature[entity] + precision
+        curvature, slope = work.entities[entity, 0], work.entities[entity, 1]
+        sharp = curvature + precision
         old = weights[entity]
-        new = (work.slope[entity] + old * work.curvature[entity] + precision * mean) / sharp
-        new += draws[entity] / np.sqrt(sharp)
+        new = (slope + old * curvature + precision * mean) / sharp + draws[entity] / np.sqrt(sharp)
         weights[entity] = new
-        total[entity] += new - old
-        work.slope[entity] -= (new - old) * work.curvature[entity]
+        work.entities[entity, 1] -= (new - old) * curvature
+        work.entities[entity, 2] += new - old
 
 
 @compiled
 def _draw_neighbours(
-    rows: _Rows, other: _Rows, weights: Wide, draws: Wide, mean: float, precision: float, total: Wide, work: _Work
+    rows: _Rows, other: _Rows, weights: Wide, draws: Wide, mean: float, precision: float, work: _Work
 ) -> None:
     """What it says of an entity that it has a row with j, for each j of the other side; j's own rows are left out."""
     for j in range(len(weights)):
@@ -120,29 +124,23 @@ def _draw_neighbours(
         old = weights[j]
         curvature, slope = 0.0, 0.0
         for place in range(start, stop):
-            entity, row = other.others[place], rows.mirror[place]
-            x, regressor = rows.scale[entity], work.rows[row, 0]
-            pull = work.weight[entity] * work.other_weight[j] * regressor
-            left = work.rows[row, 1] - regressor * (total[entity] - work.before[entity])
-            curvature += x * x * (work.curvature[entity] - pull * regressor)
-            slope += x * (work.slope[entity] - pull * left)
+            row, entity = work.rows[rows.mirror[place]], work.entities[other.others[place]]
+            left = row[1] - row[0] * entity[2]
+            curvature += entity[3] * entity[3] * (entity[0] - row[2] * row[0])
+            slope += entity[3] * (entity[1] - row[2] * left)
         sharp = curvature + precision
         new = (slope + old * curvature + precision * mean) / sharp + draws[j] / np.sqrt(sharp)
         weights[j] = new
         for place in range(start, stop):
-            entity, row = other.others[place], rows.mirror[place]
-            step = rows.scale[entity] * (new - old)
-            regressor = work.rows[row, 0]
-            own = work.weight[entity] * work.other_weight[j] * regressor * regressor
-            work.slope[entity] -= step * (work.curvature[entity] - own)
-            total[entity] += step
-            work.rows[row, 1] += regressor * step
+            row, entity = work.rows[rows.mirror[place]], work.entities[other.others[place]]
+            step = entity[3] * (new - old)
+            entity[1] -= step * (entity[0] - row[2] * row[0])
+            entity[2] += step
+            row[1] += row[0] * step
 
 
 @compiled
-def _draw_columns(
-    sparse: _Sparse, weights: Wide, draws: Wide, mean: Wide, precision: Wide, total: Wide, work: _Work
-) -> None:
+def _draw_columns(sparse: _Sparse, weights: Wide, draws: Wide, mean: Wide, precision: Wide, work: _Work) -> None:
     """The weight of each describing column; ``mean`` and ``precision`` have one number per group."""
     for group in range(len(sparse.groups) - 1):
         for column in range(sparse.groups[group], sparse.groups[group + 1]):
@@ -151,15 +149,25 @@ def _draw_columns(
             curvature, slope = 0.0, 0.0
             for place in range(start, stop):
                 x = sparse.values[place]
-                curvature += x * x * work.curvature[sparse.entities[place]]
-                slope += x * work.slope[sparse.entities[place]]
+                curvature += x * x * work.entities[sparse.entities[place], 0]
+                slope += x * work.entities[sparse.entities[place], 1]
             sharp = curvature + precision[group]
             new = (slope + old * curvature + precision[group] * mean[group]) / sharp + draws[column] / np.sqrt(sharp)
             weights[column] = new
             for place in range(start, stop):
-                entity, step = sparse.entities[place], sparse.values[place] * (new - old)
-                work.slope[entity] -= step * work.curvature[entity]
-                total[entity] += step
+                entity, step = work.entities[sparse.entities[place]], sparse.values[place] * (new - old)
+                entity[1] -= step * entity[0]
+                entity[2] += step
+
+
+@compiled
+def _settle(rows: _Rows, total: Wide, work: _Work) -> None:
+    """Take what each entity's sum of weights has moved by out of the residuals of its rows, and into the sum."""
+    for entity in range(len(total)):
+        moved = work.entities[entity, 2]
+        total[entity] += moved
+        for row in range(rows.pointers[entity], rows.pointers[entity + 1]):
+            work.rows[row, 1] -= work.rows[row, 0] * moved
 
 
 @compiled
@@ -171,15 +179,6 @@ def _add_neighbours(rows: _Rows, weights: Wide, total: Wide) -> None:
             for row in range(rows.pointers[entity], rows.pointers[entity + 1]):
                 known += weights[factor, rows.others[row]]
             total[factor, entity] += rows.scale[entity] * known
-
-
-@compiled
-def _settle(rows: _Rows, total: Wide, work: _Work) -> None:
-    """Take what each entity's sum of weights has moved by out of the residuals of its rows."""
-    for entity in range(len(total)):
-        moved = total[entity] - work.before[entity]
-        for row in range(rows.pointers[entity], rows.pointers[entity + 1]):
-            work.rows[row, 1] -= work.rows[row, 0] * moved
 
 
 @compiled
@@ -202,18 +201,14 @@ def _sweep_side(
     ones = np.ones(other_totals.shape[1])
     nothing = np.zeros(totals.shape[1])
     for factor in range(len(totals)):
-        total = totals[factor]
         seen = ones if factor == 0 else other_totals[factor]
         neighbour = nothing if factor == 0 else other_neighbours[factor]
-        work.before[:] = total
-        _collect(rows, other.scale, seen, neighbour, work)
         mean, precision = prior.mean[:, factor].copy(), prior.precision[:, factor].copy()
-        _draw_own(weights.own[factor], draws.own[factor], mean[0], precision[0], total, work)
-        _draw_neighbours(
-            rows, other, weights.neighbours[factor], draws.neighbours[factor], mean[1], precision[1], total, work
-        )
-        _draw_columns(sparse, weights.columns[factor], draws.columns[factor], mean[2:], precision[2:], total, work)
-        _settle(rows, total, work)
+        _collect(rows, other.scale, seen, neighbour, work)
+        _draw_own(weights.own[factor], draws.own[factor], mean[0], precision[0], work)
+        _draw_neighbours(rows, other, weights.neighbours[factor], draws.neighbours[factor], mean[1], precision[1], work)
+        _draw_columns(sparse, weights.columns[factor], draws.columns[factor], mean[2:], precision[2:], work)
+        _settle(rows, totals[factor], work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +226,7 @@ class _Half:
     """One side's state in a chain."""
 
     def __init__(self, side: Side, other: Side, factors: int, rng: np.random.Generator) -> None:
-        self.rows = _Rows(side.pointers, side.others, side.mirror, side.scale)
+        self.rows = _Rows(side.pointers, side.others.view(np.uint32), side.mirror.view(np.uint32), side.scale)
         self.sparse = _as_tuple(side.columns)
         self.groups = np.concatenate([[0, side.entities, side.entities + other.entities]])
         self.groups = np.append(self.groups, self.groups[-1] + side.columns.groups[1:])
@@ -243,9 +238,11 @@ class _Half:
         )
         self.totals = self._sums(side)
         n, entities = len(side.others), side.entities
-        room = np.zeros((3, entities))
         self.work = _Work(
-            np.zeros((n, 2), np.float32), np.ones(entities), np.ones(other.entities), room[0], room[1], room[2]
+            rows=np.zeros((n, 4), np.float32),
+            entities=np.zeros((entities, 4)),
+            weight=np.ones(entities),
+            other_weight=np.ones(other.entities),
         )
 
     def parts(self, flat: Wide) -> _Weights:
