@@ -1,0 +1,1 @@
+"""Pages for people, and what generates those that follow from the code."""
