@@ -1,0 +1,121 @@
+"""What each part of the ranker is worth: ``python -m benchmarks.recommender.variants [ml-100k] [ml-latest-small]``.
+
+Each row changes one knob of what is shipped. Test rows only measure here; knobs were chosen on a part of training.
+"""
+
+import sys
+from collections import Counter
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.measuring import machine
+from benchmarks.recommender.data import prepare
+from cinematch_assets.recommender.answers import Predictions, TopN
+from cinematch_assets.recommender.data import Catalogue, Ids, Ratings, UserMoviePairs
+from cinematch_assets.recommender.evaluation import evaluate
+from cinematch_assets.recommender.ranking import Ranker, RankingConfig, fit_ranker
+from cinematch_assets.recommender.ranking_variety import franchises
+from cinematch_assets.recommender.splits import random_split
+
+HERE = Path(__file__).parent
+SEEDS = (42, 1, 2)
+SHIPPED = RankingConfig()
+
+
+class ListsOnly:
+    """A ranker as a model; its stars are zeros, and nothing is made of them."""
+
+    method = "lists"
+
+    def __init__(self, ranker: Ranker) -> None:
+        self.ranker = ranker
+
+    def predict(self, users: Ids, _movies: Ids) -> Predictions:
+        """Nothing but zeros."""
+        known = np.ones(len(users), np.bool_)
+        return Predictions(np.zeros(len(users), np.float32), None, known, known)
+
+    def recommend(self, users: Ids, k: int, *, seen: UserMoviePairs, candidates: Ids | None = None) -> TopN:
+        """The ranker's lists."""
+        lists = self.ranker.top(users, k, seen, candidates)
+        ranks = np.broadcast_to(np.arange(1, lists.movies.shape[1] + 1, dtype=np.int32), lists.movies.shape)
+        owners = np.broadcast_to(users[:, None], lists.movies.shape)
+        kept = lists.movies >= 0
+        return TopN(owners[kept], ranks[kept], lists.movies[kept], lists.scores[kept], lists.scores[kept])
+
+
+def main() -> None:
+    rows = [row for name in sys.argv[1:] or ["ml-100k", "ml-latest-small"] for row in variants(name)]
+    header = ["data", "ranker", "nDCG@10", "coverage", "novelty, bits", "ten most popular", "most of one franchise"]
+    lines = ["| " + " | ".join(row) + " |" for row in [header, ["---"] * len(header), *rows]]
+    about = (
+        f"Means of {len(SEEDS)} random 70/30 splits. Coverage: films on any list. Novelty: mean of -log2 of the share"
+        " of users who rated a listed film. Ten most popular: places that the ten most rated films take. Most of one"
+        " franchise: the worst list of all."
+    )
+    day = date.today().isoformat()  # noqa: DTZ011 - the local day
+    text = "\n".join(["# Parts of the ranker", "", *lines, "", about, "", f"{day}. {machine()}.", ""])
+    print(text)
+    (HERE / "results" / "ranking.md").write_text(text, encoding="utf-8")
+
+
+def variants(name: str) -> list[list[str]]:
+    """One row a variant."""
+    data = prepare(name, HERE / ".cache")
+    rows = Ratings.of(
+        *(np.concatenate([getattr(part, field) for part in (data.train, data.test)]) for field in _FIELDS)
+    )
+    untitled = Catalogue.without_titles(data.catalogue.movies)
+    fifth = RankingConfig(dual_users=0, dense_films=len(data.catalogue) // 5)
+    asked: dict[str, tuple[RankingConfig, Catalogue]] = {
+        "shipped": (SHIPPED, data.catalogue),
+        "popular films not held back": (replace(SHIPPED, novelty=0.0), data.catalogue),
+        "franchises not capped": (SHIPPED, untitled),
+        "neither": (replace(SHIPPED, novelty=0.0), untitled),
+        "neither, users alike, no dropout": (RankingConfig(novelty=0.0, dropout=0.0, user_exponent=0.0), untitled),
+        "exact for a fifth of the films": (fifth, data.catalogue),
+        "all films, 400 cells a column": (replace(fifth, dense_films=10**6), data.catalogue),
+    }
+    return [[name, label, *_measured(rows, data.catalogue, *how)] for label, how in asked.items()]
+
+
+_FIELDS = ("users", "movies", "ratings", "timestamps")
+
+
+def _measured(rows: Ratings, titles: Catalogue, config: RankingConfig, catalogue: Catalogue) -> list[str]:
+    found = [_once(rows, titles, config, catalogue, seed) for seed in SEEDS]
+    means = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
+    return [
+        f"{means['ndcg']:.4f}",
+        f"{means['coverage']:.3f}",
+        f"{means['novelty']:.2f}",
+        f"{means['popular']:.0%}",
+        f"{max(one['franchise'] for one in found):.0f}",
+    ]
+
+
+def _once(rows: Ratings, titles: Catalogue, config: RankingConfig, catalogue: Catalogue, seed: int) -> dict[str, float]:
+    split = random_split(rows, 0.3, seed)
+    ranker = fit_ranker(split.train, catalogue, config=config)
+    figures: Any = evaluate(ListsOnly(ranker), split.train, split.test, catalogue)
+    lists = ranker.top(np.unique(split.train.users), 10, split.train).movies
+    group = dict(zip(titles.movies.tolist(), franchises(titles.titles).tolist(), strict=True))
+    popular = pd.Series(split.train.movies).value_counts().index[:10]
+    return {
+        "ndcg": figures.catalogue_ndcg_at_10,
+        "coverage": figures.coverage,
+        "novelty": figures.novelty,
+        "popular": float(np.isin(lists, popular).mean()),
+        "franchise": float(
+            max(max(Counter(group.get(film, -film) for film in row).values()) for row in lists.tolist())
+        ),
+    }
+
+
+if __name__ == "__main__":
+    main()
