@@ -45,15 +45,16 @@ def test_a_full_disk_is_one_sentence_and_changes_nothing(
         admin.execute(f"CREATE TABLESPACE {space} LOCATION '{place}'".encode())
         try:
             admin.execute(f"ALTER DATABASE {database} SET TABLESPACE {space}".encode())
-            fill_up(database_url)
+            fill_up(database_url, small_disk / "ballast")
         finally:
             admin.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())
             admin.execute(f"CREATE DATABASE {database}".encode())  # for whoever made it to drop
             admin.execute(f"DROP TABLESPACE {space}".encode())
 
 
-def fill_up(url: str) -> None:
+def fill_up(url: str, ballast: Path) -> None:
     former = many(2_000, seed=1)
+    ballast.write_bytes(bytes(2 * 2**20))
     with connect(url) as connection:
         load_file(connection, former, "a")
         rows, before = stored(connection, "ratings"), indexes(connection)
@@ -63,7 +64,8 @@ def fill_up(url: str) -> None:
     with connect(url) as connection:
         assert stored(connection, "ratings") == rows
         assert indexes(connection) == before
-        vacuum(connection)  # the weekly round, or Postgres by itself, gives back what the failed load had written
+        ballast.unlink()  # a person makes a little room, and the weekly round gives back what the load had written
+        vacuum(connection)
         load_file(connection, many(2_500, seed=2), "c")
         assert len(stored(connection, "ratings")) == 2_500
 
