@@ -246,3 +246,15 @@ def test_lists_of_real_people_are_better_than_those_of_plain_graded_ease() -> No
     ours = ndcg_at_10(ranker.scores(users, films), train, test, users, films)
     theirs = ndcg_at_10(-graded.astype(np.float32) + x, train, test, users, films)
     assert ours > theirs > 0.3
+
+
+@pytest.mark.parametrize(
+    "config", [RankingConfig(), RankingConfig(dual_users=0), SMALL], ids=["dual", "sparse", "tail"]
+)
+@pytest.mark.parametrize("films", [1, 2, 60])
+def test_one_user_and_few_films_are_enough(config: RankingConfig, films: int) -> None:
+    train = Ratings.of(np.ones(films, np.int32), np.arange(films), np.full(films, 4.0))
+    ranker = fit_ranker(train, Catalogue.without_titles(np.arange(films + 3)), config=config)
+    lists = ranker.top(np.array([1, 2], np.int32), 2, train)
+    assert lists.movies[0].tolist() == [films, films + 1]
+    assert np.isfinite(ranker.scores(np.array([1], np.int32), ranker.weights.films)).all()
