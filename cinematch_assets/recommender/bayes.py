@@ -54,10 +54,10 @@ class BayesPlan:
 def plan_for(rows: int, config: RecommenderConfig) -> BayesPlan:
     """The configured plan, with fewer and shorter chains when there are so many rows that it would cost too much.
 
-    With more rows a sample is sharper, so that fewer of them say as much.
+    With more rows a sample is sharper, so that fewer of them say as much; but a chain takes as long to find its place.
     """
-    sweeps = min(config.sweeps, max(config.fewest_sweeps, config.row_sweeps // max(1, rows * config.chains)))
-    chains = min(config.chains, max(2, config.row_sweeps // max(1, rows * sweeps)))
+    chains = min(config.chains, max(2, config.row_sweeps // max(1, rows * config.sweeps)))
+    sweeps = min(config.sweeps, max(config.fewest_sweeps, config.row_sweeps // max(1, rows * chains)))
     burn_in = min(config.burn_in, sweeps // 3)
     return BayesPlan(config.factors, chains, sweeps, burn_in, config.thinning, config.rank)
 
