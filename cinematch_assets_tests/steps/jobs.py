@@ -1,0 +1,44 @@
+"""What other processes do in these tests; imported once by their server (``warehouse.workers``)."""
+
+from pathlib import Path
+
+from cinematch_assets.drive.folder import DriveFile
+from cinematch_assets.drive.local import LocalFolder
+from cinematch_assets.settings import Settings
+from cinematch_assets.steps import collecting
+from cinematch_assets.steps.collecting import fetch_collection, load_fetched
+from cinematch_assets.steps.matching import match_titles
+from cinematch_assets.steps.platform import Platform
+from cinematch_assets.store import open_store
+from cinematch_assets.warehouse.warehouse import Warehouse
+
+
+class LoggedFolder(LocalFolder):
+    """A folder that notes, in a file that survives a kill, which files were fetched whole."""
+
+    log: Path
+
+    def fetch(self, file: DriveFile, target: Path) -> None:
+        super().fetch(file, target)
+        with self.log.open("ab", buffering=0) as log:
+            log.write(f"{file.id}\n".encode())
+
+
+def collect(home: str, url: str, portion: int = 20) -> None:
+    """Both halves and the matching, as the two assets do them, in smaller transactions."""
+    collecting.FILES_A_TRANSACTION = portion
+    folder = LoggedFolder(Path(home) / "drive", settle_s=0)
+    LoggedFolder.log = Path(home) / "fetched.log"
+    platform = Platform(
+        settings=Settings.from_env({"CINEMATCH_HOME": home, "CINEMATCH_DATABASE_URL": url}),
+        folder=folder,
+        store=open_store(f"{home}/store"),
+        warehouse=Warehouse(url),
+    )
+    fetch_collection(platform)
+    load_fetched(platform)
+    match_titles(platform)
+
+
+def nothing() -> None:
+    """The first process waits until its server has imported everything; the next ones start at once."""
