@@ -93,7 +93,7 @@ def load_batch_file(platform: Platform, batch_id: str) -> TableLoad[BatchLoad]:
             load = load_batch(connection, batch_id, reading.accepted, file, reading.rejected)
     except CinematchError as fault:
         with platform.warehouse.connect() as connection:
-            fail_batch(connection, batch_id, str(fault))
+            fail_batch(connection, batch_id, str(fault), file)
         raise
     return TableLoad(file, _counts(reading), load)
 
