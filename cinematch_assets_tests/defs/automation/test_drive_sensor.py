@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from cinematch_assets.defs.automation.drive_sensor import CONTENT_TAG
+from cinematch_assets.steps.collecting import fetch_collection, load_fetched
 from cinematch_assets.steps.landing import land_table
 from cinematch_assets.steps.loading import load_batch_file, load_movies_file
 from cinematch_assets.steps.platform import Platform
@@ -13,6 +14,7 @@ from cinematch_assets_tests.defs.loaded import repository
 from cinematch_assets_tests.platforms import MOVIES, RATINGS, a_platform, drop
 
 ROW = "1,10,4.0,1000000000\n"
+HEAT = '{"title": "Heat", "genre": "Crime", "rating": 8.3, "year": 1995}'
 
 
 @pytest.fixture
@@ -117,3 +119,51 @@ def test_a_batch_in_two_formats_waits_for_a_person(platform: Platform, instance:
     answer = tick(platform, instance)
     assert not answer.run_requests
     assert "keep one" in answer.skip_reason.skip_message
+
+
+def test_a_movie_of_the_collection_asks_for_its_two_assets(platform: Platform, instance: dg.DagsterInstance) -> None:
+    drop(platform, "Netflix_Movie_Collection/a/b/heat.json", HEAT)
+    (request,) = tick(platform, instance).run_requests
+    assert request.job_name == "load_catalog"
+    assert {key.to_user_string() for key in request.asset_selection} == {"raw_netflix_collection", "netflix_movies"}
+    a_run_ended(instance, request, dg.DagsterRunStatus.STARTED)
+    assert not tick(platform, instance).run_requests
+
+
+def test_the_collection_is_asked_for_by_content_whatever_its_files_are_called(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    path = drop(platform, "Netflix_Movie_Collection/heat.json", HEAT)
+    drop(platform, "Netflix_Movie_Collection/bad.json", "{")
+    (before,) = tick(platform, instance).run_requests
+    fetch_collection(platform)
+    assert tick(platform, instance).run_requests  # fetched is not loaded
+    load_fetched(platform)
+    assert all(not tick(platform, instance).run_requests for _ in range(100))
+    path.touch()
+    assert not tick(platform, instance).run_requests
+    drop(platform, "Netflix_Movie_Collection/heat.json", HEAT.replace("8.3", "8.4"))
+    (after,) = tick(platform, instance).run_requests
+    assert before.run_key != after.run_key
+
+
+def test_a_run_of_the_catalogue_has_the_collection_in_it(platform: Platform, instance: dg.DagsterInstance) -> None:
+    drop(platform, "ratings.csv", RATINGS + ROW)
+    drop(platform, "Netflix_Movie_Collection/heat.json", HEAT)
+    (request,) = tick(platform, instance).run_requests
+    assert request.run_key.startswith("catalogue:")
+    assert not request.asset_selection
+    instance.add_run(dg.DagsterRun("load_catalog", status=dg.DagsterRunStatus.STARTED, tags=dict(request.tags)))
+    assert not tick(platform, instance).run_requests
+
+
+def test_a_catalogue_that_was_given_up_does_not_keep_the_collection_waiting(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    drop(platform, "ratings.csv", RATINGS + ROW)
+    drop(platform, "Netflix_Movie_Collection/heat.json", HEAT)
+    for _ in range(platform.settings.batch_max_attempts):
+        (request,) = tick(platform, instance).run_requests
+        instance.add_run(dg.DagsterRun("load_catalog", status=dg.DagsterRunStatus.FAILURE, tags=dict(request.tags)))
+    (request,) = tick(platform, instance).run_requests
+    assert request.run_key.startswith("collection:")
