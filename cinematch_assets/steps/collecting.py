@@ -50,11 +50,17 @@ class Collected:
 
 
 def look_for_movies(folder: Folder) -> Look:
-    """Walk the collection; a file that is neither JSON nor CSV holds no movie and is left out."""
+    """Walk the collection; a file that is neither JSON nor CSV holds no movie and is left out.
+
+    A file may lie in several folders of a Drive: it is one file, by the first of its paths.
+    """
     look = folder.look(FOLDER)
-    movies = tuple(file for file in look.files if _is_movie(file.name))
+    movies = {file.id: file for file in reversed(look.files) if _is_movie(file.name)}
     others = (LeftOut(file.path, "is neither .json nor .csv") for file in look.files if not _is_movie(file.name))
-    return Look(movies, tuple(sorted((*look.left_out, *others), key=lambda entry: entry.path)))
+    return Look(
+        files=tuple(sorted(movies.values(), key=lambda file: file.path)),
+        left_out=tuple(sorted((*look.left_out, *others), key=lambda entry: entry.path)),
+    )
 
 
 def _is_movie(name: str) -> bool:

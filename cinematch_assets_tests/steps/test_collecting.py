@@ -16,12 +16,14 @@ import pytest
 
 from cinematch_assets.drive.folder import DriveFile, FileError
 from cinematch_assets.drive.local import LocalFolder
+from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.steps import collecting
 from cinematch_assets.steps.collecting import Collected, fetch_collection, load_fetched
 from cinematch_assets.steps.matching import match_titles
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse.ledger import settled_files, troubles
 from cinematch_assets.warehouse.netflix import CollectionLoad
+from cinematch_assets_tests.drive.server import DriveServer, Fault
 from cinematch_assets_tests.platforms import a_platform, drop, rows_of
 from cinematch_assets_tests.steps import jobs
 from cinematch_assets_tests.warehouse import workers
@@ -232,6 +234,37 @@ def test_a_csv_and_a_file_a_movie_give_the_same_rows(platform: Platform) -> None
     _, loaded = collect(platform)
     assert (loaded.loaded, loaded.inserted) == (4, 0)
     assert rows_of(platform, TABLE) == together
+
+
+def test_a_collection_in_google_drive_is_fetched_once(platform: Platform) -> None:
+    with DriveServer(page_size=10).running() as drive:
+        root = drive.folder(None, "CineMatch")
+        top = drive.folder(root, FOLDER)
+        folders = [drive.folder(drive.folder(top, f"{n}"), "inner") for n in range(6)]
+        ids = [drive.file(folders[n % 6], f"{n}.json", json.dumps(movie(f"Film {n}")).encode()) for n in range(40)]
+        drive.also_in(ids[3], folders[0])
+        drive.add(top, "notes", "application/vnd.google-apps.document")
+        token = platform.settings.home / "token.json"
+        token.write_text(json.dumps(drive.token()))
+        token.chmod(0o600)
+        folder = open_folder(f"gdrive:{root}", google_endpoint=drive.url, token_file=token)
+        google = Platform(platform.settings, folder, platform.store, platform.warehouse)
+        drive.faults.append(Fault("may not be downloaded", where=ids[5], times=99))
+        found, loaded = collect(google)
+        assert (found.files, found.fetched, len(found.failed), loaded.loaded) == (40, 39, 1, 39)
+        assert f"{FOLDER}/5/inner/5.json" in found.failed[0]
+        assert [entry.path for entry in found.left_out] == [f"{FOLDER}/notes"]
+        drive.faults.clear()
+        served = len(drive.content_requests())
+        assert collect(google)[0].fetched == 1
+        assert len(drive.content_requests()) == served + 1
+        drive.change(ids[0], json.dumps(movie("Another")).encode())
+        found, loaded = collect(google)
+        assert (found.listing.changed, found.fetched, loaded.updated) == (1, 1, 1)
+        found, _ = collect(google)
+        assert (found.fetched, found.unchanged) == (0, 40)
+        assert len(drive.content_requests()) == served + 2
+    assert len(rows_of(platform, TABLE)) == 40
 
 
 def the_catalogue(platform: Platform, *movies: tuple[int, str]) -> None:
