@@ -4,7 +4,19 @@ import time
 import psycopg
 
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.ledger import Listing, Outcome, finish_files, record_listing, take_pending
+from cinematch_assets.warehouse.ledger import (
+    ATTEMPTS,
+    Fetch,
+    Listing,
+    Outcome,
+    finish_files,
+    pending_ids,
+    record_fetches,
+    record_listing,
+    settled_files,
+    take_fetched,
+    take_pending,
+)
 from cinematch_assets.warehouse.overview import collection_states
 from cinematch_assets_tests.warehouse import jobs, workers
 from cinematch_assets_tests.warehouse.collection import Listed, accepted, rows_of_files
@@ -66,6 +78,37 @@ def test_taking_says_what_the_file_gave_before(connection: psycopg.Connection) -
         None,
         [],
     )
+
+
+def test_only_what_was_fetched_is_there_to_load(connection_18: psycopg.Connection) -> None:
+    record_listing(connection_18, FILES[:3])
+    record_fetches(connection_18, [Fetch("f001", FILES[1].md5, "landed/f001/x.json")])
+    (file,) = take_fetched(connection_18, 10)
+    assert (file.file_id, file.store_key, file.attempts) == ("f001", "landed/f001/x.json", 0)
+    assert pending_ids(connection_18) == {"f000", "f001", "f002"}
+    record_listing(connection_18, [Listed.holding("f001", "other")])
+    assert take_fetched(connection_18, 10) == []  # what lies in the store is its former content
+
+
+def test_a_fetch_that_came_too_late_changes_nothing(connection_18: psycopg.Connection) -> None:
+    record_listing(connection_18, FILES[:2])
+    finish_files(connection_18, [Outcome("f000", "loaded", rows=(), store_key="good")])
+    late = [Fetch("f000", FILES[0].md5, None, "connection lost"), Fetch("f001", "0" * 32, "landed/former")]
+    before = versions(connection_18, "ops.drive_files")
+    record_fetches(connection_18, late)
+    assert versions(connection_18, "ops.drive_files") == before
+
+
+def test_a_content_is_settled_when_it_is_loaded_bad_or_given_up(connection_18: psycopg.Connection) -> None:
+    record_listing(connection_18, FILES[:4])
+    finish_files(connection_18, [Outcome("f000", "loaded", rows=()), Outcome("f001", "quarantined", "is no movie")])
+    failing = Fetch("f002", FILES[2].md5, None, "f002.json: connection lost")
+    for attempt in range(1, ATTEMPTS + 1):
+        record_fetches(connection_18, [failing])
+        given_up = {("f002", FILES[2].md5)} if attempt == ATTEMPTS else set()
+        assert settled_files(connection_18) == {("f000", FILES[0].md5), ("f001", FILES[1].md5)} | given_up
+        record_listing(connection_18, FILES[:4])
+    assert pending_ids(connection_18) == {"f003"}
 
 
 def clean_run() -> dict[str, list[tuple[object, ...]]]:
