@@ -100,6 +100,13 @@ def test_each_file_that_is_named_is_there(path: Path) -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+def test_the_example_environment_shows_the_defaults() -> None:
+    shown = dict(re.findall(r"^# ([A-Z_]+)=(\S+)", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
+    defaults = {field.alias: field.default for field in Settings.model_fields.values() if field.default is not None}
+    for name, default in defaults.items():
+        assert type(default)(shown[str(name)]) == default, name
+
+
 def test_pictures_are_small_enough_to_clone() -> None:
     for picture in (ROOT / "docs" / "pictures").iterdir():
         assert picture.stat().st_size <= BYTES_OF_A_PICTURE, picture
