@@ -10,6 +10,7 @@ scores are ordered by column, lowest first.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ Compressed = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 
 NONE = -1
 """The column of a place on a list that nothing could fill; its score is -inf."""
+
+LOOKED_AT_ONCE = 64
+"""Scores that one comparison in vector registers can pass over."""
 
 USERS_AT_ONCE = 256
 FILMS_AT_ONCE = 4096
@@ -110,16 +114,24 @@ def best_of_factors(users: Floats, films: Floats, k: int, left_out: Exclusions, 
     """
     width = len(films)
     best = Best.unfilled(len(users), min(k, width))
-    offsets = np.zeros(width, np.float32) if bias is None else bias.astype(np.float32)
+    if bias is not None:  # as one more factor, it costs no pass of its own
+        users = np.column_stack([users, np.ones(len(users), np.float32)])
+        films = np.column_stack([films, bias])
+    columns = np.ascontiguousarray(films.T, np.float32)
+    kept = threading.local()
 
     def rows_from(start: int) -> None:
-        stop = min(start + USERS_AT_ONCE, len(users))
-        starts = left_out.starts[start : stop + 1]
+        rows = slice(start, min(start + USERS_AT_ONCE, len(users)))
+        starts = left_out.starts[rows.start : rows.stop + 1]
+        room: Floats | None = getattr(kept, "room", None)
+        if room is None:
+            room = kept.room = np.empty(USERS_AT_ONCE * FILMS_AT_ONCE, np.float32)
         for first in range(0, width, FILMS_AT_ONCE):
             last = min(first + FILMS_AT_ONCE, width)
-            tile = users[start:stop] @ films[first:last].T
-            tile += offsets[first:last]
-            _scan(tile, first, starts, left_out.columns, best.columns[start:stop], best.scores[start:stop])
+            shape = (rows.stop - rows.start, last - first)
+            tile = room[: shape[0] * shape[1]].reshape(shape)
+            np.matmul(users[rows], columns[:, first:last], out=tile)
+            _scan(tile, first, starts, left_out.columns, best.columns[rows], best.scores[rows])
 
     in_blocks(rows_from, range(0, len(users), USERS_AT_ONCE))
     return best
@@ -174,6 +186,15 @@ def put(columns: NDArray[Any], scores: NDArray[Any], column: int, score: float) 
 
 
 @compiled_in_order
+def _none_above(values: NDArray[Any], bar: float) -> bool:  # pragma: no cover - compiled
+    """Whether no value is above the bar, by counting, which vector registers can do."""
+    count = np.int32(0)
+    for at in range(len(values)):
+        count += np.int32(values[at] > bar)
+    return count == 0
+
+
+@compiled_in_order
 def _scan(  # pragma: no cover - compiled
     tile: NDArray[Any],
     first: int,
@@ -194,9 +215,13 @@ def _scan(  # pragma: no cover - compiled
         worst = len(scores[row]) - 1
         if worst < 0:
             continue
-        for column in range(width):
-            if values[column] > scores[row, worst]:
-                put(columns[row], scores[row], first + column, values[column])
+        for begin in range(0, width, LOOKED_AT_ONCE):
+            part = values[begin : begin + LOOKED_AT_ONCE]
+            if _none_above(part, scores[row, worst]):
+                continue
+            for at in range(len(part)):
+                if part[at] > scores[row, worst]:
+                    put(columns[row], scores[row], first + begin + at, part[at])
 
 
 @compiled_in_order
