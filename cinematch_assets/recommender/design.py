@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +82,7 @@ def _side(
     entities: NDArray[np.int32],
     others: NDArray[np.int32],
     count: int,
-    mirror: NDArray[np.int32],
+    mirror: NDArray[np.signedinteger[Any]],
     groups: list[NDArray[np.float32]],
 ) -> Side:
     rows = np.bincount(entities, minlength=count)
