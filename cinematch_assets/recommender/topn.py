@@ -191,7 +191,7 @@ def _none_above(values: NDArray[Any], bar: float) -> bool:  # pragma: no cover -
     count = np.int32(0)
     for at in range(len(values)):
         count += np.int32(values[at] > bar)
-    return count == 0
+    return bool(count == 0)
 
 
 @compiled_in_order
