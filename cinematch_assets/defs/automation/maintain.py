@@ -20,7 +20,7 @@ def tidy_up(context: dg.OpExecutionContext, platform: dg.ResourceParam[Platform]
         used = database_mb(connection)
         budget = storage_check(connection, platform.settings.storage_budget_mb)
     context.log_event(
-        dg.AssetCheckEvaluation(
+        dg.AssetCheckEvaluation(  # type: ignore[arg-type]  # log_event takes it; its type does not say so
             asset_key=dg.AssetKey("ratings"),
             check_name="storage_budget",
             passed=budget.passed,
