@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
 PICTURES = Path(__file__).resolve().parents[2] / "build" / "pictures"
-UNPARTITIONED = ("raw_movies", "raw_ratings", "movies", "ratings", "movie_genre_features")
+UNPARTITIONED = (
+    "raw_movies",
+    "raw_ratings",
+    "raw_netflix_collection",
+    "movies",
+    "ratings",
+    "netflix_movies",
+    "movie_genre_features",
+)
 BATCH = ("raw_ratings_batch", "ratings_buffer", "drift_report")
 MODEL = ("recommender_model", "model_metrics", "recommendations")
 
@@ -107,7 +115,7 @@ def test_the_browser_shows_the_graph_with_each_asset(ui: Dev, browser: "Chrome")
     from selenium.webdriver.common.by import By
 
     groups = ",".join(f"global@global:{group}" for group in ("drive", "tables", "features", "drift", "model"))
-    browser.set_window_size(2700, 1800)
+    browser.set_window_size(2700, 2300)
     browser.get(f"{ui.url}/asset-groups?expanded={groups}")
 
     def nodes_shown() -> bool:
