@@ -11,6 +11,6 @@ batch_id = dg.DynamicPartitionsDefinition(name=BATCH_PARTITIONS)
 """One partition a batch; its key is the file's name without the suffix."""
 
 one_run_a_batch = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
-"""A poisoned batch fails alone. A range of partitions may still be launched as one run from the UI."""
+"""A poisoned batch fails alone. A range of partitions may be launched as one run too, over GraphQL with range tags."""
 
 OWNERS = ["team:cinematch"]

@@ -106,8 +106,8 @@ def _or(names: Iterable[str]) -> str:
 
 def _stranger(user: int, seen: int) -> str:
     if seen:
-        return f"user {user} is new to the model, which was trained before his {seen:,} ratings: what most people like"
-    return f"user {user} has rated nothing: what most people like"
+        return f"user {user}, new to the model, which was trained before his {seen:,} ratings: what most people like"
+    return f"user {user}, who has rated nothing: what most people like"
 
 
 def _available(platform: Platform) -> "np.ndarray[tuple[int], np.dtype[np.int32]]":

@@ -15,7 +15,7 @@ from cinematch_assets.reading.outcome import FileRefused, Reading, RejectionLimi
 from cinematch_assets.reading.ratings import read_ratings
 from cinematch_assets.splitting import is_test
 from cinematch_assets.steps.platform import Platform
-from cinematch_assets.warehouse.batches import BatchLoad, fail_batch, held_batch, load_batch, start_batch
+from cinematch_assets.warehouse.batches import BatchLoad, confirm_batch, fail_batch, held_batch, load_batch, start_batch
 from cinematch_assets.warehouse.files import Counts, LandedFile, newest_landed, refuse_file
 from cinematch_assets.warehouse.movies import MoviesLoad, known_movies, load_movies
 from cinematch_assets.warehouse.quarantine import remember_columns
@@ -78,6 +78,7 @@ def load_batch_file(platform: Platform, batch_id: str) -> TableLoad[BatchLoad]:
         file = newest_landed(connection, f"batches/{batch_id}")
         held = held_batch(connection, batch_id)
         if held is not None and held.md5 == file.md5:
+            confirm_batch(connection, held, file)
             return TableLoad(file, _known_counts(file), BatchLoad(batch_id, held.place, 0, 0, held.rows))
         start_batch(connection, batch_id, file)
         movies = known_movies(connection)

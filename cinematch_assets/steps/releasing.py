@@ -93,6 +93,8 @@ def _fitting(rows: Sequence[HeldRow], reading: Reading) -> tuple[list[HeldRow], 
 def _require_loaded(row: HeldRow) -> None:
     if row.file_state == "refused":
         raise CinematchError(f"{row.path} was refused whole: mend the file, nothing of it is in a table")
+    if row.file_state == "collection":
+        raise CinematchError(f"{row.path} is of the movie collection: mend the file, and the next run reads it again")
     if row.file_state != "loaded":
         raise CinematchError(f"row {row.id} is of a former {row.path}: the table holds a newer content")
     if row.columns is None:

@@ -112,6 +112,12 @@ def load_batch(
     return BatchLoad(batch_id, str(values["place"]), inserted=len(ratings), deleted=deleted, rows=len(ratings))
 
 
+def confirm_batch(connection: psycopg.Connection, batch: Batch, file: LandedFile) -> None:
+    """Say ``completed`` again of a batch whose content is in the tables, if something else was said since."""
+    note = f"{file.path} ({file.md5[:8]}) is loaded"
+    connection.execute(statement("confirm_batch"), {"batch_id": batch.batch_id, "rows": batch.rows, "note": note})
+
+
 def lock_batch(connection: psycopg.Connection, batch_id: str) -> None:
     """Wait for whoever changes this batch; until the transaction ends it is ours."""
     connection.execute(statement("lock_name"), {"name": f"batch:{batch_id}"})

@@ -10,6 +10,7 @@ from cinematch_assets.reading.outcome import FileRefused
 from cinematch_assets.steps.landing import land_table
 from cinematch_assets.steps.loading import load_batch_file, load_movies_file, load_ratings_file
 from cinematch_assets.steps.platform import Platform
+from cinematch_assets.steps.watching import look_for_news
 from cinematch_assets_tests.platforms import MOVIES, RATINGS, a_platform, drop, rows_of
 
 FILMS = MOVIES + "10,Heat (1995),Action|Crime\n20,Alien (1979),Horror|Sci-Fi\n30,Clue (1985),(no genres listed)\n"
@@ -113,3 +114,16 @@ def test_two_formats_of_one_table_are_refused(platform: Platform) -> None:
     pd.read_csv(csv).to_parquet(csv.with_suffix(".parquet"))
     with pytest.raises(CinematchError, match=r"ratings\.csv and ratings\.parquet"):
         land_table(platform, "ratings")
+
+
+def test_a_batch_whose_former_content_is_put_back_is_completed_again(platform: Platform) -> None:
+    load(platform, "batches/batch_w1", RATINGS + TWENTY_GOOD)
+    with pytest.raises(FileRefused):
+        load(platform, "batches/batch_w1", "nothing like ratings\n1\n")
+    assert rows_of(platform, "SELECT status, record_count FROM ingestion_metadata") == [("failed", 20)]
+    drop(platform, "batches/batch_w1.csv", RATINGS + TWENTY_GOOD)
+    assert [batch for batch, _ in look_for_news(platform).batches] == ["batch_w1"]
+    land_table(platform, "batches/batch_w1")
+    load_batch_file(platform, "batch_w1")
+    assert rows_of(platform, "SELECT status, record_count FROM ingestion_metadata") == [("completed", 20)]
+    assert look_for_news(platform).batches == ()

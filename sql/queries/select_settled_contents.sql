@@ -1,2 +1,7 @@
--- Contents that need no run: in the tables, or refused for good.
-SELECT path, md5 FROM ops.files WHERE state IN ('loaded', 'refused')
+-- Contents that need no run: in the tables, or refused for good. A batch whose replacement was refused is looked at
+-- again when its former content is back in the folder, so that its status says completed again.
+SELECT f.path, f.md5
+FROM ops.files f
+LEFT JOIN ingestion_metadata m
+    ON starts_with(f.path, 'batches/') AND m.batch_id = regexp_replace(f.path, '^batches/|\.[^.]+$', '', 'g')
+WHERE f.state = 'refused' OR (f.state = 'loaded' AND m.status IS DISTINCT FROM 'failed')
