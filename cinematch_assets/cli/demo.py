@@ -157,6 +157,7 @@ class Loop:
             result = self.repository.get_job(job_name).execute_in_process(
                 instance=self.instance,
                 partition_key=request.partition_key,
+                asset_selection=request.asset_selection,
                 tags=dict(request.tags),
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 raise_on_error=False,

@@ -61,7 +61,8 @@ def without_repetition(columns: Ids, scores: Floats, groups: NDArray[Any], k: in
     same = group[:, :, None] == group[:, None, :]
     earlier = np.tril(np.ones(same.shape[1:], np.bool_), -1)
     repeated = (same & earlier).sum(axis=2) >= cap
-    order = np.argsort(repeated, axis=1, kind="stable")[:, :k]
+    last = np.where(columns < 0, 2, repeated)  # empty places come after all films, skipped ones too
+    order = np.argsort(last, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(columns, order, axis=1), np.take_along_axis(scores, order, axis=1)
 
 

@@ -43,7 +43,7 @@ def test_instalments_beyond_the_share_wait_until_nothing_else_is_left() -> None:
     columns = np.array([[0, 1, 2, 3, 4, 5, -1, -1]], np.int32)
     scores = -columns.astype(np.float32)
     listed, kept = without_repetition(columns, scores, np.array([9, 9, 9, 9, 8, 7]), 5)
-    assert listed.tolist() == [[0, 4, 5, -1, -1]]
+    assert listed.tolist() == [[0, 4, 5, 1, 2]]
     assert kept[0, :3].tolist() == [0.0, -4.0, -5.0]
     everything, _ = without_repetition(columns, scores, np.array([9, 9, 9, 9, 8, 7]), 8)
     assert sorted(everything[0].tolist()) == [-1, -1, 0, 1, 2, 3, 4, 5]
@@ -54,3 +54,9 @@ def test_the_lift_of_a_film_falls_with_its_raters_and_ends_at_the_least_share() 
     films = np.array([5, 6, 7], np.int32)
     assert np.allclose(lift(train, films, 0.5), [1.0, 0.5**-0.5, LEAST_SHARE**-0.5])
     assert lift(train, films, 0.0).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_a_skipped_film_comes_before_an_empty_place() -> None:
+    columns = np.array([[0, 1, 2, -1, -1]], np.int32)
+    listed, _ = without_repetition(columns, np.zeros((1, 5), np.float32), np.array([9, 9, 8]), 3)
+    assert listed.tolist() == [[0, 2, 1]]
