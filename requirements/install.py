@@ -37,7 +37,9 @@ def main(name: str) -> int:
         _say(f"Setting up .venv with Python {sys.version.split()[0]} (once; a minute or two) ...\n")
         try:
             _make_venv()
-            _pip("--require-hashes", "--requirement", str(_pins(name)))
+            # The pins are all there is to install. Resolving them again costs time, and older versions of pip stumble
+            # over a package that is pinned with an extra and needed without.
+            _pip("--require-hashes", "--no-deps", "--requirement", str(_pins(name)))
             _pip("--no-deps", "--no-build-isolation", "--editable", str(ROOT))
         except subprocess.CalledProcessError as failed:
             _say("".join(LOG.read_text(errors="replace").splitlines(keepends=True)[-15:]))

@@ -110,6 +110,17 @@ def test_all_assets_can_be_materialized_from_it(ui: Dev) -> None:
         assert {name: outcome for name, outcome in outcomes.items() if outcome != {"status": "SUCCEEDED"}} == {}, key
 
 
+def test_the_buffer_counts_as_fresh_once_a_batch_has_come(ui: Dev) -> None:
+    asked = """{ assetNodeOrError(assetKey: {path: ["ratings_buffer"]}) {
+        ... on AssetNode { freshnessStatusInfo { freshnessStatus } } } }"""
+
+    def is_fresh() -> bool:
+        found = ui.ask(asked)["assetNodeOrError"]["freshnessStatusInfo"]
+        return bool(found) and found["freshnessStatus"] == "HEALTHY"
+
+    ui.wait_for(is_fresh, "a fresh buffer", deadline_s=150)
+
+
 @pytest.mark.browser
 def test_the_browser_shows_the_graph_with_each_asset(ui: Dev, browser: "Chrome") -> None:
     from selenium.webdriver.common.by import By

