@@ -138,8 +138,10 @@ def dev(home: Path) -> Iterator[Dev]:
     """``cinematch dev`` on ``home``, ready."""
     port = free_port()
     with starting(home, port) as process:
-        first = process.stdout.readline() if process.stdout else ""
-        assert "is open at" in first, first
+        said = ""
+        while "is open at" not in said and (line := process.stdout.readline() if process.stdout else ""):
+            said += line
+        assert "is open at" in said, said
         yield Dev(home, f"http://127.0.0.1:{port}", process)
 
 
