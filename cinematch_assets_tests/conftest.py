@@ -18,6 +18,7 @@ import os
 import urllib.request
 from collections.abc import Iterator
 from functools import cache
+from multiprocessing import forkserver, resource_tracker
 from typing import TYPE_CHECKING
 
 import pytest
@@ -126,3 +127,9 @@ def aws(_moto: str, monkeypatch: pytest.MonkeyPatch) -> str:
 def browser() -> Iterator["Chrome"]:
     with servers.chromium() as driver:
         yield driver
+
+
+def pytest_sessionfinish() -> None:
+    """Wait for multiprocessing's own servers: they would end by themselves, but a moment after this process."""
+    forkserver._forkserver._stop()
+    resource_tracker._resource_tracker._stop()
