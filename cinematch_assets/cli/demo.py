@@ -171,7 +171,8 @@ def _first_fault(result: "dg.ExecuteInProcessResult") -> str:
     for event in result.all_events:
         if event.is_step_failure and event.step_failure_data.error:
             error = event.step_failure_data.error
-            return (error.cause or error).message.strip()
+            kind, _, said = (error.cause or error).message.strip().partition(": ")
+            return said or kind
     return "see its log in the UI"
 
 

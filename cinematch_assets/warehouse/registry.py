@@ -147,9 +147,13 @@ def require_champion(connection: psycopg.Connection) -> ModelVersion:
         NoChampionError: naming what to run.
     """
     found = champion(connection)
-    if found is None:
-        raise NoChampionError("there is no champion yet: run cinematch demo, or materialize the retrain job")
-    return found
+    if found is not None:
+        return found
+    newest = next(iter(model_versions(connection)), None)
+    if newest is not None and newest.state == "rejected":
+        reason = (newest.evidence or {}).get("reason", "see cinematch models list")
+        raise NoChampionError(f"there is no champion: {newest.version} was {reason}; more ratings may change that")
+    raise NoChampionError("there is no champion yet: run cinematch demo, or materialize the retrain job")
 
 
 def promote(

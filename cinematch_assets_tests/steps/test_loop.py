@@ -1,6 +1,7 @@
 """From files to a champion, and from a drifted batch to the next one."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,3 +169,17 @@ def test_promotion_is_refused_when_another_champion_came_first(platform: Platfor
             merge="merge",
         )
     assert load_champion(platform)[0].version != candidate.version
+
+
+def test_a_refused_first_model_is_named_with_its_reason(tmp_path: Path, database_url_18: str) -> None:
+    fresh = a_platform(tmp_path, database_url_18)
+    artifact = registry.Artifact("models/x", "0" * 64, 1)
+    with fresh.warehouse.connect() as connection:
+        with pytest.raises(registry.NoChampionError, match="yet"):
+            registry.require_champion(connection)
+        version = registry.register_candidate(
+            connection, "poor0000", artifact, method="m", config={}, seed=0, data_size=1, batches=[]
+        )
+        registry.reject(connection, version, registry.Judgement(1, 1, 1, "", {}, {"reason": "refused: no better"}))
+        with pytest.raises(registry.NoChampionError, match="run_poor0000_v1 was refused: no better"):
+            registry.require_champion(connection)
