@@ -1,6 +1,7 @@
 """Ratings by alternating least squares, for more rows than can be sampled: its fit as one table of stars.
 
-Here: the table. Not here: the sweeps (``als``), films without ratings (``strangers``), prediction (``stars``).
+Here: the table. Not here: the sweeps (``als``), their errors (``spread``), films without ratings (``strangers``),
+prediction (``stars``).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from cinematch_assets.recommender.als import AlsConfig, fit_als
 from cinematch_assets.recommender.data import Catalogue, Floats, Progress, Ratings
+from cinematch_assets.recommender.spread import Spread, fit_spread
 from cinematch_assets.recommender.stars import StarTable
 from cinematch_assets.recommender.strangers import lean_on_descriptions
 
@@ -17,27 +19,31 @@ from cinematch_assets.recommender.strangers import lean_on_descriptions
 def fit_factors(train: Ratings, catalogue: Catalogue, config: AlsConfig, seed: int, report: Progress) -> StarTable:
     """Fit ALS on ``train``, which has each (user, movie) once, and give every film of the catalogue a row.
 
-    There is no spread: least squares say what is expected, and nothing about how far off it is for whom.
+    The spread is learned from ratings that the first sweeps had not seen; where none were put aside, there is none.
     """
     fitted = fit_als(train, config, seed, report)
     movies = np.union1d(fitted.movies, catalogue.movies).astype(np.int32)
     known = np.append(np.isin(movies, fitted.movies), False)
     rows = np.zeros((len(movies) + 1, 1 + fitted.movie_factors.shape[1]), np.float32)
     rows[known, 0], rows[known, 1:] = fitted.movie_bias, fitted.movie_factors
+    with threadpool_limits(limits=1):
+        spread = fit_spread(fitted.trial) if fitted.trial else Spread.none(len(fitted.users), len(fitted.movies))
+    film_variance = np.zeros(len(movies) + 1, np.float32)
+    film_variance[known] = spread.movies
     table = StarTable(
         mean=fitted.mean,
         low=float(train.ratings.min()),
         high=float(train.ratings.max()),
-        noise=0.0,
-        half_width=0.0,
+        noise=spread.noise,
+        half_width=spread.half_width,
         users=fitted.users,
         movies=movies,
         user_bias=np.append(fitted.user_bias, np.float32(0.0)),
         movie_bias=np.ascontiguousarray(rows[:, 0]),
         user_factors=_with_last(fitted.user_factors),
         movie_factors=np.ascontiguousarray(rows[:, 1:]),
-        user_variance=np.zeros(len(fitted.users) + 1, np.float32),
-        movie_variance=np.zeros(len(movies) + 1, np.float32),
+        user_variance=np.append(spread.users, np.float32(0.0)),
+        movie_variance=film_variance,
         user_rated=np.append(np.ones(len(fitted.users), np.bool_), False),
         movie_rated=known,
         user_choice=np.zeros(len(fitted.users) + 1, np.float32),

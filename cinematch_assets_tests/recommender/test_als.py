@@ -1,3 +1,5 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,44 @@ def test_both_orders_of_the_rows_hold_the_same_ratings() -> None:
     assert by_user.others.tolist() == np.searchsorted(movies, train.movies).tolist()
 
 
+def test_what_is_put_aside_is_not_learned_from_on_either_side() -> None:
+    train, _ = some_ratings(rows=4_000)
+    config = AlsConfig(factors=16, ridge_per_rating=1e-9)
+    aside = np.arange(3, len(train), 11)
+    kept = train.where(~np.isin(np.arange(len(train)), aside))
+    found = []
+    for rows, marked in ((train, aside), (kept, aside[:0])):
+        by_user, by_movie, users, movies = compressed(rows, marked)
+        user_side = np.zeros(len(users), np.float32), np.full((len(users), 16), 0.1, np.float32)
+        movie_side = np.zeros(len(movies), np.float32), np.full((len(movies), 16), 0.1, np.float32)
+        half_sweep(by_user, 3.5, movie_side, user_side, config)
+        half_sweep(by_movie, 3.5, user_side, movie_side, config)
+        found.append(np.concatenate([part.ravel() for part in (*user_side, *movie_side)]))
+    assert len(found[0]) == len(found[1])
+    np.testing.assert_allclose(found[0], found[1], atol=1e-6)
+
+
+def test_errors_of_the_trial_are_those_of_rows_that_were_not_seen() -> None:
+    train, test = some_ratings()
+    model = fit_als(train, AlsConfig(factors=16, ridge=0.5, ridge_per_rating=0.01), 0)
+    assert model.trial
+    aside = float(np.sqrt(np.mean(model.trial.errors**2)))
+    learned = float(np.sqrt(model.trial.user_squares.sum() / model.trial.user_counts.sum()))
+    assert aside == pytest.approx(rmse(model, test), rel=0.1)
+    assert learned < 0.9 * aside
+
+
+def test_every_row_counts_once_in_the_trial() -> None:
+    train, _ = some_ratings()
+    trial = fit_als(train, AlsConfig(factors=2, sweeps=2), 0).trial
+    assert trial
+    assert len(trial.errors) == len(train) // 20
+    users = trial.user_counts + np.bincount(trial.users, minlength=len(trial.user_counts))
+    movies = trial.movie_counts + np.bincount(trial.movies, minlength=len(trial.movie_counts))
+    assert users.tolist() == np.unique(train.users, return_counts=True)[1].tolist()
+    assert movies.tolist() == np.unique(train.movies, return_counts=True)[1].tolist()
+
+
 @pytest.mark.parametrize("movies", [[-5, 7, 9], [1, 2_000_000_000, 5]], ids=["negative", "far apart"])
 def test_ids_need_not_be_small_or_dense(movies: list[int]) -> None:
     train = Ratings.of(np.array([1, 1, 2]), np.array(movies), np.array([4.0, 3.0, 5.0]))
@@ -94,7 +134,10 @@ def test_rows_in_any_order_on_any_number_of_threads_give_the_same_bytes(monkeypa
         monkeypatch.setattr(topn, "cores", lambda threads=threads: threads)
         order = np.random.default_rng(threads).permutation(len(train))
         shuffled = Ratings.of(train.users[order], train.movies[order], train.ratings[order])
-        found.append({n: a.tobytes() for n, a in fit_als(shuffled, AlsConfig(sweeps=3), 7).arrays().items()})
+        model = fit_als(shuffled, AlsConfig(sweeps=3), 7)
+        assert model.trial
+        arrays = model.arrays() | {field.name: getattr(model.trial, field.name) for field in fields(model.trial)}
+        found.append({name: array.tobytes() for name, array in arrays.items()})
     assert found[0] == found[1] == found[2]
 
 
