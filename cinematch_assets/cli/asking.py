@@ -66,20 +66,22 @@ def print_answer(answer: "Answer", *, json: bool = False) -> None:
         print_json(asdict(answer))
         return
     starred = any(each.stars is not None for each in answer.suggestions)
+    ranged = any(each.half_width is not None for each in answer.suggestions)
+    measure = ("stars, 80 % within ±" if ranged else "stars") if starred else "likeness"
     print_table(
         f"For {answer.basis} (model {answer.version})",
-        ("movieId", "title", "genres", *(("stars",) if starred else ("likeness",))),
+        ("movieId", "title", "genres", measure),
         [
-            (str(each.movie), each.title, each.genres, _stars(each.stars, each.spread) if starred else each.score)
+            (str(each.movie), each.title, each.genres, _stars(each.stars, each.half_width) if starred else each.score)
             for each in answer.suggestions
         ],
     )
 
 
-def _stars(stars: float | None, spread: float | None) -> str:
+def _stars(stars: float | None, half_width: float | None) -> str:
     if stars is None:
         return ""
-    return f"{stars:.1f}" if spread is None else f"{stars:.1f} ± {spread:.1f}"
+    return f"{stars:.1f}" if half_width is None else f"{stars:.1f} ± {half_width:.1f}"
 
 
 def evaluate(

@@ -20,7 +20,10 @@ from cinematch_assets.warehouse.statements import statement
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A film, with what the champion says of it; ``stars`` and ``spread`` are None where it says nothing."""
+    """A film, with what the champion says of it; None where it says nothing.
+
+    The rating is within ``stars`` ± ``half_width`` with a probability of 80 %; ``spread`` is its standard deviation.
+    """
 
     movie: int
     title: str
@@ -28,6 +31,7 @@ class Suggestion:
     score: float
     stars: float | None = None
     spread: float | None = None
+    half_width: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +124,12 @@ def _available(platform: Platform) -> "np.ndarray[tuple[int], np.dtype[np.int32]
 
 def _suggestions(top: TopN, catalogue: Catalogue) -> tuple[Suggestion, ...]:
     rows = np.searchsorted(catalogue.movies, top.movies)
-    spread = [None] * len(top) if top.spread is None else top.spread.tolist()
+    unknown = [None] * len(top)
+    spreads = unknown if top.spread is None else top.spread.tolist()
+    half_widths = unknown if top.half_width is None else top.half_width.tolist()
     return tuple(
-        Suggestion(int(movie), catalogue.titles[row], catalogue.genres[row], float(score), float(stars), width)
-        for movie, row, score, stars, width in zip(top.movies, rows, top.scores, top.stars, spread, strict=True)
+        Suggestion(int(movie), catalogue.titles[row], catalogue.genres[row], float(score), float(stars), *width)
+        for movie, row, score, stars, *width in zip(
+            top.movies, rows, top.scores, top.stars, spreads, half_widths, strict=True
+        )
     )

@@ -70,6 +70,10 @@ def test_recommend_names_films_with_titles_and_stars(cinematch: Command) -> None
     answer = json.loads(cinematch("recommend", "1", "-k", "3", "--json"))
     assert [len(answer["suggestions"]), answer["version"]] == [3, "run_abcdef01_v1"]
     assert all(each["title"].startswith("Film") and 0.5 <= each["stars"] <= 5 for each in answer["suggestions"])
+    assert all(0 < each["spread"] < each["half_width"] < 2.5 for each in answer["suggestions"])
+    shown = cinematch("recommend", "1", "-k", "3")
+    assert "stars, 80 % within ±" in shown
+    assert all(f"{each['stars']:.1f} ± {each['half_width']:.1f}" in shown for each in answer["suggestions"])
     assert "rated nothing" in cinematch("recommend", "987654")
     assert "likes Film 7" in cinematch("recommend", "--likes", "Film 7")
     assert "name a USER" in cinematch("recommend", code=1)
