@@ -18,7 +18,7 @@ from cinematch_assets.errors import CinematchError
 from cinematch_assets.recommender.answers import Similar
 from cinematch_assets.recommender.data import Catalogue, Floats, Ids, Pairs, Ratings, UserMoviePairs, positions
 from cinematch_assets.recommender.ranking_dual import DualEase, fit_dual
-from cinematch_assets.recommender.ranking_profiles import Rows, weight_of
+from cinematch_assets.recommender.ranking_profiles import weight_of
 from cinematch_assets.recommender.ranking_variety import POOL, franchises, lift, without_repetition
 
 if TYPE_CHECKING:
@@ -52,15 +52,15 @@ class RankingConfig:
     """Scores are multiplied by (share of users who rated the film)^-this: a third more films listed, at no loss."""
     dual_users: int = 3_000
     """Up to so many users the exact method of ``ranking_dual`` is taken: one matrix of users², at most 36 MB."""
-    dense_films: int = 6_000
+    core_films: int = 6_000
     """Films of the exact inverse of ``ranking_sparse``: 144 MB and some seconds; it grows with the cube."""
     neighbours: int = 50
     """Films that each film outside the exact inverse leans on."""
-    kept: int = 400
-    """Cells of each column that are stored."""
+    kept: int = 10
+    """Of these, how many are stored: all others cost time in every list, and nDCG@10 is no better with them."""
 
     def __post_init__(self) -> None:
-        for name in ("ridge", "dense_films", "neighbours", "kept"):
+        for name in ("ridge", "core_films", "neighbours", "kept"):
             if not getattr(self, name) > 0:
                 raise RankingConfigError(f"{name} is {getattr(self, name)}, and must be above 0")
         for name in ("dropout", "user_exponent", "novelty", "dual_users"):
@@ -86,15 +86,8 @@ class Weights(Protocol):
     def scores(self, history: sparse.csr_matrix) -> Floats:
         """(rows, M) scores for (rows, M) weights."""
 
-    def best(
-        self,
-        history: sparse.csr_matrix,
-        line: tuple[Floats, Floats],
-        columns: Rows | None,
-        k: int,
-        left_out: Exclusions,
-    ) -> Best:
-        """The ``k`` best of ``columns`` (None: all M) by a + b · score, line = (a, b), without what is left out."""
+    def best(self, history: sparse.csr_matrix, line: tuple[Floats, Floats], k: int, left_out: Exclusions) -> Best:
+        """The ``k`` best films by a + b · score, line = (a, b), without what is left out or has a base of −inf."""
 
     def profile(self, users: Ids) -> sparse.csr_matrix:
         """The weights that users were known by in training, (users, M)."""
@@ -141,15 +134,14 @@ class Ranker:
         """
         from cinematch_assets.recommender.topn import Seen  # noqa: PLC0415  loads numba
 
-        columns, films = self._candidates(candidates)
+        line, k = self._line(candidates), self._fitting(k, candidates)
         known = Seen.of(seen)
-        k = min(k, len(films))
         movies, scores = np.empty((len(users), k), np.int32), np.empty((len(users), k), np.float32)
         step = self.weights.users_at_once
         for start in range(0, len(users), step):
             some = users[start : start + step]
-            left_out = known.among(some, films)
-            found = self._top(self.weights.profile(some), k, columns, left_out)
+            left_out = known.among(some, self.weights.films)
+            found = self._top(self.weights.profile(some), line, k, left_out)
             movies[start : start + step] = found.movies
             scores[start : start + step] = found.scores
         return Lists(movies, scores)
@@ -166,10 +158,10 @@ class Ranker:
         """A list, (1, k), for someone who is not in the data, without the movies that he names."""
         from cinematch_assets.recommender.topn import Exclusions  # noqa: PLC0415  loads numba
 
-        columns, films = self._candidates(candidates)
         nobody = np.zeros(1, np.int32)
-        left_out = Exclusions.of(nobody, films, Pairs(np.zeros(len(movies), np.int32), movies))
-        return self._top(self._history(movies, stars), min(k, len(films)), columns, left_out)
+        left_out = Exclusions.of(nobody, self.weights.films, Pairs(np.zeros(len(movies), np.int32), movies))
+        line, k = self._line(candidates), self._fitting(k, candidates)
+        return self._top(self._history(movies, stars), line, k, left_out)
 
     def similar(self, movie: int, k: int) -> Similar:
         """The ``k`` films that go with ``movie`` most, nearest first; fewer where nothing is known of its company."""
@@ -212,28 +204,28 @@ class Ranker:
         row[0, at[known]] = weight_of(np.asarray(stars)[known])
         return sparse.csr_matrix(row)
 
-    def _candidates(self, candidates: Ids | None) -> tuple[Rows | None, Ids]:
-        if candidates is None:
-            return None, self.weights.films
-        columns = np.flatnonzero(np.isin(self.weights.films, candidates))
-        return columns, self.weights.films[columns]
+    def _line(self, candidates: Ids | None = None) -> tuple[Floats, Floats]:
+        """What scores are moved and multiplied by; films that are no candidates are moved out of sight."""
+        base = self.popularity * np.float32(POPULARITY_SHARE)
+        if candidates is not None:
+            base[~np.isin(self.weights.films, candidates)] = -np.inf
+        return base, self.lift
 
-    def _line(self) -> tuple[Floats, Floats]:
-        return self.popularity * np.float32(POPULARITY_SHARE), self.lift
+    def _fitting(self, k: int, candidates: Ids | None) -> int:
+        """``k``, or as many films as there are to list."""
+        films = self.weights.films
+        return min(k, len(films) if candidates is None else int(np.isin(films, candidates).sum()))
 
     def _scored(self, history: sparse.csr_matrix) -> Floats:
         base, slope = self._line()
         return base + slope * self.weights.scores(history)
 
-    def _top(self, history: sparse.csr_matrix, k: int, columns: Rows | None, left_out: Exclusions) -> Lists:
-        pool = k * POOL if self.groups_repeat else k
-        best = self.weights.best(history, self._line(), columns, pool, left_out)
-        chosen = best.columns if columns is None else np.where(best.columns >= 0, columns[best.columns], -1)
+    def _top(self, history: sparse.csr_matrix, line: tuple[Floats, Floats], k: int, left_out: Exclusions) -> Lists:
+        best = self.weights.best(history, line, k * POOL if self.groups_repeat else k, left_out)
+        columns, scores = best.columns, best.scores
         if self.groups_repeat:
-            chosen, scores = without_repetition(chosen, best.scores, self.groups, k)
-        else:
-            scores = best.scores
-        return Lists(np.where(chosen >= 0, self.weights.films[chosen], -1).astype(np.int32), scores)
+            columns, scores = without_repetition(columns, scores, self.groups, k)
+        return Lists(np.where(columns >= 0, self.weights.films[columns], -1).astype(np.int32), scores)
 
     @property
     def groups_repeat(self) -> bool:
@@ -278,14 +270,14 @@ def fit_ranker(
     else:
         from cinematch_assets.recommender.ranking_sparse import fit_sparse  # noqa: PLC0415  loads numba
 
-        reason = f"{users:,} users, over {knobs.dual_users:,}: exact for the {knobs.dense_films:,} most rated films"
+        reason = f"{users:,} users, over {knobs.dual_users:,}: exact among the {knobs.core_films:,} most rated films"
         weights = fit_sparse(
             train,
             films,
             ridge=knobs.ridge,
             dropout=knobs.dropout,
             user_exponent=knobs.user_exponent,
-            dense_films=knobs.dense_films,
+            core_films=knobs.core_films,
             neighbours=knobs.neighbours,
             kept=knobs.kept,
         )

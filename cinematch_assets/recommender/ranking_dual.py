@@ -21,7 +21,7 @@ from scipy import linalg, sparse
 from threadpoolctl import threadpool_limits
 
 from cinematch_assets.recommender.data import Floats, Ids, Ratings
-from cinematch_assets.recommender.ranking_profiles import Profiles, Rows, user_weights
+from cinematch_assets.recommender.ranking_profiles import Profiles, user_weights
 
 CELLS_AT_ONCE = 16_000_000
 """Scores held at once: 64 MB of float32."""
@@ -56,19 +56,11 @@ class DualEase:
             near = np.asarray((scaled @ rows.T).todense(), np.float32) @ self.kernel
             return self._from_kernel(history, near, rows)
 
-    def best(
-        self,
-        history: sparse.csr_matrix,
-        line: tuple[Floats, Floats],
-        columns: Rows | None,
-        k: int,
-        left_out: Exclusions,
-    ) -> Best:
-        """The best of ``columns`` (None: all films) by a + b · score."""
+    def best(self, history: sparse.csr_matrix, line: tuple[Floats, Floats], k: int, left_out: Exclusions) -> Best:
+        """The best films by a + b · score."""
         from cinematch_assets.recommender.topn import best_of_scores  # noqa: PLC0415  loads numba
 
-        scores = line[0] + line[1] * self.scores(history)
-        return best_of_scores(scores if columns is None else scores[:, columns], k, left_out)
+        return best_of_scores(line[0] + line[1] * self.scores(history), k, left_out)
 
     def profile(self, users: Ids) -> sparse.csr_matrix:
         """The weights of known users; a stranger's row is empty."""

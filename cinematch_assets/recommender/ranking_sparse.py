@@ -1,12 +1,13 @@
-"""EASE for many films: exact among those often rated, by neighbours for the rest, stored as a sparse matrix.
+"""EASE for many films: exact among those often rated, by neighbours for the rest.
 
 Here: fitting and scoring when users are many. Not here: few users (``ranking_dual``, whose formulas and symbols are
 these), which one is taken (``ranking``). Importing this module loads numba.
 
-The inverse costs movies³, so it is taken over the ``dense_films`` most rated films only. A film j outside regresses on
-its nearest of those alone: b = (G_NN + L_N)⁻¹ G_Nj, N the films of highest cosine with j; by the inverse of a bordered
-matrix P_jj = 1 / (G_jj + L_j − bᵀG_Nj), which gives B_ij = b_i for the way in and B_ji = b_i P_jj / P_ii for the way
-out. Of each column the ``kept`` entries that move scores most are stored.
+The inverse costs movies³, so it is taken over the core alone, the ``core_films`` most rated films. A film j outside
+regresses on its nearest of those: b = (G_NN + L_N)⁻¹ G_Nj, N the films of highest cosine with j; by the inverse of a
+bordered matrix P_jj = 1 / (G_jj + L_j − bᵀG_Nj), which gives B_ij = b_i for the way in and B_ji = b_i P_jj / P_ii for
+the way out. Of each such film the ``kept`` largest b_i are stored; the rest are small, and mostly of films that
+everyone rated, so that they would cost the most time for the least (docs/decisions/0060).
 """
 
 from __future__ import annotations
@@ -20,21 +21,31 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 from threadpoolctl import threadpool_limits
 
+from cinematch_assets.recommender.bfloat import narrow, wide
 from cinematch_assets.recommender.compiled import compiled_in_order
 from cinematch_assets.recommender.data import Floats, Ids, Ratings
-from cinematch_assets.recommender.ranking_profiles import Profiles, Rows, user_weights
-from cinematch_assets.recommender.topn import NONE, Best, Compressed, Exclusions, best_of_products, in_blocks, put
+from cinematch_assets.recommender.ranking_profiles import Profiles, user_weights
+from cinematch_assets.recommender.topn import NONE, Best, Compressed, Exclusions, in_blocks, merge, put
 
 FILMS_AT_ONCE = 64
+USERS_AT_ONCE = 256
+COLUMNS_AT_ONCE = 1024
+"""Cells of a core film's row that are read at once: those of all core films stay in the cache from user to user."""
 
 
 @dataclass(frozen=True, slots=True)
 class SparseEase:
-    """``films`` (M,) ascending; ``cells`` is B, CSR (M, M), from rated film to scored film; ``inverse`` ~ diag P."""
+    """B from rated film to scored film, over ``films`` (M,) ascending.
+
+    ``core`` (D,) are the columns of the core; ``core_cells`` (D, D) is B among them, the bits of bfloat16. ``border``
+    is the rest of B, CSR (M, M); ``inverse`` (M,) ~ diag P.
+    """
 
     films: Ids
     profiles: Profiles
-    cells: sparse.csr_matrix
+    core: Ids
+    core_cells: NDArray[np.uint16]
+    border: sparse.csr_matrix
     inverse: Floats
 
     name = "ease_sparse"
@@ -42,20 +53,29 @@ class SparseEase:
 
     def scores(self, history: sparse.csr_matrix) -> Floats:
         """Scores of all films for weights (rows, M): (rows, M) float32."""
-        return np.asarray((history @ self.cells).todense(), np.float32)
+        out = np.empty(history.shape, np.float32)
 
-    def best(
-        self,
-        history: sparse.csr_matrix,
-        line: tuple[Floats, Floats],
-        columns: Rows | None,
-        k: int,
-        left_out: Exclusions,
-    ) -> Best:
-        """The best of ``columns`` (None: all films) by a + b · score; no row of scores outlives its list."""
-        if columns is None:
-            return best_of_products(history, self.cells, line, k, left_out)
-        return best_of_products(history, self.cells[:, columns], (line[0][columns], line[1][columns]), k, left_out)
+        def rows_from(start: int) -> None:
+            some = slice(start, start + USERS_AT_ONCE)
+            block, sums = self._core_sums(history[some])
+            _score(block, sums, self.core, self._border(), out[some])
+
+        in_blocks(rows_from, range(0, history.shape[0], USERS_AT_ONCE))
+        return out
+
+    def best(self, history: sparse.csr_matrix, line: tuple[Floats, Floats], k: int, left_out: Exclusions) -> Best:
+        """The best films by a + b · score; a thread holds one row of scores, and those of the core for a block."""
+        best = Best.unfilled(history.shape[0], min(k, len(self.films)))
+
+        def rows_from(start: int) -> None:
+            some = slice(start, start + USERS_AT_ONCE)
+            block, sums = self._core_sums(history[some])
+            starts = left_out.starts[start : start + history[some].shape[0] + 1]
+            lists = best.columns[some], best.scores[some]
+            _list(block, sums, self.core, self._border(), line, (starts, left_out.columns), lists)
+
+        in_blocks(rows_from, range(0, history.shape[0], USERS_AT_ONCE))
+        return best
 
     def profile(self, users: Ids) -> sparse.csr_matrix:
         """The weights of known users; a stranger's row is empty."""
@@ -63,7 +83,7 @@ class SparseEase:
 
     def relatedness(self, film: int) -> Floats:
         """Partial correlation of one film with all, −P_ij / √(P_ii P_jj) = B_ij √(P_jj / P_ii), (M,)."""
-        row = self.cells[film].toarray().ravel()
+        row = self.scores(sparse.csr_matrix(([np.float32(1.0)], ([0], [film])), shape=(1, len(self.films))))[0]
         return np.asarray(row * np.sqrt(self.inverse / self.inverse[film]), np.float32)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -72,20 +92,38 @@ class SparseEase:
         return {
             "films": self.films,
             "inverse": self.inverse,
-            "cell_starts": self.cells.indptr.astype(np.int64),
-            "cell_columns": self.cells.indices.astype(width),
-            "cell_values": self.cells.data,
+            "core": self.core,
+            "core_cells": self.core_cells,
+            "border_starts": self.border.indptr.astype(np.int64),
+            "border_columns": self.border.indices.astype(width),
+            "border_values": self.border.data,
         } | self.profiles.arrays()
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> SparseEase:
         """The inverse of ``arrays``."""
         width = len(arrays["films"])
-        cells = sparse.csr_matrix(
-            (arrays["cell_values"], arrays["cell_columns"].astype(np.int32), arrays["cell_starts"].astype(np.int32)),
-            shape=(width, width),
+        starts, columns = arrays["border_starts"].astype(np.int32), arrays["border_columns"].astype(np.int32)
+        return cls(
+            films=arrays["films"],
+            profiles=Profiles.from_arrays(arrays),
+            core=arrays["core"],
+            core_cells=arrays["core_cells"],
+            border=sparse.csr_matrix((arrays["border_values"], columns, starts), shape=(width, width)),
+            inverse=arrays["inverse"],
         )
-        return cls(arrays["films"], Profiles.from_arrays(arrays), cells, arrays["inverse"])
+
+    def _core_sums(self, history: sparse.csr_matrix) -> tuple[Compressed, Floats]:
+        """The block as bare arrays, and its scores of the core's films from the core's films, (rows, D)."""
+        block = history.indptr, history.indices, history.data
+        place = np.full(len(self.films), NONE, np.int32)
+        place[self.core] = np.arange(len(self.core), dtype=np.int32)
+        sums = np.empty((history.shape[0], len(self.core)), np.float32)
+        _add_core(block, place, self.core_cells, sums)
+        return block, sums
+
+    def _border(self) -> Compressed:
+        return self.border.indptr, self.border.indices, self.border.data
 
 
 def fit_sparse(
@@ -95,49 +133,46 @@ def fit_sparse(
     ridge: float,
     dropout: float,
     user_exponent: float,
-    dense_films: int,
+    core_films: int,
     neighbours: int,
     kept: int,
 ) -> SparseEase:
-    """EASE over the ``dense_films`` most rated films, ridge over ``neighbours`` of them for the others."""
+    """EASE over the ``core_films`` most rated films, ridge over ``neighbours`` of them for the others."""
     profiles = Profiles.of(train, films)
     rows = profiles.matrix(len(films))
     rows.data *= np.repeat(np.sqrt(user_weights(rows, user_exponent)), np.diff(rows.indptr))
     columns = rows.tocsc()
     counts = np.diff(columns.indptr)
-    dense = np.sort(np.lexsort((films, -counts))[: min(dense_films, int((counts > 0).sum()))])
+    core = np.sort(np.lexsort((films, -counts))[: min(core_films, int((counts > 0).sum()))])
     squares = np.asarray(np.bincount(rows.indices, np.square(rows.data), minlength=len(films)), np.float64)
     penalty = (ridge + dropout * squares).astype(np.float32)
 
-    gram = _gram(rows, dense)
-    gram[np.diag_indices_from(gram)] += penalty[dense]
-    tail = np.setdiff1d(np.flatnonzero(counts > 0), dense).astype(np.int64)
-    edges, edge_weights, tail_inverse = _tail(rows, columns, dense, tail, gram, penalty, neighbours)
+    gram = _gram(rows, core)
+    gram[np.diag_indices_from(gram)] += penalty[core]
+    tail = np.setdiff1d(np.flatnonzero(counts > 0), core).astype(np.int64)
+    edges, edge_weights, tail_inverse = _tail(rows, columns, core, tail, gram, penalty, neighbours)
     inverse = (1.0 / penalty.astype(np.float64)).astype(np.float32)
-    inverse_block = _inverse(gram)
-    inverse[dense] = np.diag(inverse_block)
+    core_inverse = _inverse(gram)
+    inverse[core] = np.diag(core_inverse)
     inverse[tail] = tail_inverse
-    cells = _dense_cells(inverse_block, dense, squares[dense], kept, len(films)) + _tail_cells(
-        edges, edge_weights, dense, tail, inverse, len(films)
-    )
-    cells.sort_indices()
-    return SparseEase(films, profiles, cells, inverse)
+    border = _border_cells(_largest(edges, edge_weights, kept), edge_weights, core, tail, inverse)
+    return SparseEase(films, profiles, core.astype(np.int32), _core_cells(core_inverse), border, inverse)
 
 
-def _gram(rows: sparse.csr_matrix, dense: NDArray[np.int64]) -> Floats:
-    """X̃ᵀX̃ over the dense films, (D, D) float32."""
-    inner = rows[:, dense]
+def _gram(rows: sparse.csr_matrix, core: NDArray[np.int64]) -> Floats:
+    """X̃ᵀX̃ over the core, (D, D) float32."""
+    inner = rows[:, core]
     inner.sort_indices()
     order = np.argsort(inner.indices, kind="stable").astype(np.int32)
-    starts = np.concatenate([[0], np.cumsum(np.bincount(inner.indices, minlength=len(dense)))]).astype(np.int64)
+    starts = np.concatenate([[0], np.cumsum(np.bincount(inner.indices, minlength=len(core)))]).astype(np.int64)
     ends = np.repeat(inner.indptr[1:], np.diff(inner.indptr)).astype(np.int32)
-    gram = np.zeros((len(dense), len(dense)), np.float32)
+    gram = np.zeros((len(core), len(core)), np.float32)
 
     def block(start: int) -> None:
-        stop = min(start + FILMS_AT_ONCE, len(dense))
+        stop = min(start + FILMS_AT_ONCE, len(core))
         _upper((starts[start : stop + 1], order, ends), inner.indices, inner.data, gram[start:stop])
 
-    in_blocks(block, range(0, len(dense), FILMS_AT_ONCE))
+    in_blocks(block, range(0, len(core), FILMS_AT_ONCE))
     _mirror(gram)
     return gram
 
@@ -153,38 +188,31 @@ def _inverse(gram: Floats) -> Floats:
     return np.asarray(inverse.T)
 
 
-def _dense_cells(
-    inverse: Floats, dense: NDArray[np.int64], squares: NDArray[np.float64], kept: int, width: int
-) -> sparse.csr_matrix:
-    """B_ij = −P_ij / P_jj; of each column j the ``kept`` largest |B_ij|·√G_ii, which is what they add to scores."""
-    keep = min(kept, len(dense) - 1)
-    reach = np.sqrt(squares).astype(np.float32)
-    source = np.empty((len(dense), keep), np.int64)
-    values = np.empty((len(dense), keep), np.float32)
-    for column in range(len(dense)):
-        impact = np.abs(inverse[column]) * reach
-        impact[column] = -1.0
-        rows = np.sort(np.argpartition(-impact, keep - 1)[:keep]) if keep else np.zeros(0, np.int64)
-        source[column] = rows
-        values[column] = -inverse[column, rows] / inverse[column, column]
-    target = np.repeat(dense, keep)
-    return sparse.csr_matrix((values.ravel(), (dense[source.ravel()], target)), shape=(width, width))
+def _core_cells(inverse: Floats) -> NDArray[np.uint16]:
+    """B_ij = −P_ij / P_jj with an empty diagonal, the bits of bfloat16."""
+    scale = -1.0 / np.diag(inverse)
+    cells = np.empty(inverse.shape, np.uint16)
+    for row in range(len(inverse)):
+        values = inverse[row] * scale
+        values[row] = 0.0
+        cells[row] = narrow(values)
+    return cells
 
 
 def _tail(
     rows: sparse.csr_matrix,
     columns: sparse.csc_matrix,
-    dense: NDArray[np.int64],
+    core: NDArray[np.int64],
     tail: NDArray[np.int64],
     gram: Floats,
     penalty: Floats,
     neighbours: int,
 ) -> tuple[NDArray[np.int32], Floats, Floats]:
-    """Neighbours (T, n) as places among the dense films, −1 for none, their b (T, n), and P_jj (T,)."""
-    place = np.full(rows.shape[1], -1, np.int32)
-    place[dense] = np.arange(len(dense), dtype=np.int32)
-    n = min(neighbours, len(dense))
-    edges = np.full((len(tail), n), -1, np.int32)
+    """Neighbours (T, n) as places in the core, −1 for none, their b (T, n), and P_jj (T,)."""
+    place = np.full(rows.shape[1], NONE, np.int32)
+    place[core] = np.arange(len(core), dtype=np.int32)
+    n = min(neighbours, len(core))
+    edges = np.full((len(tail), n), NONE, np.int32)
     weights = np.zeros((len(tail), n), np.float32)
     inverse = np.zeros(len(tail), np.float32)
     reach = np.sqrt(np.diag(gram))
@@ -204,23 +232,32 @@ def _tail(
     return edges, weights, inverse
 
 
-def _tail_cells(
+def _largest(edges: NDArray[np.int32], weights: Floats, kept: int) -> NDArray[np.int32]:
+    """``edges`` (T, n) with all but the ``kept`` of largest |b| in each row taken out; of equals the first stay."""
+    order = np.argsort(-np.abs(weights), axis=1, kind="stable")
+    out = edges.copy()
+    np.put_along_axis(out, order[:, kept:], NONE, axis=1)
+    return out
+
+
+def _border_cells(
     edges: NDArray[np.int32],
     weights: Floats,
-    dense: NDArray[np.int64],
+    core: NDArray[np.int64],
     tail: NDArray[np.int64],
     inverse: Floats,
-    width: int,
 ) -> sparse.csr_matrix:
-    """Both ways between tail films and their neighbours, (M, M)."""
+    """Both ways between the tail's films and their neighbours, (M, M)."""
     known = edges >= 0
-    near, far = dense[edges[known]], np.broadcast_to(tail[:, None], edges.shape)[known]
+    near, far = core[edges[known]], np.broadcast_to(tail[:, None], edges.shape)[known]
     inward = weights[known]
     outward = inward * inverse[far] / inverse[near]
-    return sparse.csr_matrix(
+    cells = sparse.csr_matrix(
         (np.concatenate([inward, outward]), (np.concatenate([near, far]), np.concatenate([far, near]))),
-        shape=(width, width),
+        shape=(len(inverse), len(inverse)),
     )
+    cells.sort_indices()
+    return cells
 
 
 @compiled_in_order
@@ -261,7 +298,7 @@ def _regress(  # pragma: no cover - compiled
     known: Compressed,
     found: Compressed,
 ) -> None:
-    """Ridge of each film on the dense ones of highest cosine with it."""
+    """Ridge of each film on the core's films of highest cosine with it."""
     gram, reach, penalty = known
     edges, weights, inverse = found
     joint = np.zeros((1, len(reach)), np.float32)
@@ -301,3 +338,78 @@ def _mirror(matrix: NDArray[Any]) -> None:  # pragma: no cover - compiled
     for row in range(len(matrix)):
         for column in range(row):
             matrix[row, column] = matrix[column, row]
+
+
+@compiled_in_order
+def _add_core(  # pragma: no cover - compiled
+    history: Compressed, place: NDArray[Any], cells: NDArray[Any], sums: NDArray[Any]
+) -> None:
+    """sums[row] = Σ weight · cells[film] over the history's films in the core, four at a time: fewer trips to sums."""
+    starts, columns, weights = history
+    films, shares = np.empty(cells.shape[0] + 4, np.int32), np.empty(cells.shape[0] + 4, np.float32)
+    total = np.empty(COLUMNS_AT_ONCE, np.float32)
+    for first in range(0, cells.shape[1], COLUMNS_AT_ONCE):
+        last = min(first + COLUMNS_AT_ONCE, cells.shape[1])
+        for row in range(len(starts) - 1):
+            count = 0
+            for at in range(starts[row], starts[row + 1]):
+                if place[columns[at]] >= 0:
+                    films[count] = place[columns[at]]
+                    shares[count] = weights[at]
+                    count += 1
+            films[count : count + 3] = 0
+            shares[count : count + 3] = 0.0
+            total[:] = 0.0
+            for at in range(0, count, 4):
+                a, b = cells[films[at], first:last], cells[films[at + 1], first:last]
+                c, d = cells[films[at + 2], first:last], cells[films[at + 3], first:last]
+                of_a, of_b, of_c, of_d = shares[at], shares[at + 1], shares[at + 2], shares[at + 3]
+                for j in range(last - first):
+                    total[j] += of_a * wide(a[j]) + of_b * wide(b[j]) + of_c * wide(c[j]) + of_d * wide(d[j])
+            sums[row, first:last] = total[: last - first]
+
+
+@compiled_in_order
+def _add_border(  # pragma: no cover - compiled
+    films: NDArray[Any], weights: NDArray[Any], border: Compressed, out: NDArray[Any]
+) -> None:
+    """Add the border's rows of one history to its scores."""
+    starts, columns, cells = border
+    for at in range(len(films)):
+        for cell in range(starts[films[at]], starts[films[at] + 1]):
+            out[columns[cell]] += weights[at] * cells[cell]
+
+
+@compiled_in_order
+def _score(  # pragma: no cover - compiled
+    history: Compressed, sums: NDArray[Any], core: NDArray[Any], border: Compressed, out: NDArray[Any]
+) -> None:
+    """Scores of all films, (rows, M), from those of the core, (rows, D)."""
+    starts, films, weights = history
+    for row in range(len(starts) - 1):
+        mine = slice(starts[row], starts[row + 1])
+        out[row] = 0.0
+        out[row][core] = sums[row]
+        _add_border(films[mine], weights[mine], border, out[row])
+
+
+@compiled_in_order
+def _list(  # pragma: no cover - compiled
+    history: Compressed,
+    sums: NDArray[Any],
+    core: NDArray[Any],
+    border: Compressed,
+    line: tuple[NDArray[Any], NDArray[Any]],
+    left_out: tuple[NDArray[Any], NDArray[Any]],
+    lists: tuple[NDArray[Any], NDArray[Any]],
+) -> None:
+    """The best of a + b · score for each row, without what it leaves out."""
+    starts, films, weights = history
+    base, slope = line
+    values = np.empty((1, len(base)), np.float32)
+    for row in range(len(starts) - 1):
+        one = slice(row, row + 1)
+        _score((starts[row : row + 2], films, weights), sums[one], core, border, values)
+        for film in range(len(base)):
+            values[0, film] = base[film] + slope[film] * values[0, film]
+        merge(values, 0, left_out[0][row : row + 2], left_out[1], lists[0][one], lists[1][one])

@@ -1,7 +1,7 @@
 """The k best films of many users, without those that each has seen, in bounded memory on every core.
 
-Here: selection from dense scores, from factors and from a sparse film-by-film matrix. Not here: where factors and
-matrices come from (``als``, ``ranking_sparse``). Importing this module loads numba, so it is imported where it is used.
+Here: selection from scores and from factors. Not here: where they come from (``als``, ``ranking_dual``,
+``ranking_sparse``). Importing this module loads numba, so it is imported where it is used.
 
 Every list is a function of its own row alone, added up in a fixed order: the same on one thread and on many. Equal
 scores are ordered by column, lowest first.
@@ -103,7 +103,7 @@ class Best:
 def best_of_scores(scores: Floats, k: int, left_out: Exclusions) -> Best:
     """The ``k`` best columns of each row of (rows, m) scores; a score of -inf or NaN is never listed."""
     best = Best.unfilled(len(scores), min(k, scores.shape[1]))
-    _scan(np.ascontiguousarray(scores, np.float32), 0, left_out.starts, left_out.columns, best.columns, best.scores)
+    merge(np.ascontiguousarray(scores, np.float32), 0, left_out.starts, left_out.columns, best.columns, best.scores)
     return best
 
 
@@ -131,33 +131,9 @@ def best_of_factors(users: Floats, films: Floats, k: int, left_out: Exclusions, 
             shape = (rows.stop - rows.start, last - first)
             tile = room[: shape[0] * shape[1]].reshape(shape)
             np.matmul(users[rows], columns[:, first:last], out=tile)
-            _scan(tile, first, starts, left_out.columns, best.columns[rows], best.scores[rows])
+            merge(tile, first, starts, left_out.columns, best.columns[rows], best.scores[rows])
 
     in_blocks(rows_from, range(0, len(users), USERS_AT_ONCE))
-    return best
-
-
-def best_of_products(history: Any, films: Any, line: tuple[Floats, Floats], k: int, left_out: Exclusions) -> Best:
-    """The ``k`` best of ``a + b * (history @ films)`` for CSR float32 matrices (rows, n) and (n, m), line = (a, b).
-
-    Memory is one row of m scores a thread beside the result.
-    """
-    rows = history.shape[0]
-    best = Best.unfilled(rows, min(k, films.shape[1]))
-
-    def rows_from(start: int) -> None:
-        stop = min(start + USERS_AT_ONCE, rows)
-        _accumulate(
-            (history.indptr[start : stop + 1].astype(np.int64), history.indices, history.data),
-            (films.indptr.astype(np.int64), films.indices, films.data),
-            left_out.starts[start : stop + 1],
-            left_out.columns,
-            (*line, np.empty(films.shape[1], np.float32)),
-            best.columns[start:stop],
-            best.scores[start:stop],
-        )
-
-    in_blocks(rows_from, range(0, rows, USERS_AT_ONCE))
     return best
 
 
@@ -195,7 +171,7 @@ def _none_above(values: NDArray[Any], bar: float) -> bool:  # pragma: no cover -
 
 
 @compiled_in_order
-def _scan(  # pragma: no cover - compiled
+def merge(  # pragma: no cover - compiled
     tile: NDArray[Any],
     first: int,
     starts: NDArray[Any],
@@ -222,32 +198,3 @@ def _scan(  # pragma: no cover - compiled
             for at in range(len(part)):
                 if part[at] > scores[row, worst]:
                     put(columns[row], scores[row], first + begin + at, part[at])
-
-
-@compiled_in_order
-def _accumulate(  # pragma: no cover - compiled
-    history: Compressed,
-    films: Compressed,
-    starts: NDArray[Any],
-    left_out: NDArray[Any],
-    line: Compressed,
-    columns: NDArray[Any],
-    scores: NDArray[Any],
-) -> None:
-    """Add up the rows of ``films`` that a history names, list the best of the line; ``line`` is (a, b, scratch)."""
-    h_starts, h_columns, h_weights = history
-    f_starts, f_columns, f_weights = films
-    base, slope, sums = line
-    for row in range(len(h_starts) - 1):
-        sums[:] = 0.0
-        for at in range(h_starts[row], h_starts[row + 1]):
-            film, weight = h_columns[at], h_weights[at]
-            for cell in range(f_starts[film], f_starts[film + 1]):
-                sums[f_columns[cell]] += weight * f_weights[cell]
-        for at in range(starts[row], starts[row + 1]):
-            sums[left_out[at]] = -np.inf
-        worst = len(scores[row]) - 1
-        for column in range(len(sums)):
-            value = base[column] + slope[column] * sums[column]
-            if worst >= 0 and value > scores[row, worst]:
-                put(columns[row], scores[row], column, value)

@@ -3,7 +3,6 @@ import itertools
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy import sparse
 
 from cinematch_assets.recommender import topn
 from cinematch_assets.recommender.data import Pairs
@@ -12,7 +11,6 @@ from cinematch_assets.recommender.topn import (
     Best,
     Exclusions,
     best_of_factors,
-    best_of_products,
     best_of_scores,
 )
 
@@ -87,16 +85,6 @@ def test_factors_give_the_lists_of_the_whole_matrix(width: int) -> None:
     same = best.columns == expected
     assert same[best.columns >= 0].mean() > 0.999  # BLAS may round a tie apart in another tile shape
     assert (best.scores[:, :-1] >= best.scores[:, 1:]).all()
-
-
-def test_a_sparse_product_gives_the_lists_of_the_whole_matrix() -> None:
-    history = sparse.random(300, 40, 0.2, "csr", np.float32, np.random.default_rng(1))
-    films = sparse.random(40, 60, 0.3, "csr", np.float32, np.random.default_rng(2))
-    line = np.linspace(0.0, 1e-3, 60, dtype=np.float32), np.linspace(2.0, 1.0, 60, dtype=np.float32)
-    left_out = some_exclusions(300, 60)
-    best = best_of_products(history, films, line, 5, left_out)
-    expected = slowly(line[0] + line[1] * (history @ films).toarray(), 5, left_out)
-    assert (best.columns == expected).mean() > 0.999
 
 
 def test_lists_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
