@@ -54,10 +54,10 @@ class RankingConfig:
     """Up to so many users the exact method of ``ranking_dual`` is taken: one matrix of users², at most 36 MB."""
     core_films: int = 6_000
     """Films of the exact inverse of ``ranking_sparse``: 144 MB and some seconds; it grows with the cube."""
-    neighbours: int = 50
+    neighbours: int = 20
     """Films that each film outside the exact inverse leans on."""
     kept: int = 10
-    """Of these, how many are stored: all others cost time in every list, and nDCG@10 is no better with them."""
+    """Of these, how many are stored: the others cost time in every list, and nDCG@10 is no better with them."""
 
     def __post_init__(self) -> None:
         for name in ("ridge", "core_films", "neighbours", "kept"):
