@@ -1,11 +1,13 @@
 """How far off least squares are, and for whom: a variance learned from ratings that a fit had not seen.
 
-Here: the variance of a rating around its prediction, and the width of its 80 % interval. Not here: the rows put aside for
-it (``als``), films and users without ratings (``strangers``).
+Here: the variance of a rating around its prediction, and the width of its 80 % interval. Not here: which rows are put
+aside for it (``als``), films and users without ratings (``strangers``).
 
-Var(r − r̂) = c + a_u / (n_u + d) + a_m / (n_m + d) + b·s_u: the variance of a damped mean of n ratings on either side,
+Var(r − r̂) = c + a·(1 / (n_u + d) + 1 / (n_m + d)) + b·s_u: the variance of a damped mean of n ratings on either side,
 and the user's own consistency, his mean squared error on ratings that were learned from. That is too small a number,
-and too small by more where he has few ratings; b and a_u, learned from unseen ones, set it right.
+and too small by more where he has few ratings; b and a, learned from unseen ones, set it right. With an a for each side
+users with few ratings, of whom a trial has few rows, got intervals that hold 75 to 83 % on one set, with one for both
+80 to 83 % (eight splits of training rows).
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ class Spread:
 def fit_spread(trial: Trial) -> Spread:
     """Learn the variance from a trial, for a model that has learned from the rows put aside as well.
 
-    Squared errors are regressed on the four terms, each weighed by one over its own variance, which goes with the
+    Squared errors are regressed on the three terms, each weighed by one over its own variance, which goes with the
     square of what is expected of it. No term may lower the variance, so it is above zero for everyone. The bytes are
     the same on any number of threads if the linear algebra has one.
     """
@@ -63,8 +65,7 @@ def fit_spread(trial: Trial) -> Spread:
     terms = np.column_stack(
         [
             np.ones(len(squares)),
-            _few(trial.user_counts)[trial.users],
-            _few(trial.movie_counts)[trial.movies],
+            _few(trial.user_counts)[trial.users] + _few(trial.movie_counts)[trial.movies],
             consistency[trial.users],
         ]
     )
@@ -72,15 +73,15 @@ def fit_spread(trial: Trial) -> Spread:
     variance = terms @ weights
     if not variance.min() > 0:
         return Spread.none(len(trial.user_counts), len(trial.movie_counts))
-    constant, of_users, of_movies, of_consistency = weights
+    constant, of_few, of_consistency = weights
     user_counts = trial.user_counts + np.bincount(trial.users, minlength=len(trial.user_counts))
     movie_counts = trial.movie_counts + np.bincount(trial.movies, minlength=len(trial.movie_counts))
-    users = of_users * _few(user_counts) + of_consistency * (consistency - average)
+    users = of_few * _few(user_counts) + of_consistency * (consistency - average)
     return Spread(
         noise=float(constant + of_consistency * average),
         half_width=float(np.quantile(np.sqrt(squares / variance), INTERVAL)),
         users=users.astype(np.float32),
-        movies=(of_movies * _few(movie_counts)).astype(np.float32),
+        movies=(of_few * _few(movie_counts)).astype(np.float32),
     )
 
 

@@ -15,7 +15,7 @@ def a_trial() -> tuple[Trial, np.ndarray]:
     users, movies = rng.integers(0, USERS, ROWS), rng.integers(0, MOVIES, ROWS).astype(np.int32)
 
     def variance(of_user: np.ndarray, of_movie: np.ndarray) -> np.ndarray:
-        return own[users] + 3.0 / (of_user[users] + 5.0) + 2.0 / (of_movie[movies] + 5.0)
+        return own[users] + 2.5 / (of_user[users] + 5.0) + 2.5 / (of_movie[movies] + 5.0)
 
     errors = (np.sqrt(variance(user_counts, movie_counts)) * rng.standard_normal(ROWS)).astype(np.float32)
     in_the_end = variance(user_counts + np.bincount(users), movie_counts + np.bincount(movies))
