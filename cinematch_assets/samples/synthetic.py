@@ -2,7 +2,7 @@
 
 Movies are rated with the probability of a shifted power law (Zipf-Mandelbrot), users are busy with that of a log-normal
 one, nobody rates a movie twice, and genres are where the movies' factors come from, so that features and model have
-something to find. The same spec gives the same bytes.
+something to find. People choose by popularity alone, or by their taste too. The same spec gives the same bytes.
 
 Here: the generator. Writing works in chunks of users, so memory does not grow with the number of ratings but for the
 truth itself. Not here: what a model makes of it.
@@ -11,7 +11,7 @@ truth itself. Not here: what a model makes of it.
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +26,9 @@ MAX_RATINGS = 25_000_000
 CHUNK_ROWS = 500_000
 FIRST_RATING, LAST_RATING = 978_307_200, 1_577_836_800  # 2001 to 2019 in Unix seconds
 MEAN, USER_STD, MOVIE_STD, FACTOR_STD, NOISE_STD = 3.60, 0.45, 0.42, 0.35, 0.80  # about what MovieLens has
+TASTE_CLIP = 3.0  # standard deviations of affinity; no film is an obsession
+USERS_TO_CENTRE = 256
+CHOICES_AT_ONCE = 1 << 24  # users x movies whose weights are held at once, in float32
 POPULARITY_LIFT = 0.1  # stars by which a movie gains for each standard deviation of log popularity
 GENRES = (
     "Action",
@@ -66,13 +69,24 @@ NOUNS = ("Archive", "Bridge", "Carnival", "Detective", "Empire", "Garden", "Harb
 
 @dataclass(frozen=True, slots=True)
 class SyntheticSpec:
-    """How much to make, and from which seed."""
+    """How much to make, and from which seed.
+
+    ``taste``: a user picks a movie in proportion to popularity · exp(taste · z), with z = p_u · q_i at unit variance,
+    clipped; at 0 popularity alone decides, and then it is about the best list there is.
+    ``decay``: factor k of the movies is scaled by (1 + k) ** -decay; at 0 all factors matter alike.
+
+    With rank 32, taste 1 and decay 0.5, lists relate as they do on MovieLens: nDCG@10 of graded EASE is 1.99 times that
+    of popularity at a million ratings (.217 and .109; 1.93 at 300,000), where it is 2.05 times on ML-100K (.430 and
+    .210) and about 1.8 times on ML-latest-small. Taste 0.8 gives 1.66 times, 1.5 three times.
+    """
 
     users: int
     movies: int
     ratings: int
     rank: int = 8
     seed: int = 0
+    taste: float = 0.0
+    decay: float = 0.0
 
     def __post_init__(self) -> None:
         least, most = self.ratings_per_user
@@ -141,7 +155,8 @@ def write_synthetic(
             if progress:
                 progress(len(chunk))
     truth = maker.truth()
-    facts = asdict(spec) | {"noise_floor_rmse": round(truth.noise_floor_rmse, 6)}
+    asked = {name: value for name, value in asdict(spec).items() if value or name not in {"taste", "decay"}}
+    facts = asked | {"noise_floor_rmse": round(truth.noise_floor_rmse, 6)}
     (folder / "truth.json").write_text(json.dumps(facts, indent=1) + "\n")
     return truth
 
@@ -161,6 +176,7 @@ class _Maker:
         self._rng = np.random.default_rng(spec.seed)
         self._activity = _activity(self._rng, spec)
         popularity = _popularity(self._rng, spec.movies)
+        self._popularity = popularity
         self._popularity_cdf = np.cumsum(popularity)
         # The chance that a user of average activity sees a movie: draws saturate where popularity does not.
         seen = -np.expm1(-popularity * spec.ratings / spec.users)
@@ -171,9 +187,11 @@ class _Maker:
             user_bias=_centred(_normal(self._rng, spec.users, USER_STD), self._activity),
             movie_bias=_centred(_movie_bias(self._rng, popularity), seen),
             user_factors=_normal(self._rng, (spec.users, spec.rank), 1 / np.sqrt(spec.rank)),
-            movie_factors=_movie_factors(self._rng, genres, seen, spec.rank),
+            movie_factors=_movie_factors(self._rng, genres, seen, spec),
             noise_floor_rmse=float("nan"),
         )
+        if spec.taste:
+            self._params = replace(self._params, mean=MEAN - self._gain())
         self._variance_sum = 0.0
 
     def chunks(self) -> Iterator[pd.DataFrame]:
@@ -186,12 +204,11 @@ class _Maker:
     def truth(self) -> Truth:
         """The truth with the noise floor of the ratings made so far."""
         floor = float(np.sqrt(self._variance_sum / self._spec.ratings))
-        p = self._params
-        return Truth(p.mean, p.user_bias, p.movie_bias, p.user_factors, p.movie_factors, floor)
+        return replace(self._params, noise_floor_rmse=floor)
 
     def _ratings_of(self, users: NDArray[np.int64]) -> pd.DataFrame:
         counts = self._activity[users]
-        movie_ids = draw_distinct(self._rng, counts, self._popularity_cdf) + 1
+        movie_ids = self._choices(users) + 1
         user_ids = np.repeat(users + 1, counts)
         scores = self._params.scores(user_ids, movie_ids)
         grid, _, variance = _rounding_moments()
@@ -204,6 +221,37 @@ class _Maker:
             "timestamp": _times(self._rng, counts),
         }
         return pd.DataFrame(columns)
+
+    def _choices(self, users: NDArray[np.int64]) -> NDArray[np.int64]:
+        """What each user rates, user after user, ascending within a user, (ratings of these users,)."""
+        counts = self._activity[users]
+        if not self._spec.taste:
+            return draw_distinct(self._rng, counts, self._popularity_cdf)
+        at_once = max(1, CHOICES_AT_ONCE // self._spec.movies)
+        chosen: list[NDArray[np.int64]] = []
+        for first in range(0, len(users), at_once):
+            some = slice(first, first + at_once)
+            for weights, count in zip(self._appeal(users[some]), counts[some, None], strict=True):
+                chosen.append(draw_distinct(self._rng, count, np.cumsum(weights, dtype=np.float64)))
+        return np.concatenate(chosen)
+
+    def _gain(self) -> float:
+        """Stars by which what people choose is better than 0 on average, over the first few hundred users."""
+        users = np.arange(min(self._spec.users, USERS_TO_CENTRE))
+        appeal = self._appeal(users)
+        draws = self._activity[users, None] * appeal / appeal.sum(axis=1, keepdims=True)
+        liking = self._params.user_factors[users] @ self._params.movie_factors.T + self._params.movie_bias
+        return float(np.average(liking, weights=-np.expm1(-draws)))
+
+    def _appeal(self, users: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The weight popularity · exp(taste · z) by which each user picks each movie, (users, movies)."""
+        appeal: NDArray[np.float32] = self._params.user_factors[users] @ self._params.movie_factors.T
+        appeal /= np.float32(FACTOR_STD)
+        np.clip(appeal, -TASTE_CLIP, TASTE_CLIP, out=appeal)
+        appeal *= np.float32(self._spec.taste)
+        np.exp(appeal, out=appeal)
+        appeal *= self._popularity.astype(np.float32)
+        return appeal
 
 
 def draw_distinct(rng: np.random.Generator, counts: NDArray[np.int64], cdf: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -289,13 +337,15 @@ def _movie_factors(
     rng: np.random.Generator,
     genres: NDArray[np.bool_],
     seen: NDArray[np.float64],
-    rank: int,
+    spec: SyntheticSpec,
 ) -> NDArray[np.float32]:
     """q_i, (movies, rank): two thirds of the variance from the movie's genres, one third its own."""
+    rank = spec.rank
     shared = (
         genres @ rng.normal(size=(genres.shape[1], rank)) / np.sqrt(np.maximum(genres.sum(axis=1, keepdims=True), 1))
     )
     factors = np.sqrt(2 / 3) * shared + np.sqrt(1 / 3) * rng.normal(size=shared.shape)
+    factors *= (1.0 + np.arange(rank)) ** -spec.decay
     power = np.average((factors**2).sum(axis=1), weights=seen) / rank
     scaled: NDArray[np.float32] = (factors * FACTOR_STD / np.sqrt(power)).astype(np.float32)
     return scaled

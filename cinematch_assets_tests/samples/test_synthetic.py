@@ -1,3 +1,5 @@
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +11,17 @@ from cinematch_assets.samples.sample import SampleError
 from cinematch_assets.samples.synthetic import SyntheticSpec, draw_distinct, make_synthetic, write_synthetic
 
 SPEC = SyntheticSpec.of_size(60_000, seed=1)
+TASTEFUL = replace(SPEC, rank=32, taste=1.0, decay=0.5)
 
 
 @pytest.fixture(scope="module")
 def made() -> tuple[pd.DataFrame, pd.DataFrame, synthetic.Truth]:
     return make_synthetic(SPEC)
+
+
+@pytest.fixture(scope="module")
+def tasteful() -> tuple[pd.DataFrame, pd.DataFrame, synthetic.Truth]:
+    return make_synthetic(TASTEFUL)
 
 
 def rmse(ratings: pd.DataFrame, predicted: np.ndarray | float) -> float:
@@ -121,3 +129,63 @@ def test_drawing_all_there_is_gives_all_there_is() -> None:
     drawn = draw_distinct(np.random.default_rng(0), np.array([0, 3, 1]), np.cumsum([1.0, 1.0, 1e-4]))
     assert drawn[:3].tolist() == [0, 1, 2]
     assert len(drawn) == 4
+
+
+def test_without_taste_the_bytes_are_those_of_before_there_was_taste(tmp_path: Path) -> None:
+    write_synthetic(tmp_path, SyntheticSpec.of_size(3_000, seed=5))
+    marks = {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in tmp_path.iterdir()}
+    assert marks == {
+        "movies.csv": "a40ddac92d1ea864",
+        "ratings.csv": "7961406cf9711961",
+        "truth.json": "2b4f6b3278f58e68",
+    }
+
+
+def test_people_with_taste_rate_as_much_and_about_as_well(
+    tasteful: tuple[pd.DataFrame, pd.DataFrame, synthetic.Truth],
+) -> None:
+    ratings, _, truth = tasteful
+    assert len(ratings) == TASTEFUL.ratings
+    assert not ratings.duplicated(["userId", "movieId"]).any()
+    assert ratings["rating"].mean() == pytest.approx(synthetic.MEAN, abs=0.15)
+    best = truth.expected(ratings["userId"].to_numpy(), ratings["movieId"].to_numpy())
+    assert rmse(ratings, best) == pytest.approx(truth.noise_floor_rmse, rel=0.01)
+
+
+def test_people_with_taste_choose_what_they_have_an_affinity_to(
+    made: tuple[pd.DataFrame, pd.DataFrame, synthetic.Truth],
+    tasteful: tuple[pd.DataFrame, pd.DataFrame, synthetic.Truth],
+) -> None:
+    def affinity(of: tuple[pd.DataFrame, pd.DataFrame, synthetic.Truth]) -> float:
+        ratings, _, truth = of
+        users, movies = ratings["userId"].to_numpy() - 1, ratings["movieId"].to_numpy() - 1
+        interaction = np.einsum("nk,nk->n", truth.user_factors[users], truth.movie_factors[movies])
+        return float(interaction.mean()) / synthetic.FACTOR_STD
+
+    assert abs(affinity(made)) < 0.1
+    assert 0.5 < affinity(tasteful) < 1.0  # 1 for a normal affinity; the catalogue is finite, and films run out
+
+
+def test_movies_are_drawn_by_popularity_times_taste() -> None:
+    # One rating each of four movies: how often a movie is picked is its mean share of popularity · exp(taste · z).
+    spec = SyntheticSpec(users=10_000, movies=4, ratings=10_000, rank=2, taste=0.7)
+    ratings, _, truth = make_synthetic(spec)
+    plain = make_synthetic(replace(spec, taste=0.0))[0]["movieId"].value_counts(normalize=True).sort_index()
+    z = np.clip(truth.user_factors @ truth.movie_factors.T / synthetic.FACTOR_STD, -3, 3)
+    weights = plain.to_numpy() * np.exp(spec.taste * z)
+    expected = (weights / weights.sum(axis=1, keepdims=True)).mean(axis=0)
+    drawn = ratings["movieId"].value_counts(normalize=True).sort_index().to_numpy()
+    np.testing.assert_allclose(drawn, expected, atol=0.02)
+
+
+def test_a_chosen_movie_does_not_depend_on_how_many_weights_are_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = replace(SyntheticSpec.of_size(3_000, seed=2), taste=1.0)
+    whole = make_synthetic(spec)[0]
+    monkeypatch.setattr(synthetic, "CHOICES_AT_ONCE", 1)
+    pd.testing.assert_frame_equal(make_synthetic(spec)[0], whole)
+
+
+def test_factors_decay_where_they_are_asked_to(tasteful: tuple[pd.DataFrame, pd.DataFrame, synthetic.Truth]) -> None:
+    power = (tasteful[2].movie_factors ** 2).mean(axis=0)
+    assert power[:4].sum() > 5 * power[-4:].sum()
+    assert power.sum() == pytest.approx(TASTEFUL.rank * synthetic.FACTOR_STD**2, rel=0.5)
