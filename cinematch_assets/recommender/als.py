@@ -160,7 +160,8 @@ def fit_als(train: Ratings, config: AlsConfig, seed: int, progress: Progress | N
     for sweep in range(config.sweeps):
         tell("stars", sweep / config.sweeps)
         if len(aside) and sweep == trial_at:
-            trial = _trial(by_user, aside, mean, (user_bias, user_factors), (movie_bias, movie_factors))
+            sides = (user_bias, user_factors), (movie_bias, movie_factors)
+            trial = _trial(by_user, np.diff(by_movie.starts), aside, mean, sides)
             for rows in (by_user, by_movie):
                 np.invert(rows.others, out=rows.others, where=rows.others < 0)
         half_sweep(by_user, mean, (movie_bias, movie_factors), (user_bias, user_factors), config)
@@ -245,14 +246,13 @@ def _put_aside(rows: int, seed: int) -> NDArray[np.intp]:
 
 def _trial(
     rows: Rows,
+    raters: NDArray[np.int64],
     aside: NDArray[np.intp],
     mean: float,
-    by: tuple[Floats, Floats],
-    of: tuple[Floats, Floats],
+    sides: tuple[tuple[Floats, Floats], tuple[Floats, Floats]],
 ) -> Trial:
-    """Errors of a model, half fitted, on the users' ``rows`` that are ``aside``, and on those it knows."""
+    """Errors of both ``sides`` on the users' ``rows`` that are ``aside``, and on the others; ``raters`` is (M,)."""
     users, movies = np.searchsorted(rows.starts, aside, side="right") - 1, ~rows.others[aside]
-    counts = np.bincount(rows.others[rows.others >= 0], minlength=len(of[0]))
     knobs = np.array([mean, rows.stars.min(), rows.stars.max()], np.float32)
     squares, errors = np.zeros(len(rows.starts) - 1), np.empty(len(aside), np.float32)
     bounds, places = _blocks(rows.starts), np.searchsorted(aside, rows.starts)
@@ -262,13 +262,13 @@ def _trial(
             (rows.starts, rows.others, rows.stars),
             (int(bounds[at]), int(bounds[at + 1])),
             knobs,
-            by,
-            of,
+            *sides,
             (squares, errors, places),
         )
 
     in_blocks(block, range(len(bounds) - 1))
-    return Trial(users, movies, errors, squares, np.diff(rows.starts) - np.diff(places), counts)
+    user_counts = np.diff(rows.starts) - np.diff(places)
+    return Trial(users, movies, errors, squares, user_counts, raters - np.bincount(movies, minlength=len(raters)))
 
 
 def _noise(seed: int, rows: int, factors: int) -> Floats:
