@@ -50,7 +50,7 @@ def fit_factors(train: Ratings, catalogue: Catalogue, config: AlsConfig, seed: i
         movie_choice=np.zeros(len(movies) + 1, np.float32),
     )
     with threadpool_limits(limits=1):
-        return lean_on_descriptions(table, train, catalogue, informed=False)
+        return lean_on_descriptions(table, train, catalogue)
 
 
 def _with_last(factors: Floats) -> Floats:

@@ -6,7 +6,7 @@ Here: prediction, strangers and fold-in. Not here: how the table was fitted (``b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,9 @@ from cinematch_assets.recommender.data import Floats, Ids, positions
 
 ROWS_AT_ONCE = 1 << 17
 """Rows predicted at once: with 64 factors their two sides are 64 MB."""
+
+NOISE_FREEDOM = 4.0
+"""How many ratings of usual consistency we imagine of a user who is folded in, the η of ``gibbs``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +53,24 @@ class StarTable:
     def predict(self, users: Ids, movies: Ids) -> Predictions:
         """Stars and spread of each (user, movie) row, (n,)."""
         u, m = self.user_rows(users), self.movie_rows(movies)
-        raw = np.empty(len(u), np.float32)
-        for start in range(0, len(u), ROWS_AT_ONCE):
-            some = slice(start, start + ROWS_AT_ONCE)
-            raw[some] = self._expected(u[some], m[some])
         spread = np.sqrt(self.noise + self.user_variance[u] + self.movie_variance[m]) if self.noise > 0 else None
         return Predictions(
-            stars=np.clip(raw, np.float32(self.low), np.float32(self.high)),
+            stars=np.clip(self.expected(u, m), np.float32(self.low), np.float32(self.high)),
             spread=None if spread is None else spread.astype(np.float32),
             user_known=self.user_rated[u],
             movie_known=self.movie_rated[m],
             half_width=None if spread is None else (spread * self.half_width).astype(np.float32),
         )
 
-    def _expected(self, u: NDArray[np.intp], m: NDArray[np.intp]) -> Floats:
+    def expected(self, u: NDArray[np.intp], m: NDArray[np.intp]) -> Floats:
         """Unclipped stars of rows (n,) of the table."""
+        stars = np.empty(len(u), np.float32)
+        for start in range(0, len(u), ROWS_AT_ONCE):
+            some = slice(start, start + ROWS_AT_ONCE)
+            stars[some] = self._expected(u[some], m[some])
+        return stars
+
+    def _expected(self, u: NDArray[np.intp], m: NDArray[np.intp]) -> Floats:
         stars = self.user_bias[u] + self.movie_bias[m] + np.float32(self.mean)
         stars += np.einsum("nk,nk->n", self.user_factors[u], self.movie_factors[m])
         stars += np.where(self.movie_rated[m], np.float32(0.0), self.user_choice[u])
@@ -84,36 +90,34 @@ class StarTable:
     def fold_in(self, movies: Ids, ratings: Floats) -> StarTable:
         """A table with one user, id 0, known by these ratings alone.
 
-        His row is the posterior mean of a linear-Gaussian model: the rows of the known users are the prior, σ² and v_m
-        the noise (Bishop 2006, eq. 3.49-3.51, in x = [b_u, p_u]).
+        His row has the posterior of a linear-Gaussian model: the rows of the known users are the prior, σ² and v_m the
+        noise (Bishop 2006, eq. 3.49-3.51, in x = [b_u, p_u]). What is left unknown of it is added to v_m, and his v_u
+        is the median user's, times how far his ratings were from what was expected, damped by NOISE_FREEDOM.
         """
-        known = np.column_stack([self.user_bias, self.user_factors])[:-1][self.user_rated[:-1]].astype(np.float64)
-        centre = known.mean(axis=0) if len(known) else np.zeros(1 + self.user_factors.shape[1])
-        spread = np.cov(known, rowvar=False).reshape(len(centre), -1) if len(known) > 1 else np.eye(len(centre))
+        rated = np.append(self.user_rated[:-1], False)
+        known = np.column_stack([self.user_bias, self.user_factors])[rated].astype(np.float64)
+        centre = known.mean(axis=0)
+        prior = np.cov(known, rowvar=False).reshape(len(centre), -1) if len(known) > 1 else np.eye(len(centre))
+        usual = (self.noise or 1.0) + float(np.median(self.user_variance[rated]))
+        films = np.column_stack([np.ones(len(self.movie_bias), np.float32), self.movie_factors])
         m = self.movie_rows(movies)
-        design = np.column_stack([np.ones(len(m)), self.movie_factors[m]]).astype(np.float64)
-        noise = (self.noise or 1.0) + self.movie_variance[m].astype(np.float64)
+        design = films[m].astype(np.float64)
+        gain = prior @ design.T
         residual = ratings - self.mean - self.movie_bias[m] - design @ centre
-        gain = spread @ design.T
-        row = centre + gain @ np.linalg.solve(design @ gain + np.diag(noise), residual)
-        return StarTable(
-            mean=self.mean,
-            low=self.low,
-            high=self.high,
-            noise=self.noise,
-            half_width=self.half_width,
+        covariance = design @ gain + np.diag(usual + self.movie_variance[m])
+        solved = np.linalg.solve(covariance, np.column_stack([residual, gain.T]))
+        row, left = centre + gain @ solved[:, 0], np.asarray(prior - gain @ solved[:, 1:], np.float32)
+        unsteady = (NOISE_FREEDOM + residual @ solved[:, 0]) / (NOISE_FREEDOM + len(m))
+        unknown = np.maximum(np.einsum("nk,nk->n", films @ left, films), 0.0)
+        return replace(
+            self,
             users=np.zeros(1, np.int32),
-            movies=self.movies,
             user_bias=np.array([row[0], self.user_bias[-1]], np.float32),
-            movie_bias=self.movie_bias,
             user_factors=np.array([row[1:], self.user_factors[-1]], np.float32),
-            movie_factors=self.movie_factors,
-            user_variance=np.repeat(self.user_variance[-1:], 2),
-            movie_variance=self.movie_variance,
+            user_variance=np.array([usual * unsteady - self.noise, self.user_variance[-1]], np.float32),
+            movie_variance=self.movie_variance + unknown,
             user_rated=np.array([True, False]),
-            movie_rated=self.movie_rated,
-            user_choice=np.array([self.user_choice[:-1].mean(), 0.0], np.float32),
-            movie_choice=self.movie_choice,
+            user_choice=np.repeat(self.user_choice[-1:], 2),
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:

@@ -74,12 +74,40 @@ def test_fold_in_solves_the_posterior():
     table = a_table()
     folded = table.fold_in(ids(10), np.array([5.0], np.float32))
     rows = np.array([[0.5, 2.0], [-0.5, -1.0]])
-    centre, spread = rows.mean(axis=0), np.cov(rows, rowvar=False)
-    x = np.array([1.0, 0.5])
-    gain = spread @ x / (x @ spread @ x + 0.25)
-    expected = centre + gain * (5.0 - 3.0 - 0.25 - x @ centre)
-    np.testing.assert_allclose([folded.user_bias[0], folded.user_factors[0, 0]], expected, rtol=1e-5)
-    assert folded.predict(ids(0), ids(10)).user_known.tolist() == [True]
+    centre, prior = rows.mean(axis=0), np.cov(rows, rowvar=False)
+    x, usual = np.array([1.0, 0.5]), 0.25 + 0.01
+    gain, gap = prior @ x / (x @ prior @ x + usual), 5.0 - 3.0 - 0.25 - x @ centre
+    row, left = centre + gain * gap, x @ prior @ x - x @ gain * (x @ prior @ x)
+    np.testing.assert_allclose([folded.user_bias[0], folded.user_factors[0, 0]], row, rtol=1e-5)
+    found = folded.predict(ids(0), ids(10))
+    noise = usual * (4.0 + gap**2 / (x @ prior @ x + usual)) / (4.0 + 1.0)
+    np.testing.assert_allclose(found.spread, [np.sqrt(noise + left)], rtol=1e-5)
+    assert found.user_known.tolist() == [True]
+
+
+def test_more_ratings_leave_less_unknown():
+    given = np.array([4.0] * 9, np.float32)
+    widths = [
+        a_table().fold_in(np.full(n, 10, np.int32), given[:n]).predict(ids(0), ids(10)).half_width[0] for n in (1, 3, 9)
+    ]
+    assert widths[0] > widths[1] > widths[2]
+
+
+def test_whoever_is_hard_to_predict_gets_a_wider_interval():
+    films = np.full(6, 10, np.int32)
+    steady, unsteady = (
+        a_table().fold_in(films, np.array(stars, np.float32)).predict(ids(0), ids(10)).half_width[0]
+        for stars in ([4, 4, 4, 4, 4, 4], [2, 5, 3, 5, 4, 5])
+    )
+    assert unsteady > 1.3 * steady
+
+
+def test_of_how_someone_folded_in_chooses_as_much_is_known_as_of_a_stranger():
+    table = a_table(user_choice=np.array([0.3, 0.1, 0.25], np.float32))
+    folded = table.fold_in(ids(10), np.array([4.0], np.float32))
+    bare = dataclasses.replace(folded, user_choice=np.zeros(2, np.float32))
+    added = folded.predict(ids(0, 7), ids(20, 20)).stars - bare.predict(ids(0, 7), ids(20, 20)).stars
+    np.testing.assert_allclose(added, [0.25, 0.25], rtol=1e-5)
 
 
 def test_someone_who_loves_a_film_is_expected_to_like_its_kind_more():
