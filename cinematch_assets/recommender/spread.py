@@ -20,9 +20,7 @@ from scipy.optimize import nnls
 
 from cinematch_assets.recommender.als import Trial
 from cinematch_assets.recommender.data import Floats
-
-INTERVAL = 0.8
-"""The share of ratings that a predicted interval is meant to hold."""
+from cinematch_assets.recommender.gibbs import INTERVAL
 
 IMAGINED = 5.0
 """d, and how many ratings of average consistency we imagine of each user; 20 did worse on validation rows."""
