@@ -67,7 +67,7 @@ class TopN:
 
 @dataclass(frozen=True, slots=True)
 class Similar:
-    """The nearest films to one, nearest first; ``scores`` are cosines or alike, (k,)."""
+    """The nearest films to one, nearest first; ``scores`` (k,): how many times as often as by chance both are liked."""
 
     movies: Ids
     scores: Floats

@@ -20,7 +20,6 @@ from cinematch_assets.recommender.biases import fit_biases
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import (
     Catalogue,
-    Floats,
     Ids,
     Progress,
     Ratings,
@@ -30,7 +29,6 @@ from cinematch_assets.recommender.data import (
 )
 from cinematch_assets.recommender.ranking import Lists, Ranker, fit_ranker
 from cinematch_assets.recommender.stars import StarTable
-from cinematch_assets.recommender.top import best_columns
 
 FORMAT = 1
 STRANGER = 0
@@ -72,27 +70,13 @@ class Recommender:
         return _with_stars(lists, np.array([STRANGER], np.int32), self.stars.fold_in(liked, given))
 
     def similar(self, movie: int, k: int) -> Similar:
-        """The ``k`` films nearest to one: those it keeps company with, then those with the nearest predicted stars.
-
-        The second kind answers for a film that nobody rated yet: it leans on genres and year. Its scores are negative.
+        """The ``k`` films nearest to one, by who likes both and by genres, year and franchise (``nearness``).
 
         Raises:
             RecommenderInputError: the movie is not in the catalogue.
         """
         self._refuse_unknown(np.array([movie], np.int32))
-        company = self.ranker.similar(movie, k)
-        missing = k - len(company.movies)
-        if missing <= 0:
-            return company
-        rows = self.stars.movie_rows(self.films)
-        vectors = np.column_stack([self.stars.movie_factors[rows], self.stars.movie_bias[rows]])
-        scores = _cosines(vectors, int(np.searchsorted(self.films, movie))) - np.float32(1.0)
-        scores[np.isin(self.films, [movie, *company.movies])] = -np.inf
-        best = best_columns(scores[None, :], missing)[0]
-        best = best[np.isfinite(scores[best])]
-        return Similar(
-            np.concatenate([company.movies, self.films[best]]), np.concatenate([company.scores, scores[best]])
-        )
+        return self.ranker.similar(movie, k)
 
     def to_bytes(self) -> bytes:
         """The model as one artifact; equal models are equal bytes."""
@@ -206,11 +190,6 @@ def _named(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray
 
 def _part(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return {name[len(prefix) + 1 :]: array for name, array in arrays.items() if name.startswith(f"{prefix}.")}
-
-
-def _cosines(vectors: Floats, row: int) -> Floats:
-    lengths = np.linalg.norm(vectors, axis=1)
-    return np.asarray(vectors @ vectors[row] / np.maximum(lengths * lengths[row], 1e-12), np.float32)
 
 
 def _quiet(_what: str, _share: float) -> None:

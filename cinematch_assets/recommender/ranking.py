@@ -1,7 +1,8 @@
 """Lists: which films someone will like most, from what he liked before.
 
 Here: the ranker and the choice of its method by size. Not here: the methods (``ranking_dual``, ``ranking_sparse``),
-selection (``topn``), predicted stars (``model``), order for variety (``ranking_variety``).
+selection (``topn``), predicted stars (``model``), order for variety (``ranking_variety``), which films are near to one
+(``nearness``).
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from scipy import sparse
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.recommender.answers import Similar
 from cinematch_assets.recommender.data import Catalogue, Floats, Ids, Pairs, Ratings, UserMoviePairs, positions
+from cinematch_assets.recommender.nearness import Nearness
 from cinematch_assets.recommender.ranking_dual import DualEase, fit_dual
-from cinematch_assets.recommender.ranking_profiles import weight_of
+from cinematch_assets.recommender.ranking_profiles import Profiles, weight_of
 from cinematch_assets.recommender.ranking_variety import POOL, franchises, lift, without_repetition
 
 if TYPE_CHECKING:
@@ -80,6 +82,10 @@ class Weights(Protocol):
         """Its films, (M,)."""
 
     @property
+    def profiles(self) -> Profiles:
+        """What each user rated in training."""
+
+    @property
     def users_at_once(self) -> int:
         """How many users ``best`` should be asked about together."""
 
@@ -91,9 +97,6 @@ class Weights(Protocol):
 
     def profile(self, users: Ids) -> sparse.csr_matrix:
         """The weights that users were known by in training, (users, M)."""
-
-    def relatedness(self, film: int) -> Floats:
-        """How much one film (a column) goes with each other when all the rest is known, (M,)."""
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything it knows, as numeric arrays."""
@@ -112,7 +115,7 @@ class Ranker:
     """A fitted ranker. ``reason`` says why this method; ``popularity`` (M,) ranks for those we know nothing of.
 
     Scores are multiplied by ``lift`` (M,), which holds popular films back; ``groups`` (M,) numbers franchises, of
-    which a list shows one film in five places.
+    which a list shows one film in five places; ``nearness`` compares films.
     """
 
     weights: Weights
@@ -120,6 +123,7 @@ class Ranker:
     popularity: Floats
     lift: Floats
     groups: Ids
+    nearness: Nearness
 
     @property
     def method(self) -> str:
@@ -164,23 +168,17 @@ class Ranker:
         return self._top(self._history(movies, stars), line, k, left_out)
 
     def similar(self, movie: int, k: int) -> Similar:
-        """The ``k`` films that go with ``movie`` most, nearest first; fewer where nothing is known of its company."""
-        from cinematch_assets.recommender.topn import Exclusions, best_of_scores  # noqa: PLC0415  loads numba
-
-        films = self.weights.films
-        row = self.weights.relatedness(self._column(movie))
-        row = np.where(row > 0, row, -np.inf).astype(np.float32)
-        left_out = Exclusions.of(
-            np.zeros(1, np.int32), films, Pairs(np.zeros(1, np.int32), np.array([movie], np.int32))
-        )
-        best = best_of_scores(row[None, :], k, left_out)
-        listed = best.columns[0] >= 0
-        return Similar(films[best.columns[0][listed]], best.scores[0][listed])
+        """The ``k`` films nearest to ``movie``, nearest first; of equally near ones, those that please most people."""
+        column = self._column(movie)
+        near = self.nearness.to_all(column, self.weights.profiles, self.groups)
+        order = np.lexsort((-self.popularity, -near))
+        best = order[order != column][:k]
+        return Similar(self.weights.films[best], near[best].astype(np.float32))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The ranker as named numeric arrays; ``reason`` is kept by its caller."""
         own = {"popularity": self.popularity, "lift": self.lift, "groups": self.groups}
-        return own | self.weights.arrays()
+        return own | self.weights.arrays() | self.nearness.arrays()
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], reason: str = "") -> Ranker:
@@ -196,7 +194,8 @@ class Ranker:
             from cinematch_assets.recommender.ranking_sparse import SparseEase  # noqa: PLC0415  loads numba
 
             weights = SparseEase.from_arrays(arrays)
-        return cls(weights, reason, arrays["popularity"], arrays["lift"], arrays["groups"])
+        nearness = Nearness.from_arrays(arrays)
+        return cls(weights, reason, arrays["popularity"], arrays["lift"], arrays["groups"], nearness)
 
     def _history(self, movies: Ids, stars: Floats) -> sparse.csr_matrix:
         at, known = positions(np.asarray(movies, np.int32), self.weights.films)
@@ -283,7 +282,12 @@ def fit_ranker(
         )
     tell("lists", 1.0)
     return Ranker(
-        weights, reason, _popularity(train, films), lift(train, films, knobs.novelty), _groups(catalogue, films)
+        weights,
+        reason,
+        _popularity(train, films),
+        lift(train, films, knobs.novelty),
+        _groups(catalogue, films),
+        Nearness.of(weights.profiles, films, catalogue),
     )
 
 

@@ -66,16 +66,6 @@ class DualEase:
         """The weights of known users; a stranger's row is empty."""
         return self.profiles.rows_of(users, len(self.films))
 
-    def relatedness(self, film: int) -> Floats:
-        """Partial correlation of one film with all, −P_ij / √(P_ii P_jj), (M,); its own is 0."""
-        unit = np.float32(1.0 / self.ridge[film])
-        rows = self._rows()
-        column = rows[:, film].toarray().ravel() * unit
-        with threadpool_limits(limits=1, user_api="blas"):
-            joint = rows.T @ (self.kernel @ column) / self.ridge
-        joint[film] = 0.0
-        return np.asarray(joint / np.sqrt(self.inverse[film] * self.inverse), np.float32)
-
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The model as named arrays."""
         own = {name: getattr(self, name) for name in ("films", "kernel", "row_scale", "ridge", "inverse")}

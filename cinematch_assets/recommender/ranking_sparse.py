@@ -38,7 +38,7 @@ class SparseEase:
     """B from rated film to scored film, over ``films`` (M,) ascending.
 
     ``core`` (D,) are the columns of the core; ``core_cells`` (D, D) is B among them, the bits of bfloat16. ``border``
-    is the rest of B, CSR (M, M); ``inverse`` (M,) ~ diag P.
+    is the rest of B, CSR (M, M).
     """
 
     films: Ids
@@ -46,7 +46,6 @@ class SparseEase:
     core: Ids
     core_cells: NDArray[np.uint16]
     border: sparse.csr_matrix
-    inverse: Floats
 
     name = "ease_sparse"
     users_at_once = 16_384  # only their lists are held
@@ -81,17 +80,11 @@ class SparseEase:
         """The weights of known users; a stranger's row is empty."""
         return self.profiles.rows_of(users, len(self.films))
 
-    def relatedness(self, film: int) -> Floats:
-        """Partial correlation of one film with all, −P_ij / √(P_ii P_jj) = B_ij √(P_jj / P_ii), (M,)."""
-        row = self.scores(sparse.csr_matrix(([np.float32(1.0)], ([0], [film])), shape=(1, len(self.films))))[0]
-        return np.asarray(row * np.sqrt(self.inverse / self.inverse[film]), np.float32)
-
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The model as named arrays."""
         width = np.uint16 if len(self.films) <= np.iinfo(np.uint16).max else np.int32
         return {
             "films": self.films,
-            "inverse": self.inverse,
             "core": self.core,
             "core_cells": self.core_cells,
             "border_starts": self.border.indptr.astype(np.int64),
@@ -110,7 +103,6 @@ class SparseEase:
             core=arrays["core"],
             core_cells=arrays["core_cells"],
             border=sparse.csr_matrix((arrays["border_values"], columns, starts), shape=(width, width)),
-            inverse=arrays["inverse"],
         )
 
     def _core_sums(self, history: sparse.csr_matrix) -> tuple[Compressed, Floats]:
@@ -156,7 +148,7 @@ def fit_sparse(
     inverse[core] = np.diag(core_inverse)
     inverse[tail] = tail_inverse
     border = _border_cells(_largest(edges, edge_weights, kept), edge_weights, core, tail, inverse)
-    return SparseEase(films, profiles, core.astype(np.int32), _core_cells(core_inverse), border, inverse)
+    return SparseEase(films, profiles, core.astype(np.int32), _core_cells(core_inverse), border)
 
 
 def _gram(rows: sparse.csr_matrix, core: NDArray[np.int64]) -> Floats:

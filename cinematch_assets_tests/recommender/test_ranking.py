@@ -174,8 +174,13 @@ def test_similar_films_are_of_the_same_half_and_never_the_film_itself(ranker: Ra
     assert (np.diff(found.scores) <= 0).all()
 
 
-def test_a_film_that_nobody_rated_has_no_company_and_an_unknown_one_is_named(ranker: Ranker) -> None:
-    assert len(ranker.similar(820, 5).movies) == 0
+def test_what_is_near_does_not_depend_on_the_method() -> None:
+    rankers = [fit_ranker(some_ratings(), a_catalogue(), config=config) for config in METHODS.values()]
+    one, other = (ranker.similar(20, 9) for ranker in rankers)
+    assert (one.movies.tolist(), one.scores.tolist()) == (other.movies.tolist(), other.scores.tolist())
+
+
+def test_what_is_near_to_an_unknown_film_cannot_be_asked(ranker: Ranker) -> None:
     with pytest.raises(UnknownFilmError, match="movie 7 is not in the catalogue"):
         ranker.similar(7, 5)
 
@@ -184,6 +189,7 @@ def test_arrays_carry_the_whole_ranker(ranker: Ranker) -> None:
     again = Ranker.from_arrays(ranker.arrays(), ranker.reason)
     users = np.array([1, 2, 99_999], np.int32)
     assert again.method == ranker.method
+    assert again.similar(20, 9).scores.tobytes() == ranker.similar(20, 9).scores.tobytes()
     assert again.scores(users, again.weights.films).tobytes() == ranker.scores(users, ranker.weights.films).tobytes()
     assert all(array.dtype.kind in "biuf" for array in ranker.arrays().values())
 
@@ -214,7 +220,7 @@ def test_scores_and_lists_of_many_films_are_those_of_the_whole_matrix() -> None:
     border = sparse.random(1_700, 1_700, 0.01, "csr", np.float32, rng)
     history = sparse.random(users, 1_700, 0.02, "csr", np.float32, rng)
     profiles = Profiles(films[:0], np.zeros(1, np.int64), films[:0], np.zeros(0, np.float16))
-    model = SparseEase(films, profiles, core, cells, border, np.ones(1_700, np.float32))
+    model = SparseEase(films, profiles, core, cells, border)
     scores = history.toarray() @ (wide + border.toarray())
     assert np.allclose(model.scores(history), scores, atol=1e-4)
     line = rng.random(1_700, np.float32), rng.random(1_700, np.float32)
