@@ -18,6 +18,9 @@ K = 10
 LIKED = 4.0
 """A test rating from here on makes a film relevant, as the seed has it."""
 
+NOT_A_MOVIE = -1
+"""On a place of a list that nothing fills."""
+
 COLD_RATINGS = 10
 POPULAR_SHARE = 0.2
 
@@ -128,27 +131,36 @@ def precision_of_test_items(test: Ratings, stars: NDArray[np.float32], k: int = 
 
 def _lists(model: Model, train: Ratings, test: Ratings, catalogue: Catalogue, k: int) -> _Lists:
     liked = test.where(test.ratings >= LIKED)
-    users, relevant = np.unique(liked.users, return_counts=True)
+    users = np.unique(liked.users)
     if len(users) == 0:
         return _Lists(None, None, None, None)
     top = model.recommend(users.astype(np.int32), k, seen=train)
-    hits = _membership(top, liked)
-    row = np.searchsorted(users, top.users)
-    discounts = 1.0 / np.log2(np.arange(2, k + 2))
-    gained = np.bincount(row, hits * discounts[top.ranks - 1], len(users))
-    ideal = np.cumsum(discounts)[np.minimum(relevant, k) - 1]
+    listed = np.full((len(users), k), NOT_A_MOVIE, np.int32)
+    listed[np.searchsorted(users, top.users), top.ranks - 1] = top.movies
     return _Lists(
-        precision=float(np.bincount(row, hits, len(users)).mean() / k),
-        ndcg=float(np.mean(gained / ideal)),
+        precision=float(_hits(users, listed, liked).mean()),
+        ndcg=float(ndcg_by_user(users, listed, liked).mean()),
         coverage=len(np.unique(top.movies)) / len(np.union1d(catalogue.movies, train.movies)),
         novelty=_novelty(top, train),
     )
 
 
-def _membership(top: TopN, liked: Ratings) -> NDArray[np.bool_]:
-    """Which listed rows are in ``liked``."""
+def ndcg_by_user(users: Ids, listed: Ids, liked: Ratings) -> NDArray[np.float64]:
+    """Normalized DCG of the lists (users, k), best first, of ascending ``users``, each of whom has rows in ``liked``.
+
+    Relevance is 0 or 1, a hit at rank r is worth 1 / log2(r + 1), and the ideal has a user's liked films first
+    (Järvelin & Kekäläinen 2002).
+    """
+    discounts = 1.0 / np.log2(np.arange(2, listed.shape[1] + 2))
+    relevant = np.bincount(np.searchsorted(users, liked.users), minlength=len(users))
+    ideal = np.cumsum(discounts)[np.minimum(relevant, listed.shape[1]) - 1]
+    return np.asarray(_hits(users, listed, liked) @ discounts / ideal, np.float64)
+
+
+def _hits(users: Ids, listed: Ids, liked: Ratings) -> NDArray[np.bool_]:
+    """Which places of the lists (users, k) hold a film that is in ``liked``."""
     wide = np.int64(1) << 32
-    return np.isin(top.users * wide + top.movies, liked.users * wide + liked.movies)
+    return np.isin(users[:, None] * wide + listed, liked.users * wide + liked.movies)
 
 
 def _novelty(top: TopN, train: Ratings) -> float | None:

@@ -28,6 +28,7 @@ from cinematch_assets.recommender.data import (
     positions,
 )
 from cinematch_assets.recommender.ranking import Lists, Ranker, fit_ranker
+from cinematch_assets.recommender.ranking_tuning import tuned
 from cinematch_assets.recommender.stars import StarTable
 
 FORMAT = 1
@@ -131,7 +132,7 @@ def fit_recommender(
         raise RecommenderInputError("there are no ratings to train on")
     tell = progress or _quiet
     stars, name, reason = _fit_stars(rows, catalogue, config, seed, tell)
-    ranker = fit_ranker(rows, catalogue, config=config.ranking, seed=seed, progress=tell)
+    ranker = fit_ranker(rows, catalogue, config=tuned(rows, catalogue, config.ranking, seed), seed=seed, progress=tell)
     return Recommender(
         method=f"{name} + {ranker.method}",
         reason=f"stars: {reason}; lists: {ranker.reason}",

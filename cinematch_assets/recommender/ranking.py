@@ -280,6 +280,7 @@ def fit_ranker(
             neighbours=knobs.neighbours,
             kept=knobs.kept,
         )
+    reason = f"{reason}; λ = {knobs.ridge:g}"
     tell("lists", 1.0)
     return Ranker(
         weights,
