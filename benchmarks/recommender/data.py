@@ -5,21 +5,31 @@ Here: fetching, splitting, keeping. Nothing here is committed: licences forbid p
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from cinematch_assets.recommender.data import Catalogue, Ratings
+from benchmarks.recommender.scale import LARGEST
+from cinematch_assets.recommender.data import Catalogue, Ids, Ratings
 from cinematch_assets.recommender.splits import random_split
 from cinematch_assets.samples.ml_100k import fetch_ml_100k
 from cinematch_assets.samples.ml_latest_small import fetch_ml_latest_small
-from cinematch_assets.samples.synthetic import SyntheticSpec, write_synthetic
+from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic
 
 SEED = 42
 TEST_SHARE = 0.3
-DATA = ("ml-100k", "ml-latest-small", "1m")
+LIKED = 4.0
+LISTED_USERS = 10_000
+"""Lists are asked for so many users at most, the same for everyone: all of 162,000 would be hours for some."""
+
+SYNTHETIC = {
+    name: replace(spec, rank=32, taste=1.0, decay=0.5)
+    for name, spec in {"1m": SyntheticSpec.of_size(1_000_000), "24m": LARGEST}.items()
+}
+DATA = ("ml-100k", "ml-latest-small", *SYNTHETIC)
+COLUMNS = {"userId": np.int32, "movieId": np.int32, "rating": np.float32, "timestamp": np.int64}
 
 
 @dataclass(frozen=True)
@@ -38,16 +48,28 @@ class Prepared:
         """Too large for peers that cost the square of something."""
         return len(self.train) > 200_000
 
+    @property
+    def huge(self) -> bool:
+        """So large that some need more than half an hour."""
+        return len(self.train) > 5_000_000
+
+    @property
+    def listed(self) -> Ids:
+        """Who gets lists: users with a liked test film, ascending; a draw of them where there are too many."""
+        users = np.unique(self.test.users[self.test.ratings >= LIKED])
+        if len(users) <= LISTED_USERS:
+            return users
+        return np.sort(np.random.default_rng(SEED).choice(users, LISTED_USERS, replace=False))
+
 
 def prepare(name: str, cache: Path) -> Prepared:
     """The split of one data set. MovieLens comes from the folder ``CINEMATCH_TEST_DATA`` where it is there."""
-    source, about = _source(name, cache)
-    ratings = Ratings.from_frame(pd.read_csv(source / "ratings.csv"))
-    movies = pd.read_csv(source / "movies.csv")
+    ratings, movies, about = _synthetic(name, cache) if name in SYNTHETIC else _movielens(name, cache)
     split = random_split(ratings, TEST_SHARE, SEED)
     folder = cache / f"split-{name}"
     folder.mkdir(parents=True, exist_ok=True)
     movies.to_csv(folder / "movies.csv", index=False)
+    prepared = Prepared(name, folder, split.train, split.test, Catalogue.from_frame(movies), about)
     np.savez(
         folder / "split.npz",
         users=split.train.users,
@@ -56,22 +78,37 @@ def prepare(name: str, cache: Path) -> Prepared:
         timestamps=split.train.timestamps,
         test_users=split.test.users,
         test_movies=split.test.movies,
-        liked_by=np.unique(split.test.users[split.test.ratings >= 4]),
+        listed=prepared.listed,
         catalogue=np.sort(movies["movieId"].to_numpy()),
     )
-    return Prepared(name, folder, split.train, split.test, Catalogue.from_frame(movies), about)
+    return prepared
 
 
-def _source(name: str, cache: Path) -> tuple[Path, str]:
-    if name == "1m":
-        folder = cache / "synthetic-1m"
-        if not (folder / "truth.json").exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            write_synthetic(folder, SyntheticSpec.of_size(1_000_000))
-        floor = json.loads((folder / "truth.json").read_text())["noise_floor_rmse"]
-        return folder, f"synthetic, 1,000,000 ratings; no model can be under an RMSE of {floor:.4f}"
+def _synthetic(name: str, cache: Path) -> tuple[Ratings, pd.DataFrame, str]:
+    """Ratings of people who choose by popularity and taste, kept as arrays: 24 million lines of text are clumsy."""
+    spec = SYNTHETIC[name]
+    folder = cache / f"synthetic-{name}-taste-{spec.taste:g}-rank-{spec.rank}"
+    if not (folder / "truth.json").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        ratings, movies, truth = make_synthetic(spec)
+        movies.to_csv(folder / "movies.csv", index=False)
+        for column, kind in COLUMNS.items():
+            np.save(folder / f"{column}.npy", ratings[column].to_numpy(kind))
+        (folder / "truth.json").write_text(json.dumps({"noise_floor_rmse": truth.noise_floor_rmse}))
+    floor = json.loads((folder / "truth.json").read_text())["noise_floor_rmse"]
+    about = (
+        f"synthetic, {spec.ratings:,} ratings of people who choose by popularity and taste (rank {spec.rank}, taste"
+        f" {spec.taste:g}, decay {spec.decay:g}); no model can be under an RMSE of {floor:.4f}"
+    )
+    rows = Ratings.of(*(np.load(folder / f"{column}.npy") for column in COLUMNS))
+    return rows, pd.read_csv(folder / "movies.csv"), about
+
+
+def _movielens(name: str, cache: Path) -> tuple[Ratings, pd.DataFrame, str]:
     if name == "ml-100k":
-        return fetch_ml_100k(cache).folder, "MovieLens, real ratings"
-    at_hand = Path(os.environ.get("CINEMATCH_TEST_DATA", cache)) / name
-    folder = at_hand if (at_hand / "ratings.csv").exists() else fetch_ml_latest_small(cache).folder
-    return folder, "MovieLens, real ratings"
+        folder = fetch_ml_100k(cache).folder
+    else:
+        at_hand = Path(os.environ.get("CINEMATCH_TEST_DATA", cache)) / name
+        folder = at_hand if (at_hand / "ratings.csv").exists() else fetch_ml_latest_small(cache).folder
+    ratings, movies = (pd.read_csv(folder / f"{table}.csv") for table in ("ratings", "movies"))
+    return Ratings.from_frame(ratings), movies, "MovieLens, real ratings"

@@ -15,7 +15,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "torch": ("torch==2.13.0",),
     "lenskit": ("lenskit",),
     "cornac": ("cornac",),
-    "pyspark": ("pyspark",),
+    "pyspark": ("pyspark", "pyarrow"),
 }
 MODULES = {"scikit-surprise": "surprise"}
 PIP_LIMIT_S = 1_200

@@ -3,6 +3,7 @@
 library stay inside its class, because another may be missing.
 """
 
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 Array = NDArray[Any]
+USERS_AT_ONCE = 500
+FILMS_AT_ONCE = 2_000
+SEARCHED_USERS = 10_000
 
 
 class Peer:
@@ -27,10 +31,11 @@ class Peer:
     def prepare(self, split: dict[str, Any]) -> None:
         self.users = np.unique(split["users"])
         self.movies = np.union1d(split["catalogue"], split["movies"])
-        self.rows = np.searchsorted(self.users, split["users"])
-        self.columns = np.searchsorted(self.movies, split["movies"])
-        self.ratings = split["ratings"].astype(np.float64)
-        self.mean = float(self.ratings.mean())
+        self.rows = np.searchsorted(self.users, split["users"]).astype(np.int32)
+        self.columns = np.searchsorted(self.movies, split["movies"]).astype(np.int32)
+        self.ratings = split["ratings"]
+        self.mean = float(self.ratings.mean(dtype=np.float64))
+        self.rated = np.unique(self.columns)
 
     def matrix(self, values: Array) -> sp.csr_matrix:
         shape = (len(self.users), len(self.movies))
@@ -42,12 +47,37 @@ class Peer:
     def lists(self, _users: Array, _k: int) -> Array | None:
         return None
 
-    def of_scores(self, scores: Array, users: Array, k: int) -> Array:
-        """Lists from scores of all users and movies, without training items; strangers get the first movies."""
+    def row_of(self, users: Array) -> Array:
+        """Rows of these users; a stranger gets somebody's."""
+        return np.minimum(np.searchsorted(self.users, users), len(self.users) - 1)
+
+    def best(self, scores: Callable[[Array], Array], users: Array, k: int) -> Array:
+        """Lists without training items from scores of all movies, which are asked for by block of rows."""
+        seen = self.matrix(self.ratings)
+        rows = self.row_of(users)
+        lists = [self._best_of(scores(some), seen[some], k) for some in _blocks(rows, USERS_AT_ONCE)]
+        return self.movies[np.concatenate(lists)]
+
+    def _best_of(self, scores: Array, seen: sp.csr_matrix, k: int) -> Array:
+        """Columns of the highest scores, the lower column first among equals, (users of a block, k)."""
         scores = np.array(scores, np.float32)
-        scores[self.rows, self.columns] = -np.inf
-        at = np.minimum(np.searchsorted(self.users, users), len(self.users) - 1)
-        return self.movies[np.argsort(-scores[at], axis=1, kind="stable")[:, :k]]
+        scores[seen.nonzero()] = -np.inf
+        kth = -np.partition(-scores, k - 1, axis=1)[:, k - 1]
+        lists = np.empty((len(scores), k), np.int64)
+        for row, line in enumerate(scores):
+            able = np.flatnonzero(line >= kth[row])
+            lists[row] = able[np.argsort(-line[able], kind="stable")[:k]]
+        return lists
+
+    def of_rated(self, scores: Array) -> Array:
+        """Scores of rated movies (n, rated) as scores of all movies, the others last."""
+        every = np.full((len(scores), len(self.movies)), -np.inf, np.float32)
+        every[:, self.rated] = scores
+        return every
+
+
+def _blocks(rows: Array, size: int) -> list[Array]:
+    return [rows[first : first + size] for first in range(0, len(rows), size)]
 
 
 class Popularity(Peer):
@@ -55,24 +85,47 @@ class Popularity(Peer):
         self.counts = np.bincount(self.columns, minlength=len(self.movies))
 
     def lists(self, users: Array, k: int) -> Array:
-        return self.of_scores(np.broadcast_to(self.counts, (len(self.users), len(self.movies))), users, k)
+        return self.best(lambda rows: np.broadcast_to(self.counts, (len(rows), len(self.counts))), users, k)
 
 
 class GradedEase(Peer):
-    """Steck 2019, eq. 8, on ratings instead of clicks."""
+    """Steck 2019, eq. 8, on ratings instead of clicks. The inverse takes the place of the Gram matrix, in float32:
+    59,000 films are 14 GB once.
+    """
 
-    note = "r / 5, λ = 300; no library has it, so it is written here: one inverse of movies × movies"
+    note = "r / 5, λ = 300; no library has it, so it is written here: one inverse of movies × movies, by Cholesky"
 
     def fit(self, _split: dict[str, Any]) -> None:
-        self.x = self.matrix(self.ratings / 5.0)
-        gram = (self.x.T @ self.x).toarray().astype(np.float32)
+        from scipy.linalg import lapack
+
+        self.x = self.matrix(self.ratings / 5.0)[:, self.rated]
+        self.inverse = self._gram(self.x)
+        # Column-major for LAPACK, which sees the lower triangle where we see the upper one.
+        factor, failed = lapack.spotrf(self.inverse.T, lower=1, clean=0, overwrite_a=1)
+        assert not failed, f"not positive definite at {failed}"
+        inverse, failed = lapack.spotri(factor, lower=1, overwrite_c=1)
+        assert not failed, f"singular at {failed}"
+        assert np.shares_memory(inverse, self.inverse)
+        for first in range(0, len(self.rated), FILMS_AT_ONCE):
+            block = slice(first, first + FILMS_AT_ONCE)
+            self.inverse[block, :first] = self.inverse[:first, block].T
+            corner = np.triu(self.inverse[block, block])
+            self.inverse[block, block] = corner + np.triu(corner, 1).T
+
+    def _gram(self, x: sp.csr_matrix) -> Array:
+        """X'X + λ, made by block of films, (films, films)."""
+        gram = np.zeros((x.shape[1], x.shape[1]), np.float32)
+        films = x.T.tocsr()
+        for first in range(0, len(gram), FILMS_AT_ONCE):
+            block = slice(first, first + FILMS_AT_ONCE)
+            (films[block] @ x).toarray(out=gram[block])
         gram[np.diag_indices_from(gram)] += np.float32(300.0)
-        inverse = np.linalg.inv(gram)
-        self.b = inverse / -np.diag(inverse)
-        np.fill_diagonal(self.b, 0.0)
+        return gram
 
     def lists(self, users: Array, k: int) -> Array:
-        return self.of_scores(self.x @ self.b, users, k)
+        # B = I - P / diag(P); its diagonal of zeros moves training items only, which no list holds.
+        scale = -1 / np.diag(self.inverse)
+        return self.best(lambda rows: self.of_rated((self.x[rows] @ self.inverse) * scale), users, k)
 
 
 class SurpriseModel(Peer):
@@ -105,12 +158,10 @@ class SurpriseSvd(SurpriseModel):
 
     def lists(self, users: Array, k: int) -> Array:
         m, known = self.model, self.model.trainset
-        scores = np.full((len(self.users), len(self.movies)), -np.inf, np.float32)
-        u = [known.to_inner_uid(user) for user in self.users.tolist()]
-        rated = np.unique(self.columns)
-        i = [known.to_inner_iid(movie) for movie in self.movies[rated].tolist()]
-        scores[:, rated] = m.pu[u] @ m.qi[i].T + m.bu[u][:, None] + m.bi[i]
-        return self.of_scores(scores, users, k)
+        u = np.array([known.to_inner_uid(user) for user in self.users.tolist()])
+        i = [known.to_inner_iid(movie) for movie in self.movies[self.rated].tolist()]
+        films, bias = m.qi[i].T, m.bi[i]
+        return self.best(lambda rows: self.of_rated(m.pu[u[rows]] @ films + bias), users, k)
 
 
 class SurpriseSvdpp(SurpriseModel):
@@ -160,63 +211,65 @@ class LensKit(Peer):
     def lists(self, users: Array, k: int) -> Array:
         from lenskit.data import ItemList, RecQuery
 
-        scores = np.full((len(self.users), len(self.movies)), -np.inf, np.float32)
         items = ItemList(item_ids=self.movies)
-        for at, person in enumerate(self.users):
-            scored = self.model(RecQuery(user_id=person, user_items=self.data.user_row(person)), items)
-            scores[at] = np.nan_to_num(scored.scores(), nan=-np.inf)
-        return self.of_scores(scores, users, k)
+
+        def scores(rows: Array) -> Array:
+            asked = [RecQuery(user_id=one, user_items=self.data.user_row(one)) for one in self.users[rows]]
+            return np.nan_to_num([self.model(query, items).scores() for query in asked], nan=-np.inf)
+
+        return self.best(scores, users, k)
 
 
 class CornacMf(Peer):
     package = "cornac"
     note = "64 factors, else defaults, seed 42"
 
-    def fit(self, split: dict[str, Any]) -> None:
+    def fit(self, _split: dict[str, Any]) -> None:
         import cornac
 
-        rows = list(zip(split["users"].tolist(), split["movies"].tolist(), split["ratings"].tolist(), strict=True))
-        self.known = cornac.data.Dataset.from_uir(rows, seed=42)
-        self.model = cornac.models.MF(k=64, seed=42, verbose=False).fit(self.known)
+        uid, iid = ({one: at for at, one in enumerate(ids.tolist())} for ids in (self.users, self.movies))
+        triples = (self.rows.astype(np.int64), self.columns.astype(np.int64), self.ratings.astype(np.float64))
+        known = cornac.data.Dataset(len(uid), len(iid), uid, iid, triples, seed=42)
+        self.model = cornac.models.MF(k=64, seed=42, verbose=False).fit(known)
 
     def predict(self, users: Array, movies: Array) -> Array:
         m = self.model
-        u = np.array([self.known.uid_map.get(user, -1) for user in users.tolist()])
-        i = np.array([self.known.iid_map.get(movie, -1) for movie in movies.tolist()])
-        stars = np.full(len(users), self.mean) + np.where(u >= 0, m.u_biases[u], 0) + np.where(i >= 0, m.i_biases[i], 0)
-        both = (u >= 0) & (i >= 0)
+        u, i = self.row_of(users), np.searchsorted(self.movies, movies)
+        known_user, known_movie = self.users[u] == users, np.isin(i, self.rated)
+        stars = self.mean + np.where(known_user, m.u_biases[u], 0) + np.where(known_movie, m.i_biases[i], 0)
+        both = known_user & known_movie
         stars[both] += np.einsum("nk,nk->n", m.u_factors[u[both]], m.i_factors[i[both]])
         return stars
 
     def lists(self, users: Array, k: int) -> Array:
         m = self.model
-        u = [self.known.uid_map[user] for user in self.users.tolist()]
-        rated = np.unique(self.columns)
-        i = [self.known.iid_map[movie] for movie in self.movies[rated].tolist()]
-        scores = np.full((len(self.users), len(self.movies)), -np.inf, np.float32)
-        scores[:, rated] = m.u_factors[u] @ m.i_factors[i].T + m.i_biases[i]
-        return self.of_scores(scores, users, k)
+        films, bias = m.i_factors[self.rated].T, m.i_biases[self.rated]
+        return self.best(lambda rows: self.of_rated(m.u_factors[rows] @ films + bias), users, k)
 
 
 class SparkAls(Peer):
     package = "pyspark"
-    note = "rank 64, regParam 0.1, seed 42; the session is started outside the time"
+    note = "rank 64, regParam 0.1, seed 42; the session is started and rows become Parquet outside the time"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.parquet = folder / "train.parquet"
 
     def prepare(self, split: dict[str, Any]) -> None:
+        import pandas as pd
         from pyspark.sql import SparkSession
 
         super().prepare(split)
+        pd.DataFrame({"u": split["users"], "m": split["movies"], "r": split["ratings"]}).to_parquet(self.parquet)
         builder = SparkSession.builder.master("local[*]").config("spark.driver.host", "127.0.0.1")
         builder = builder.config("spark.driver.bindAddress", "127.0.0.1").config("spark.ui.enabled", "false")
-        self.spark = builder.config("spark.driver.memory", "6g").getOrCreate()
+        self.spark = builder.config("spark.driver.memory", "10g").getOrCreate()
         self.spark.sparkContext.setLogLevel("ERROR")
 
-    def fit(self, split: dict[str, Any]) -> None:
-        import pandas as pd
+    def fit(self, _split: dict[str, Any]) -> None:
         from pyspark.ml.recommendation import ALS
 
-        frame = pd.DataFrame({"u": split["users"], "m": split["movies"], "r": split["ratings"].astype(np.float32)})
-        rows = self.spark.createDataFrame(frame)
+        rows = self.spark.read.parquet(str(self.parquet))
         als = ALS(rank=64, regParam=0.1, userCol="u", itemCol="m", ratingCol="r", seed=42)
         self.model = als.fit(rows)
         self.u, self.i = (self._factors(part) for part in (self.model.userFactors, self.model.itemFactors))
@@ -234,9 +287,9 @@ class SparkAls(Peer):
         return stars
 
     def lists(self, users: Array, k: int) -> Array:
-        scores = np.full((len(self.users), len(self.movies)), -np.inf, np.float32)
-        scores[:, np.searchsorted(self.movies, self.i[0])] = self.u[1] @ self.i[1].T
-        return self.of_scores(scores, users, k)
+        assert np.array_equal(self.u[0], self.users)
+        assert np.array_equal(self.i[0], self.movies[self.rated])
+        return self.best(lambda rows: self.of_rated(self.u[1][rows] @ self.i[1].T), users, k)
 
 
 class ImplicitAls(Peer):
@@ -276,6 +329,7 @@ class ImplicitAls(Peer):
     def _worth(self, model: Any, rows: sp.csr_matrix, relevant: sp.csr_matrix) -> float:
         """nDCG@10 on the held part."""
         users = np.flatnonzero(np.diff(relevant.indptr))
+        users = np.random.default_rng(42).permutation(users)[:SEARCHED_USERS]
         ids, _ = model.recommend(users, rows[users], N=10)
         wanted = np.diff(relevant.indptr)[users]
         hits = np.asarray(relevant[np.repeat(users, 10), ids.ravel()]).reshape(ids.shape) > 0
@@ -287,7 +341,7 @@ class ImplicitAls(Peer):
         self.model = self._fitted(self.x, self.knobs)
 
     def lists(self, users: Array, k: int) -> Array:
-        at = np.minimum(np.searchsorted(self.users, users), len(self.users) - 1)
+        at = self.row_of(users)
         with threadpool_limits(1, "blas"):
             ids, _ = self.model.recommend(at, self.x[at], N=k)
         return self.movies[ids]

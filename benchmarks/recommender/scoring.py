@@ -28,6 +28,7 @@ COLUMNS = {
 }
 DIGITS = {"coverage": 3, "novelty": 2, "fit_seconds": 2, "predict_seconds": 2, "lists_seconds": 2, "peak_mb": 0}
 OF_STARS = ("rmse", "mae", "precision_at_10")
+OF_LISTS = ("catalogue_precision_at_10", "catalogue_ndcg_at_10", "coverage", "novelty")
 
 
 @dataclass(frozen=True)
@@ -63,21 +64,26 @@ def figures(prepared: Prepared, answers: Path) -> dict[str, Any]:
     """What one contestant is worth, and what it cost."""
     with np.load(answers, allow_pickle=False) as file:
         facts = json.loads(str(file["facts"]))
-        stars = file["stars"] if "stars" in file else np.zeros(len(prepared.test), np.float32)
-        lists = file.get("lists")
-        users = np.unique(prepared.test.users[prepared.test.ratings >= 4])
-        empty = np.zeros((len(users), 0), np.int32)
-        model = Recorded(stars, users, empty if lists is None else lists)
-        found = evaluate(model, prepared.train, prepared.test, prepared.catalogue, lists=lists is not None).summary()
-        rated = "stars" in file
-    return {
-        name: facts.get(name) if name in facts else (found.get(name) if rated or name not in OF_STARS else None)
-        for name in COLUMNS
-    } | {"versions": facts["versions"], "note": facts["note"]}
+        stars, lists = file.get("stars"), file.get("lists")
+    found: dict[str, Any] = {}
+    users = prepared.listed
+    if stars is not None:
+        model = Recorded(stars, users, np.zeros((len(users), 0), np.int32))
+        measured = evaluate(model, prepared.train, prepared.test, prepared.catalogue, lists=False).summary()
+        found |= {name: measured[name] for name in OF_STARS}
+    if lists is not None:
+        of_listed = prepared.test.where(np.isin(prepared.test.users, users))
+        model = Recorded(np.zeros(len(of_listed), np.float32), users, lists)
+        measured = evaluate(model, prepared.train, of_listed, prepared.catalogue).summary()
+        found |= {name: measured[name] for name in OF_LISTS}
+    return {name: (found | facts).get(name) for name in COLUMNS} | {
+        "versions": facts["versions"],
+        "note": facts["note"],
+    }
 
 
-def report(prepared: Prepared, rows: dict[str, dict[str, Any]], machine: str, kept: Path) -> None:
-    """Print the table, and keep it as Markdown and JSON."""
+def report(prepared: Prepared, rows: dict[str, dict[str, Any]], machine: str, kept: Path) -> str:
+    """Keep the table as Markdown and JSON; its text."""
     header = ["", *COLUMNS.values()]
     table = [[name, *(_cell(row, column) for column in COLUMNS)] for name, row in rows.items() if "missing" not in row]
     notes = [
@@ -90,17 +96,19 @@ def report(prepared: Prepared, rows: dict[str, dict[str, Any]], machine: str, ke
         f"{prepared.about}. {len(prepared.train):,} training and {len(prepared.test):,} test rows, random"
         f" {TEST_SHARE:.0%} of them, seed {SEED}; {len(prepared.catalogue):,} movies. Figures as `cinematch evaluate`"
         " defines them; lists are over the whole catalogue without training items, and a test rating of 4 or more is"
-        " relevant. Every contestant had a process of its own; peak memory is that of the process with its children,"
-        " imports included; compiling is in nobody's time."
+        f" relevant; they were asked for {len(prepared.listed):,} users, the same for all. Every contestant had a"
+        " process of its own; peak memory is that of the process with its children, imports included; compiling is in"
+        " nobody's time."
     )
     day = date.today().isoformat()  # noqa: DTZ011 - the local day
     lines = ["| " + " | ".join(row) + " |" for row in [header, ["---"] * len(header), *table]]
     text = "\n".join([f"# Recommenders on {prepared.name}", "", *lines, "", about, "", f"{day}. {machine}.", ""])
     text += "\n".join([*notes, *missing, ""])
-    print(text)
     kept.parent.mkdir(exist_ok=True)
     kept.with_suffix(".md").write_text(text, encoding="utf-8")
-    kept.write_text(json.dumps({"date": day, "machine": machine, "about": about, "rows": rows}, indent=1) + "\n")
+    facts = {"date": day, "machine": machine, "data": prepared.about, "about": about, "rows": rows}
+    kept.write_text(json.dumps(facts, indent=1) + "\n")
+    return text
 
 
 def _cell(row: dict[str, Any], column: str) -> str:

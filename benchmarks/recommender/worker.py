@@ -63,7 +63,7 @@ def main() -> None:
         facts["predict_seconds"] = time.perf_counter() - start
         answers["stars"] = np.clip(stars, split["ratings"].min(), split["ratings"].max()).astype(np.float32)
     start = time.perf_counter()
-    lists = contestant.lists(split["liked_by"], K)
+    lists = contestant.lists(split["listed"], K)
     if lists is not None:
         facts["lists_seconds"] = time.perf_counter() - start
         answers["lists"] = lists.astype(np.int32)
