@@ -55,6 +55,21 @@ def test_the_average_of_samples_finds_the_truth_but_for_noise():
     assert test.ratings.std() > 0.95
 
 
+def test_a_small_group_of_weights_of_nothing_is_left_at_nothing():
+    # Four genres that weigh nothing: the next draw of their standard deviation must be near what the prior imagines.
+    half = Chain(DESIGN, 12, np.random.SeedSequence(1))._movies
+    for part in half.weights:
+        part[:] = 0.0
+    drawn = []
+    for seed in range(20):
+        half.draw_prior(np.random.default_rng(seed))
+        drawn.append(half.prior.precision[2] ** -0.5)
+    biases, factors = np.median(drawn, axis=0)[0], np.median(np.array(drawn)[:, 1:])
+    assert half.groups[3] - half.groups[2] == 4
+    assert factors < 0.12
+    assert biases < 0.36
+
+
 def test_noise_is_seen_per_user():
     # Half of the users answer at random: their precision must come out lower.
     train, even = SPLIT.train, USERS % 2 == 0
