@@ -1,0 +1,96 @@
+"""What is ours in the table beside peers: the split, graded EASE as the reference, the figures."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.recommender import data, peers, scoring
+from cinematch_assets.recommender.data import Catalogue, Ratings
+
+FILMS = np.arange(1, 13)
+
+
+@pytest.fixture
+def split() -> dict[str, Any]:
+    """Thirty users, twelve films of which the last was never rated."""
+    rng = np.random.default_rng(0)
+    cells = np.argwhere(rng.random((30, 11)) < 0.4) + 1
+    ratings = rng.choice(np.arange(1, 11) / 2, len(cells)).astype(np.float32)
+    return {"users": cells[:, 0], "movies": cells[:, 1], "ratings": ratings, "catalogue": FILMS}
+
+
+def prepared(test: Ratings) -> data.Prepared:
+    train = Ratings.of(np.array([1, 2, 3]), np.array([1, 1, 2]), np.array([4.0, 3.0, 5.0]))
+    return data.Prepared("tiny", Path(), train, test, Catalogue.without_titles(FILMS), "made by hand")
+
+
+def test_graded_ease_is_what_its_formula_says(
+    split: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(peers, "FILMS_AT_ONCE", 4)  # blocks that do not come out even
+    monkeypatch.setattr(peers, "USERS_AT_ONCE", 7)
+    peer = peers.GradedEase(tmp_path)
+    peer.prepare(split)
+    peer.fit(split)
+    x = np.zeros((30, 12))
+    x[split["users"] - 1, split["movies"] - 1] = split["ratings"] / 5
+    inverse = np.linalg.inv(x.T @ x + 300 * np.eye(12))
+    b = inverse / -np.diag(inverse)
+    np.fill_diagonal(b, 0)
+    np.testing.assert_allclose(peer.inverse, inverse[:11, :11], rtol=1e-4, atol=1e-8)
+    scores = x @ b
+    scores[x > 0] = -np.inf
+    scores[:, 11] = -np.inf
+    users = np.unique(split["users"])
+    best = np.argsort(-scores[users - 1], axis=1)[:, :3] + 1
+    np.testing.assert_array_equal(peer.lists(users, 3), best)
+
+
+def test_popularity_lists_the_most_rated_without_training_items_and_lower_ids_first(
+    split: dict[str, Any], tmp_path: Path
+) -> None:
+    peer = peers.Popularity(tmp_path)
+    peer.prepare(split)
+    peer.fit(split)
+    counts = np.bincount(split["movies"], minlength=13)[1:]
+    for user, listed in zip((1, 7, 30), peer.lists(np.array([1, 7, 30]), 4), strict=True):
+        seen = set(split["movies"][split["users"] == user])
+        wanted = sorted((film for film in FILMS if film not in seen), key=lambda film: (-counts[film - 1], film))
+        assert listed.tolist() == wanted[:4]
+
+
+def test_those_who_get_lists_are_drawn_from_those_who_liked_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    users = np.arange(1, 101)
+    test = Ratings.of(users, np.ones(100), np.where(users % 2, 4.0, 3.5))
+    assert prepared(test).listed.tolist() == users[::2].tolist()
+    monkeypatch.setattr(data, "LISTED_USERS", 10)
+    drawn = prepared(test).listed
+    assert len(drawn) == 10
+    assert (np.diff(drawn) > 0).all()
+    assert (drawn % 2 == 1).all()
+    assert drawn.tolist() == prepared(test).listed.tolist()
+
+
+def test_lists_are_measured_on_those_alone_who_were_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # Users 1 to 4 like film 5; two of them are asked for, and everybody's only list is film 5, then film 6.
+    test = Ratings.of(np.array([1, 2, 3, 4]), np.full(4, 5), np.full(4, 5.0))
+    monkeypatch.setattr(data, "LISTED_USERS", 2)
+    facts = json.dumps({"fit_seconds": 1.5, "versions": "one 1.0", "note": ""})
+    np.savez(tmp_path / "answers.npz", facts=np.array(facts), lists=np.array([[5, 6], [6, 5]], np.int32))
+    found = scoring.figures(prepared(test), tmp_path / "answers.npz")
+    assert found["catalogue_ndcg_at_10"] == pytest.approx((1 + 1 / np.log2(3)) / 2)
+    assert found["coverage"] == pytest.approx(2 / 12)
+    assert found["fit_seconds"] == 1.5
+    assert found["rmse"] is None
+
+
+def test_a_missing_peer_is_reported_with_its_reason(tmp_path: Path) -> None:
+    test = Ratings.of(np.array([1]), np.array([2]), np.array([4.0]))
+    rows = {"Spark ALS": {"missing": "no Java on this machine"}}
+    text = scoring.report(prepared(test), rows, "a machine", tmp_path / "tiny.json")
+    assert "* Spark ALS is missing: no Java on this machine" in text
+    assert json.loads((tmp_path / "tiny.json").read_text())["rows"] == rows
+    assert (tmp_path / "tiny.md").read_text() == text
