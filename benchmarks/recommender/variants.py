@@ -71,17 +71,22 @@ def variants(name: str) -> list[list[str]]:
         *(np.concatenate([getattr(part, field) for part in (data.train, data.test)]) for field in _FIELDS)
     )
     untitled = Catalogue.without_titles(data.catalogue.movies)
-    fifth = RankingConfig(dual_users=0, core_films=len(data.catalogue) // 5)
     asked: dict[str, tuple[RankingConfig, Catalogue]] = {
         "shipped": (SHIPPED, data.catalogue),
         "popular films not held back": (replace(SHIPPED, novelty=0.0), data.catalogue),
         "franchises not capped": (SHIPPED, untitled),
         "neither": (replace(SHIPPED, novelty=0.0), untitled),
         "neither, users alike, no dropout": (RankingConfig(novelty=0.0, dropout=0.0, user_exponent=0.0), untitled),
-        "exact for a fifth of the films": (fifth, data.catalogue),
-        "all films, 400 cells a column": (replace(fifth, core_films=10**6), data.catalogue),
+        "exact among a fifth of the films": (_core(len(data.catalogue) // 5), data.catalogue),
+        "exact among a tenth of the films": (_core(len(data.catalogue) // 10), data.catalogue),
+        "a fifth, all 20 neighbours stored": (replace(_core(len(data.catalogue) // 5), kept=20), data.catalogue),
     }
     return [[name, label, *_measured(rows, data.catalogue, *how)] for label, how in asked.items()]
+
+
+def _core(films: int) -> RankingConfig:
+    """The way for many users, which these sets are too small for."""
+    return RankingConfig(dual_users=0, core_films=films)
 
 
 _FIELDS = ("users", "movies", "ratings", "timestamps")

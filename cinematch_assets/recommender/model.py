@@ -31,7 +31,7 @@ from cinematch_assets.recommender.ranking import Lists, Ranker, fit_ranker
 from cinematch_assets.recommender.ranking_tuning import tuned
 from cinematch_assets.recommender.stars import StarTable
 
-FORMAT = 1
+FORMAT = 2
 STRANGER = 0
 """The user id on the lists of ``fold_in``; MovieLens numbers people from 1."""
 

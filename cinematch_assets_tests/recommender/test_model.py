@@ -10,7 +10,7 @@ from cinematch_assets.recommender.answers import TopN
 from cinematch_assets.recommender.artifact import ArtifactRefusedError, pack
 from cinematch_assets.recommender.config import RecommenderConfig, RecommenderConfigError
 from cinematch_assets.recommender.data import Catalogue, Pairs, Ratings, RecommenderInputError
-from cinematch_assets.recommender.model import Recommender, choose_method, fit_recommender, sha256_of
+from cinematch_assets.recommender.model import FORMAT, Recommender, choose_method, fit_recommender, sha256_of
 from cinematch_assets_tests.recommender.worlds import a_world
 
 WORLD = a_world()
@@ -34,7 +34,7 @@ def test_the_artifact_holds_the_whole_model(model: Recommender):
 
 
 def test_an_artifact_of_another_format_or_kind_is_refused():
-    for facts, reason in (({"format": 99}, "has format 99"), ({"format": 1}, "lacks")):
+    for facts, reason in (({"format": 99}, "has format 99"), ({"format": FORMAT}, "lacks")):
         data = pack({"films": np.arange(3)}, facts)
         with pytest.raises(ArtifactRefusedError, match=reason):
             Recommender.from_bytes(data, sha256_of(data))
