@@ -106,7 +106,7 @@ class Nearness:
             together += profiles.rows_of(profiles.users[raters[some]], len(together)).T @ weights[some]
         alike, kind = np.unique(self.activity[raters], return_inverse=True)
         expected = np.zeros(len(self.appeal))
-        for odds, weight in zip(alike, np.bincount(kind, weights), strict=False):
+        for odds, weight in zip(alike, np.bincount(kind, weights), strict=True):
             expected += weight * _probability(odds * self.appeal)
         return together, expected * self.liking
 
