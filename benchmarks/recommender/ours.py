@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cinematch_assets.recommender.als import Als, AlsConfig, fit_als
+from cinematch_assets.recommender.als import AlsConfig
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
+from cinematch_assets.recommender.factors import fit_factors
 from cinematch_assets.recommender.model import Recommender, fit_recommender
+from cinematch_assets.recommender.stars import StarTable
 
 SEED = 20_251_220
 
@@ -56,16 +58,16 @@ class Shipped(Ours):
 
 
 class LeastSquares(Ours):
-    """``fit_als`` alone: what stars come from when there are too many ratings to sample."""
+    """What stars come from when there are too many ratings to sample."""
 
-    model: Als
+    model: StarTable
     note = "64 factors, 8 sweeps; stars only"
 
     def fit_rows(self, rows: Ratings) -> None:
-        self.model = fit_als(rows, AlsConfig(), SEED)
+        self.model = fit_factors(rows, self.catalogue, AlsConfig(), SEED, lambda _what, _share: None)
 
     def predict(self, users: NDArray[Any], movies: NDArray[Any]) -> NDArray[Any]:
-        return self.model.predict(users, movies)
+        return self.model.predict(users, movies).stars
 
     def lists(self, _users: NDArray[Any], _k: int) -> None:
         return None

@@ -16,7 +16,7 @@ gives honest errors to ``spread``, and takes not one sweep more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.recommender.bfloat import narrow, wide
 from cinematch_assets.recommender.compiled import compiled
-from cinematch_assets.recommender.data import Floats, Ids, Ratings, positions
+from cinematch_assets.recommender.data import Floats, Ids, Ratings
 from cinematch_assets.recommender.topn import in_blocks
 
 Progress = Callable[[str, float], None]
@@ -106,7 +106,7 @@ class Trial:
 class Als:
     """``users`` (U,) and ``movies`` (M,) ascending, their biases, and their factors (U, f) and (M, f), float32.
 
-    ``trial`` is None if there was none: fewer than 20 ratings, a single sweep, or a model read from ``arrays``.
+    ``trial`` is None if there was none: fewer than 20 ratings, or a single sweep.
     """
 
     mean: float
@@ -117,27 +117,6 @@ class Als:
     user_factors: Floats
     movie_factors: Floats
     trial: Trial | None = field(default=None, kw_only=True)
-
-    def predict(self, users: Ids, movies: Ids) -> Floats:
-        """Unclipped stars of each (user, movie) row; an unknown side counts as average."""
-        (u, known_u), (m, known_m) = positions(users, self.users), positions(movies, self.movies)
-        stars = np.full(len(users), self.mean, np.float32)
-        stars += np.where(known_u, self.user_bias[u], 0.0) + np.where(known_m, self.movie_bias[m], 0.0)
-        both = known_u & known_m
-        stars[both] += np.einsum("nf,nf->n", self.user_factors[u[both]], self.movie_factors[m[both]])
-        return stars
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """The model as named numeric arrays."""
-        return {"mean": np.array([self.mean])} | {name: getattr(self, name) for name in _ARRAYS}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Als:
-        """The inverse of ``arrays``."""
-        return cls(float(arrays["mean"][0]), *(arrays[name] for name in _ARRAYS))
-
-
-_ARRAYS = ("users", "movies", "user_bias", "movie_bias", "user_factors", "movie_factors")
 
 
 def fit_als(train: Ratings, config: AlsConfig, seed: int, progress: Progress | None = None) -> Als:
