@@ -112,7 +112,9 @@ class Verdict:
         return asdict(self)
 
 
-def gate(test: HeldOut, new: HeldOut | None = None, policy: GatePolicy | None = None) -> Verdict:
+def gate(
+    test: HeldOut, new: HeldOut | None = None, policy: GatePolicy | None = None, *, alone: str = "first model"
+) -> Verdict:
     """May the candidate serve? Refused on the first of these that fails.
 
     Every prediction is a number. On the test split the candidate beats every baseline given, and loses at most
@@ -124,6 +126,7 @@ def gate(test: HeldOut, new: HeldOut | None = None, policy: GatePolicy | None = 
         test: errors on the test split, with those of at least one baseline where there is no champion.
         new: errors on the held-out newest rows of the waiting batches; None where nothing waits.
         policy: how sure to be.
+        alone: why there is no champion, where there is none; the reason of a promotion begins with it.
 
     Raises:
         NoYardstickError: neither a champion nor a baseline, or no rows to measure on.
@@ -141,7 +144,7 @@ def gate(test: HeldOut, new: HeldOut | None = None, policy: GatePolicy | None = 
     on_test = compare(test, rule)
     on_new = compare(new, rule) if new is not None else None
     refusal = _loses_to_baseline(rmse, baselines) or _loses_to_champion(on_test, on_new, rule)
-    reason = refusal or _why_promoted(rmse, baselines, on_test, on_new, rule)
+    reason = refusal or _why_promoted(rmse, baselines, on_test, on_new, rule, alone)
     return Verdict(refusal is None, reason, rmse, baselines, on_test, on_new, rule)
 
 
@@ -239,11 +242,16 @@ def _loses_to_champion(test: Comparison | None, new: Comparison | None, rule: Ga
 
 
 def _why_promoted(
-    rmse: float, baselines: Mapping[str, float], test: Comparison | None, new: Comparison | None, rule: GatePolicy
+    rmse: float,
+    baselines: Mapping[str, float],
+    test: Comparison | None,
+    new: Comparison | None,
+    rule: GatePolicy,
+    alone: str,
 ) -> str:
     if test is None:
         beaten = ", ".join(f"{name} ({figure:.4f})" for name, figure in baselines.items())
-        return f"first model: test RMSE {rmse:.4f} beats {beaten}"
+        return f"{alone}: test RMSE {rmse:.4f} beats {beaten}"
     judged = _few(new) if new is None or new.users < rule.fewest_users else _said(new, "new rows")
     return f"no worse: {judged}; {_said(test, 'test rows')}"
 

@@ -74,6 +74,8 @@ def test_without_enough_new_rows_the_allowed_loss_is_gone(new: HeldOut | None) -
 def test_a_first_model_has_to_beat_every_baseline() -> None:
     rows = held_out(0.90, 0.90, global_mean=1.05, bias_only=0.92)
     assert gate(replace(rows, champion=None)).reason.startswith("first model: test RMSE 0.8994 beats global_mean")
+    assert gate(replace(rows, champion=None), alone="v1 is unreadable").reason.startswith("v1 is unreadable: test RMSE")
+    assert gate(rows, alone="v1 is unreadable").reason.startswith("no worse")
     rows = held_out(0.95, 0.90, global_mean=1.05, bias_only=0.92)
     refused = gate(replace(rows, champion=None))
     assert not refused.promoted

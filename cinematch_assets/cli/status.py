@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from cinematch_assets.cli.showing import out, print_table
+from cinematch_assets.steps.models import unreadable_champion
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse import overview, registry
 from cinematch_assets.warehouse.connection import describe
@@ -39,6 +40,7 @@ def read_status(platform: Platform) -> Status:
     with platform.warehouse.connect() as connection:
         champion = registry.champion(connection)
         batches = overview.batch_lines(connection)
+        other_format = unreadable_champion(connection, champion) if champion else None
         return Status(
             database=describe(platform.warehouse.url),
             folder=platform.folder.spec,
@@ -55,6 +57,7 @@ def read_status(platform: Platform) -> Status:
                 *(f"{b.batch_id} waits for a person: {b.outcome}" for b in batches if b.state == "failed"),
                 *([f"{unseen_ratings(connection):,} ratings wait in the buffer"] if unseen_ratings(connection) else []),
                 *([] if champion else ["a first model waits for ratings, or for the retraining sensor's next look"]),
+                *([other_format] if other_format else []),
             ],
         )
 

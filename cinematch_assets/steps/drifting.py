@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import psycopg
 
 from cinematch_assets.drift.histogram import RatingHistogram
 from cinematch_assets.drift.null_spread import NullSpread, UserErrors, model_null_spread, rating_null_spread
@@ -15,7 +16,7 @@ from cinematch_assets.drift.verdict import DriftAlert, ModelErrors, drift_alerts
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.retraining import BatchFacts, Decision, Evidence, RetrainingPolicy, retraining_decision
-from cinematch_assets.steps.models import load_model
+from cinematch_assets.steps.models import load_model, unreadable
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse import drift as rows
 from cinematch_assets.warehouse import registry
@@ -27,13 +28,14 @@ from cinematch_assets.warehouse.statements import statement
 
 @dataclass(frozen=True, slots=True)
 class BatchVerdict:
-    """What was found out about a batch, and by which model it was scored."""
+    """What was found out about a batch, and by which model it was scored, or why by none."""
 
     batch: Batch
     alerts: tuple[DriftAlert, ...]
     null: NullSpread
     decision: Decision
     scored_by: str | None
+    unscored: str | None
 
 
 def judge_batch(platform: Platform, batch_id: str) -> BatchVerdict:
@@ -49,7 +51,7 @@ def judge_batch(platform: Platform, batch_id: str) -> BatchVerdict:
         baseline = RatingHistogram(rows.baseline_counts(connection))
         histogram = RatingHistogram(rows.batch_counts(connection, batch_id))
         ratings = rows.batch_rows(connection, batch_id)
-        scorer = registry.scorer_of(connection, batch_id)
+        scorer, unscored = _scorer_of(connection, batch_id)
         unseen = rows.unseen_ratings(connection)
         champion = registry.champion(connection)
     users = np.unique(ratings["userId"].to_numpy(), return_counts=True)[1]
@@ -69,6 +71,7 @@ def judge_batch(platform: Platform, batch_id: str) -> BatchVerdict:
         trained_ratings=champion.data_size if champion else 0,
     )
     decision = retraining_decision(facts, policy_of(platform))
+    scored_by = scorer.version if scorer else None
     with platform.warehouse.connect() as connection:
         rows.write_verdict(
             connection,
@@ -77,9 +80,9 @@ def judge_batch(platform: Platform, batch_id: str) -> BatchVerdict:
             alerts,
             due=decision.due,
             reason=decision.reason,
-            evidence={"null_spread": null.as_metadata(), "scored_by": scorer.version if scorer else None},
+            evidence={"null_spread": null.as_metadata(), "scored_by": scored_by, "unscored": unscored},
         )
-    return BatchVerdict(batch, alerts, null, decision, scorer.version if scorer else None)
+    return BatchVerdict(batch, alerts, null, decision, scored_by, unscored)
 
 
 def policy_of(platform: Platform) -> RetrainingPolicy:
@@ -91,6 +94,13 @@ def policy_of(platform: Platform) -> RetrainingPolicy:
         cooldown_s=settings.retrain_cooldown_s,
         attempts=settings.retrain_max_attempts,
     )
+
+
+def _scorer_of(connection: psycopg.Connection, batch_id: str) -> tuple[registry.ModelVersion | None, str | None]:
+    """The version whose errors on a batch count, or why there is none."""
+    found = registry.scorer_of(connection, batch_id)
+    reason = unreadable(found) if found else "no champion yet"
+    return (None, reason) if reason else (found, None)
 
 
 def _model_errors(

@@ -18,7 +18,7 @@ from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.evaluation import Evaluation, evaluate
 from cinematch_assets.recommender.model import Recommender, fit_recommender
-from cinematch_assets.steps.models import keep_model, load_model, read_catalogue
+from cinematch_assets.steps.models import keep_model, load_model, read_catalogue, unreadable
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.steps.training import Progress, Rows, rows_of
 from cinematch_assets.warehouse import registry
@@ -45,17 +45,20 @@ def judge_candidate(platform: Platform, version: str, progress: Progress | None 
         ruling = registry.champion(connection)
     if row.state != "candidate":
         raise CinematchError(f"{version} was judged before ({row.state}): materialize recommender_model for a new one")
+    if reason := unreadable(row):
+        raise CinematchError(f"{reason}: materialize recommender_model for a new one")
     catalogue = read_catalogue(platform)
     rows = rows_of(training_data(platform.warehouse.url), batches)
     candidate = load_model(platform, row)
     before = ruling.version if ruling else None
-    champion = load_model(platform, ruling) if ruling else None
+    champion = load_model(platform, ruling) if ruling and not unreadable(ruling) else None
     baselines = {model.method: model for model in _baselines(rows.teach, catalogue)}
     policy = GatePolicy(allowed_loss=platform.settings.max_test_rmse_loss)
     verdict = gate(
         _errors(rows.test, rows.teach, candidate, champion, baselines),
         _errors(rows.judge, rows.teach, candidate, champion, {}) if len(rows.judge) else None,
         policy,
+        alone=_why_alone(ruling),
     )
     measured = {name: evaluate(model, rows.teach, rows.test, catalogue) for name, model in baselines.items()}
     if not verdict.promoted:
@@ -77,6 +80,14 @@ def judge_candidate(platform: Platform, version: str, progress: Progress | None 
             merge=platform.settings.merge,
         )
     return Judged(version, before, verdict, evaluation, measured, merged)
+
+
+def _why_alone(ruling: registry.ModelVersion | None) -> str:
+    """Why a candidate is judged by the baselines alone, where it is."""
+    if ruling is None:
+        return "first model"
+    named = f"the champion, {ruling.version}, has format {ruling.artifact_format}"
+    return f"{named}, which this version cannot compare with"
 
 
 def _refitted(

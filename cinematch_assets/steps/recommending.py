@@ -11,7 +11,7 @@ import pandas as pd
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.recommender.data import Pairs
-from cinematch_assets.steps.models import load_champion
+from cinematch_assets.steps.models import load_champion, unreadable
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse import registry
 from cinematch_assets.warehouse.training import seen_pairs
@@ -63,6 +63,8 @@ def crown(platform: Platform, version: str, reason: str) -> str:
         row = registry.model_version(connection, version)
     if row.state != "promoted":
         raise CinematchError(f"{version} is {row.state}: only a version that passed the gate may become champion")
+    if other_format := unreadable(row):
+        raise CinematchError(f"{other_format}: it cannot become champion again")
     if not platform.store.exists(_key(version)):
         raise CinematchError(
             f"{version} has no recommendations in the store: materialize recommendations under it first"

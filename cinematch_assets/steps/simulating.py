@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cinematch_assets.drive.folder import GOOGLE_PREFIX
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.samples.simulate import SimulatedBatch, Taste, simulate_into
-from cinematch_assets.steps.models import load_model
+from cinematch_assets.steps.models import load_champion
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse.registry import champion
 
@@ -33,10 +33,9 @@ def simulate_next(
 def _champions_taste(platform: Platform) -> Taste | None:
     """What the champion expects, so that a batch without drift is no harder for it than its test split."""
     with platform.warehouse.connect() as connection:
-        ruling = champion(connection)
-    if ruling is None:
-        return None
-    model = load_model(platform, ruling)
+        if champion(connection) is None:
+            return None
+    ruling, model = load_champion(platform)
 
     def taste(users: NDArray[np.int32], movies: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         expected = model.predict(users, movies)

@@ -31,11 +31,12 @@ class NoChampionError(CinematchError):
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """Where a model lies in the store, and the hash it must have."""
+    """Where a model lies in the store, the hash it must have, and its format: whoever reads another one leaves it."""
 
     key: str
     sha256: str
     size: int
+    format: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class ModelVersion:
     artifact_key: str
     artifact_sha256: str
     artifact_size: int
+    artifact_format: int
     metrics: dict[str, Any] | None
     evidence: dict[str, Any] | None
     judged_at: datetime | None
@@ -71,7 +73,7 @@ class ModelVersion:
     @property
     def artifact(self) -> Artifact:
         """Where its bytes are."""
-        return Artifact(self.artifact_key, self.artifact_sha256, self.artifact_size)
+        return Artifact(self.artifact_key, self.artifact_sha256, self.artifact_size, self.artifact_format)
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +315,12 @@ def _move_batches(connection: psycopg.Connection, version: str, merge: str) -> t
 
 
 def _artifact_values(artifact: Artifact) -> dict[str, Any]:
-    return {"artifact_key": artifact.key, "artifact_sha256": artifact.sha256, "artifact_size": artifact.size}
+    return {
+        "artifact_key": artifact.key,
+        "artifact_sha256": artifact.sha256,
+        "artifact_size": artifact.size,
+        "artifact_format": artifact.format,
+    }
 
 
 def recommended_version(connection: psycopg.Connection) -> str | None:

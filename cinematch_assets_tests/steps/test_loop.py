@@ -8,6 +8,7 @@ import pytest
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.recommender.data import Ratings
+from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.steps.answering import recommend_to, recommend_to_stranger, similar_to
 from cinematch_assets.steps.drifting import judge_batch
 from cinematch_assets.steps.featuring import place_movies
@@ -173,7 +174,7 @@ def test_promotion_is_refused_when_another_champion_came_first(platform: Platfor
 
 def test_a_refused_first_model_is_named_with_its_reason(tmp_path: Path, database_url_18: str) -> None:
     fresh = a_platform(tmp_path, database_url_18)
-    artifact = registry.Artifact("models/x", "0" * 64, 1)
+    artifact = registry.Artifact("models/x", "0" * 64, 1, FORMAT)
     with fresh.warehouse.connect() as connection:
         with pytest.raises(registry.NoChampionError, match="yet"):
             registry.require_champion(connection)

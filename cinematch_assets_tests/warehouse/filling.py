@@ -100,7 +100,7 @@ def candidate(connection: psycopg.Connection, run: str, *batches: TrainedBatch) 
 
 
 def artifact(name: str) -> Artifact:
-    return Artifact(f"models/{name}", hashlib.sha256(name.encode()).hexdigest(), 1_000)
+    return Artifact(f"models/{name}", hashlib.sha256(name.encode()).hexdigest(), 1_000, 2)
 
 
 def judgement(rmse: float = 0.9) -> Judgement:

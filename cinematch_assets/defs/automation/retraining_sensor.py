@@ -10,13 +10,15 @@ import dagster as dg
 
 from cinematch_assets.defs.automation.jobs import retrain
 from cinematch_assets.defs.automation.runs import is_under_way, runs_with_tag
+from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.retraining import WaitingDecision, next_retraining
 from cinematch_assets.steps.drifting import policy_of
+from cinematch_assets.steps.models import unreadable
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.steps.watching import next_attempt
 from cinematch_assets.warehouse.drift import give_up, seconds_since_retraining, waiting_decisions
 from cinematch_assets.warehouse.inspection import row_count
-from cinematch_assets.warehouse.registry import champion, recommended_version
+from cinematch_assets.warehouse.registry import ModelVersion, champion, recommended_version
 
 DECISION_TAG = "cinematch/decision-"
 
@@ -34,19 +36,31 @@ def retraining_sensor(
     with platform.warehouse.connect() as connection:
         ruling = champion(connection)
         listed = recommended_version(connection)
-    if ruling is None:
-        return _first_model(platform, context.instance)
+    if ruling is None or unreadable(ruling):
+        return _new_model(platform, context.instance, ruling)
     if listed != ruling.version:
         return _missing_lists(platform, context.instance, ruling.version)
     return _due_retraining(platform, context.instance)
 
 
-def _first_model(platform: Platform, instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
-    """Nobody decides on the first model: it is due as soon as there are ratings."""
+def _new_model(
+    platform: Platform, instance: dg.DagsterInstance, unread: ModelVersion | None
+) -> dg.RunRequest | dg.SkipReason:
+    """Nobody decides on a model where there is none to load: it is due as soon as there are ratings.
+
+    Once its attempts are used up, decisions count: a batch that came later may be what the candidates lacked.
+    """
     with platform.warehouse.connect() as connection:
         if row_count(connection, "ratings") == 0:
-            return dg.SkipReason("no ratings to train a first model on")
-    return _attempt(platform, instance, "first-model", "retrain:first")
+            return dg.SkipReason("no ratings to train a model on")
+    if unread is None:
+        answer = _attempt(platform, instance, "first-model", "retrain:first")
+    else:
+        answer = _attempt(platform, instance, "other-format", f"retrain:{unread.version}:format{FORMAT}")
+    if isinstance(answer, dg.RunRequest):
+        return answer
+    due = _due_retraining(platform, instance)
+    return due if isinstance(due, dg.RunRequest) else dg.SkipReason(f"{answer.skip_message}; {due.skip_message}")
 
 
 def _missing_lists(platform: Platform, instance: dg.DagsterInstance, version: str) -> dg.RunRequest | dg.SkipReason:

@@ -37,7 +37,7 @@ def drift_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam[P
         return {
             "retraining_due": verdict.decision.due,
             "reason": verdict.decision.reason,
-            "scored_by": verdict.scored_by or "no champion yet",
+            "scored_by": verdict.scored_by or verdict.unscored,
             "statistics": dg.MetadataValue.md(_statistics(verdict)),
             "null_spread": dg.MetadataValue.json(verdict.null.as_metadata()),
             "report": dg.MetadataValue.url(report),

@@ -32,7 +32,7 @@ from cinematch_assets.warehouse.registry import newest_candidate
 def model_metrics(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """Candidate and champion measured on the same rows; promoted or rejected, with the evidence stored."""
     with platform.warehouse.connect() as connection:
-        version = newest_candidate(connection, context.run_id)
+        version = newest_candidate(connection, context.run.run_id)
     judged = judge_candidate(platform, version, lambda what, share: context.log.info("%s: %.0f %%", what, 100 * share))
     return dg.MaterializeResult(
         metadata={

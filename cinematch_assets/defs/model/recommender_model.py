@@ -29,7 +29,7 @@ from cinematch_assets.warehouse.registry import model_version
 def recommender_model(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """A model of all accepted ratings but the newest fifth of each waiting batch, which is kept to judge it."""
     candidate = train_candidate(
-        platform, context.run_id, lambda what, share: context.log.info("%s: %.0f %%", what, 100 * share)
+        platform, context.run.run_id, lambda what, share: context.log.info("%s: %.0f %%", what, 100 * share)
     )
     with platform.warehouse.connect() as connection:
         stored = load_model(platform, model_version(connection, candidate.version))

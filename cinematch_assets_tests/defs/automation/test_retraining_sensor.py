@@ -6,6 +6,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.steps.landing import land_table
 from cinematch_assets.steps.loading import load_movies_file, load_ratings_file
 from cinematch_assets.steps.platform import Platform
@@ -25,9 +26,9 @@ def tick(platform: Platform, instance: dg.DagsterInstance) -> dg.RunRequest | dg
     return repository().get_sensor_def("retraining_sensor")(context)
 
 
-def crowned(platform: Platform, *, listed: bool = True) -> str:
+def crowned(platform: Platform, *, listed: bool = True, artifact_format: int = FORMAT) -> str:
     """A champion stands with his lists, so that only decisions ask for runs."""
-    artifact = registry.Artifact("models/x", "0" * 64, 1)
+    artifact = registry.Artifact("models/x", "0" * 64, 1, artifact_format)
     with platform.warehouse.connect() as connection:
         version = registry.register_candidate(
             connection, "run00000", artifact, method="m", config={}, seed=0, data_size=1, batches=[]
@@ -38,6 +39,16 @@ def crowned(platform: Platform, *, listed: bool = True) -> str:
             lists = pd.DataFrame({"userId": [1], "rank": [1], "movieId": [10], "score": [0.5]})
             registry.write_recommendations(connection, version, lists)
     return version
+
+
+def rated(platform: Platform) -> None:
+    """One rating is loaded."""
+    drop(platform, "movies.csv", MOVIES + "10,Heat (1995),Action\n")
+    drop(platform, "ratings.csv", RATINGS + "1,10,4.0,1000000000\n")
+    for table in ("movies", "ratings"):
+        land_table(platform, table)
+    load_movies_file(platform)
+    load_ratings_file(platform)
 
 
 def decided(platform: Platform, batch: str, *, due: bool = True) -> None:
@@ -99,16 +110,42 @@ def test_a_decision_on_a_replaced_content_starts_nothing(platform: Platform, ins
 
 def test_the_first_model_is_due_as_soon_as_there_are_ratings(platform: Platform, instance: dg.DagsterInstance) -> None:
     assert isinstance(tick(platform, instance), dg.SkipReason)
-    drop(platform, "movies.csv", MOVIES + "10,Heat (1995),Action\n")
-    drop(platform, "ratings.csv", RATINGS + "1,10,4.0,1000000000\n")
-    for table in ("movies", "ratings"):
-        land_table(platform, table)
-    load_movies_file(platform)
-    load_ratings_file(platform)
+    rated(platform)
     request = tick(platform, instance)
     assert request.run_key == "retrain:first:1"
     ended(instance, request, dg.DagsterRunStatus.FAILURE)
     assert tick(platform, instance).run_key == "retrain:first:2"
+
+
+@pytest.mark.parametrize("artifact_format", [FORMAT - 1, FORMAT + 1])
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_champion_of_another_format_is_replaced_as_if_there_were_none(
+    platform: Platform, instance: dg.DagsterInstance, artifact_format: int, listed: bool
+) -> None:
+    version = crowned(platform, listed=listed, artifact_format=artifact_format)
+    assert "no ratings" in tick(platform, instance).skip_message
+    rated(platform)
+    key = f"retrain:{version}:format{FORMAT}"
+    assert {tick(platform, instance).run_key for _ in range(100)} == {f"{key}:1"}
+    ended(instance, tick(platform, instance), dg.DagsterRunStatus.FAILURE)
+    request = tick(platform, instance)
+    assert (request.run_key, request.asset_selection) == (f"{key}:2", None)
+    ended(instance, request, dg.DagsterRunStatus.STARTED)
+    assert "under way" in tick(platform, instance).skip_message
+
+
+@pytest.mark.parametrize("champion", [True, False])
+def test_a_new_model_that_keeps_failing_is_given_up_until_a_decision_is_due(
+    platform: Platform, instance: dg.DagsterInstance, champion: bool
+) -> None:
+    if champion:
+        crowned(platform, artifact_format=FORMAT - 1)
+    rated(platform)
+    for _ in range(platform.settings.retrain_max_attempts):
+        ended(instance, tick(platform, instance), dg.DagsterRunStatus.SUCCESS)
+    assert "given up after 3 runs" in tick(platform, instance).skip_message
+    decided(platform, "batch_w1")
+    assert "batch_w1" in tick(platform, instance).tags["cinematch/reason"]
 
 
 def test_lists_that_a_dead_run_did_not_write_are_asked_for(platform: Platform, instance: dg.DagsterInstance) -> None:

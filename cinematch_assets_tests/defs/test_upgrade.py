@@ -1,0 +1,273 @@
+"""A release that reads another format finds a champion of the former one: nothing is stuck, nothing is lost."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import pytest
+
+from cinematch_assets.cli.status import read_status
+from cinematch_assets.errors import CinematchError
+from cinematch_assets.recommender.artifact import ArtifactRefusedError, pack, unpack
+from cinematch_assets.recommender.data import Ratings
+from cinematch_assets.recommender.model import FORMAT, Recommender, sha256_of
+from cinematch_assets.steps import training
+from cinematch_assets.steps.answering import recommend_to, recommend_to_stranger, similar_to
+from cinematch_assets.steps.drifting import BatchVerdict, judge_batch
+from cinematch_assets.steps.featuring import place_movies
+from cinematch_assets.steps.judging import judge_candidate
+from cinematch_assets.steps.landing import land_table
+from cinematch_assets.steps.loading import load_batch_file, load_movies_file, load_ratings_file
+from cinematch_assets.steps.models import load_champion
+from cinematch_assets.steps.platform import Platform
+from cinematch_assets.steps.recommending import crown, recommend_to_all, roll_back
+from cinematch_assets.steps.simulating import simulate_next
+from cinematch_assets.steps.training import train_candidate
+from cinematch_assets.warehouse import registry
+from cinematch_assets.warehouse.migrations import FOLDER
+from cinematch_assets_tests.conftest import _template
+from cinematch_assets_tests.defs.loaded import repository
+from cinematch_assets_tests.platforms import a_platform, drop_history, rows_of
+from cinematch_assets_tests.servers import Postgres
+
+FIRST = "run_11111111_v1"
+LISTS = "SELECT userid, rank, movieid, score, model_version FROM recommendations ORDER BY 1, 2"
+STORED = "SELECT artifact_key, artifact_sha256 FROM ops.model_versions"
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgres) -> Iterator[Platform]:
+    """A champion with his lists, and a drifted batch in the folder that nobody has looked at."""
+    with postgres18.database(_template(postgres18)) as url:
+        made = a_platform(tmp_path_factory.mktemp("grown"), url)
+        drop_history(made)
+        for table in ("movies", "ratings"):
+            land_table(made, table)
+        load_movies_file(made)
+        load_ratings_file(made)
+        place_movies(made)
+        assert judge_candidate(made, train_candidate(made, "11111111").version).verdict.promoted
+        recommend_to_all(made)
+        simulate_next(made, rows=1_100, drift=0.7)
+        yield made
+
+
+@pytest.fixture
+def current(grown: Platform, tmp_path: Path, postgres18: Postgres) -> Iterator[Platform]:
+    """A copy of it for one test."""
+    with postgres18.database(grown.warehouse.url.split("?")[0].rsplit("/", 1)[1]) as url:
+        made = a_platform(tmp_path / "home", url, CINEMATCH_RETRAIN_MAX_ATTEMPTS="1", CINEMATCH_RETRAIN_COOLDOWN_S="0")
+        shutil.copytree(grown.settings.home, made.settings.home, dirs_exist_ok=True)
+        yield made
+
+
+@pytest.fixture
+def upgraded(current: Platform) -> Platform:
+    """The copy as the release before formats were registered left it, and then migrated."""
+    ((key, sha256),) = rows_of(current, STORED)
+    arrays, facts = unpack(current.store.read_bytes(str(key)), str(sha256))
+    former = pack(arrays, facts | {"format": 1})
+    with pytest.raises(ArtifactRefusedError, match="has format 1"):
+        Recommender.from_bytes(former, sha256_of(former))
+    move_artifact(current, f"models/{sha256_of(former)}.model", former)
+    with current.warehouse.connect() as connection:
+        for name in ("0006.artifact-format.rollback.sql", "0006.artifact-format.sql"):
+            connection.execute((FOLDER / name).read_bytes())
+    return current
+
+
+def move_artifact(platform: Platform, key: str, content: bytes) -> None:
+    """The champion's bytes are these, and the registry knows them."""
+    platform.store.put_bytes(key, content)
+    values = [key, sha256_of(content), len(content)]
+    order = "UPDATE ops.model_versions SET artifact_key = %s, artifact_sha256 = %s, artifact_size = %s"
+    with platform.warehouse.connect() as connection:
+        connection.execute(order, values)
+
+
+def ingest(platform: Platform) -> BatchVerdict:
+    land_table(platform, "batches/batch_w1")
+    load_batch_file(platform, "batch_w1")
+    return judge_batch(platform, "batch_w1")
+
+
+def look(platform: Platform, instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
+    context = dg.build_sensor_context(instance=instance, repository_def=repository(), resources={"platform": platform})
+    return repository().get_sensor_def("retraining_sensor")(context)
+
+
+def fault(platform: Platform, instance: dg.DagsterInstance, request: dg.RunRequest) -> str | None:
+    """What ended the run that the sensor asked for, None when it went well."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Platform, "open", lambda: platform)
+        job = repository().get_job("retrain")
+        result = job.execute_in_process(
+            instance=instance,
+            tags=dict(request.tags),
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            raise_on_error=False,
+        )
+    failed = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    return str((failed[0].cause or failed[0]).message) if failed else None
+
+
+def test_what_was_there_before_is_of_format_1_and_what_is_made_now_says_so(grown: Platform, upgraded: Platform) -> None:
+    formats = "SELECT version, artifact_format FROM ops.model_versions"
+    assert rows_of(grown, formats) == [(FIRST, FORMAT)]
+    assert rows_of(upgraded, formats) == [(FIRST, 1)]
+
+
+def test_an_upgraded_platform_gets_its_champion_by_itself_and_loses_no_row(
+    upgraded: Platform, instance: dg.DagsterInstance
+) -> None:
+    lists = rows_of(upgraded, LISTS)
+    ((before,),) = rows_of(upgraded, "SELECT count(*) FROM ratings")
+    verdict = ingest(upgraded)
+    assert (verdict.scored_by, len(verdict.alerts)) == (None, 3)
+    said = "SELECT evidence ->> 'scored_by', evidence ->> 'unscored' FROM ops.retraining_decisions"
+    assert rows_of(upgraded, said) == [(None, f"{FIRST} has format 1, and this version of the platform reads {FORMAT}")]
+    requests = [look(upgraded, instance) for _ in range(100)]
+    assert {request.run_key for request in requests} == {f"retrain:{FIRST}:format{FORMAT}:1"}
+    assert rows_of(upgraded, LISTS) == lists
+    assert fault(upgraded, instance, requests[0]) is None
+    champion, _ = load_champion(upgraded)
+    assert (champion.replaced, champion.artifact_format) == (FIRST, FORMAT)
+    reason = f"the champion, {FIRST}, has format 1, which this version cannot compare with: test RMSE"
+    assert champion.evidence["reason"].startswith(reason)
+    assert champion.evidence["test"] is None
+    assert rows_of(upgraded, "SELECT former, left(reason, 12) FROM ops.champion_changes ORDER BY id") == [
+        (None, "first model:"),
+        (FIRST, "the champion"),
+    ]
+    assert rows_of(upgraded, "SELECT state FROM ops.retraining_decisions") == [("retrained",)]
+    assert rows_of(upgraded, "SELECT count(*) FROM ratings") == [(before + 1_100,)]
+    assert rows_of(upgraded, "SELECT count(*) FROM ratings_buffer") == [(0,)]
+    assert {row[-1] for row in rows_of(upgraded, LISTS)} == {champion.version}
+    assert isinstance(look(upgraded, instance), dg.SkipReason)
+
+
+def test_nobody_goes_back_to_a_version_of_another_format(upgraded: Platform) -> None:
+    judge_candidate(upgraded, train_candidate(upgraded, "22222222").version)
+    recommend_to_all(upgraded)
+    lists = rows_of(upgraded, LISTS)
+    for attempt in (roll_back, lambda platform: crown(platform, FIRST, "by hand")):
+        with pytest.raises(CinematchError, match=f"{FIRST} has format 1, .* cannot become champion again"):
+            attempt(upgraded)
+    assert load_champion(upgraded)[0].version == "run_22222222_v2"
+    assert rows_of(upgraded, LISTS) == lists
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        lambda platform: recommend_to(platform, 1),
+        lambda platform: recommend_to_stranger(platform, ["Film 7"]),
+        lambda platform: similar_to(platform, "Film 7"),
+        simulate_next,
+        recommend_to_all,
+    ],
+    ids=["recommend", "likes", "similar", "simulate", "lists"],
+)
+def test_whoever_asks_meanwhile_is_told_what_to_wait_for(
+    upgraded: Platform, question: Callable[[Platform], object]
+) -> None:
+    lists = rows_of(upgraded, LISTS)
+    with pytest.raises(CinematchError) as told:
+        question(upgraded)
+    sentence = f"champion {FIRST} has format 1, and this version of the platform reads {FORMAT}: the retraining sensor"
+    assert str(told.value).startswith(sentence)
+    assert str(told.value) in read_status(upgraded).waits
+    assert rows_of(upgraded, LISTS) == lists
+
+
+def test_a_candidate_that_the_former_release_left_is_not_judged(upgraded: Platform) -> None:
+    with upgraded.warehouse.connect() as connection:
+        former = registry.model_version(connection, FIRST).artifact
+        version = registry.register_candidate(
+            connection, "left0000", former, method="m", config={}, seed=0, data_size=1, batches=[]
+        )
+    with pytest.raises(CinematchError, match=r"has format 1.*materialize recommender_model"):
+        judge_candidate(upgraded, version)
+
+
+def test_a_refused_candidate_is_not_retried_for_ever_and_a_later_batch_is_another_chance(
+    upgraded: Platform, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = training.fit_recommender
+
+    def worthless(train: Ratings, catalogue: object, **how: object) -> object:
+        stars = np.random.default_rng(0).permutation(train.ratings)
+        return honest(Ratings.of(train.users, train.movies, stars, train.timestamps), catalogue, **how)
+
+    lists = rows_of(upgraded, LISTS)
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "fit_recommender", worthless)
+        request = look(upgraded, instance)
+        assert isinstance(request, dg.RunRequest)
+        assert "was refused: test RMSE" in (fault(upgraded, instance, request) or "")
+    given_up = look(upgraded, instance)
+    assert isinstance(given_up, dg.SkipReason)
+    assert "given up after 1 runs" in given_up.skip_message
+    assert any("was refused: test RMSE" in each and "format 1" in each for each in read_status(upgraded).waits)
+    assert rows_of(upgraded, LISTS) == lists
+    assert ingest(upgraded).decision.due
+    request = look(upgraded, instance)
+    assert "batch_w1" in request.tags["cinematch/reason"]
+    assert fault(upgraded, instance, request) is None
+    assert load_champion(upgraded)[0].replaced == FIRST
+
+
+def flip(content: bytes) -> bytes:
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+def lacking(content: bytes) -> bytes:
+    arrays, facts = unpack(content, sha256_of(content))
+    return pack({name: array for name, array in arrays.items() if name != "films"}, facts)
+
+
+def of_format_1(content: bytes) -> bytes:
+    arrays, facts = unpack(content, sha256_of(content))
+    return pack(arrays, facts | {"format": 1})
+
+
+@pytest.mark.parametrize(
+    ("damage", "registered", "reason"),
+    [
+        (flip, False, "was registered"),
+        (lambda _: b"\x80\x04N.", True, "pickles are never loaded"),
+        (lacking, True, "lacks 'films'"),
+        (of_format_1, True, "has format 1"),
+    ],
+    ids=["another hash", "a pickle", "an array less", "a format that the registry does not know of"],
+)
+def test_a_damaged_artifact_of_this_format_still_fails_loudly(
+    current: Platform,
+    instance: dg.DagsterInstance,
+    damage: Callable[[bytes], bytes],
+    registered: bool,
+    reason: str,
+) -> None:
+    with current.warehouse.connect() as connection:
+        sound = registry.model_version(connection, FIRST).artifact
+    content = damage(current.store.read_bytes(sound.key))
+    if registered:
+        move_artifact(current, "models/damaged.model", content)
+    else:
+        current.store.put_bytes(sound.key, content)
+    with current.warehouse.connect() as connection:
+        damaged = registry.model_version(connection, FIRST).artifact
+    with pytest.raises(ArtifactRefusedError, match=reason):
+        ingest(current)
+    with pytest.raises(ArtifactRefusedError, match=reason):
+        recommend_to(current, 1)
+    with current.warehouse.connect() as connection:
+        version = registry.register_candidate(
+            connection, "same0000", damaged, method="m", config={}, seed=0, data_size=1, batches=[]
+        )
+    with pytest.raises(ArtifactRefusedError, match=reason):
+        judge_candidate(current, version)
+    assert look(current, instance).skip_message == "no decision waits"
+    assert rows_of(current, "SELECT version FROM ops.champion") == [(FIRST,)]
