@@ -5,6 +5,7 @@ library stay inside its class, because another may be missing.
 
 from collections.abc import Callable
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,13 @@ from threadpoolctl import threadpool_limits
 
 Array = NDArray[Any]
 USERS_AT_ONCE = 500
+PAIRS_AT_ONCE = 1 << 18
 FILMS_AT_ONCE = 2_000
 SEARCHED_USERS = 10_000
+
+Knobs = tuple[int, float, float]
+GRID = ((8, 16, 32, 64, 128), (1.0, 10.0, 30.0, 100.0, 300.0), (1.0, 3.0, 10.0, 30.0))
+"""Factors, regularization and alpha that implicit is tuned over."""
 
 
 class Peer:
@@ -78,6 +84,28 @@ class Peer:
 
 def _blocks(rows: Array, size: int) -> list[Array]:
     return [rows[first : first + size] for first in range(0, len(rows), size)]
+
+
+def climb(worth: Callable[[Knobs], float], start: Knobs) -> Knobs:
+    """The best knobs that are found by going one step in one knob at a time, for as long as that is better."""
+    while True:
+        at = [values.index(value) for values, value in zip(GRID, start, strict=True)]
+        near = [
+            (*start[:knob], values[step], *start[knob + 1 :])
+            for knob, values in enumerate(GRID)
+            for step in (at[knob] - 1, at[knob] + 1)
+            if 0 <= step < len(values)
+        ]
+        best = max(near, key=worth)
+        if worth(best) <= worth(start):
+            return start
+        start = best
+
+
+def _products(user_factors: Array, movie_factors: Array, users: Array, movies: Array) -> Array:
+    """p_u · q_i of each pair, (n,), by block: factors of millions of pairs would be gigabytes."""
+    pairs = zip(_blocks(users, PAIRS_AT_ONCE), _blocks(movies, PAIRS_AT_ONCE), strict=True)
+    return np.concatenate([np.einsum("nk,nk->n", user_factors[u], movie_factors[i]) for u, i in pairs])
 
 
 class Popularity(Peer):
@@ -238,7 +266,7 @@ class CornacMf(Peer):
         known_user, known_movie = self.users[u] == users, np.isin(i, self.rated)
         stars = self.mean + np.where(known_user, m.u_biases[u], 0) + np.where(known_movie, m.i_biases[i], 0)
         both = known_user & known_movie
-        stars[both] += np.einsum("nk,nk->n", m.u_factors[u[both]], m.i_factors[i[both]])
+        stars[both] += _products(m.u_factors, m.i_factors, u[both], i[both])
         return stars
 
     def lists(self, users: Array, k: int) -> Array:
@@ -263,7 +291,7 @@ class SparkAls(Peer):
         pd.DataFrame({"u": split["users"], "m": split["movies"], "r": split["ratings"]}).to_parquet(self.parquet)
         builder = SparkSession.builder.master("local[*]").config("spark.driver.host", "127.0.0.1")
         builder = builder.config("spark.driver.bindAddress", "127.0.0.1").config("spark.ui.enabled", "false")
-        self.spark = builder.config("spark.driver.memory", "10g").getOrCreate()
+        self.spark = builder.config("spark.driver.memory", "5g").getOrCreate()
         self.spark.sparkContext.setLogLevel("ERROR")
 
     def fit(self, _split: dict[str, Any]) -> None:
@@ -283,7 +311,7 @@ class SparkAls(Peer):
         u, i = np.searchsorted(self.u[0], users), np.searchsorted(self.i[0], movies)
         u, i = np.minimum(u, len(self.u[0]) - 1), np.minimum(i, len(self.i[0]) - 1)
         both = (self.u[0][u] == users) & (self.i[0][i] == movies)
-        stars[both] = np.einsum("nk,nk->n", self.u[1][u[both]], self.i[1][i[both]])
+        stars[both] = _products(self.u[1], self.i[1], u[both], i[both])
         return stars
 
     def lists(self, users: Array, k: int) -> Array:
@@ -304,18 +332,22 @@ class ImplicitAls(Peer):
         inner = sp.csr_matrix((every.data[~held], (every.row[~held], every.col[~held])), shape=every.shape)
         liked = held & (every.data >= 4)
         relevant = sp.csr_matrix((np.ones(liked.sum()), (every.row[liked], every.col[liked])), shape=every.shape)
-        large = len(held) > 200_000
-        grid = [
-            (factors, ridge, alpha)
-            for factors in ((64,) if large else (16, 32, 64, 128))
-            for ridge in ((10.0, 100.0) if large else (1.0, 10.0, 30.0, 100.0, 300.0))
-            for alpha in ((3.0, 10.0, 30.0) if large else (1.0, 3.0, 10.0, 30.0))
-        ]
-        found = [(self._worth(self._fitted(inner, knobs), inner, relevant), knobs) for knobs in grid]
-        self.knobs = max(found)[1]
-        self.note = "factors {}, regularization {}, alpha {}, by a search on a part of training".format(*self.knobs)
+        worth = {}
 
-    def _fitted(self, rows: sp.csr_matrix, knobs: tuple[int, float, float]) -> Any:
+        def tried(knobs: Knobs) -> float:
+            if knobs not in worth:
+                worth[knobs] = self._worth(self._fitted(inner, knobs), inner, relevant)
+            return worth[knobs]
+
+        if len(held) > 200_000:
+            self.knobs = climb(tried, (32, 100.0, 10.0))
+        else:
+            self.knobs = max(product(*GRID), key=tried)
+        self.note = "factors {}, regularization {}, alpha {}, by a search on a part of training; {} fits in it".format(
+            *self.knobs, len(worth)
+        )
+
+    def _fitted(self, rows: sp.csr_matrix, knobs: Knobs) -> Any:
         from implicit.cpu.als import AlternatingLeastSquares
 
         factors, ridge, alpha = knobs

@@ -94,3 +94,15 @@ def test_a_missing_peer_is_reported_with_its_reason(tmp_path: Path) -> None:
     assert "* Spark ALS is missing: no Java on this machine" in text
     assert json.loads((tmp_path / "tiny.json").read_text())["rows"] == rows
     assert (tmp_path / "tiny.md").read_text() == text
+
+
+def test_a_search_climbs_to_the_best_knobs_without_trying_them_all() -> None:
+    tried: list[peers.Knobs] = []
+
+    def worth(knobs: peers.Knobs) -> float:
+        factors, ridge, alpha = knobs
+        tried.append(knobs)
+        return -abs(np.log(factors / 8)) - abs(np.log(ridge / 300)) - abs(np.log(alpha / 3))
+
+    assert peers.climb(worth, (32, 100.0, 10.0)) == (8, 300.0, 3.0)
+    assert len(set(tried)) < 30 < 5 * 5 * 4
