@@ -111,7 +111,7 @@ def _run_chains(design: Design, plan: BayesPlan, seed: int, report: Callable[[fl
         chain = Chain(design, plan.factors, np.random.SeedSequence([seed, number]))
         kept = []
         for sweep in range(plan.sweeps):
-            chain.sweep()
+            chain.sweep(settled=sweep >= plan.burn_in // 2)
             if sweep >= plan.burn_in and (sweep - plan.burn_in) % plan.thinning == 0:
                 kept.append(chain.sample())
             done[number] = sweep + 1

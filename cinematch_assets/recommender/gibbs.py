@@ -43,6 +43,11 @@ With n weights no standard deviation gets far below scale / √(n + 1). With a s
 of twelve factors whatever the ratings said: on few ratings that is noise (docs/decisions/0050).
 """
 
+FIRST_SCALE = 1.0
+"""Size of it while a chain looks for its place: with priors that are small from the start, factors that are there stay
+unfound for a hundred sweeps (docs/decisions/0050).
+"""
+
 
 class _Rows(NamedTuple):
     """The arrays of a ``Side`` that the loops read; unsigned, as numba checks whether a signed index is negative."""
@@ -275,14 +280,14 @@ class _Half:
         surplus = 1.0 - np.sqrt(np.maximum(rows - 1, 1) / rows)
         return np.asarray(self.totals - surplus * neighbours, np.float32)
 
-    def draw_prior(self, rng: np.random.Generator) -> None:
+    def draw_prior(self, rng: np.random.Generator, *, settled: bool) -> None:
         """Mean and precision λ of each group, together, given its weights; biases have a mean of 0.
 
         Before any weight is seen λ ~ Gamma(1/2, scale² / 2) and the mean ~ N(0, 1 / λ) (Bishop 2006, eq. 2.154).
         """
         everything = np.concatenate(self.weights, axis=1)
-        imagined = np.full(len(everything), FACTOR_SCALE**2)
-        imagined[0] = BIAS_SCALE**2
+        imagined = np.full(len(everything), FACTOR_SCALE**2 if settled else FIRST_SCALE**2)
+        imagined[0] = BIAS_SCALE**2 if settled else FIRST_SCALE**2
         for group, (start, stop) in enumerate(zip(self.groups[:-1], self.groups[1:], strict=True)):
             weights, size = everything[:, start:stop], int(stop - start)
             centre = weights.sum(axis=1) / (size + 1)
@@ -309,11 +314,11 @@ class Chain:
         self._precision = 1.0 / max(float(design.ratings.var(dtype=np.float64)), 1e-6)
         self._users.work.rows[:, 1] = design.ratings - self._expected(design)
 
-    def sweep(self) -> None:
-        """Draw everything once, given the rest."""
+    def sweep(self, *, settled: bool = True) -> None:
+        """Draw everything once, given the rest; until a chain is ``settled``, under wider priors."""
         self._draw_noise()
-        self._users.draw_prior(self._rng)
-        self._movies.draw_prior(self._rng)
+        self._users.draw_prior(self._rng, settled=settled)
+        self._movies.draw_prior(self._rng, settled=settled)
         self._draw_mean()
         self._sweep(self._users, self._movies)
         left, by_movie = self._users.work.rows[:, 1], self._movies.work.rows[:, 1]
