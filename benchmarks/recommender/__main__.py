@@ -1,4 +1,4 @@
-"""One command: ``python -m benchmarks.recommender [ml-100k] [ml-latest-small] [1m] [24m] [scale]``.
+"""One command: ``python -m benchmarks.recommender [ml-100k] [ml-latest-small] [1m] [3m] [24m] [scale]``.
 
 Makes an environment for the peers beside this file, gives every contestant the same training rows in a process of its
 own, scores all answers with the code of ``cinematch evaluate``, and keeps a table for each data set in ``results/``.

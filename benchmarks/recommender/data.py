@@ -26,7 +26,11 @@ LISTED_USERS = 10_000
 
 SYNTHETIC = {
     name: replace(spec, rank=32, taste=1.0, decay=0.5)
-    for name, spec in {"1m": SyntheticSpec.of_size(1_000_000), "24m": LARGEST}.items()
+    for name, spec in {
+        "1m": SyntheticSpec.of_size(1_000_000),
+        "3m": SyntheticSpec.of_size(3_000_000),
+        "24m": LARGEST,
+    }.items()
 }
 DATA = ("ml-100k", "ml-latest-small", *SYNTHETIC)
 COLUMNS = {"userId": np.int32, "movieId": np.int32, "rating": np.float32, "timestamp": np.int64}
