@@ -10,6 +10,9 @@ import pandas as pd
 
 from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.settings import Settings
+from cinematch_assets.steps.featuring import place_movies
+from cinematch_assets.steps.landing import land_table
+from cinematch_assets.steps.loading import load_movies_file, load_ratings_file
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.store import open_store
 from cinematch_assets.warehouse.warehouse import Warehouse
@@ -69,6 +72,15 @@ def drop_history(platform: Platform, *, users: int = 200, movies: int = 150, sha
     drop(platform, "movies.csv", pd.DataFrame({"movieId": np.arange(1, movies + 1), "title": titles, "genres": genre}))
     drop(platform, "ratings.csv", ratings)
     return ratings
+
+
+def take_in_history(platform: Platform) -> None:
+    """Land and load ``movies`` and ``ratings`` from the folder, and place the movies."""
+    for table in ("movies", "ratings"):
+        land_table(platform, table)
+    load_movies_file(platform)
+    load_ratings_file(platform)
+    place_movies(platform)
 
 
 def rows_of(platform: Platform, query: str) -> list[tuple[object, ...]]:

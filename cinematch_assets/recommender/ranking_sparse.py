@@ -69,7 +69,7 @@ class SparseEase:
         def rows_from(start: int) -> None:
             some = slice(start, start + USERS_AT_ONCE)
             block, sums = self._core_sums(history[some])
-            starts = left_out.starts[start : start + history[some].shape[0] + 1]
+            starts = left_out.starts[start : start + len(sums) + 1]
             lists = best.columns[some], best.scores[some]
             _list(block, sums, self.core, self._border(), line, (starts, left_out.columns), lists)
 

@@ -47,15 +47,16 @@ def tuned(train: Ratings, catalogue: Catalogue, config: RankingConfig, seed: int
     users = np.unique(liked.users)
     found = []
     for step in STEPS:
-        weights = fit_dual(
-            split.train,
-            ranker.weights.films,
-            ridge=config.ridge * step,
-            dropout=config.dropout,
-            user_exponent=config.user_exponent,
-        )
-        lists = replace(ranker, weights=weights).top(users, K, split.train)
-        found.append(ndcg_by_user(users, lists.movies, liked))
+        if step != 1.0:
+            weights = fit_dual(
+                split.train,
+                ranker.weights.films,
+                ridge=config.ridge * step,
+                dropout=config.dropout,
+                user_exponent=config.user_exponent,
+            )
+            ranker = replace(ranker, weights=weights)
+        found.append(ndcg_by_user(users, ranker.top(users, K, split.train).movies, liked))
     return replace(config, ridge=config.ridge * STEPS[_clearly_best(np.array(found))])
 
 

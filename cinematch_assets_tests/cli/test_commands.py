@@ -9,15 +9,12 @@ import pandas as pd
 import pytest
 
 from cinematch_assets.cli.main import main
-from cinematch_assets.steps.featuring import place_movies
 from cinematch_assets.steps.judging import judge_candidate
-from cinematch_assets.steps.landing import land_table
-from cinematch_assets.steps.loading import load_movies_file, load_ratings_file
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.steps.recommending import recommend_to_all
 from cinematch_assets.steps.training import train_candidate
 from cinematch_assets_tests.conftest import _template
-from cinematch_assets_tests.platforms import a_platform, drop, drop_history
+from cinematch_assets_tests.platforms import a_platform, drop, drop_history, take_in_history
 from cinematch_assets_tests.servers import Postgres
 
 Command = Callable[..., str]
@@ -29,11 +26,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgres) -> 
         made = a_platform(tmp_path_factory.mktemp("home"), url)
         history = drop_history(made)
         drop(made, "ratings.csv", pd.concat([history, history[:1].assign(rating=7.0)]))
-        for table in ("movies", "ratings"):
-            land_table(made, table)
-        load_movies_file(made)
-        load_ratings_file(made)
-        place_movies(made)
+        take_in_history(made)
         judge_candidate(made, train_candidate(made, "abcdef0123").version)
         recommend_to_all(made)
         yield made

@@ -16,10 +16,9 @@ from cinematch_assets.recommender.model import FORMAT, Recommender, sha256_of
 from cinematch_assets.steps import training
 from cinematch_assets.steps.answering import recommend_to, recommend_to_stranger, similar_to
 from cinematch_assets.steps.drifting import BatchVerdict, judge_batch
-from cinematch_assets.steps.featuring import place_movies
 from cinematch_assets.steps.judging import judge_candidate
 from cinematch_assets.steps.landing import land_table
-from cinematch_assets.steps.loading import load_batch_file, load_movies_file, load_ratings_file
+from cinematch_assets.steps.loading import load_batch_file
 from cinematch_assets.steps.models import load_champion
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.steps.recommending import crown, recommend_to_all, roll_back
@@ -29,7 +28,7 @@ from cinematch_assets.warehouse import registry
 from cinematch_assets.warehouse.migrations import FOLDER
 from cinematch_assets_tests.conftest import _template
 from cinematch_assets_tests.defs.loaded import repository
-from cinematch_assets_tests.platforms import a_platform, drop_history, rows_of
+from cinematch_assets_tests.platforms import a_platform, drop_history, rows_of, take_in_history
 from cinematch_assets_tests.servers import Postgres
 
 FIRST = "run_11111111_v1"
@@ -43,11 +42,7 @@ def grown(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgres) -> Ite
     with postgres18.database(_template(postgres18)) as url:
         made = a_platform(tmp_path_factory.mktemp("grown"), url)
         drop_history(made)
-        for table in ("movies", "ratings"):
-            land_table(made, table)
-        load_movies_file(made)
-        load_ratings_file(made)
-        place_movies(made)
+        take_in_history(made)
         assert judge_candidate(made, train_candidate(made, "11111111").version).verdict.promoted
         recommend_to_all(made)
         simulate_next(made, rows=1_100, drift=0.7)

@@ -11,10 +11,9 @@ from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.steps.answering import recommend_to, recommend_to_stranger, similar_to
 from cinematch_assets.steps.drifting import judge_batch
-from cinematch_assets.steps.featuring import place_movies
 from cinematch_assets.steps.judging import judge_candidate
 from cinematch_assets.steps.landing import land_table
-from cinematch_assets.steps.loading import load_batch_file, load_movies_file, load_ratings_file
+from cinematch_assets.steps.loading import load_batch_file
 from cinematch_assets.steps.models import load_champion
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.steps.recommending import recommend_to_all, roll_back
@@ -22,7 +21,7 @@ from cinematch_assets.steps.simulating import simulate_next
 from cinematch_assets.steps.training import train_candidate
 from cinematch_assets.warehouse import registry
 from cinematch_assets_tests.conftest import _template
-from cinematch_assets_tests.platforms import a_platform, drop_history, rows_of
+from cinematch_assets_tests.platforms import a_platform, drop_history, rows_of, take_in_history
 from cinematch_assets_tests.servers import Postgres
 
 
@@ -31,11 +30,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgres) -> 
     with postgres18.database(_template(postgres18)) as url:
         made = a_platform(tmp_path_factory.mktemp("loop"), url, CINEMATCH_RETRAIN_UNSEEN_SHARE="100")
         drop_history(made)
-        for table in ("movies", "ratings"):
-            land_table(made, table)
-        load_movies_file(made)
-        load_ratings_file(made)
-        place_movies(made)
+        take_in_history(made)
         retrain(made, "11111111")
         yield made
 
