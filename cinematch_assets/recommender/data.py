@@ -5,6 +5,7 @@ Here: the frozen inputs of fitting and evaluation. Not here: reading files (``re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -42,6 +43,10 @@ class UserMoviePairs(Protocol):
     @property
     def movies(self) -> Ids:
         """Movie of each row, (n,)."""
+
+
+UNKNOWN_YEAR = 0
+_YEAR = re.compile(r"\((\d{4})\)\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,11 @@ class Catalogue:
 
     def __len__(self) -> int:
         return len(self.movies)
+
+    def years(self) -> NDArray[np.int16]:
+        """Years of release, (m,), from titles that end in "(1995)"; ``UNKNOWN_YEAR`` for others."""
+        found = [_YEAR.search(title) for title in self.titles]
+        return np.array([int(match.group(1)) if match else UNKNOWN_YEAR for match in found], np.int16)
 
     @classmethod
     def of(

@@ -5,18 +5,16 @@ Here: neighbours, genres, years, eras, from training rows and the catalogue only
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cinematch_assets.recommender.data import Catalogue, Ids, Ratings
+from cinematch_assets.recommender.data import UNKNOWN_YEAR, Catalogue, Ids, Ratings
 
 YEARS_IN_A_BIN = 5
 ERAS = 10
-_YEAR = re.compile(r"\((\d{4})\)\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +163,7 @@ def _components(catalogue: Catalogue) -> NDArray[np.float32]:
 
 def _years(catalogue: Catalogue) -> NDArray[np.float32]:
     """One column per five years of release, for titles that end in "(1995)"."""
-    found = [_YEAR.search(title) for title in catalogue.titles]
-    bins = [int(match.group(1)) // YEARS_IN_A_BIN if match else -1 for match in found]
+    bins = [year // YEARS_IN_A_BIN if year != UNKNOWN_YEAR else -1 for year in catalogue.years().tolist()]
     columns = {value: column for column, value in enumerate(sorted(set(bins) - {-1}))}
     group = np.zeros((len(catalogue), len(columns)), np.float32)
     for row, value in enumerate(bins):

@@ -23,12 +23,10 @@ from numpy.typing import NDArray
 
 from cinematch_assets.recommender.compiled import compiled
 from cinematch_assets.recommender.design import Columns, Design, Side
+from cinematch_assets.recommender.stars import NOISE_FREEDOM
 
 Wide = NDArray[np.float64]
 Narrow = NDArray[np.float32]
-
-NOISE_FREEDOM = 4.0
-"""η, how alike users are in consistency; 2 and 10 did as well on validation rows."""
 
 INTERVAL = 0.8
 """The share of ratings that a predicted interval is meant to hold."""

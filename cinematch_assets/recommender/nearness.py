@@ -13,15 +13,14 @@ Where little was rated, the description decides; where much was, it is forgotten
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cinematch_assets.recommender.data import Catalogue, Floats, Ids, positions
+from cinematch_assets.recommender.data import UNKNOWN_YEAR, Catalogue, Floats, Ids, positions
 from cinematch_assets.recommender.ranking_profiles import Profiles, Rows, weight_of
 
 PRIOR_WEIGHT = 5.0
@@ -37,7 +36,6 @@ FRANCHISE = 1.0
 """Added to log m for two instalments of one franchise."""
 
 FAR_DECADES = 3.0
-UNKNOWN_YEAR = 0
 UNKNOWN_DECADES = 1.0
 """Taken as the distance of two films of which one has no year."""
 
@@ -46,8 +44,6 @@ STEPS_AN_OCTAVE = 16
 SWEEPS = 60
 RATERS_AT_ONCE = 4_096
 """Histories added up at once: at 24M ratings some 40 MB."""
-
-_YEAR = re.compile(r"\((\d{4})\)\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +70,7 @@ class Nearness:
         genres = np.zeros((len(films), (len(_genre_names(catalogue)) + 7) // 8), np.uint8)
         years = np.full(len(films), UNKNOWN_YEAR, np.int16)
         genres[at[known]] = _genre_bits(catalogue)[known]
-        years[at[known]] = _years(catalogue.titles)[known]
+        years[at[known]] = catalogue.years()[known]
         return cls(activity, appeal, (liked / np.maximum(counts, 1)).astype(np.float32), genres, years)
 
     def to_all(self, film: int, profiles: Profiles, franchises: Ids) -> NDArray[np.float64]:
@@ -164,9 +160,3 @@ def _genre_bits(catalogue: Catalogue) -> NDArray[np.uint8]:
     for row in range(len(catalogue)):
         has[row, [place[name] for name in catalogue.genre_names(row)]] = True
     return np.packbits(has, axis=1)
-
-
-def _years(titles: Sequence[str]) -> NDArray[np.int16]:
-    """Years of titles that end in "(1995)", (m,)."""
-    found = [_YEAR.search(title) for title in titles]
-    return np.array([int(match.group(1)) if match else UNKNOWN_YEAR for match in found], np.int16)

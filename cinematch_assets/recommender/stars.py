@@ -19,7 +19,7 @@ ROWS_AT_ONCE = 1 << 17
 """Rows predicted at once: with 64 factors their two sides are 64 MB."""
 
 NOISE_FREEDOM = 4.0
-"""How many ratings of usual consistency we imagine of a user who is folded in, the η of ``gibbs``."""
+"""η, how many ratings of usual consistency we imagine of each user; 2 and 10 did as well on validation rows."""
 
 
 @dataclass(frozen=True, slots=True)
