@@ -54,7 +54,7 @@ class Shipped(Ours):
         return self.model.predict(users, movies).stars
 
     def lists(self, users: NDArray[Any], k: int) -> NDArray[Any]:
-        return self.model.ranker.top(users.astype(np.int32), k, self.train).movies
+        return self.model.ranker.top(users.astype(np.int32), k, self.train, stars=self.model.stars).movies
 
 
 class LeastSquares(Ours):

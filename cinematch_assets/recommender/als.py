@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.recommender.bfloat import narrow, wide
 from cinematch_assets.recommender.compiled import compiled
+from cinematch_assets.recommender.conjugate import LEAST_GAIN, advance, begin
 from cinematch_assets.recommender.data import Floats, Ids, Ratings
 from cinematch_assets.recommender.topn import in_blocks
 
@@ -307,26 +308,12 @@ def _solve(  # pragma: no cover - compiled
         x[:-1] = factors[row]
         x[-1] = bias[row]
         _residual((others[mine], stars[mine]), mean, fixed, (penalty, damping), x, left, scale)
-        gain = np.float32(0.0)
-        for f in range(size):
-            step[f] = left[f] / scale[f]
-            gain += left[f] * step[f]
+        gain = begin(left, scale, step)
         for _ in range(steps):
-            if gain < np.float32(1e-12):
+            if gain < LEAST_GAIN:
                 break
             _product(others[mine], fixed[1], (penalty, damping), step, image)
-            curve = np.float32(0.0)
-            for f in range(size):
-                curve += step[f] * image[f]
-            length = gain / curve
-            before, gain = gain, np.float32(0.0)
-            for f in range(size):
-                x[f] += length * step[f]
-                left[f] -= length * image[f]
-                gain += left[f] * left[f] / scale[f]
-            ratio = gain / before
-            for f in range(size):
-                step[f] = left[f] / scale[f] + ratio * step[f]
+            gain = advance(gain, image, scale, x, left, step)
         factors[row] = x[:-1]
         bias[row] = x[-1]
 

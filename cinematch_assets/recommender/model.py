@@ -31,7 +31,7 @@ from cinematch_assets.recommender.ranking import Lists, Ranker, fit_ranker
 from cinematch_assets.recommender.ranking_tuning import tuned
 from cinematch_assets.recommender.stars import StarTable
 
-FORMAT = 2
+FORMAT = 3
 STRANGER = 0
 """The user id on the lists of ``fold_in``; MovieLens numbers people from 1."""
 
@@ -54,7 +54,8 @@ class Recommender:
 
     def recommend(self, users: Ids, k: int, *, seen: UserMoviePairs, candidates: Ids | None = None) -> TopN:
         """At most ``k`` films per user out of ``candidates`` (None: the catalogue), none of his ``seen`` pairs."""
-        return _with_stars(self.ranker.top(users, k, seen, candidates), users, self.stars)
+        lists = self.ranker.top(users, k, seen, candidates, stars=self.stars)
+        return _with_stars(lists, users, self.stars)
 
     def fold_in(self, likes: Sequence[tuple[int, float]], k: int = 10, *, candidates: Ids | None = None) -> TopN:
         """A list for someone who is not in the data, from (movie, stars) pairs, without retraining.
@@ -67,8 +68,9 @@ class Recommender:
         liked = np.array([movie for movie, _ in likes], np.int32)
         self._refuse_unknown(liked)
         given = np.array([stars for _, stars in likes], np.float32)
-        lists = self.ranker.top_folded(liked, given, k, candidates)
-        return _with_stars(lists, np.array([STRANGER], np.int32), self.stars.fold_in(liked, given))
+        stars = self.stars.fold_in(liked, given)
+        lists = self.ranker.top_folded(liked, given, k, candidates, stars=stars)
+        return _with_stars(lists, np.array([STRANGER], np.int32), stars)
 
     def similar(self, movie: int, k: int) -> Similar:
         """The ``k`` films nearest to one, by who likes both and by genres, year and franchise (``nearness``).

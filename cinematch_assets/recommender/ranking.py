@@ -1,14 +1,17 @@
 """Lists: which films someone will like most, from what he liked before.
 
-Here: the ranker and the choice of its method by size. Not here: the methods (``ranking_dual``, ``ranking_sparse``),
-selection (``topn``), predicted stars (``model``), order for variety (``ranking_variety``), which films are near to one
-(``nearness``).
+A pool of films comes from likeness film by film, EASE; likings, a few tastes that many share, and the stars to expect
+put it in order; a cap keeps franchises from filling a list.
+
+Here: the ranker and the choice of its method by size. Not here: likeness (``ranking_dual``, ``ranking_sparse``) and
+selection (``topn``), likings (``ranking_likings``), the order of a pool (``ranking_blend``), predicted stars
+(``stars``), variety (``ranking_variety``), which films are near to one (``nearness``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -21,9 +24,11 @@ from cinematch_assets.recommender.data import Catalogue, Floats, Ids, Pairs, Rat
 from cinematch_assets.recommender.nearness import Nearness
 from cinematch_assets.recommender.ranking_dual import DualEase, fit_dual
 from cinematch_assets.recommender.ranking_profiles import Profiles, weight_of
-from cinematch_assets.recommender.ranking_variety import POOL, franchises, lift, without_repetition
+from cinematch_assets.recommender.ranking_variety import BEFORE_THE_CAP, franchises, lift, without_repetition
 
 if TYPE_CHECKING:
+    from cinematch_assets.recommender.ranking_likings import Likings
+    from cinematch_assets.recommender.stars import StarTable
     from cinematch_assets.recommender.topn import Best, Exclusions
 
 POPULARITY_SHARE = 1e-6
@@ -52,6 +57,10 @@ class RankingConfig:
     """Users weigh (their ratings / mean)^-this."""
     novelty: float = 0.2
     """Scores are multiplied by (share of users who rated the film)^-this: a third more films listed, at no loss."""
+    likings: float = 0.7
+    """What likings weigh in the order of a list, likeness being 1."""
+    stars: float = 0.5
+    """What the stars to expect weigh in it."""
     dual_users: int = 3_000
     """Up to so many users the exact method of ``ranking_dual`` is taken: one matrix of users², at most 36 MB."""
     core_films: int = 6_000
@@ -65,7 +74,7 @@ class RankingConfig:
         for name in ("ridge", "core_films", "neighbours", "kept"):
             if not getattr(self, name) > 0:
                 raise RankingConfigError(f"{name} is {getattr(self, name)}, and must be above 0")
-        for name in ("dropout", "user_exponent", "novelty", "dual_users"):
+        for name in ("dropout", "user_exponent", "novelty", "likings", "stars", "dual_users"):
             if not getattr(self, name) >= 0:
                 raise RankingConfigError(f"{name} is {getattr(self, name)}, and must not be negative")
 
@@ -111,14 +120,27 @@ class Lists:
 
 
 @dataclass(frozen=True, slots=True)
+class _Cut:
+    """How long lists are, what each film starts with, (M,), and the films' side of the opinions, (M, f)."""
+
+    k: int
+    base: Floats
+    likings: Floats
+    stars: tuple[StarTable, Floats] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Ranker:
     """A fitted ranker. ``reason`` says why this method; ``popularity`` (M,) ranks for those we know nothing of.
 
-    Scores are multiplied by ``lift`` (M,), which holds popular films back; ``groups`` (M,) numbers franchises, of
-    which a list shows one film in five places; ``nearness`` compares films.
+    Likeness is multiplied by ``lift`` (M,), which holds popular films back, and likings by its root; ``shares`` (2,) is
+    what likings and stars weigh beside likeness. ``groups`` (M,) numbers franchises, of which a list shows one film in
+    five places; ``nearness`` compares films.
     """
 
     weights: Weights
+    likings: Likings
+    shares: Floats
     reason: str
     popularity: Floats
     lift: Floats
@@ -130,42 +152,43 @@ class Ranker:
         """The name of the method, for tables."""
         return self.weights.name
 
-    def top(self, users: Ids, k: int, seen: UserMoviePairs, candidates: Ids | None = None) -> Lists:
+    def top(
+        self, users: Ids, k: int, seen: UserMoviePairs, candidates: Ids | None = None, *, stars: StarTable | None = None
+    ) -> Lists:
         """At most ``k`` of ``candidates`` (None: the catalogue) for each user, none of his ``seen`` pairs.
 
-        Scores are comparable within one list only. Candidates outside the catalogue are
-        passed over; a user without ratings gets the films that please most people.
+        ``stars`` have their share in the order where they are given. Scores are comparable within one list only.
+        Candidates outside the catalogue are passed over; a user without ratings gets the films that please most people.
         """
         from cinematch_assets.recommender.topn import Seen  # noqa: PLC0415  loads numba
 
-        line, k = self._line(candidates), self._fitting(k, candidates)
+        cut = self._cut(k, candidates, stars)
         known = Seen.of(seen)
-        movies, scores = np.empty((len(users), k), np.int32), np.empty((len(users), k), np.float32)
+        movies, scores = np.empty((len(users), cut.k), np.int32), np.empty((len(users), cut.k), np.float32)
         step = self.weights.users_at_once
         for start in range(0, len(users), step):
             some = users[start : start + step]
             left_out = known.among(some, self.weights.films)
-            found = self._top(self.weights.profile(some), line, k, left_out)
+            row, rated = positions(some, self.weights.profiles.users)
+            likings = np.where(rated[:, None], self.likings.users[row], np.float32(0.0))
+            found = self._top(self.weights.profile(some), some, likings, cut, left_out)
             movies[start : start + step] = found.movies
             scores[start : start + step] = found.scores
         return Lists(movies, scores)
 
-    def scores(self, users: Ids, films: Ids) -> Floats:
-        """Scores of every user with every film, (users, films); −inf for films outside the catalogue."""
-        return self._columns(self._scored(self.weights.profile(users)), films)
+    def top_folded(
+        self, movies: Ids, ratings: Floats, k: int, candidates: Ids | None = None, *, stars: StarTable | None = None
+    ) -> Lists:
+        """A list, (1, k), for someone who is not in the data, without the movies that he names.
 
-    def fold_in(self, movies: Ids, stars: Floats) -> Floats:
-        """Scores of the whole catalogue, (M,), for someone who is not in the data; unknown movies are passed over."""
-        return np.asarray(self._scored(self._history(movies, stars))[0], np.float32)
-
-    def top_folded(self, movies: Ids, stars: Floats, k: int, candidates: Ids | None = None) -> Lists:
-        """A list, (1, k), for someone who is not in the data, without the movies that he names."""
+        ``stars`` has him as its only user.
+        """
         from cinematch_assets.recommender.topn import Exclusions  # noqa: PLC0415  loads numba
 
         nobody = np.zeros(1, np.int32)
         left_out = Exclusions.of(nobody, self.weights.films, Pairs(np.zeros(len(movies), np.int32), movies))
-        line, k = self._line(candidates), self._fitting(k, candidates)
-        return self._top(self._history(movies, stars), line, k, left_out)
+        history = self._history(movies, ratings)
+        return self._top(history, nobody, self.likings.fold_in(history), self._cut(k, candidates, stars), left_out)
 
     def similar(self, movie: int, k: int) -> Similar:
         """The ``k`` films nearest to ``movie``, nearest first; of equally near ones, those that please most people."""
@@ -175,10 +198,15 @@ class Ranker:
         best = order[order != column][:k]
         return Similar(self.weights.films[best], near[best].astype(np.float32))
 
+    def refitted(self, train: Ratings, config: RankingConfig) -> Ranker:
+        """The ranker with likeness fitted anew to the ``train`` that it was fitted to, and other shares."""
+        weights, reason = _likeness(train, self.weights.films, config)
+        return replace(self, weights=weights, reason=reason, shares=_shares(config))
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The ranker as named numeric arrays; ``reason`` is kept by its caller."""
-        own = {"popularity": self.popularity, "lift": self.lift, "groups": self.groups}
-        return own | self.weights.arrays() | self.nearness.arrays()
+        own = {name: getattr(self, name) for name in ("shares", "popularity", "lift", "groups")}
+        return own | self.weights.arrays() | self.likings.arrays() | self.nearness.arrays()
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], reason: str = "") -> Ranker:
@@ -187,6 +215,8 @@ class Ranker:
         Raises:
             KeyError: an array is missing.
         """
+        from cinematch_assets.recommender.ranking_likings import Likings  # noqa: PLC0415  loads numba
+
         weights: Weights
         if "kernel" in arrays:
             weights = DualEase.from_arrays(arrays)
@@ -194,8 +224,16 @@ class Ranker:
             from cinematch_assets.recommender.ranking_sparse import SparseEase  # noqa: PLC0415  loads numba
 
             weights = SparseEase.from_arrays(arrays)
-        nearness = Nearness.from_arrays(arrays)
-        return cls(weights, reason, arrays["popularity"], arrays["lift"], arrays["groups"], nearness)
+        return cls(
+            weights,
+            Likings.from_arrays(arrays),
+            arrays["shares"],
+            reason,
+            arrays["popularity"],
+            arrays["lift"],
+            arrays["groups"],
+            Nearness.from_arrays(arrays),
+        )
 
     def _history(self, movies: Ids, stars: Floats) -> sparse.csr_matrix:
         at, known = positions(np.asarray(movies, np.int32), self.weights.films)
@@ -203,39 +241,36 @@ class Ranker:
         row[0, at[known]] = weight_of(np.asarray(stars)[known])
         return sparse.csr_matrix(row)
 
-    def _line(self, candidates: Ids | None = None) -> tuple[Floats, Floats]:
-        """What scores are moved and multiplied by; films that are no candidates are moved out of sight."""
-        base = self.popularity * np.float32(POPULARITY_SHARE)
-        if candidates is not None:
-            base[~np.isin(self.weights.films, candidates)] = -np.inf
-        return base, self.lift
-
-    def _fitting(self, k: int, candidates: Ids | None) -> int:
-        """``k``, or as many films as there are to list."""
+    def _cut(self, k: int, candidates: Ids | None, stars: StarTable | None) -> _Cut:
+        """How lists are cut: films that are no candidates are moved out of sight."""
         films = self.weights.films
-        return min(k, len(films) if candidates is None else int(np.isin(films, candidates).sum()))
+        base = self.popularity * np.float32(POPULARITY_SHARE)
+        able = np.ones(len(films), np.bool_) if candidates is None else np.isin(films, candidates)
+        base[~able] = -np.inf
+        likings = self.likings.films * np.sqrt(self.lift)[:, None]
+        table = (stars, stars.movie_side(films)) if stars else None
+        return _Cut(min(k, int(able.sum())), base, likings, table)
 
-    def _scored(self, history: sparse.csr_matrix) -> Floats:
-        base, slope = self._line()
-        return base + slope * self.weights.scores(history)
+    def _top(self, history: sparse.csr_matrix, users: Ids, likings: Floats, cut: _Cut, left_out: Exclusions) -> Lists:
+        from cinematch_assets.recommender.ranking_blend import POOL, Opinion, blended  # noqa: PLC0415  loads numba
 
-    def _top(self, history: sparse.csr_matrix, line: tuple[Floats, Floats], k: int, left_out: Exclusions) -> Lists:
-        best = self.weights.best(history, line, k * POOL if self.groups_repeat else k, left_out)
-        columns, scores = best.columns, best.scores
+        opinions = [Opinion(likings, cut.likings, float(self.shares[0]))]
+        if cut.stars:
+            table, films = cut.stars
+            opinions.append(Opinion(table.user_side(users), films, float(self.shares[1])))
+        rivals = cut.k * BEFORE_THE_CAP
+        pool = self.weights.best(history, (cut.base, self.lift), max(POOL, rivals), left_out)
+        best = blended(pool, opinions)
+        columns, scores = best.columns[:, :rivals], best.scores[:, :rivals]
         if self.groups_repeat:
-            columns, scores = without_repetition(columns, scores, self.groups, k)
+            columns, scores = without_repetition(columns, scores, self.groups, cut.k)
+        columns, scores = columns[:, : cut.k], scores[:, : cut.k]
         return Lists(np.where(columns >= 0, self.weights.films[columns], -1).astype(np.int32), scores)
 
     @property
     def groups_repeat(self) -> bool:
         """Whether any two films are of one franchise."""
         return len(self.groups) > 0 and int(self.groups.max()) + 1 < len(self.groups)
-
-    def _columns(self, scores: Floats, films: Ids) -> Floats:
-        if films is self.weights.films:
-            return scores
-        at, known = positions(films, self.weights.films)
-        return np.asarray(np.where(known, scores[:, at], -np.inf), np.float32)
 
     def _column(self, movie: int) -> int:
         at, known = positions(np.array([movie], np.int32), self.weights.films)
@@ -254,22 +289,41 @@ def fit_ranker(
 ) -> Ranker:
     """Fit on ``train``, one row per (user, movie); the method follows from the number of users.
 
-    Nothing here is drawn at random: ``seed`` is taken so that every method of the recommender is called alike. The same
-    set of rows gives the same bytes on any number of threads.
+    The same set of rows and seed give the same bytes on any number of threads.
     """
-    _ = seed
+    from cinematch_assets.recommender.ranking_likings import LikingsConfig, fit_likings  # noqa: PLC0415  loads numba
+
     knobs, tell = config or RankingConfig(), progress or _quiet
     films = np.union1d(train.movies, catalogue.movies).astype(np.int32)
-    users = len(np.unique(train.users))
     tell("lists", 0.0)
-    weights: Weights
+    weights, reason = _likeness(train, films, knobs)
+    tell("lists", 0.5)
+    likings = fit_likings(weights.profiles.matrix(len(films)), LikingsConfig(), seed)
+    tell("lists", 1.0)
+    return Ranker(
+        weights,
+        likings,
+        _shares(knobs),
+        reason,
+        _popularity(train, films),
+        lift(train, films, knobs.novelty),
+        _groups(catalogue, films),
+        Nearness.of(weights.profiles, films, catalogue),
+    )
+
+
+def _likeness(train: Ratings, films: Ids, knobs: RankingConfig) -> tuple[Weights, str]:
+    """Likeness film by film, by the method for that many users, and why it was taken."""
+    users = len(np.unique(train.users))
     if users <= knobs.dual_users:
-        reason = f"{users:,} users, at most {knobs.dual_users:,}: exact, through users instead of films"
-        weights = fit_dual(train, films, ridge=knobs.ridge, dropout=knobs.dropout, user_exponent=knobs.user_exponent)
+        how = f"{users:,} users, at most {knobs.dual_users:,}: exact, through users instead of films"
+        weights: Weights = fit_dual(
+            train, films, ridge=knobs.ridge, dropout=knobs.dropout, user_exponent=knobs.user_exponent
+        )
     else:
         from cinematch_assets.recommender.ranking_sparse import fit_sparse  # noqa: PLC0415  loads numba
 
-        reason = f"{users:,} users, over {knobs.dual_users:,}: exact among the {knobs.core_films:,} most rated films"
+        how = f"{users:,} users, over {knobs.dual_users:,}: exact among the {knobs.core_films:,} most rated films"
         weights = fit_sparse(
             train,
             films,
@@ -280,16 +334,11 @@ def fit_ranker(
             neighbours=knobs.neighbours,
             kept=knobs.kept,
         )
-    reason = f"{reason}; λ = {knobs.ridge:g}"
-    tell("lists", 1.0)
-    return Ranker(
-        weights,
-        reason,
-        _popularity(train, films),
-        lift(train, films, knobs.novelty),
-        _groups(catalogue, films),
-        Nearness.of(weights.profiles, films, catalogue),
-    )
+    return weights, f"{how}; λ = {knobs.ridge:g}, likings count {knobs.likings:g}"
+
+
+def _shares(knobs: RankingConfig) -> Floats:
+    return np.array([knobs.likings, knobs.stars], np.float32)
 
 
 def _groups(catalogue: Catalogue, films: Ids) -> Ids:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cinematch_assets.recommender.data import Floats, Ids, Ratings
 
-POOL = 3
+BEFORE_THE_CAP = 3
 """Lists are cut from this many times their length, so that a film that is held back has a successor."""
 
 KEPT_SHARE = 5

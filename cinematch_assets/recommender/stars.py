@@ -87,6 +87,18 @@ class StarTable:
         at, found = positions(movies, self.movies)
         return np.where(found, at, len(self.movies))
 
+    def user_side(self, users: Ids) -> Floats:
+        """Factors (n, k + 3) that times those of ``movie_side`` are stars, but for what is alike for all movies."""
+        u = self.user_rows(users)
+        extra = np.ones(len(u), np.float32), self.user_choice[u], (~self.user_rated[u]).astype(np.float32)
+        return np.column_stack([self.user_factors[u], *extra])
+
+    def movie_side(self, movies: Ids) -> Floats:
+        """The movies' factors (n, k + 3), for ``user_side``."""
+        m = self.movie_rows(movies)
+        extra = self.movie_bias[m], (~self.movie_rated[m]).astype(np.float32), self.movie_choice[m]
+        return np.column_stack([self.movie_factors[m], *extra])
+
     def fold_in(self, movies: Ids, ratings: Floats) -> StarTable:
         """A table with one user, id 0, known by these ratings alone.
 
