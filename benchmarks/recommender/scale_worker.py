@@ -31,9 +31,9 @@ def peak_mb() -> float:
 
 def cinematch(folder: Path, number: int) -> dict[str, Any]:
     """The fit as it is shipped, with the time of each sweep from its progress; lists; the ranker."""
-    from cinematch_assets.recommender.als import AlsConfig, fit_als
     from cinematch_assets.recommender.data import Ratings
-    from cinematch_assets.recommender.topn import Exclusions, Seen, best_of_factors
+    from cinematch_assets.recommender.loops.topn import Exclusions, Seen, best_of_factors
+    from cinematch_assets.recommender.stars.als import AlsConfig, fit_als
 
     few = Ratings.of(np.repeat(np.arange(5), 5), np.tile(np.arange(5), 5), np.linspace(1.0, 5.0, 25))
     small = fit_als(few, AlsConfig(factors=FACTORS, sweeps=2), 0)
@@ -53,17 +53,22 @@ def cinematch(folder: Path, number: int) -> dict[str, Any]:
         best_of_factors(model.user_factors[some], model.movie_factors, K, left_out, bias=model.movie_bias)
     facts["lists_seconds"] = time.perf_counter() - start
     facts["lists_peak_mb"] = peak_mb()
-    return facts | ranked(train, folder / "ranker.npz", number)
+    return facts | ranked(train, model, folder / "ranker.npz", number)
 
 
-def ranked(train: Any, kept: Path, number: int) -> dict[str, Any]:
-    """The shipped ranker on the same rows: its fit, in round 0, and lists for everyone from what was stored of it."""
+def ranked(train: Any, model: Any, kept: Path, number: int) -> dict[str, Any]:
+    """The shipped ranker on the same rows: its fit, in round 0, and lists for everyone from what was stored of it.
+
+    Stars that have their share in the order come from the factors of ``model``.
+    """
     from cinematch_assets.recommender.data import Catalogue
-    from cinematch_assets.recommender.ranking import Ranker, fit_ranker
+    from cinematch_assets.recommender.ranking.ranker import Ranker, fit_ranker
+    from cinematch_assets.recommender.stars.factors import table_of
 
     facts: dict[str, Any] = {}
+    movies = np.unique(train.movies)
+    stars = table_of(model, train, Catalogue.without_titles(movies))
     if number == 0:
-        movies = np.unique(train.movies)
         pairs = tuple(f"Film{movie // 2}: part {movie % 2}" for movie in movies.tolist())
         catalogue = replace(Catalogue.without_titles(movies), titles=pairs)
         start = time.perf_counter()
@@ -74,9 +79,9 @@ def ranked(train: Any, kept: Path, number: int) -> dict[str, Any]:
         np.savez(kept, **ranker.arrays())
     ranker = Ranker.from_arrays(dict(np.load(kept)))
     users = np.unique(train.users)
-    ranker.top(users[:2], K, train)
+    ranker.top(users[:2], K, train, stars=stars)
     start = time.perf_counter()
-    ranker.top(users, K, train)
+    ranker.top(users, K, train, stars=stars)
     return facts | {"ranker_lists_seconds": time.perf_counter() - start}
 
 

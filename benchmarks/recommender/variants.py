@@ -18,8 +18,9 @@ from benchmarks.recommender.data import prepare
 from cinematch_assets.recommender.answers import Predictions, TopN
 from cinematch_assets.recommender.data import Catalogue, Ids, Ratings, UserMoviePairs
 from cinematch_assets.recommender.evaluation import evaluate
-from cinematch_assets.recommender.ranking import Ranker, RankingConfig, fit_ranker
-from cinematch_assets.recommender.ranking_variety import franchises
+from cinematch_assets.recommender.ranking.config import RankingConfig
+from cinematch_assets.recommender.ranking.ranker import Ranker, fit_ranker
+from cinematch_assets.recommender.ranking.variety import franchises
 from cinematch_assets.recommender.splits import random_split
 
 HERE = Path(__file__).parent

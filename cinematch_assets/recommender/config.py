@@ -1,6 +1,6 @@
 """Every knob of the recommender, with its default and the reason for it.
 
-Here: plain numbers. Not here: what they do to a model (``bayes``, ``als``, ``ranking``).
+Here: plain numbers. Not here: what they do to a model (``stars``, ``ranking``).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.recommender.ranking import RankingConfig
+from cinematch_assets.recommender.ranking.config import RankingConfig
 
 Method = Literal["auto", "bayes", "als", "biases"]
 

@@ -1,7 +1,7 @@
 """The recommender as one thing: stars from a rating model, lists from a ranker, in one artifact.
 
-Here: fitting both, asking both, storing both; which method is used and why. Not here: the methods (``bayes``,
-``biases``, ``ranking``), measuring (``evaluation``).
+Here: fitting both, asking both, storing both; which method is used and why. Not here: the methods (``stars``,
+``ranking``), measuring (``evaluation``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from cinematch_assets.recommender.answers import Predictions, Similar, TopN
 from cinematch_assets.recommender.artifact import ArtifactRefusedError, pack, unpack
-from cinematch_assets.recommender.biases import fit_biases
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import (
     Catalogue,
@@ -27,9 +26,10 @@ from cinematch_assets.recommender.data import (
     UserMoviePairs,
     positions,
 )
-from cinematch_assets.recommender.ranking import Lists, Ranker, fit_ranker
-from cinematch_assets.recommender.ranking_tuning import tuned
-from cinematch_assets.recommender.stars import StarTable
+from cinematch_assets.recommender.ranking.ranker import Lists, Ranker, fit_ranker
+from cinematch_assets.recommender.ranking.tuning import tuned
+from cinematch_assets.recommender.stars.biases import fit_biases
+from cinematch_assets.recommender.stars.table import StarTable
 
 FORMAT = 3
 STRANGER = 0
@@ -166,12 +166,12 @@ def _fit_stars(
     if method == "biases":
         return fit_biases(rows, catalogue, user_damping=DAMPING, movie_damping=DAMPING), method, reason
     if method == "als":
-        from cinematch_assets.recommender.als import AlsConfig  # noqa: PLC0415  loads numba
-        from cinematch_assets.recommender.factors import fit_factors  # noqa: PLC0415  loads numba
+        from cinematch_assets.recommender.stars.als import AlsConfig  # noqa: PLC0415  loads numba
+        from cinematch_assets.recommender.stars.factors import fit_factors  # noqa: PLC0415  loads numba
 
         knobs = AlsConfig(factors=config.als_factors, sweeps=config.als_sweeps)
         return fit_factors(rows, catalogue, knobs, seed, tell), method, reason
-    from cinematch_assets.recommender.bayes import fit_bayes, plan_for  # noqa: PLC0415  loads numba
+    from cinematch_assets.recommender.stars.bayes import fit_bayes, plan_for  # noqa: PLC0415  loads numba
 
     plan = plan_for(len(rows), config)
     return fit_bayes(rows, catalogue, plan, seed, lambda share: tell("stars", share)), method, f"{reason}; {plan}"

@@ -1,0 +1,1 @@
+"""Compiled loops that several methods share. Importing any of them loads numba."""

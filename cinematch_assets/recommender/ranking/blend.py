@@ -1,0 +1,94 @@
+"""One list from several opinions: the best films by likeness, put in order by likings and expected stars as well.
+
+Here: the order within a pool. Not here: where the pool comes from (``dual``, ``sparse``), the opinions
+(``likings``, ``stars/table``), franchises (``variety``). Importing this module loads numba.
+
+Opinions have scales of their own, so each is standardized over a user's pool before they are added up:
+s_i = z(e_i) + Σ w z(v_i), z(x) = (x − mean) / standard deviation. One that is the same for all films says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinematch_assets.recommender.data import Floats
+from cinematch_assets.recommender.loops.compiled import compiled, compiled_in_order
+from cinematch_assets.recommender.loops.topn import USERS_AT_ONCE, Best, in_blocks
+
+POOL = 50
+"""Films that are put in order for a list of ten; with 100 and 200 nDCG@10 was the same on validation rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What somebody thinks of films: ``users`` (rows, f) · ``films`` (M, f), which counts ``weight`` times."""
+
+    users: Floats
+    films: Floats
+    weight: float
+
+
+def blended(best: Best, opinions: Sequence[Opinion]) -> Best:
+    """The same films for each row, (rows, pool), in the order of all opinions; equals stay as they were."""
+    columns, scores = np.empty_like(best.columns), np.empty_like(best.scores)
+
+    def rows_from(start: int) -> None:
+        some = slice(start, start + USERS_AT_ONCE)
+        pool = best.columns[some]
+        total = np.where(pool >= 0, np.float32(0.0), np.float32(-np.inf))
+        _add(pool, best.scores[some], np.float32(1.0), total)
+        for opinion in opinions:
+            values = np.empty(pool.shape, np.float32)
+            _values(pool, opinion.users[some], opinion.films, values)
+            _add(pool, values, np.float32(opinion.weight), total)
+        order = np.argsort(-total, axis=1, kind="stable")
+        columns[some] = np.take_along_axis(pool, order, axis=1)
+        scores[some] = np.take_along_axis(total, order, axis=1)
+
+    in_blocks(rows_from, range(0, len(columns), USERS_AT_ONCE))
+    return Best(columns, scores)
+
+
+@compiled
+def _values(  # pragma: no cover - compiled
+    columns: NDArray[Any], users: NDArray[Any], films: NDArray[Any], values: NDArray[Any]
+) -> None:
+    """Each row's user factors times those of its films; nothing is written for empty places."""
+    for row in range(len(columns)):
+        for place in range(columns.shape[1]):
+            if columns[row, place] >= 0:
+                film = films[columns[row, place]]
+                value = np.float32(0.0)
+                for f in range(len(film)):
+                    value += users[row, f] * film[f]
+                values[row, place] = value
+
+
+@compiled_in_order
+def _add(  # pragma: no cover - compiled
+    columns: NDArray[Any], values: NDArray[Any], weight: Any, total: NDArray[Any]
+) -> None:
+    """Add each row's standardized values; mean and deviation are those of the films in the first ``POOL`` places."""
+    for row in range(len(columns)):
+        count, mean, spread = 0, 0.0, 0.0
+        for place in range(min(POOL, columns.shape[1])):
+            if columns[row, place] >= 0:
+                count += 1
+                mean += values[row, place]
+        if count == 0:
+            continue
+        mean /= count
+        for place in range(min(POOL, columns.shape[1])):
+            if columns[row, place] >= 0:
+                spread += (values[row, place] - mean) ** 2
+        if spread <= 0.0:
+            continue
+        scale = weight / np.sqrt(spread / count)
+        for place in range(columns.shape[1]):
+            if columns[row, place] >= 0:
+                total[row, place] += scale * (values[row, place] - mean)

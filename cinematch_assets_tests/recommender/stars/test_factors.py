@@ -1,0 +1,70 @@
+"""The table that least squares are reduced to, and how far off it says it is."""
+
+import numpy as np
+import pytest
+
+from cinematch_assets.recommender.data import Catalogue, Ratings
+from cinematch_assets.recommender.splits import Split, random_split
+from cinematch_assets.recommender.stars.als import AlsConfig
+from cinematch_assets.recommender.stars.factors import fit_factors
+from cinematch_assets.recommender.stars.table import StarTable
+from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic
+
+CONFIG = AlsConfig(factors=16)
+
+
+def fit(train: Ratings, catalogue: Catalogue, config: AlsConfig = CONFIG) -> StarTable:
+    return fit_factors(train, catalogue, config, 0, lambda _what, _share: None)
+
+
+@pytest.fixture(scope="module")
+def catalogue_and_split() -> tuple[Catalogue, Split]:
+    ratings, movies, _ = make_synthetic(SyntheticSpec(users=4_000, movies=1_500, ratings=150_000))
+    return Catalogue.from_frame(movies), random_split(Ratings.from_frame(ratings), 0.3, 1)
+
+
+def test_four_of_five_ratings_are_within_the_interval_for_whomever(
+    catalogue_and_split: tuple[Catalogue, Split],
+) -> None:
+    catalogue, split = catalogue_and_split
+    found = fit(split.train, catalogue).predict(split.test.users, split.test.movies)
+    inside = np.abs(found.stars - split.test.ratings) <= found.half_width
+    of_user = np.bincount(split.train.users)[split.test.users]
+    of_movie = np.bincount(split.train.movies, minlength=split.test.movies.max() + 1)[split.test.movies]
+    slices = inside, inside[of_user < 15], inside[(of_movie > 0) & (of_movie < 10)], inside[of_movie > 200]
+    assert min(len(part) for part in slices) > 500
+    for part in slices:
+        assert 0.76 <= part.mean() <= 0.84
+
+
+def test_errors_on_rows_that_were_learned_from_would_be_too_small(
+    catalogue_and_split: tuple[Catalogue, Split],
+) -> None:
+    catalogue, split = catalogue_and_split
+    table = fit(split.train, catalogue)
+    known, unknown = (table.predict(rows.users, rows.movies) for rows in (split.train, split.test))
+    inside = np.abs(known.stars - split.train.ratings) <= known.half_width
+    assert inside.mean() > 0.82
+    assert unknown.spread.mean() == pytest.approx(np.std(unknown.stars - split.test.ratings), rel=0.03)
+
+
+def test_a_film_with_few_ratings_is_less_sure_and_so_is_a_user(catalogue_and_split: tuple[Catalogue, Split]) -> None:
+    catalogue, split = catalogue_and_split
+    table = fit(split.train, catalogue)
+    films = np.bincount(table.movie_rows(split.train.movies), minlength=len(table.movies) + 1)
+    rated = np.flatnonzero(table.movie_rated)
+    order = rated[np.argsort(films[rated])]
+    assert table.movie_variance[order[0]] > 2 * table.movie_variance[order[-1]]
+    users = np.bincount(table.user_rows(split.train.users))
+    few, many = users <= np.quantile(users, 0.1), users >= np.quantile(users, 0.9)
+    assert table.user_variance[:-1][few].mean() > table.user_variance[:-1][many].mean()
+
+
+@pytest.mark.parametrize(("rows", "sweeps"), [(19, 8), (150_000, 1)], ids=["too few rows", "a single sweep"])
+def test_where_nothing_can_be_put_aside_there_is_no_spread(
+    catalogue_and_split: tuple[Catalogue, Split], rows: int, sweeps: int
+) -> None:
+    catalogue, split = catalogue_and_split
+    train = split.train.where(np.arange(len(split.train)) < rows)
+    found = fit(train, catalogue, AlsConfig(factors=2, sweeps=sweeps)).predict(train.users[:3], train.movies[:3])
+    assert (found.spread, found.half_width) == (None, None)
