@@ -5,7 +5,7 @@ Each row changes one knob of what is shipped. Test rows only measure here; knobs
 
 import sys
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,34 +16,35 @@ import pandas as pd
 from benchmarks.measuring import machine
 from benchmarks.recommender.data import prepare
 from cinematch_assets.recommender.answers import Predictions, TopN
+from cinematch_assets.recommender.config import RankingConfig, RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ids, Ratings, UserMoviePairs
 from cinematch_assets.recommender.evaluation import evaluate
-from cinematch_assets.recommender.ranking.config import RankingConfig
+from cinematch_assets.recommender.model import fit_recommender
 from cinematch_assets.recommender.ranking.ranker import Ranker, fit_ranker
 from cinematch_assets.recommender.ranking.variety import franchises
-from cinematch_assets.recommender.splits import random_split
+from cinematch_assets.recommender.splits import Split, random_split
+from cinematch_assets.recommender.stars.table import StarTable
 
 HERE = Path(__file__).parent
 SEEDS = (42, 1, 2)
 SHIPPED = RankingConfig()
 
 
-class ListsOnly:
-    """A ranker as a model; its stars are zeros, and nothing is made of them."""
+@dataclass(frozen=True)
+class Lists:
+    """A ranker as a model, beside the stars that have their share in its order."""
 
-    method = "lists"
+    ranker: Ranker
+    stars: StarTable
+    method: str = "lists"
 
-    def __init__(self, ranker: Ranker) -> None:
-        self.ranker = ranker
-
-    def predict(self, users: Ids, _movies: Ids) -> Predictions:
-        """Nothing but zeros."""
-        known = np.ones(len(users), np.bool_)
-        return Predictions(np.zeros(len(users), np.float32), None, known, known)
+    def predict(self, users: Ids, movies: Ids) -> Predictions:
+        """The stars."""
+        return self.stars.predict(users, movies)
 
     def recommend(self, users: Ids, k: int, *, seen: UserMoviePairs, candidates: Ids | None = None) -> TopN:
         """The ranker's lists."""
-        lists = self.ranker.top(users, k, seen, candidates)
+        lists = self.ranker.top(users, k, seen, candidates, stars=self.stars)
         ranks = np.broadcast_to(np.arange(1, lists.movies.shape[1] + 1, dtype=np.int32), lists.movies.shape)
         owners = np.broadcast_to(users[:, None], lists.movies.shape)
         kept = lists.movies >= 0
@@ -74,15 +75,27 @@ def variants(name: str) -> list[list[str]]:
     untitled = Catalogue.without_titles(data.catalogue.movies)
     asked: dict[str, tuple[RankingConfig, Catalogue]] = {
         "shipped": (SHIPPED, data.catalogue),
+        "without likings": (replace(SHIPPED, likings=0.0), data.catalogue),
+        "without stars": (replace(SHIPPED, stars=0.0), data.catalogue),
+        "likeness alone": (replace(SHIPPED, likings=0.0, stars=0.0), data.catalogue),
         "popular films not held back": (replace(SHIPPED, novelty=0.0), data.catalogue),
         "franchises not capped": (SHIPPED, untitled),
         "neither": (replace(SHIPPED, novelty=0.0), untitled),
-        "neither, users alike, no dropout": (RankingConfig(novelty=0.0, dropout=0.0, user_exponent=0.0), untitled),
+        "neither, users alike, no dropout": (
+            replace(SHIPPED, novelty=0.0, dropout=0.0, user_exponent=0.0),
+            untitled,
+        ),
         "exact among a fifth of the films": (_core(len(data.catalogue) // 5), data.catalogue),
         "exact among a tenth of the films": (_core(len(data.catalogue) // 10), data.catalogue),
         "a fifth, all 20 neighbours stored": (replace(_core(len(data.catalogue) // 5), kept=20), data.catalogue),
     }
-    return [[name, label, *_measured(rows, data.catalogue, *how)] for label, how in asked.items()]
+    splits = [random_split(rows, 0.3, seed) for seed in SEEDS]
+    stars = [
+        fit_recommender(split.train, data.catalogue, config=RecommenderConfig(), seed=seed).stars
+        for split, seed in zip(splits, SEEDS, strict=True)
+    ]
+    parts = list(zip(splits, stars, strict=True))
+    return [[name, label, *_measured(parts, data.catalogue, *how)] for label, how in asked.items()]
 
 
 def _core(films: int) -> RankingConfig:
@@ -93,8 +106,10 @@ def _core(films: int) -> RankingConfig:
 _FIELDS = ("users", "movies", "ratings", "timestamps")
 
 
-def _measured(rows: Ratings, titles: Catalogue, config: RankingConfig, catalogue: Catalogue) -> list[str]:
-    found = [_once(rows, titles, config, catalogue, seed) for seed in SEEDS]
+def _measured(
+    parts: list[tuple[Split, StarTable]], titles: Catalogue, config: RankingConfig, catalogue: Catalogue
+) -> list[str]:
+    found = [_once(split, stars, titles, config, catalogue) for split, stars in parts]
     means = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
     return [
         f"{means['ndcg']:.4f}",
@@ -105,11 +120,12 @@ def _measured(rows: Ratings, titles: Catalogue, config: RankingConfig, catalogue
     ]
 
 
-def _once(rows: Ratings, titles: Catalogue, config: RankingConfig, catalogue: Catalogue, seed: int) -> dict[str, float]:
-    split = random_split(rows, 0.3, seed)
+def _once(
+    split: Split, stars: StarTable, titles: Catalogue, config: RankingConfig, catalogue: Catalogue
+) -> dict[str, float]:
     ranker = fit_ranker(split.train, catalogue, config=config)
-    figures: Any = evaluate(ListsOnly(ranker), split.train, split.test, catalogue)
-    lists = ranker.top(np.unique(split.train.users), 10, split.train).movies
+    figures: Any = evaluate(Lists(ranker, stars), split.train, split.test, catalogue)
+    lists = ranker.top(np.unique(split.train.users), 10, split.train, stars=stars).movies
     group = dict(zip(titles.movies.tolist(), franchises(titles.titles).tolist(), strict=True))
     popular = pd.Series(split.train.movies).value_counts().index[:10]
     return {

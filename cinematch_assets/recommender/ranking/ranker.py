@@ -20,6 +20,7 @@ from scipy import sparse
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.recommender.answers import Similar
+from cinematch_assets.recommender.config import RankingConfig
 from cinematch_assets.recommender.data import (
     Catalogue,
     Floats,
@@ -30,7 +31,6 @@ from cinematch_assets.recommender.data import (
     UserMoviePairs,
     positions,
 )
-from cinematch_assets.recommender.ranking.config import RankingConfig
 from cinematch_assets.recommender.ranking.dual import DualEase, fit_dual
 from cinematch_assets.recommender.ranking.nearness import Nearness
 from cinematch_assets.recommender.ranking.profiles import Profiles, weight_of

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from cinematch_assets.recommender.config import RankingConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
-from cinematch_assets.recommender.ranking.config import RankingConfig
 from cinematch_assets.recommender.ranking.tuning import clearly_better, tuned
 
 USERS, FILMS = 300, 120
