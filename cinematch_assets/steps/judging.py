@@ -18,7 +18,7 @@ from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.evaluation import Evaluation, evaluate
 from cinematch_assets.recommender.model import Recommender, fit_recommender
-from cinematch_assets.steps.models import keep_model, load_model, read_catalogue, unreadable
+from cinematch_assets.steps.models import keep_model, load_model, of_a_newer_release, read_catalogue, unreadable
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.steps.training import Progress, Rows, rows_of
 from cinematch_assets.warehouse import registry
@@ -47,6 +47,8 @@ def judge_candidate(platform: Platform, version: str, progress: Progress | None 
         raise CinematchError(f"{version} was judged before ({row.state}): materialize recommender_model for a new one")
     if reason := unreadable(row):
         raise CinematchError(f"{reason}: materialize recommender_model for a new one")
+    if ruling and (newer := of_a_newer_release(ruling)):
+        raise CinematchError(f"{version} cannot replace the champion: {newer}")
     catalogue = read_catalogue(platform)
     rows = rows_of(training_data(platform.warehouse.url), batches)
     candidate = load_model(platform, row)

@@ -56,11 +56,20 @@ def unreadable(version: ModelVersion) -> str | None:
     return f"{version.version} has format {version.artifact_format}, and this version of the platform reads {FORMAT}"
 
 
+def of_a_newer_release(version: ModelVersion) -> str | None:
+    """Say why a version must be left alone: a newer release of the platform made it, and this one is the old one."""
+    if version.artifact_format <= FORMAT:
+        return None
+    return f"{unreadable(version)}: a newer release works on this database, so upgrade this one"
+
+
 def unreadable_champion(connection: psycopg.Connection, version: ModelVersion) -> str | None:
     """Say what is waited for where the champion is of another format; None where it can be loaded."""
     reason = unreadable(version)
     if reason is None:
         return None
+    if newer := of_a_newer_release(version):
+        return f"champion {newer}"
     newest = model_versions(connection)[0]
     if newest.state == "rejected" and not unreadable(newest):
         refused = (newest.evidence or {}).get("reason", "rejected")

@@ -143,6 +143,22 @@ def test_an_upgraded_platform_gets_its_champion_by_itself_and_loses_no_row(
     assert isinstance(look(upgraded, instance), dg.SkipReason)
 
 
+def test_a_release_that_was_left_behind_touches_nothing(current: Platform, instance: dg.DagsterInstance) -> None:
+    """Two releases on one database: without this, each would replace the other's champion for ever."""
+    with current.warehouse.connect() as connection:
+        connection.execute("UPDATE ops.model_versions SET artifact_format = %s", [FORMAT + 1])
+    said = f"{FIRST} has format {FORMAT + 1}, and this version of the platform reads {FORMAT}: a newer release works"
+    skipped = look(current, instance)
+    assert isinstance(skipped, dg.SkipReason)
+    assert said in skipped.skip_message
+    candidate = train_candidate(current, "33333333").version
+    with pytest.raises(CinematchError, match=f"{candidate} cannot replace the champion: {said}"):
+        judge_candidate(current, candidate)
+    with pytest.raises(ArtifactRefusedError, match="upgrade this one"):
+        load_champion(current)
+    assert rows_of(current, "SELECT count(*) FROM ops.champion_changes") == [(1,)]
+
+
 def test_nobody_goes_back_to_a_version_of_another_format(upgraded: Platform) -> None:
     judge_candidate(upgraded, train_candidate(upgraded, "22222222").version)
     recommend_to_all(upgraded)

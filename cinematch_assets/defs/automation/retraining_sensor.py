@@ -13,7 +13,7 @@ from cinematch_assets.defs.automation.runs import is_under_way, runs_with_tag
 from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.retraining import WaitingDecision, next_retraining
 from cinematch_assets.steps.drifting import policy_of
-from cinematch_assets.steps.models import unreadable
+from cinematch_assets.steps.models import of_a_newer_release, unreadable
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.steps.watching import next_attempt
 from cinematch_assets.warehouse.drift import give_up, seconds_since_retraining, waiting_decisions
@@ -36,6 +36,8 @@ def retraining_sensor(
     with platform.warehouse.connect() as connection:
         ruling = champion(connection)
         listed = recommended_version(connection)
+    if ruling and (newer := of_a_newer_release(ruling)):
+        return dg.SkipReason(newer)
     if ruling is None or unreadable(ruling):
         return _new_model(platform, context.instance, ruling)
     if listed != ruling.version:
