@@ -67,7 +67,6 @@ def ranked(train: Any, model: Any, kept: Path, number: int) -> dict[str, Any]:
 
     facts: dict[str, Any] = {}
     movies = np.unique(train.movies)
-    stars = table_of(model, train, Catalogue.without_titles(movies))
     if number == 0:
         pairs = tuple(f"Film{movie // 2}: part {movie % 2}" for movie in movies.tolist())
         catalogue = replace(Catalogue.without_titles(movies), titles=pairs)
@@ -78,6 +77,7 @@ def ranked(train: Any, model: Any, kept: Path, number: int) -> dict[str, Any]:
         facts["ranker_mb"] = sum(array.nbytes for array in ranker.arrays().values()) / 1e6
         np.savez(kept, **ranker.arrays())
     ranker = Ranker.from_arrays(dict(np.load(kept)))
+    stars = table_of(model, train, Catalogue.without_titles(movies))
     users = np.unique(train.users)
     ranker.top(users[:2], K, train, stars=stars)
     start = time.perf_counter()

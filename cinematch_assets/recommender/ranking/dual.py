@@ -86,7 +86,8 @@ class DualEase:
     def _from_kernel(self, history: sparse.csr_matrix, near: Floats, rows: sparse.csr_matrix) -> Floats:
         """X − X P diag(1/P_jj), whose diagonal term makes a film count nothing for itself."""
         share = 1.0 / (self.ridge * self.inverse)
-        out = np.asarray(rows.T.dot(near.T).T * share, np.float32)
+        out = np.ascontiguousarray(rows.T.tocsr().dot(near.T).T, np.float32)
+        out *= share
         own = history.multiply(1.0 - share[None, :]).tocsr()
         at = np.repeat(np.arange(own.shape[0]), np.diff(own.indptr))
         out[at, own.indices] += own.data.astype(np.float32)
@@ -94,7 +95,9 @@ class DualEase:
 
 
 def fit_dual(train: Ratings, films: Ids, *, ridge: float, dropout: float, user_exponent: float) -> DualEase:
-    """Exact EASE for U users and M films in O(U³ + U·ratings) time and U² numbers."""
+    """Exact EASE for U users and M films in O(U³ + Σ raters²) time and U² numbers."""
+    from cinematch_assets.recommender.loops.quadratic import quadratic_forms  # noqa: PLC0415  loads numba
+
     profiles = Profiles.of(train, films)
     weights = profiles.matrix(len(films)).astype(np.float64)
     row_scale = np.sqrt(user_weights(weights, user_exponent).astype(np.float64))
@@ -105,8 +108,7 @@ def fit_dual(train: Ratings, films: Ids, *, ridge: float, dropout: float, user_e
         gram = np.asarray((halved @ halved.T).todense())
         gram[np.diag_indices_from(gram)] += 1.0
         kernel = linalg.inv(gram, overwrite_a=True, assume_a="pos")
-        taken = halved.T.dot(kernel).T  # A X̃ L^-½
-    explained = np.asarray(halved.multiply(taken).sum(axis=0)).ravel()
+    explained = quadratic_forms(halved.T.tocsr(), kernel)  # the diagonal of L^-½ X̃ᵀ A X̃ L^-½
     return DualEase(
         films=films,
         profiles=profiles,

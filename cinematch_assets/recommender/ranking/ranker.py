@@ -129,7 +129,7 @@ class Ranker:
     @property
     def method(self) -> str:
         """The name of the method, for tables."""
-        return self.weights.name
+        return f"{self.weights.name} + likings"
 
     def top(
         self, users: Ids, k: int, seen: UserMoviePairs, candidates: Ids | None = None, *, stars: Expected | None = None

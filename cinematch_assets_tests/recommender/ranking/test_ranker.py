@@ -263,7 +263,7 @@ def test_scores_and_lists_of_many_films_are_those_of_the_whole_matrix() -> None:
 def test_the_method_follows_from_the_number_of_users_and_says_so() -> None:
     small = fit_ranker(some_ratings(), a_catalogue())
     large = fit_ranker(some_ratings(), a_catalogue(), config=RankingConfig(dual_users=119))
-    assert (small.method, large.method) == ("ease_dual", "ease_sparse")
+    assert (small.method, large.method) == ("ease_dual + likings", "ease_sparse + likings")
     assert small.reason.startswith("120 users, at most 3,000")
     assert large.reason.startswith("120 users, over 119")
 
