@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cinematch_assets.recommender.config import RecommenderConfig
+from cinematch_assets.recommender.config import AlsConfig, RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.model import Recommender, fit_recommender
-from cinematch_assets.recommender.stars.als import AlsConfig
 from cinematch_assets.recommender.stars.factors import fit_factors
 from cinematch_assets.recommender.stars.table import StarTable
 

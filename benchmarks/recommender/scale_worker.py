@@ -31,9 +31,10 @@ def peak_mb() -> float:
 
 def cinematch(folder: Path, number: int) -> dict[str, Any]:
     """The fit as it is shipped, with the time of each sweep from its progress; lists; the ranker."""
+    from cinematch_assets.recommender.config import AlsConfig
     from cinematch_assets.recommender.data import Ratings
     from cinematch_assets.recommender.loops.topn import Exclusions, Seen, best_of_factors
-    from cinematch_assets.recommender.stars.als import AlsConfig, fit_als
+    from cinematch_assets.recommender.stars.als import fit_als
 
     few = Ratings.of(np.repeat(np.arange(5), 5), np.tile(np.arange(5), 5), np.linspace(1.0, 5.0, 25))
     small = fit_als(few, AlsConfig(factors=FACTORS, sweeps=2), 0)

@@ -5,6 +5,7 @@ Here: plain numbers. Not here: what they do to a model (``stars``, ``ranking``).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -13,8 +14,46 @@ from cinematch_assets.errors import CinematchError
 Method = Literal["auto", "bayes", "als", "biases"]
 
 
-class RankingConfigError(CinematchError):
-    """A knob of the ranker is out of range; the message names it."""
+class RecommenderConfigError(CinematchError):
+    """A knob is outside what the methods can do; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlsConfig:
+    """Knobs of ALS; the defaults were chosen on a validation part of training rows (docs/decisions/0061)."""
+
+    factors: int = 64
+    sweeps: int = 8
+    steps: int = 1
+    """Conjugate gradient steps per row and sweep: two and three cost half as much again each, and RMSE is no better."""
+    ridge: float = 5.0
+    """λ₀, on the factors of every row."""
+    ridge_per_rating: float = 0.06
+    """λ₁, for each rating of the row."""
+    bias_damping: float = 5.0
+    """How many average ratings a bias imagines first."""
+
+    def __post_init__(self) -> None:
+        _at_least_one(self, "factors", "sweeps", "steps")
+        _above_zero(self, "ridge", "ridge_per_rating", "bias_damping")
+
+
+@dataclass(frozen=True, slots=True)
+class LikingsConfig:
+    """Knobs of implicit ALS; the defaults were chosen on a validation part of training rows (docs/decisions/0060)."""
+
+    factors: int = 32
+    ridge: float = 5.0
+    """λ, of which a row pays the more, the more is said of it."""
+    confidence: float = 15.0
+    """α: how much more a film that was rated says than one that was not."""
+    sweeps: int = 10
+    steps: int = 3
+    """Conjugate gradient steps per row and sweep."""
+
+    def __post_init__(self) -> None:
+        _at_least_one(self, "factors", "sweeps", "steps")
+        _above_zero(self, "ridge", "confidence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +82,8 @@ class RankingConfig:
     """Of these, how many are stored: the others cost time in every list, and nDCG@10 is no better with them."""
 
     def __post_init__(self) -> None:
-        for name in ("ridge", "core_films", "neighbours", "kept"):
-            if not getattr(self, name) > 0:
-                raise RankingConfigError(f"{name} is {getattr(self, name)}, and must be above 0")
-        for name in ("dropout", "user_exponent", "novelty", "likings", "stars", "dual_users"):
-            if not getattr(self, name) >= 0:
-                raise RankingConfigError(f"{name} is {getattr(self, name)}, and must not be negative")
-
-
-class RecommenderConfigError(CinematchError):
-    """A knob is outside what the methods can do; the message names it."""
+        _above_zero(self, "ridge", "core_films", "neighbours", "kept")
+        _not_negative(self, "dropout", "user_exponent", "novelty", "likings", "stars", "dual_users")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +106,30 @@ class RecommenderConfig:
     fewest_sweeps: int = 30
     bayes_rows: int = 500_000
     """Up to so many ratings stars are sampled; above, least squares say nearly as much in a tenth of the time."""
-    als_factors: int = 64
-    als_sweeps: int = 8
+    als: AlsConfig = field(default_factory=AlsConfig)
     ranking: RankingConfig = field(default_factory=RankingConfig)
 
     def __post_init__(self) -> None:
         if self.method not in get_args(Method):
             raise RecommenderConfigError(f"method is '{self.method}', and may be {', '.join(get_args(Method))}")
-        for name in ("factors", "chains", "sweeps", "thinning", "rank", "fewest_sweeps", "als_factors", "als_sweeps"):
-            if getattr(self, name) < 1:
-                raise RecommenderConfigError(f"{name} is {getattr(self, name)}, and must be at least 1")
+        _at_least_one(self, "factors", "chains", "sweeps", "thinning", "rank", "fewest_sweeps")
         if not 0 <= self.burn_in < self.sweeps:
             raise RecommenderConfigError(f"burn_in is {self.burn_in}, and must be below sweeps, {self.sweeps}")
+
+
+def _at_least_one(knobs: object, *names: str) -> None:
+    _refuse(knobs, names, lambda value: value >= 1, "at least 1")
+
+
+def _above_zero(knobs: object, *names: str) -> None:
+    _refuse(knobs, names, lambda value: value > 0, "above 0")
+
+
+def _not_negative(knobs: object, *names: str) -> None:
+    _refuse(knobs, names, lambda value: value >= 0, "0 or more")
+
+
+def _refuse(knobs: object, names: tuple[str, ...], fits: Callable[[float], bool], wanted: str) -> None:
+    for name in names:
+        if not fits(getattr(knobs, name)):
+            raise RecommenderConfigError(f"{name} is {getattr(knobs, name)}, and must be {wanted}")

@@ -166,11 +166,9 @@ def _fit_stars(
     if method == "biases":
         return fit_biases(rows, catalogue, user_damping=DAMPING, movie_damping=DAMPING), method, reason
     if method == "als":
-        from cinematch_assets.recommender.stars.als import AlsConfig  # noqa: PLC0415  loads numba
         from cinematch_assets.recommender.stars.factors import fit_factors  # noqa: PLC0415  loads numba
 
-        knobs = AlsConfig(factors=config.als_factors, sweeps=config.als_sweeps)
-        return fit_factors(rows, catalogue, knobs, seed, tell), method, reason
+        return fit_factors(rows, catalogue, config.als, seed, tell), method, reason
     from cinematch_assets.recommender.stars.bayes import fit_bayes, plan_for  # noqa: PLC0415  loads numba
 
     plan = plan_for(len(rows), config)

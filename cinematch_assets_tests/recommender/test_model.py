@@ -8,13 +8,13 @@ import pytest
 
 from cinematch_assets.recommender.answers import TopN
 from cinematch_assets.recommender.artifact import ArtifactRefusedError, pack
-from cinematch_assets.recommender.config import RecommenderConfig, RecommenderConfigError
+from cinematch_assets.recommender.config import AlsConfig, RecommenderConfig, RecommenderConfigError
 from cinematch_assets.recommender.data import Catalogue, Pairs, Ratings, RecommenderInputError
 from cinematch_assets.recommender.model import FORMAT, Recommender, choose_method, fit_recommender, sha256_of
 from cinematch_assets_tests.recommender.worlds import a_world
 
 WORLD = a_world()
-QUICK = {"factors": 3, "chains": 3, "sweeps": 15, "burn_in": 5, "rank": 8, "als_factors": 4, "als_sweeps": 3}
+QUICK = {"factors": 3, "chains": 3, "sweeps": 15, "burn_in": 5, "rank": 8, "als": AlsConfig(factors=4, sweeps=3)}
 CONFIG = RecommenderConfig(**QUICK)
 
 

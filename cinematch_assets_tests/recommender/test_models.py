@@ -7,14 +7,14 @@ import pytest
 
 from cinematch_assets.recommender.answers import Model
 from cinematch_assets.recommender.baselines import bias_only, global_mean, popularity
-from cinematch_assets.recommender.config import RecommenderConfig
+from cinematch_assets.recommender.config import AlsConfig, RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Pairs, Ratings
 from cinematch_assets.recommender.model import fit_recommender
 from cinematch_assets_tests.recommender.worlds import a_world
 
 WORLD = a_world()
 SPLIT = WORLD.split()
-QUICK = {"factors": 3, "chains": 2, "sweeps": 20, "burn_in": 8, "rank": 8, "als_factors": 4, "als_sweeps": 4}
+QUICK = {"factors": 3, "chains": 2, "sweeps": 20, "burn_in": 8, "rank": 8, "als": AlsConfig(factors=4, sweeps=4)}
 
 
 def recommender(method: str) -> Callable[[Ratings, Catalogue], Model]:

@@ -22,39 +22,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from cinematch_assets.errors import CinematchError
+from cinematch_assets.recommender.config import LikingsConfig
 from cinematch_assets.recommender.data import Floats
 from cinematch_assets.recommender.loops.compiled import compiled
 from cinematch_assets.recommender.loops.conjugate import LEAST_GAIN, advance, begin
 from cinematch_assets.recommender.loops.topn import in_blocks
 
 ROWS_AT_ONCE = 256
-
-
-class LikingsConfigError(CinematchError):
-    """A knob of the likings is out of range; the message names it."""
-
-
-@dataclass(frozen=True, slots=True)
-class LikingsConfig:
-    """Knobs of implicit ALS; the defaults were chosen on a validation part of training rows (docs/decisions/0060)."""
-
-    factors: int = 32
-    ridge: float = 5.0
-    """λ, of which a row pays the more, the more is said of it."""
-    confidence: float = 15.0
-    """α: how much more a film that was rated says than one that was not."""
-    sweeps: int = 10
-    steps: int = 3
-    """Conjugate gradient steps per row and sweep."""
-
-    def __post_init__(self) -> None:
-        for name in ("factors", "sweeps", "steps"):
-            if not getattr(self, name) >= 1:
-                raise LikingsConfigError(f"{name} is {getattr(self, name)}, and must be at least 1")
-        for name in ("ridge", "confidence"):
-            if not getattr(self, name) > 0:
-                raise LikingsConfigError(f"{name} is {getattr(self, name)}, and must be above 0")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from scipy import sparse
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.recommender.answers import Similar
-from cinematch_assets.recommender.config import RankingConfig
+from cinematch_assets.recommender.config import LikingsConfig, RankingConfig
 from cinematch_assets.recommender.data import (
     Catalogue,
     Floats,
@@ -270,7 +270,7 @@ def fit_ranker(
 
     The same set of rows and seed give the same bytes on any number of threads.
     """
-    from cinematch_assets.recommender.ranking.likings import LikingsConfig, fit_likings  # noqa: PLC0415  loads numba
+    from cinematch_assets.recommender.ranking.likings import fit_likings  # noqa: PLC0415  loads numba
 
     knobs, tell = config or RankingConfig(), progress or _quiet
     films = np.union1d(train.movies, catalogue.movies).astype(np.int32)

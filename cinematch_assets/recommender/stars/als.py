@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cinematch_assets.errors import CinematchError
+from cinematch_assets.recommender.config import AlsConfig
 from cinematch_assets.recommender.data import Floats, Ids, Ratings
 from cinematch_assets.recommender.loops.bfloat import narrow, wide
 from cinematch_assets.recommender.loops.compiled import compiled
@@ -44,34 +44,6 @@ LEAST_SHARE_ASIDE, MOST_SHARE_ASIDE = 0.01, 0.05
 """Of more rows more can be spared, for those with few ratings; of fewer rows fewer."""
 
 NO_ROWS = np.zeros(0, np.intp)
-
-
-class AlsConfigError(CinematchError):
-    """A knob of ALS is out of range; the message names it."""
-
-
-@dataclass(frozen=True, slots=True)
-class AlsConfig:
-    """Knobs of ALS; the defaults were chosen on a validation part of training rows (docs/decisions/0061)."""
-
-    factors: int = 64
-    sweeps: int = 8
-    steps: int = 1
-    """Conjugate gradient steps per row and sweep: two and three cost half as much again each, and RMSE is no better."""
-    ridge: float = 5.0
-    """λ₀, on the factors of every row."""
-    ridge_per_rating: float = 0.06
-    """λ₁, for each rating of the row."""
-    bias_damping: float = 5.0
-    """How many average ratings a bias imagines first."""
-
-    def __post_init__(self) -> None:
-        for name in ("factors", "sweeps", "steps"):
-            if not getattr(self, name) >= 1:
-                raise AlsConfigError(f"{name} is {getattr(self, name)}, and must be at least 1")
-        for name in ("ridge", "ridge_per_rating", "bias_damping"):
-            if not getattr(self, name) > 0:
-                raise AlsConfigError(f"{name} is {getattr(self, name)}, and must be above 0")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from cinematch_assets.recommender.config import AlsConfig
 from cinematch_assets.recommender.data import Catalogue, Floats, Progress, Ratings
-from cinematch_assets.recommender.stars.als import Als, AlsConfig, fit_als
+from cinematch_assets.recommender.stars.als import Als, fit_als
 from cinematch_assets.recommender.stars.spread import Spread, fit_spread
 from cinematch_assets.recommender.stars.strangers import lean_on_descriptions
 from cinematch_assets.recommender.stars.table import StarTable

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from cinematch_assets.recommender.config import LikingsConfig, RecommenderConfigError
 from cinematch_assets.recommender.loops import topn
-from cinematch_assets.recommender.ranking.likings import Likings, LikingsConfig, LikingsConfigError, fit_likings
+from cinematch_assets.recommender.ranking.likings import Likings, fit_likings
 
 USERS, FILMS = 300, 60
 
@@ -69,5 +70,5 @@ def test_the_same_bytes_on_any_number_of_threads_and_from_arrays(monkeypatch: py
 
 @pytest.mark.parametrize(("knob", "value"), [("factors", 0), ("ridge", 0.0), ("confidence", np.nan), ("steps", 0)])
 def test_a_knob_out_of_range_is_named(knob: str, value: float) -> None:
-    with pytest.raises(LikingsConfigError, match=knob):
+    with pytest.raises(RecommenderConfigError, match=knob):
         LikingsConfig(**{knob: value})

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import sparse
 
-from cinematch_assets.recommender.config import RankingConfig, RankingConfigError
+from cinematch_assets.recommender.config import RankingConfig, RecommenderConfigError
 from cinematch_assets.recommender.data import Catalogue, Pairs, Ratings
 from cinematch_assets.recommender.evaluation import ndcg_by_user
 from cinematch_assets.recommender.loops import topn
@@ -272,7 +272,7 @@ def test_the_method_follows_from_the_number_of_users_and_says_so() -> None:
     ("knob", "value"), [("ridge", 0.0), ("dropout", -1.0), ("kept", 0), ("likings", -0.1), ("ridge", float("nan"))]
 )
 def test_a_knob_out_of_range_is_named(knob: str, value: float) -> None:
-    with pytest.raises(RankingConfigError, match=knob):
+    with pytest.raises(RecommenderConfigError, match=knob):
         RankingConfig(**{knob: value})
 
 

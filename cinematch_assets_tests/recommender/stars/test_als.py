@@ -3,16 +3,10 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from cinematch_assets.recommender.config import AlsConfig, RecommenderConfigError
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.loops import topn
-from cinematch_assets.recommender.stars.als import (
-    Als,
-    AlsConfig,
-    AlsConfigError,
-    compressed,
-    fit_als,
-    half_sweep,
-)
+from cinematch_assets.recommender.stars.als import Als, compressed, fit_als, half_sweep
 from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic
 
 
@@ -158,7 +152,7 @@ def test_progress_is_told_from_start_to_end() -> None:
     ("knob", "value"), [("factors", 0), ("ridge", 0.0), ("steps", -1), ("bias_damping", float("nan"))]
 )
 def test_a_knob_out_of_range_is_named(knob: str, value: float) -> None:
-    with pytest.raises(AlsConfigError, match=knob):
+    with pytest.raises(RecommenderConfigError, match=knob):
         AlsConfig(**{knob: value})
 
 

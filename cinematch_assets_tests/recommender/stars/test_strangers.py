@@ -3,10 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cinematch_assets.recommender.config import RecommenderConfig
+from cinematch_assets.recommender.config import AlsConfig, RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.model import fit_recommender
-from cinematch_assets.recommender.stars.als import AlsConfig
 from cinematch_assets.recommender.stars.bayes import BayesPlan, fit_bayes
 from cinematch_assets.recommender.stars.biases import fit_biases
 from cinematch_assets.recommender.stars.factors import fit_factors
@@ -50,7 +49,7 @@ def test_a_new_film_leans_on_its_genre():
         [*films.genres, "Action", "Horror"],
     )
     for method in ("bayes", "als"):
-        config = RecommenderConfig(method=method, factors=3, chains=2, sweeps=30, burn_in=10, als_factors=4)
+        config = RecommenderConfig(method=method, factors=3, chains=2, sweeps=30, burn_in=10, als=AlsConfig(factors=4))
         model = fit_recommender(WORLD.ratings, more, config=config, seed=1)
         everyone = np.unique(WORLD.ratings.users)
         loved, hated = (model.predict(everyone, np.full(len(everyone), film, np.int32)).stars for film in (3, 4))
