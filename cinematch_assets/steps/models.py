@@ -60,7 +60,10 @@ def of_a_newer_release(version: ModelVersion) -> str | None:
     """Say why a version must be left alone: a newer release of the platform made it, and this one is the old one."""
     if version.artifact_format <= FORMAT:
         return None
-    return f"{unreadable(version)}: a newer release works on this database, so upgrade this one"
+    return (
+        f"{unreadable(version)}: a newer release works on this database; upgrade this one, or go back with "
+        "cinematch models rollback"
+    )
 
 
 def unreadable_champion(connection: psycopg.Connection, version: ModelVersion) -> str | None:

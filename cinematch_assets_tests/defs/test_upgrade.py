@@ -159,6 +159,21 @@ def test_a_release_that_was_left_behind_touches_nothing(current: Platform, insta
     assert rows_of(current, "SELECT count(*) FROM ops.champion_changes") == [(1,)]
 
 
+def test_who_goes_back_to_the_former_release_rolls_back_to_its_champion(
+    upgraded: Platform, instance: dg.DagsterInstance
+) -> None:
+    newer = judge_candidate(upgraded, train_candidate(upgraded, "22222222").version).version
+    recommend_to_all(upgraded)
+    with upgraded.warehouse.connect() as connection:  # as the former release sees both
+        for version, its_format in ((newer, FORMAT + 1), (FIRST, FORMAT)):
+            order = "UPDATE ops.model_versions SET artifact_format = %s WHERE version = %s"
+            connection.execute(order, [its_format, version])
+    assert "models rollback" in look(upgraded, instance).skip_message
+    assert roll_back(upgraded) == (FIRST, newer)
+    assert {row[-1] for row in rows_of(upgraded, LISTS)} == {FIRST}
+    assert "a newer release" not in look(upgraded, instance).skip_message
+
+
 def test_nobody_goes_back_to_a_version_of_another_format(upgraded: Platform) -> None:
     judge_candidate(upgraded, train_candidate(upgraded, "22222222").version)
     recommend_to_all(upgraded)

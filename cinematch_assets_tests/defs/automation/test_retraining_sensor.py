@@ -117,12 +117,21 @@ def test_the_first_model_is_due_as_soon_as_there_are_ratings(platform: Platform,
     assert tick(platform, instance).run_key == "retrain:first:2"
 
 
-@pytest.mark.parametrize("artifact_format", [FORMAT - 1, FORMAT + 1])
 @pytest.mark.parametrize("listed", [True, False])
-def test_a_champion_of_another_format_is_replaced_as_if_there_were_none(
-    platform: Platform, instance: dg.DagsterInstance, artifact_format: int, listed: bool
+def test_a_champion_of_a_newer_release_is_left_alone(
+    platform: Platform, instance: dg.DagsterInstance, listed: bool
 ) -> None:
-    version = crowned(platform, listed=listed, artifact_format=artifact_format)
+    crowned(platform, listed=listed, artifact_format=FORMAT + 1)
+    rated(platform)
+    decided(platform, "batch_w1")
+    assert "upgrade this one, or go back with cinematch models rollback" in tick(platform, instance).skip_message
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_champion_of_a_former_format_is_replaced_as_if_there_were_none(
+    platform: Platform, instance: dg.DagsterInstance, listed: bool
+) -> None:
+    version = crowned(platform, listed=listed, artifact_format=FORMAT - 1)
     assert "no ratings" in tick(platform, instance).skip_message
     rated(platform)
     key = f"retrain:{version}:format{FORMAT}"
