@@ -56,7 +56,8 @@ def test_four_of_five_ratings_are_within_the_interval(figures: Evaluation):
 
 
 def test_lists_hold_what_people_went_on_to_like(figures: Evaluation):
-    assert figures.catalogue_ndcg_at_10 > 0.33
+    # Graded EASE is at .353 on such a split, a tuned implicit ALS at .331.
+    assert figures.catalogue_ndcg_at_10 > 1.05 * 0.353
 
 
 def test_the_artifact_loads_in_under_a_second(model: Recommender):
