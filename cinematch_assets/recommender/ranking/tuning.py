@@ -25,6 +25,7 @@ RIDGE_STEP, LIKINGS_STEP = 4.0, 2.0
 """What λ and the likings' share are multiplied by: nDCG@10 changes by a few per cent from one step to the next."""
 
 MOST_STEPS = 2
+"""Up to a λ of 2,400, the strongest that was tried."""
 
 TRIED_USERS = 2_000
 """With 1,000 users chance decided for some seeds on synthetic sets of one and three million ratings."""

@@ -16,7 +16,6 @@ gives honest errors to ``spread``, and takes not one sweep more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,13 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.recommender.config import AlsConfig
-from cinematch_assets.recommender.data import Floats, Ids, Ratings
+from cinematch_assets.recommender.data import Floats, Ids, Progress, Ratings
 from cinematch_assets.recommender.loops.bfloat import narrow, wide
 from cinematch_assets.recommender.loops.compiled import compiled
 from cinematch_assets.recommender.loops.conjugate import LEAST_GAIN, advance, begin
 from cinematch_assets.recommender.loops.topn import in_blocks
-
-Progress = Callable[[str, float], None]
 
 ROWS_AT_ONCE = 512
 LARGEST_TABLE = 1_000_000
