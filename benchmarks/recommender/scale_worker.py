@@ -33,7 +33,7 @@ def cinematch(folder: Path, number: int) -> dict[str, Any]:
     """The fit as it is shipped, with the time of each sweep from its progress; lists; the ranker."""
     from cinematch_assets.recommender.config import AlsConfig
     from cinematch_assets.recommender.data import Ratings
-    from cinematch_assets.recommender.loops.topn import Exclusions, Seen, best_of_factors
+    from cinematch_assets.recommender.kernels.topn import Exclusions, Seen, best_of_factors
     from cinematch_assets.recommender.stars.als import fit_als
 
     few = Ratings.of(np.repeat(np.arange(5), 5), np.tile(np.arange(5), 5), np.linspace(1.0, 5.0, 25))

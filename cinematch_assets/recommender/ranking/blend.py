@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.recommender.data import Floats
-from cinematch_assets.recommender.loops.compiled import compiled, compiled_in_order
-from cinematch_assets.recommender.loops.topn import USERS_AT_ONCE, Best, in_blocks
+from cinematch_assets.recommender.kernels.compiled import compiled, compiled_in_order
+from cinematch_assets.recommender.kernels.topn import USERS_AT_ONCE, Best, in_blocks
 
 POOL = 50
 """Films that are put in order for a list of ten; with 100 and 200 nDCG@10 was the same on validation rows."""

@@ -27,7 +27,7 @@ CELLS_AT_ONCE = 16_000_000
 """Scores held at once: 64 MB of float32."""
 
 if TYPE_CHECKING:
-    from cinematch_assets.recommender.loops.topn import Best, Exclusions
+    from cinematch_assets.recommender.kernels.topn import Best, Exclusions
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class DualEase:
 
     def best(self, history: sparse.csr_matrix, line: tuple[Floats, Floats], k: int, left_out: Exclusions) -> Best:
         """The best films by a + b · score."""
-        from cinematch_assets.recommender.loops.topn import best_of_scores  # noqa: PLC0415  loads numba
+        from cinematch_assets.recommender.kernels.topn import best_of_scores  # noqa: PLC0415  loads numba
 
         return best_of_scores(line[0] + line[1] * self.scores(history), k, left_out)
 
@@ -96,7 +96,7 @@ class DualEase:
 
 def fit_dual(train: Ratings, films: Ids, *, ridge: float, dropout: float, user_exponent: float) -> DualEase:
     """Exact EASE for U users and M films in O(U³ + Σ raters²) time and U² numbers."""
-    from cinematch_assets.recommender.loops.quadratic import quadratic_forms  # noqa: PLC0415  loads numba
+    from cinematch_assets.recommender.kernels.quadratic_form import quadratic_forms  # noqa: PLC0415  loads numba
 
     profiles = Profiles.of(train, films)
     weights = profiles.matrix(len(films)).astype(np.float64)

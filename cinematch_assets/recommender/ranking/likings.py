@@ -24,9 +24,9 @@ from threadpoolctl import threadpool_limits
 
 from cinematch_assets.recommender.config import LikingsConfig
 from cinematch_assets.recommender.data import Floats
-from cinematch_assets.recommender.loops.compiled import compiled
-from cinematch_assets.recommender.loops.conjugate import LEAST_GAIN, advance, begin
-from cinematch_assets.recommender.loops.topn import in_blocks
+from cinematch_assets.recommender.kernels.compiled import compiled
+from cinematch_assets.recommender.kernels.conjugate_gradient import LEAST_GAIN, advance, begin
+from cinematch_assets.recommender.kernels.topn import in_blocks
 
 ROWS_AT_ONCE = 256
 

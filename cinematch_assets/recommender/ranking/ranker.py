@@ -37,7 +37,7 @@ from cinematch_assets.recommender.ranking.profiles import Profiles, weight_of
 from cinematch_assets.recommender.ranking.variety import BEFORE_THE_CAP, franchises, lift, without_repetition
 
 if TYPE_CHECKING:
-    from cinematch_assets.recommender.loops.topn import Best, Exclusions
+    from cinematch_assets.recommender.kernels.topn import Best, Exclusions
     from cinematch_assets.recommender.ranking.likings import Likings
 
 POPULARITY_SHARE = 1e-6
@@ -139,7 +139,7 @@ class Ranker:
         ``stars`` have their share in the order where they are given. Scores are comparable within one list only.
         Candidates outside the catalogue are passed over; a user without ratings gets the films that please most people.
         """
-        from cinematch_assets.recommender.loops.topn import Seen  # noqa: PLC0415  loads numba
+        from cinematch_assets.recommender.kernels.topn import Seen  # noqa: PLC0415  loads numba
 
         cut = self._cut(k, candidates, stars)
         known = Seen.of(seen)
@@ -162,7 +162,7 @@ class Ranker:
 
         ``stars`` has him as its only user.
         """
-        from cinematch_assets.recommender.loops.topn import Exclusions  # noqa: PLC0415  loads numba
+        from cinematch_assets.recommender.kernels.topn import Exclusions  # noqa: PLC0415  loads numba
 
         nobody = np.zeros(1, np.int32)
         left_out = Exclusions.of(nobody, self.weights.films, Pairs(np.zeros(len(movies), np.int32), movies))

@@ -22,9 +22,9 @@ from scipy import linalg, sparse
 from threadpoolctl import threadpool_limits
 
 from cinematch_assets.recommender.data import Floats, Ids, Ratings
-from cinematch_assets.recommender.loops.bfloat import narrow, wide
-from cinematch_assets.recommender.loops.compiled import compiled_in_order
-from cinematch_assets.recommender.loops.topn import NONE, Best, Compressed, Exclusions, in_blocks, merge, put
+from cinematch_assets.recommender.kernels.bfloat16 import narrow, wide
+from cinematch_assets.recommender.kernels.compiled import compiled_in_order
+from cinematch_assets.recommender.kernels.topn import NONE, Best, Compressed, Exclusions, in_blocks, merge, put
 from cinematch_assets.recommender.ranking.profiles import Profiles, user_weights
 
 FILMS_AT_ONCE = 64

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 
 from cinematch_assets.recommender.config import AlsConfig
 from cinematch_assets.recommender.data import Floats, Ids, Progress, Ratings
-from cinematch_assets.recommender.loops.bfloat import narrow, wide
-from cinematch_assets.recommender.loops.compiled import compiled
-from cinematch_assets.recommender.loops.conjugate import LEAST_GAIN, advance, begin
-from cinematch_assets.recommender.loops.topn import in_blocks
+from cinematch_assets.recommender.kernels.bfloat16 import narrow, wide
+from cinematch_assets.recommender.kernels.compiled import compiled
+from cinematch_assets.recommender.kernels.conjugate_gradient import LEAST_GAIN, advance, begin
+from cinematch_assets.recommender.kernels.topn import in_blocks
 
 ROWS_AT_ONCE = 512
 LARGEST_TABLE = 1_000_000

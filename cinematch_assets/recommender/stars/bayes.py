@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
-from cinematch_assets.recommender.loops.compiled import compiled
+from cinematch_assets.recommender.kernels.compiled import compiled
 from cinematch_assets.recommender.stars.design import Design, build_design
 from cinematch_assets.recommender.stars.gibbs import Chain, Sample
 from cinematch_assets.recommender.stars.strangers import lean_on_descriptions

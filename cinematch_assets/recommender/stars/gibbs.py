@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cinematch_assets.recommender.loops.compiled import compiled
+from cinematch_assets.recommender.kernels.compiled import compiled
 from cinematch_assets.recommender.stars.design import Columns, Design, Side
 from cinematch_assets.recommender.stars.table import NOISE_FREEDOM
 

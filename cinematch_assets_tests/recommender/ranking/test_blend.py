@@ -1,6 +1,6 @@
 import numpy as np
 
-from cinematch_assets.recommender.loops.topn import NONE, USERS_AT_ONCE, Best
+from cinematch_assets.recommender.kernels.topn import NONE, USERS_AT_ONCE, Best
 from cinematch_assets.recommender.ranking.blend import POOL, Opinion, blended
 
 

@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 
 from cinematch_assets.recommender.config import LikingsConfig, RecommenderConfigError
-from cinematch_assets.recommender.loops import topn
+from cinematch_assets.recommender.kernels import topn
 from cinematch_assets.recommender.ranking.likings import Likings, fit_likings
 
 USERS, FILMS = 300, 60

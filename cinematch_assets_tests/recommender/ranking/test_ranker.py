@@ -11,9 +11,9 @@ from scipy import sparse
 from cinematch_assets.recommender.config import RankingConfig, RecommenderConfigError
 from cinematch_assets.recommender.data import Catalogue, Pairs, Ratings
 from cinematch_assets.recommender.evaluation import ndcg_by_user
-from cinematch_assets.recommender.loops import topn
-from cinematch_assets.recommender.loops.bfloat import narrow
-from cinematch_assets.recommender.loops.topn import Exclusions
+from cinematch_assets.recommender.kernels import topn
+from cinematch_assets.recommender.kernels.bfloat16 import narrow
+from cinematch_assets.recommender.kernels.topn import Exclusions
 from cinematch_assets.recommender.ranking.profiles import Profiles, user_weights, weight_of
 from cinematch_assets.recommender.ranking.ranker import Ranker, UnknownFilmError, fit_ranker
 from cinematch_assets.recommender.ranking.sparse import SparseEase

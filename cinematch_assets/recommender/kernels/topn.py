@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from cinematch_assets.recommender.data import Floats, Ids, UserMoviePairs, positions
-from cinematch_assets.recommender.loops.compiled import compiled_in_order
+from cinematch_assets.recommender.kernels.compiled import compiled_in_order
 
 Compressed = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 """Starts, columns and values of a matrix in compressed rows (or starts, rows and values, in compressed columns)."""

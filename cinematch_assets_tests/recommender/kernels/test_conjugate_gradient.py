@@ -1,6 +1,6 @@
 import numpy as np
 
-from cinematch_assets.recommender.loops.conjugate import LEAST_GAIN, advance, begin
+from cinematch_assets.recommender.kernels.conjugate_gradient import LEAST_GAIN, advance, begin
 
 
 def test_a_system_of_three_is_solved_in_three_steps() -> None:

@@ -1,8 +1,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from cinematch_assets.recommender.loops.bfloat import narrow, wide
-from cinematch_assets.recommender.loops.compiled import compiled_in_order
+from cinematch_assets.recommender.kernels.bfloat16 import narrow, wide
+from cinematch_assets.recommender.kernels.compiled import compiled_in_order
 
 
 @compiled_in_order

@@ -1,7 +1,7 @@
 import numba
 import pytest
 
-from cinematch_assets.recommender.loops.compiled import compiled, compiled_in_order
+from cinematch_assets.recommender.kernels.compiled import compiled, compiled_in_order
 
 
 @pytest.mark.parametrize("compile_", [compiled, compiled_in_order])

@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from cinematch_assets.recommender.data import Pairs
-from cinematch_assets.recommender.loops import topn
-from cinematch_assets.recommender.loops.topn import (
+from cinematch_assets.recommender.kernels import topn
+from cinematch_assets.recommender.kernels.topn import (
     NONE,
     Best,
     Exclusions,

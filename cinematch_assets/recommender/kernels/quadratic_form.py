@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from cinematch_assets.recommender.loops.compiled import compiled_in_order
+from cinematch_assets.recommender.kernels.compiled import compiled_in_order
 
 
 def quadratic_forms(rows: sparse.csr_matrix, matrix: NDArray[np.float64]) -> NDArray[np.float64]:

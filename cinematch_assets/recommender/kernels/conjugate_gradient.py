@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cinematch_assets.recommender.loops.compiled import compiled
+from cinematch_assets.recommender.kernels.compiled import compiled
 
 LEAST_GAIN = np.float32(1e-12)
 """Below it a row is solved."""

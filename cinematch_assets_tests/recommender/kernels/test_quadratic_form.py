@@ -1,7 +1,7 @@
 import numpy as np
 from scipy import sparse
 
-from cinematch_assets.recommender.loops.quadratic import quadratic_forms
+from cinematch_assets.recommender.kernels.quadratic_form import quadratic_forms
 
 
 def test_each_row_s_form_is_that_of_the_dense_product() -> None:
