@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from cinematch_assets.recommender.config import AlsConfig, RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.model import Recommender, fit_recommender
-from cinematch_assets.recommender.stars.factors import fit_factors
-from cinematch_assets.recommender.stars.table import StarTable
+from cinematch_assets.recommender.rating_prediction.als_table import fit_factors
+from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
 
 SEED = 20_251_220
 

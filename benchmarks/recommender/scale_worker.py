@@ -34,7 +34,7 @@ def cinematch(folder: Path, number: int) -> dict[str, Any]:
     from cinematch_assets.recommender.config import AlsConfig
     from cinematch_assets.recommender.data import Ratings
     from cinematch_assets.recommender.kernels.topn import Exclusions, Seen, best_of_factors
-    from cinematch_assets.recommender.stars.als import fit_als
+    from cinematch_assets.recommender.rating_prediction.als import fit_als
 
     few = Ratings.of(np.repeat(np.arange(5), 5), np.tile(np.arange(5), 5), np.linspace(1.0, 5.0, 25))
     small = fit_als(few, AlsConfig(factors=FACTORS, sweeps=2), 0)
@@ -64,7 +64,7 @@ def ranked(train: Any, model: Any, kept: Path, number: int) -> dict[str, Any]:
     """
     from cinematch_assets.recommender.data import Catalogue
     from cinematch_assets.recommender.ranking.ranker import Ranker, fit_ranker
-    from cinematch_assets.recommender.stars.factors import table_of
+    from cinematch_assets.recommender.rating_prediction.als_table import table_of
 
     facts: dict[str, Any] = {}
     movies = np.unique(train.movies)

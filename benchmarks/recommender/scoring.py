@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.recommender.data import SEED, TEST_SHARE, Prepared
-from cinematch_assets.recommender.answers import Predictions, TopN
 from cinematch_assets.recommender.data import Floats, Ids, UserMoviePairs
 from cinematch_assets.recommender.evaluation import evaluate
+from cinematch_assets.recommender.protocol import Predictions, TopN
 
 COLUMNS = {
     "rmse": "RMSE",

@@ -15,15 +15,15 @@ import pandas as pd
 
 from benchmarks.measuring import machine
 from benchmarks.recommender.data import prepare
-from cinematch_assets.recommender.answers import Predictions, TopN
 from cinematch_assets.recommender.config import RankingConfig, RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ids, Ratings, UserMoviePairs
 from cinematch_assets.recommender.evaluation import evaluate
 from cinematch_assets.recommender.model import fit_recommender
+from cinematch_assets.recommender.protocol import Predictions, TopN
+from cinematch_assets.recommender.ranking.diversity import franchises
 from cinematch_assets.recommender.ranking.ranker import Ranker, fit_ranker
-from cinematch_assets.recommender.ranking.variety import franchises
+from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
 from cinematch_assets.recommender.splits import Split, random_split
-from cinematch_assets.recommender.stars.table import StarTable
 
 HERE = Path(__file__).parent
 SEEDS = (42, 1, 2)

@@ -1,6 +1,6 @@
 """``cinematch evaluate``: files in, figures out, no database.
 
-Here: reading the files by the platform's own rules. Not here: fitting and measuring (``recommender.files``).
+Here: reading the files by the platform's own rules. Not here: fitting and measuring (``recommender.evaluate_files``).
 """
 
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ from cinematch_assets.reading.movies import read_movies
 from cinematch_assets.reading.outcome import RejectionLimit
 from cinematch_assets.reading.ratings import read_ratings
 from cinematch_assets.recommender.data import Catalogue, Progress, Ratings
+from cinematch_assets.recommender.evaluate_files import FileEvaluation, backtest, evaluate_frames
 from cinematch_assets.recommender.evaluation import Evaluation
-from cinematch_assets.recommender.files import FileEvaluation, backtest, evaluate_frames
 from cinematch_assets.recommender.splits import Split
 from cinematch_assets.settings import Settings
 from cinematch_assets.splitting import TEST_SHARE

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cinematch_assets.recommender.answers import Predictions, TopN
 from cinematch_assets.recommender.data import Catalogue, Floats, Ids, Ratings, UserMoviePairs
-from cinematch_assets.recommender.stars.biases import fit_biases
-from cinematch_assets.recommender.stars.table import StarTable
+from cinematch_assets.recommender.protocol import Predictions, TopN
+from cinematch_assets.recommender.rating_prediction.bias import fit_biases
+from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
 from cinematch_assets.recommender.top import best_unseen
 
 DAMPING = 5.0

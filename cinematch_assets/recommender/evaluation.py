@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cinematch_assets.recommender.answers import Model, TopN
 from cinematch_assets.recommender.data import Catalogue, Ids, Ratings, RecommenderInputError, positions
+from cinematch_assets.recommender.protocol import Model, TopN
 
 K = 10
 LIKED = 4.0

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cinematch_assets.recommender.answers import Predictions, Similar, TopN
 from cinematch_assets.recommender.artifact import ArtifactRefusedError, pack, unpack
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import (
@@ -26,10 +25,11 @@ from cinematch_assets.recommender.data import (
     UserMoviePairs,
     positions,
 )
+from cinematch_assets.recommender.protocol import Predictions, Similar, TopN
 from cinematch_assets.recommender.ranking.ranker import Lists, Ranker, fit_ranker
 from cinematch_assets.recommender.ranking.tuning import tuned
-from cinematch_assets.recommender.stars.biases import fit_biases
-from cinematch_assets.recommender.stars.table import StarTable
+from cinematch_assets.recommender.rating_prediction.bias import fit_biases
+from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
 
 FORMAT = 3
 STRANGER = 0
@@ -166,10 +166,10 @@ def _fit_stars(
     if method == "biases":
         return fit_biases(rows, catalogue, user_damping=DAMPING, movie_damping=DAMPING), method, reason
     if method == "als":
-        from cinematch_assets.recommender.stars.factors import fit_factors  # noqa: PLC0415  loads numba
+        from cinematch_assets.recommender.rating_prediction.als_table import fit_factors  # noqa: PLC0415  loads numba
 
         return fit_factors(rows, catalogue, config.als, seed, tell), method, reason
-    from cinematch_assets.recommender.stars.bayes import fit_bayes, plan_for  # noqa: PLC0415  loads numba
+    from cinematch_assets.recommender.rating_prediction.bayesian_fm import fit_bayes, plan_for  # noqa: PLC0415  loads numba
 
     plan = plan_for(len(rows), config)
     return fit_bayes(rows, catalogue, plan, seed, lambda share: tell("stars", share)), method, f"{reason}; {plan}"

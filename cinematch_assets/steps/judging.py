@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.promotion import GatePolicy, HeldOut, Verdict, gate
-from cinematch_assets.recommender.answers import Model
 from cinematch_assets.recommender.baselines import bias_only, global_mean, popularity
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.evaluation import Evaluation, evaluate
 from cinematch_assets.recommender.model import Recommender, fit_recommender
+from cinematch_assets.recommender.protocol import Model
 from cinematch_assets.steps.models import keep_model, load_model, of_a_newer_release, read_catalogue, unreadable
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.steps.training import Progress, Rows, rows_of

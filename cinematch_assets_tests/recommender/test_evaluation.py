@@ -3,9 +3,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from cinematch_assets.recommender.answers import Predictions, TopN
 from cinematch_assets.recommender.data import Catalogue, Ratings, RecommenderInputError
 from cinematch_assets.recommender.evaluation import evaluate, precision_of_test_items
+from cinematch_assets.recommender.protocol import Predictions, TopN
 
 
 @dataclass

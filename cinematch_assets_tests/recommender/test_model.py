@@ -6,11 +6,11 @@ import sys
 import numpy as np
 import pytest
 
-from cinematch_assets.recommender.answers import TopN
 from cinematch_assets.recommender.artifact import ArtifactRefusedError, pack
 from cinematch_assets.recommender.config import AlsConfig, RecommenderConfig, RecommenderConfigError
 from cinematch_assets.recommender.data import Catalogue, Pairs, Ratings, RecommenderInputError
 from cinematch_assets.recommender.model import FORMAT, Recommender, choose_method, fit_recommender, sha256_of
+from cinematch_assets.recommender.protocol import TopN
 from cinematch_assets_tests.recommender.worlds import a_world
 
 WORLD = a_world()

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from cinematch_assets.recommender.answers import Model
 from cinematch_assets.recommender.baselines import bias_only, global_mean, popularity
 from cinematch_assets.recommender.config import AlsConfig, RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Pairs, Ratings
 from cinematch_assets.recommender.model import fit_recommender
+from cinematch_assets.recommender.protocol import Model
 from cinematch_assets_tests.recommender.worlds import a_world
 
 WORLD = a_world()

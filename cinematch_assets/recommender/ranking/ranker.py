@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.recommender.answers import Similar
 from cinematch_assets.recommender.config import LikingsConfig, RankingConfig
 from cinematch_assets.recommender.data import (
     Catalogue,
@@ -31,14 +30,15 @@ from cinematch_assets.recommender.data import (
     UserMoviePairs,
     positions,
 )
-from cinematch_assets.recommender.ranking.dual import DualEase, fit_dual
-from cinematch_assets.recommender.ranking.nearness import Nearness
-from cinematch_assets.recommender.ranking.profiles import Profiles, weight_of
-from cinematch_assets.recommender.ranking.variety import BEFORE_THE_CAP, franchises, lift, without_repetition
+from cinematch_assets.recommender.protocol import Similar
+from cinematch_assets.recommender.ranking.diversity import BEFORE_THE_CAP, franchises, lift, without_repetition
+from cinematch_assets.recommender.ranking.ease_dual import DualEase, fit_dual
+from cinematch_assets.recommender.ranking.histories import Profiles, weight_of
+from cinematch_assets.recommender.ranking.similar_items import Nearness
 
 if TYPE_CHECKING:
     from cinematch_assets.recommender.kernels.topn import Best, Exclusions
-    from cinematch_assets.recommender.ranking.likings import Likings
+    from cinematch_assets.recommender.ranking.implicit_als import Likings
 
 POPULARITY_SHARE = 1e-6
 """What is added to scores of the films that please most: nothing, unless all else is equal, as it is for strangers."""
@@ -194,13 +194,13 @@ class Ranker:
         Raises:
             KeyError: an array is missing.
         """
-        from cinematch_assets.recommender.ranking.likings import Likings  # noqa: PLC0415  loads numba
+        from cinematch_assets.recommender.ranking.implicit_als import Likings  # noqa: PLC0415  loads numba
 
         weights: Weights
         if "kernel" in arrays:
             weights = DualEase.from_arrays(arrays)
         else:
-            from cinematch_assets.recommender.ranking.sparse import SparseEase  # noqa: PLC0415  loads numba
+            from cinematch_assets.recommender.ranking.ease_sparse import SparseEase  # noqa: PLC0415  loads numba
 
             weights = SparseEase.from_arrays(arrays)
         return cls(
@@ -231,7 +231,7 @@ class Ranker:
         return _Cut(min(k, int(able.sum())), base, likings, table)
 
     def _top(self, history: sparse.csr_matrix, users: Ids, likings: Floats, cut: _Cut, left_out: Exclusions) -> Lists:
-        from cinematch_assets.recommender.ranking.blend import POOL, Opinion, blended  # noqa: PLC0415  loads numba
+        from cinematch_assets.recommender.ranking.rerank import POOL, Opinion, blended  # noqa: PLC0415  loads numba
 
         opinions = [Opinion(likings, cut.likings, float(self.shares[0]))]
         if cut.stars:
@@ -270,7 +270,7 @@ def fit_ranker(
 
     The same set of rows and seed give the same bytes on any number of threads.
     """
-    from cinematch_assets.recommender.ranking.likings import fit_likings  # noqa: PLC0415  loads numba
+    from cinematch_assets.recommender.ranking.implicit_als import fit_likings  # noqa: PLC0415  loads numba
 
     knobs, tell = config or RankingConfig(), progress or _quiet
     films = np.union1d(train.movies, catalogue.movies).astype(np.int32)
@@ -300,7 +300,7 @@ def _likeness(train: Ratings, films: Ids, knobs: RankingConfig) -> tuple[Weights
             train, films, ridge=knobs.ridge, dropout=knobs.dropout, user_exponent=knobs.user_exponent
         )
     else:
-        from cinematch_assets.recommender.ranking.sparse import fit_sparse  # noqa: PLC0415  loads numba
+        from cinematch_assets.recommender.ranking.ease_sparse import fit_sparse  # noqa: PLC0415  loads numba
 
         how = f"{users:,} users, over {knobs.dual_users:,}: exact among the {knobs.core_films:,} most rated films"
         weights = fit_sparse(

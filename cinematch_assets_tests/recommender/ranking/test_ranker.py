@@ -14,9 +14,9 @@ from cinematch_assets.recommender.evaluation import ndcg_by_user
 from cinematch_assets.recommender.kernels import topn
 from cinematch_assets.recommender.kernels.bfloat16 import narrow
 from cinematch_assets.recommender.kernels.topn import Exclusions
-from cinematch_assets.recommender.ranking.profiles import Profiles, user_weights, weight_of
+from cinematch_assets.recommender.ranking.ease_sparse import SparseEase
+from cinematch_assets.recommender.ranking.histories import Profiles, user_weights, weight_of
 from cinematch_assets.recommender.ranking.ranker import Ranker, UnknownFilmError, fit_ranker
-from cinematch_assets.recommender.ranking.sparse import SparseEase
 
 METHODS = {"dual": RankingConfig(), "sparse": RankingConfig(dual_users=0)}
 LIKENESS = RankingConfig(likings=0.0, stars=0.0)

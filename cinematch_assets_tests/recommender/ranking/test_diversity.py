@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cinematch_assets.recommender.data import Ratings
-from cinematch_assets.recommender.ranking.variety import LEAST_SHARE, franchises, lift, without_repetition
+from cinematch_assets.recommender.ranking.diversity import LEAST_SHARE, franchises, lift, without_repetition
 
 
 @pytest.mark.parametrize(

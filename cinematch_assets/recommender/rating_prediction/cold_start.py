@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.recommender.data import Catalogue, Floats, Ratings
-from cinematch_assets.recommender.stars.design import describe_movies
-from cinematch_assets.recommender.stars.gibbs import INTERVAL
-from cinematch_assets.recommender.stars.table import StarTable
+from cinematch_assets.recommender.rating_prediction.design import describe_movies
+from cinematch_assets.recommender.rating_prediction.gibbs import INTERVAL
+from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
 
 DESCRIPTION_RIDGE = 20.0
 """How many films without a property its weight imagines, and the ratings at which a film counts half."""

@@ -11,10 +11,10 @@ from threadpoolctl import threadpool_limits
 
 from cinematch_assets.recommender.config import AlsConfig
 from cinematch_assets.recommender.data import Catalogue, Floats, Progress, Ratings
-from cinematch_assets.recommender.stars.als import Als, fit_als
-from cinematch_assets.recommender.stars.spread import Spread, fit_spread
-from cinematch_assets.recommender.stars.strangers import lean_on_descriptions
-from cinematch_assets.recommender.stars.table import StarTable
+from cinematch_assets.recommender.rating_prediction.als import Als, fit_als
+from cinematch_assets.recommender.rating_prediction.cold_start import lean_on_descriptions
+from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
+from cinematch_assets.recommender.rating_prediction.uncertainty import Spread, fit_spread
 
 
 def fit_factors(train: Ratings, catalogue: Catalogue, config: AlsConfig, seed: int, report: Progress) -> StarTable:

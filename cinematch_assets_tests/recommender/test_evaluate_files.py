@@ -6,7 +6,7 @@ import pytest
 
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Ratings, RecommenderInputError
-from cinematch_assets.recommender.files import backtest, evaluate_frames
+from cinematch_assets.recommender.evaluate_files import backtest, evaluate_frames
 from cinematch_assets.recommender.model import fit_recommender
 from cinematch_assets.recommender.splits import LeakError
 from cinematch_assets_tests.recommender.worlds import a_world

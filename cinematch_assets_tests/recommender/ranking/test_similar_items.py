@@ -3,8 +3,8 @@ import pytest
 from numpy.typing import NDArray
 
 from cinematch_assets.recommender.data import Catalogue, Ratings
-from cinematch_assets.recommender.ranking.nearness import FRANCHISE, PRIOR_LEVEL, PRIOR_WEIGHT, Nearness, chance
-from cinematch_assets.recommender.ranking.profiles import Profiles
+from cinematch_assets.recommender.ranking.histories import Profiles
+from cinematch_assets.recommender.ranking.similar_items import FRANCHISE, PRIOR_LEVEL, PRIOR_WEIGHT, Nearness, chance
 
 FILMS = np.arange(6, dtype=np.int32)
 APART = np.arange(6, dtype=np.int32)

@@ -25,7 +25,7 @@ from cinematch_assets.recommender.data import Floats, Ids, Ratings
 from cinematch_assets.recommender.kernels.bfloat16 import narrow, wide
 from cinematch_assets.recommender.kernels.compiled import compiled_in_order
 from cinematch_assets.recommender.kernels.topn import NONE, Best, Compressed, Exclusions, in_blocks, merge, put
-from cinematch_assets.recommender.ranking.profiles import Profiles, user_weights
+from cinematch_assets.recommender.ranking.histories import Profiles, user_weights
 
 FILMS_AT_ONCE = 64
 USERS_AT_ONCE = 256

@@ -6,10 +6,10 @@ import pytest
 from cinematch_assets.recommender.config import AlsConfig, RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.model import fit_recommender
-from cinematch_assets.recommender.stars.bayes import BayesPlan, fit_bayes
-from cinematch_assets.recommender.stars.biases import fit_biases
-from cinematch_assets.recommender.stars.factors import fit_factors
-from cinematch_assets.recommender.stars.strangers import _described, lean_on_descriptions
+from cinematch_assets.recommender.rating_prediction.als_table import fit_factors
+from cinematch_assets.recommender.rating_prediction.bayesian_fm import BayesPlan, fit_bayes
+from cinematch_assets.recommender.rating_prediction.bias import fit_biases
+from cinematch_assets.recommender.rating_prediction.cold_start import _described, lean_on_descriptions
 from cinematch_assets_tests.recommender.worlds import a_world, rmse
 
 WORLD = a_world(users=150, movies=100)

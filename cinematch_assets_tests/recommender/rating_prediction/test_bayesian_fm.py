@@ -5,10 +5,10 @@ from cinematch_assets.recommender.baselines import bias_only
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.evaluation import evaluate
+from cinematch_assets.recommender.rating_prediction.bayesian_fm import BayesPlan, _average_product, fit_bayes, plan_for
+from cinematch_assets.recommender.rating_prediction.gibbs import Sample
+from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
 from cinematch_assets.recommender.splits import random_split
-from cinematch_assets.recommender.stars.bayes import BayesPlan, _average_product, fit_bayes, plan_for
-from cinematch_assets.recommender.stars.gibbs import Sample
-from cinematch_assets.recommender.stars.table import StarTable
 from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic
 from cinematch_assets_tests.recommender.worlds import World, a_world, rmse
 

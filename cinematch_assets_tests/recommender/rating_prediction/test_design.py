@@ -1,7 +1,7 @@
 import numpy as np
 
 from cinematch_assets.recommender.data import Catalogue, Ratings
-from cinematch_assets.recommender.stars.design import build_design, describe_movies
+from cinematch_assets.recommender.rating_prediction.design import build_design, describe_movies
 
 TRAIN = Ratings.of(
     np.array([1, 1, 2, 3]), np.array([10, 20, 10, 20]), np.array([5.0, 2.0, 4.0, 3.0]), np.array([1, 2, 50, 99])

@@ -1,7 +1,7 @@
 import numpy as np
 
 from cinematch_assets.recommender.kernels.topn import NONE, USERS_AT_ONCE, Best
-from cinematch_assets.recommender.ranking.blend import POOL, Opinion, blended
+from cinematch_assets.recommender.ranking.rerank import POOL, Opinion, blended
 
 
 def a_pool(columns: list[list[int]], scores: list[list[float]]) -> Best:

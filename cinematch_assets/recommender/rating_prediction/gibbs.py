@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.recommender.kernels.compiled import compiled
-from cinematch_assets.recommender.stars.design import Columns, Design, Side
-from cinematch_assets.recommender.stars.table import NOISE_FREEDOM
+from cinematch_assets.recommender.rating_prediction.design import Columns, Design, Side
+from cinematch_assets.recommender.rating_prediction.rating_table import NOISE_FREEDOM
 
 Wide = NDArray[np.float64]
 Narrow = NDArray[np.float32]

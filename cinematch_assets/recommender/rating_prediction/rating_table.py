@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cinematch_assets.recommender.answers import Predictions
 from cinematch_assets.recommender.data import Floats, Ids, positions
+from cinematch_assets.recommender.protocol import Predictions
 
 ROWS_AT_ONCE = 1 << 17
 """Rows predicted at once: with 64 factors their two sides are 64 MB."""

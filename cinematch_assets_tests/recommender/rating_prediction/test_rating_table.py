@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cinematch_assets.recommender.stars.table import StarTable
+from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
 
 
 def a_table(**changes) -> StarTable:
@@ -66,7 +66,7 @@ def test_a_method_without_noise_gives_no_spread():
 def test_many_rows_are_predicted_as_few_are(monkeypatch):
     users, movies = ids(1, 3, 9, 1, 3), ids(10, 20, 10, 30, 10)
     whole = a_table().predict(users, movies).stars
-    monkeypatch.setattr("cinematch_assets.recommender.stars.table.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("cinematch_assets.recommender.rating_prediction.rating_table.ROWS_AT_ONCE", 2)
     np.testing.assert_array_equal(a_table().predict(users, movies).stars, whole)
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cinematch_assets.recommender.stars.als import Trial
-from cinematch_assets.recommender.stars.spread import fit_spread
+from cinematch_assets.recommender.rating_prediction.als import Trial
+from cinematch_assets.recommender.rating_prediction.uncertainty import fit_spread
 
 USERS, MOVIES, ROWS = 400, 300, 40_000
 

@@ -21,7 +21,7 @@ from scipy import linalg, sparse
 from threadpoolctl import threadpool_limits
 
 from cinematch_assets.recommender.data import Floats, Ids, Ratings
-from cinematch_assets.recommender.ranking.profiles import Profiles, user_weights
+from cinematch_assets.recommender.ranking.histories import Profiles, user_weights
 
 CELLS_AT_ONCE = 16_000_000
 """Scores held at once: 64 MB of float32."""

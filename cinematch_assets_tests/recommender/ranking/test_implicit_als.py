@@ -4,7 +4,7 @@ from scipy import sparse
 
 from cinematch_assets.recommender.config import LikingsConfig, RecommenderConfigError
 from cinematch_assets.recommender.kernels import topn
-from cinematch_assets.recommender.ranking.likings import Likings, fit_likings
+from cinematch_assets.recommender.ranking.implicit_als import Likings, fit_likings
 
 USERS, FILMS = 300, 60
 

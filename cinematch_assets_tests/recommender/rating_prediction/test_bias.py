@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cinematch_assets.recommender.data import Catalogue, Ratings
-from cinematch_assets.recommender.stars.biases import fit_biases
+from cinematch_assets.recommender.rating_prediction.bias import fit_biases
 
 TRAIN = Ratings.of(np.array([1, 1, 2]), np.array([10, 20, 10]), np.array([5.0, 2.0, 5.0]))
 

@@ -18,10 +18,10 @@ from threadpoolctl import threadpool_limits
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.kernels.compiled import compiled
-from cinematch_assets.recommender.stars.design import Design, build_design
-from cinematch_assets.recommender.stars.gibbs import Chain, Sample
-from cinematch_assets.recommender.stars.strangers import lean_on_descriptions
-from cinematch_assets.recommender.stars.table import StarTable
+from cinematch_assets.recommender.rating_prediction.cold_start import lean_on_descriptions
+from cinematch_assets.recommender.rating_prediction.design import Design, build_design
+from cinematch_assets.recommender.rating_prediction.gibbs import Chain, Sample
+from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
 
 OVERSAMPLING = 8
 POWER_STEPS = 2

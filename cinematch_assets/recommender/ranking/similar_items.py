@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.recommender.data import UNKNOWN_YEAR, Catalogue, Floats, Ids, positions
-from cinematch_assets.recommender.ranking.profiles import Profiles, Rows, weight_of
+from cinematch_assets.recommender.ranking.histories import Profiles, Rows, weight_of
 
 PRIOR_WEIGHT = 5.0
 """K, in expected products. What was chosen and what was set, for this and the five below: docs/decisions/0062."""

@@ -6,7 +6,7 @@ import pytest
 from cinematch_assets.recommender.config import AlsConfig, RecommenderConfigError
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.kernels import topn
-from cinematch_assets.recommender.stars.als import Als, compressed, fit_als, half_sweep
+from cinematch_assets.recommender.rating_prediction.als import Als, compressed, fit_als, half_sweep
 from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic
 
 

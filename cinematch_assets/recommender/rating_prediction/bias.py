@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from cinematch_assets.recommender.data import Catalogue, Ratings
-from cinematch_assets.recommender.stars.table import StarTable
+from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
 
 NORMAL_80 = 1.2815515655446004
 """Half the width of a normal distribution's central 80 %, in standard deviations."""

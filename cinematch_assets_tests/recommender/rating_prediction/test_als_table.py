@@ -5,9 +5,9 @@ import pytest
 
 from cinematch_assets.recommender.config import AlsConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
+from cinematch_assets.recommender.rating_prediction.als_table import fit_factors
+from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
 from cinematch_assets.recommender.splits import Split, random_split
-from cinematch_assets.recommender.stars.factors import fit_factors
-from cinematch_assets.recommender.stars.table import StarTable
 from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic
 
 CONFIG = AlsConfig(factors=16)

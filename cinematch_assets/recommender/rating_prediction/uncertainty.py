@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from cinematch_assets.recommender.data import Floats
-from cinematch_assets.recommender.stars.als import Trial
-from cinematch_assets.recommender.stars.gibbs import INTERVAL
+from cinematch_assets.recommender.rating_prediction.als import Trial
+from cinematch_assets.recommender.rating_prediction.gibbs import INTERVAL
 
 IMAGINED = 5.0
 """d, and how many ratings of average consistency we imagine of each user; 20 did worse on validation rows."""
