@@ -17,9 +17,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.measuring import report
+from cinematch_assets.drift.alerts import drift_alerts
 from cinematch_assets.drift.histogram import RatingHistogram
-from cinematch_assets.drift.null_spread import rating_null_spread
-from cinematch_assets.drift.verdict import drift_alerts
+from cinematch_assets.drift.null_distribution import rating_null_spread
 from cinematch_assets.promotion import HeldOut, gate
 from cinematch_assets_tests.drift.populations import (
     a_population,

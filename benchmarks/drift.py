@@ -27,9 +27,9 @@ import psycopg
 import sqlalchemy
 
 from benchmarks.measuring import ratio, report, rounds
+from cinematch_assets.drift.alerts import DriftAlert, drift_alerts
 from cinematch_assets.drift.histogram import RatingHistogram
-from cinematch_assets.drift.null_spread import rating_null_spread
-from cinematch_assets.drift.verdict import DriftAlert, drift_alerts
+from cinematch_assets.drift.null_distribution import rating_null_spread
 from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic
 from cinematch_assets.warehouse.copy import copy_columns, read_frame
 from cinematch_assets.warehouse.drift import baseline_counts, batch_counts, batch_rows, user_histograms

@@ -19,10 +19,10 @@ from pathlib import Path
 import requests
 
 from benchmarks.measuring import report
-from cinematch_assets.drive.asking import GoogleClient, Patience
 from cinematch_assets.drive.download import CHUNK_BYTES
 from cinematch_assets.drive.folder import DriveError
-from cinematch_assets.drive.google import GoogleFolder
+from cinematch_assets.drive.google_client import GoogleClient, Patience
+from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.token import DriveCredentials, TokenFile
 from cinematch_assets_tests.drive.server import DriveServer, Fault
 

@@ -63,7 +63,7 @@ def check(
     from rich.console import Console
     from rich.markup import escape
 
-    from cinematch_assets.drive.checking import check_google, check_local
+    from cinematch_assets.drive.diagnose import check_google, check_local
     from cinematch_assets.drive.token import token_source
 
     settings = Settings.from_env()

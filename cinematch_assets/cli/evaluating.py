@@ -10,8 +10,8 @@ import pandas as pd
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.reading.movies import read_movies
-from cinematch_assets.reading.outcome import RejectionLimit
 from cinematch_assets.reading.ratings import read_ratings
+from cinematch_assets.reading.results import RejectionLimit
 from cinematch_assets.recommender.data import Catalogue, Progress, Ratings
 from cinematch_assets.recommender.evaluate_files import FileEvaluation, backtest, evaluate_frames
 from cinematch_assets.recommender.evaluation import Evaluation

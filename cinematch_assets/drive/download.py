@@ -17,8 +17,8 @@ from typing import Any
 import requests
 from urllib3.exceptions import HTTPError
 
-from cinematch_assets.drive.asking import GoogleClient, RefusedError, TryAgainError
 from cinematch_assets.drive.folder import DriveFile, FileChangedError, FileError, UnreachableError
+from cinematch_assets.drive.google_client import GoogleClient, RefusedError, TryAgainError
 from cinematch_assets.whole_file import explained, publish, write_all, write_whole
 
 IN_MEMORY_BYTES = 1 << 20

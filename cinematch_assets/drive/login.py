@@ -17,9 +17,9 @@ from google.oauth2.credentials import Credentials
 from google_auth_oauthlib.flow import InstalledAppFlow, WSGITimeoutError
 from oauthlib.oauth2 import OAuth2Error  # type: ignore[import-untyped]  # ships no types
 
-from cinematch_assets.drive.asking import GoogleClient
 from cinematch_assets.drive.folder import TokenError
-from cinematch_assets.drive.google import GoogleFolder
+from cinematch_assets.drive.google_client import GoogleClient
+from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.token import SCOPE, DriveCredentials, Token, asking_aws, quiet
 from cinematch_assets.whole_file import explained
 

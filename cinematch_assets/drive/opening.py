@@ -6,7 +6,7 @@ Here: the choice. Not here: what a folder is (``folder``), or how each kind work
 from pathlib import Path
 
 from cinematch_assets.drive.folder import GOOGLE_PREFIX, SETTLE_S, Folder
-from cinematch_assets.drive.local import LocalFolder
+from cinematch_assets.drive.local_folder import LocalFolder
 
 
 def open_folder(
@@ -23,7 +23,7 @@ def open_folder(
     its address when it is not the usual one, and where the token is.
     """
     if spec.startswith(GOOGLE_PREFIX):
-        from cinematch_assets.drive.google import open_google_folder  # noqa: PLC0415 - a third of a second
+        from cinematch_assets.drive.google_folder import open_google_folder  # noqa: PLC0415 - a third of a second
 
         folder_id = spec.removeprefix(GOOGLE_PREFIX)
         return open_google_folder(folder_id, endpoint=google_endpoint, token_file=token_file, secret_name=secret_name)

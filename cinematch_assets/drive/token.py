@@ -19,8 +19,8 @@ from google.auth import credentials as google_credentials
 from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
 from google.oauth2.credentials import Credentials
 
-from cinematch_assets.drive.asking import SIGN_IN
 from cinematch_assets.drive.folder import TokenError, UnreachableError
+from cinematch_assets.drive.google_client import SIGN_IN
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

@@ -19,9 +19,9 @@ import pyarrow as pa
 
 from cinematch_assets.reading.cells import Cells, Faults, printable
 from cinematch_assets.reading.csv_file import CsvFile
-from cinematch_assets.reading.outcome import FileRefused, RejectedRow, RejectionLimit
+from cinematch_assets.reading.results import FileRefused, RejectedRow, RejectionLimit
 from cinematch_assets.reading.table_file import Reader
-from cinematch_assets.reading.verdicts import judge
+from cinematch_assets.reading.validation import judge
 from cinematch_assets.schemas.models import parsed_schema
 from cinematch_assets.schemas.netflix_movies import COLLECTION_FILE
 

@@ -17,7 +17,7 @@ from cinematch_assets.reading.cells import Cells, Faults, is_utf8, narrowed
 from cinematch_assets.reading.csv_cells import split_lines
 from cinematch_assets.reading.csv_rows import Index, Rows, find_rows
 from cinematch_assets.reading.header import BOM, Header, read_header
-from cinematch_assets.reading.outcome import FileRefused
+from cinematch_assets.reading.results import FileRefused
 from cinematch_assets.schemas.table import Table
 
 BLOCK_BYTES = 32 * 2**20

@@ -6,7 +6,7 @@ Here: the choice by name. Not here: listing and fetching (``drive``), reading (`
 from collections.abc import Iterable
 from pathlib import Path
 
-from cinematch_assets.reading.outcome import FileRefused
+from cinematch_assets.reading.results import FileRefused
 
 SUFFIXES = (".csv", ".parquet")
 

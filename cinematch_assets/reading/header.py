@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from cinematch_assets.reading.cells import printable
-from cinematch_assets.reading.outcome import FileRefused
+from cinematch_assets.reading.results import FileRefused
 from cinematch_assets.schemas.table import Table
 
 HEADER_BYTES = 2**16

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cinematch_assets.reading.duplicates import outdated
-from cinematch_assets.reading.outcome import Reading, RejectionLimit
+from cinematch_assets.reading.results import Reading, RejectionLimit
 from cinematch_assets.reading.table_file import read_file
 from cinematch_assets.schemas.movies_file import MOVIES_FILE
 

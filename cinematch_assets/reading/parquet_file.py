@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from cinematch_assets.reading.cells import Cells, Faults, narrowed
 from cinematch_assets.reading.header import check_columns
-from cinematch_assets.reading.outcome import FileRefused
+from cinematch_assets.reading.results import FileRefused
 from cinematch_assets.schemas.table import Table
 
 BLOCK_ROWS = 2**20

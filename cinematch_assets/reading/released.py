@@ -15,8 +15,8 @@ from cinematch_assets.reading.cells import Cells, Faults
 from cinematch_assets.reading.csv_cells import split_lines
 from cinematch_assets.reading.header import Header, check_columns
 from cinematch_assets.reading.movies import earlier_movies
-from cinematch_assets.reading.outcome import Reading, RejectionLimit
 from cinematch_assets.reading.ratings import older_ratings, ratings_table
+from cinematch_assets.reading.results import Reading, RejectionLimit
 from cinematch_assets.reading.table_file import Reader
 from cinematch_assets.schemas.movies_file import MOVIES_FILE
 from cinematch_assets.schemas.table import Table

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import psycopg
 
+from cinematch_assets.drift.alerts import DriftAlert, ModelErrors, drift_alerts
 from cinematch_assets.drift.histogram import RatingHistogram
-from cinematch_assets.drift.null_spread import NullSpread, UserErrors, model_null_spread, rating_null_spread
-from cinematch_assets.drift.verdict import DriftAlert, ModelErrors, drift_alerts
+from cinematch_assets.drift.null_distribution import NullSpread, UserErrors, model_null_spread, rating_null_spread
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.retraining import BatchFacts, Decision, Evidence, RetrainingPolicy, retraining_decision

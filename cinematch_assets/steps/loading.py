@@ -11,8 +11,8 @@ from typing import Generic, TypeVar
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.reading.movies import read_movies
-from cinematch_assets.reading.outcome import FileRefused, Reading, RejectionLimit
 from cinematch_assets.reading.ratings import read_ratings
+from cinematch_assets.reading.results import FileRefused, Reading, RejectionLimit
 from cinematch_assets.splitting import is_test
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse.batches import BatchLoad, confirm_batch, fail_batch, held_batch, load_batch, start_batch

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cinematch_assets.drive.asking import GoogleClient, Patience
-from cinematch_assets.drive.google import GoogleFolder
+from cinematch_assets.drive.google_client import GoogleClient, Patience
+from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.token import DriveCredentials, TokenFile
 from cinematch_assets_tests.drive.server import DriveServer
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from cinematch_assets.drive import download as module
-from cinematch_assets.drive.asking import GoogleClient
 from cinematch_assets.drive.folder import DriveFile, FileChangedError, FileError, TokenError, UnreachableError
-from cinematch_assets.drive.google import GoogleFolder
+from cinematch_assets.drive.google_client import GoogleClient
+from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.landing import land
 from cinematch_assets.drive.token import DriveCredentials, TokenFile
 from cinematch_assets.store import LocalStore

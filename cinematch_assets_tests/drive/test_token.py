@@ -10,9 +10,9 @@ import boto3
 import pytest
 from google.auth.transport.requests import Request
 
-from cinematch_assets.drive.asking import GoogleClient
 from cinematch_assets.drive.folder import DriveError, TokenError, UnreachableError
-from cinematch_assets.drive.google import GoogleFolder
+from cinematch_assets.drive.google_client import GoogleClient
+from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.login import push_token
 from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.drive.parallel import in_parallel

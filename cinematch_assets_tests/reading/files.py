@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from cinematch_assets.reading.csv_file import CsvFile
-from cinematch_assets.reading.outcome import FileRefused, Reading, RejectionLimit
 from cinematch_assets.reading.ratings import older_ratings, ratings_table, read_ratings
+from cinematch_assets.reading.results import FileRefused, Reading, RejectionLimit
 from cinematch_assets.reading.table_file import Reader
 
 HEADER = "userId,movieId,rating,timestamp"

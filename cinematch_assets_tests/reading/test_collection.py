@@ -3,7 +3,7 @@ import json
 import pytest
 
 from cinematch_assets.reading.collection import CollectionFile, read_collection
-from cinematch_assets.reading.outcome import FileRefused
+from cinematch_assets.reading.results import FileRefused
 
 HEAT = {"title": "Heat", "genre": "Crime", "rating": 8.3, "year": 1995}
 

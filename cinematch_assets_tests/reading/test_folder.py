@@ -1,7 +1,7 @@
 import pytest
 
 from cinematch_assets.reading.folder import one_table_file, table_file
-from cinematch_assets.reading.outcome import FileRefused
+from cinematch_assets.reading.results import FileRefused
 
 
 @pytest.mark.parametrize("name", ["ratings.csv", "ratings.parquet"])

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from cinematch_assets.reading.movies import read_movies
-from cinematch_assets.reading.outcome import FileRefused, RejectionLimit
+from cinematch_assets.reading.results import FileRefused, RejectionLimit
 from cinematch_assets_tests.reading.files import ALL, reasons, rows, write
 
 

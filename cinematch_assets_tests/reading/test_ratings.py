@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cinematch_assets.reading.outcome import FileRefused, RejectionLimit
 from cinematch_assets.reading.ratings import read_ratings
+from cinematch_assets.reading.results import FileRefused, RejectionLimit
 from cinematch_assets_tests.reading.files import ALL, HEADER, outcome, ratings_of, reasons, refusal, rows, write
 
 TIME = 1_112_486_027

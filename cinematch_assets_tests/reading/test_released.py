@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cinematch_assets.reading.outcome import FileRefused
 from cinematch_assets.reading.released import reread_movies, reread_ratings
+from cinematch_assets.reading.results import FileRefused
 from cinematch_assets_tests.reading.files import HEADER, outcome, ratings_of, reasons, rows, write
 
 SPELLED = r"has bytes written as \xNN: correct its text"

@@ -1,8 +1,8 @@
 import pytest
 
 from cinematch_assets.reading.csv_file import CsvFile
-from cinematch_assets.reading.outcome import FileRefused, RejectionLimit
 from cinematch_assets.reading.ratings import older_ratings
+from cinematch_assets.reading.results import FileRefused, RejectionLimit
 from cinematch_assets.reading.table_file import Reader, open_table
 from cinematch_assets.schemas.ratings_file import RATINGS_FILE
 from cinematch_assets_tests.reading.files import HEADER, in_blocks, ratings_of, rows, write

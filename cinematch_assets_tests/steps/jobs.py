@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cinematch_assets.drive.folder import DriveFile
-from cinematch_assets.drive.local import LocalFolder
+from cinematch_assets.drive.local_folder import LocalFolder
 from cinematch_assets.settings import Settings
 from cinematch_assets.steps import collecting
 from cinematch_assets.steps.collecting import fetch_collection, load_fetched

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from cinematch_assets.drive.folder import DriveFile, FileError
-from cinematch_assets.drive.local import LocalFolder
+from cinematch_assets.drive.local_folder import LocalFolder
 from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.steps import collecting
 from cinematch_assets.steps.collecting import Collected, fetch_collection, load_fetched

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.reading.outcome import FileRefused
+from cinematch_assets.reading.results import FileRefused
 from cinematch_assets.steps.landing import land_table
 from cinematch_assets.steps.loading import load_batch_file, load_movies_file, load_ratings_file
 from cinematch_assets.steps.platform import Platform

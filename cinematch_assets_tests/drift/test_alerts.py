@@ -1,7 +1,7 @@
 import pytest
 
+from cinematch_assets.drift.alerts import STATISTICS, DriftThresholds, ModelErrors, drift_alerts
 from cinematch_assets.drift.histogram import RatingHistogram
-from cinematch_assets.drift.verdict import STATISTICS, DriftThresholds, ModelErrors, drift_alerts
 
 
 def stars(**counts: int) -> RatingHistogram:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from cinematch_assets.drive.checking import check_google, check_local, lifetime
-from cinematch_assets.drive.google import GoogleFolder
-from cinematch_assets.drive.local import LocalFolder
+from cinematch_assets.drive.diagnose import check_google, check_local, lifetime
+from cinematch_assets.drive.google_folder import GoogleFolder
+from cinematch_assets.drive.local_folder import LocalFolder
 from cinematch_assets.drive.token import TokenFile
 from cinematch_assets_tests.drive.server import SHORTCUT, DriveServer
 

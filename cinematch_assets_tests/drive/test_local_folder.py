@@ -7,9 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from cinematch_assets.drive import local
 from cinematch_assets.drive.folder import DriveError, DriveFile, FileChangedError, FileError, find_table
-from cinematch_assets.drive.local import LocalFolder
+from cinematch_assets.drive.local_folder import LocalFolder
 from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.whole_file import WriteError
 

@@ -11,9 +11,9 @@ from typing import Literal
 
 from google.auth.transport.requests import Request
 
-from cinematch_assets.drive.asking import SIGN_IN, GoogleClient
 from cinematch_assets.drive.folder import DriveError, Folder
-from cinematch_assets.drive.google import GoogleFolder
+from cinematch_assets.drive.google_client import SIGN_IN, GoogleClient
+from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.login import whose
 from cinematch_assets.drive.token import SCOPE, DriveCredentials, Token, TokenFile, TokenSource
 

@@ -1,6 +1,6 @@
 import pytest
 
-from cinematch_assets.reading.outcome import Refusal, RejectedRow, RejectionLimit, over_limit, reason_counts
+from cinematch_assets.reading.results import Refusal, RejectedRow, RejectionLimit, over_limit, reason_counts
 
 ROWS = (RejectedRow(1, "a", ("x is bad", "y is bad")), RejectedRow(2, "b", ("y is bad",)))
 

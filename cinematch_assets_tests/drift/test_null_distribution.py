@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+from cinematch_assets.drift.alerts import drift_alerts
 from cinematch_assets.drift.histogram import RatingHistogram
-from cinematch_assets.drift.null_spread import NullSpread, UserErrors, model_null_spread, rating_null_spread
+from cinematch_assets.drift.null_distribution import NullSpread, UserErrors, model_null_spread, rating_null_spread
 from cinematch_assets.drift.statistics import NothingToCompareError
-from cinematch_assets.drift.verdict import drift_alerts
 from cinematch_assets_tests.drift.populations import (
     a_population,
     at_ks_distance,

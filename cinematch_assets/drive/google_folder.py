@@ -12,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from cinematch_assets.drive.asking import GoogleClient, RefusedError
 from cinematch_assets.drive.download import download
 from cinematch_assets.drive.folder import GOOGLE_PREFIX, HIDDEN, DriveError, DriveFile, LeftOut, Look
+from cinematch_assets.drive.google_client import GoogleClient, RefusedError
 from cinematch_assets.drive.token import DriveCredentials, token_source
 
 LISTING_THREADS = 32

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cinematch_assets.drive.folder import DriveError, DriveFile, TokenError, find_table
-from cinematch_assets.drive.google import GoogleFolder
+from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.opening import open_folder
 from cinematch_assets_tests.drive.server import SHORTCUT, SPREADSHEET, DriveServer, Fault
 
