@@ -32,7 +32,7 @@ from cinematch_assets.drift.histogram import RatingHistogram
 from cinematch_assets.drift.null_distribution import rating_null_spread
 from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic
 from cinematch_assets.warehouse.copy import copy_columns, read_frame
-from cinematch_assets.warehouse.drift import baseline_counts, batch_counts, batch_rows, user_histograms
+from cinematch_assets.warehouse.drift_alerts import baseline_counts, batch_counts, batch_rows, user_histograms
 from cinematch_assets.warehouse.embedded import embedded_url, stop_server
 from cinematch_assets.warehouse.migrations import migrate
 from cinematch_assets.warehouse.ratings import write_ratings

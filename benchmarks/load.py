@@ -32,7 +32,7 @@ from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic, wr
 from cinematch_assets.splitting import is_test_by_hash
 from cinematch_assets.warehouse.copy import read_frame
 from cinematch_assets.warehouse.embedded import embedded_url, server_folder, stop_server
-from cinematch_assets.warehouse.files import newest_landed, record_landing
+from cinematch_assets.warehouse.landed_files import newest_landed, record_landing
 from cinematch_assets.warehouse.migrations import migrate
 from cinematch_assets.warehouse.ratings import load_ratings, write_ratings
 

@@ -124,7 +124,7 @@ def sql(
 ) -> None:
     """Ask the warehouse, read-only, as role analyst."""
     from cinematch_assets.steps.platform import Platform
-    from cinematch_assets.warehouse.asking import ask
+    from cinematch_assets.warehouse.readonly_query import ask
     from cinematch_assets.warehouse.statements import statement, statement_names
 
     platform = Platform.open()

@@ -1,6 +1,6 @@
 """``cinematch models list | promote | rollback``: the registry, for people.
 
-Here: arguments and output. Not here: the registry (``warehouse.registry``).
+Here: arguments and output. Not here: the registry (``warehouse.model_registry``).
 """
 
 from typing import Annotated
@@ -18,7 +18,6 @@ def list_versions(json: Annotated[bool, typer.Option("--json", help="For program
     from dataclasses import asdict
 
     from cinematch_assets.steps.platform import Platform
-    from cinematch_assets.warehouse import registry
 
     with Platform.open().warehouse.connect() as connection:
         versions = registry.model_versions(connection)

@@ -1,6 +1,6 @@
 """``cinematch rejects list | release``: the quarantine, for people.
 
-Here: arguments and output. Not here: reading rows again (``reading.released``), the quarantine (``warehouse.files``).
+Here: arguments and output. Not here: reading rows again (``reading.released``), the quarantine (``warehouse.landed_files``).
 """
 
 from typing import Annotated
@@ -22,7 +22,7 @@ def list_rows(
     from dataclasses import asdict
 
     from cinematch_assets.steps.platform import Platform
-    from cinematch_assets.warehouse.quarantine import held_rows
+    from cinematch_assets.warehouse.rejected_rows import held_rows
 
     with Platform.open().warehouse.connect() as connection:
         rows = held_rows(connection, path=path, limit=limit)

@@ -1,6 +1,6 @@
 """``cinematch status``: everything at a glance.
 
-Here: which facts, and how they are shown. Not here: the questions (``warehouse.overview``).
+Here: which facts, and how they are shown. Not here: the questions (``warehouse.status``).
 """
 
 from dataclasses import asdict, dataclass
@@ -11,8 +11,8 @@ from cinematch_assets.steps.models import unreadable_champion
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse import overview, registry
 from cinematch_assets.warehouse.connection import describe
-from cinematch_assets.warehouse.drift import unseen_ratings, waiting_decisions
-from cinematch_assets.warehouse.storage import TableSize, storage
+from cinematch_assets.warehouse.drift_alerts import unseen_ratings, waiting_decisions
+from cinematch_assets.warehouse.table_sizes import TableSize, storage
 
 
 @dataclass(frozen=True, slots=True)

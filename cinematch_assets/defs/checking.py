@@ -11,7 +11,7 @@ import psycopg
 from cinematch_assets.schemas.table import Table
 from cinematch_assets.splitting import TEST_SHARE
 from cinematch_assets.warehouse.inspection import SplitCount, column_differences
-from cinematch_assets.warehouse.storage import database_mb
+from cinematch_assets.warehouse.table_sizes import database_mb
 
 ROWS_FOR_A_TIGHT_SHARE = 1_000_000
 WARN_AT = 0.85

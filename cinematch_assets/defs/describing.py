@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from cinematch_assets.schemas.table import Table
-from cinematch_assets.warehouse.files import Counts
+from cinematch_assets.warehouse.landed_files import Counts
 
 SENTENCES = 20
 

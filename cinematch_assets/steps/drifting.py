@@ -18,8 +18,7 @@ from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.retraining import BatchFacts, Decision, Evidence, RetrainingPolicy, retraining_decision
 from cinematch_assets.steps.models import load_model, unreadable
 from cinematch_assets.steps.platform import Platform
-from cinematch_assets.warehouse import drift as rows
-from cinematch_assets.warehouse import registry
+from cinematch_assets.warehouse import drift_alerts as rows
 from cinematch_assets.warehouse.batches import Batch, held_batch
 from cinematch_assets.warehouse.copy import read_frame
 from cinematch_assets.warehouse.movies import read_movies

@@ -21,8 +21,7 @@ from cinematch_assets.recommender.protocol import Model
 from cinematch_assets.steps.models import keep_model, load_model, of_a_newer_release, read_catalogue, unreadable
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.steps.training import Progress, Rows, rows_of
-from cinematch_assets.warehouse import registry
-from cinematch_assets.warehouse.training import training_data
+from cinematch_assets.warehouse.training_data import training_data
 
 
 @dataclass(frozen=True, slots=True)

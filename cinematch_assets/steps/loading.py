@@ -16,10 +16,10 @@ from cinematch_assets.reading.results import FileRefused, Reading, RejectionLimi
 from cinematch_assets.splitting import is_test
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse.batches import BatchLoad, confirm_batch, fail_batch, held_batch, load_batch, start_batch
-from cinematch_assets.warehouse.files import Counts, LandedFile, newest_landed, refuse_file
+from cinematch_assets.warehouse.landed_files import Counts, LandedFile, newest_landed, refuse_file
 from cinematch_assets.warehouse.movies import MoviesLoad, known_movies, load_movies
-from cinematch_assets.warehouse.quarantine import remember_columns
 from cinematch_assets.warehouse.ratings import RatingsLoad, load_ratings
+from cinematch_assets.warehouse.rejected_rows import remember_columns
 
 ROWS_KEPT_OF_A_REFUSED_FILE = 100_000
 """Of a refused file so many bad rows are stored at most: all of it lies in the store, and the budget is 512 MB."""

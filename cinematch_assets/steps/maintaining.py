@@ -1,14 +1,14 @@
 """Keep the warehouse small and the store free of what nothing refers to.
 
-Here: the weekly round. Not here: its SQL (``warehouse.storage``).
+Here: the weekly round. Not here: its SQL (``warehouse.table_sizes``).
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cinematch_assets.steps.platform import Platform
-from cinematch_assets.warehouse.files import referenced_objects
-from cinematch_assets.warehouse.storage import TableSize, archive_alerts, storage, vacuum
+from cinematch_assets.warehouse.landed_files import referenced_objects
+from cinematch_assets.warehouse.table_sizes import TableSize, archive_alerts, storage, vacuum
 
 _UNFINISHED = timedelta(days=1)
 _PREFIXES = ("landed/", "reports/", "models/", "recommendations/")

@@ -9,8 +9,8 @@ from cinematch_assets.recommender.artifact import ArtifactRefusedError
 from cinematch_assets.recommender.data import Catalogue
 from cinematch_assets.recommender.model import FORMAT, Recommender, sha256_of
 from cinematch_assets.steps.platform import Platform
+from cinematch_assets.warehouse.model_registry import Artifact, ModelVersion, model_versions, require_champion
 from cinematch_assets.warehouse.movies import read_movies
-from cinematch_assets.warehouse.registry import Artifact, ModelVersion, model_versions, require_champion
 
 
 def keep_model(platform: Platform, model: Recommender) -> Artifact:

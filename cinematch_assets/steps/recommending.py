@@ -13,8 +13,7 @@ from cinematch_assets.errors import CinematchError
 from cinematch_assets.recommender.data import Pairs
 from cinematch_assets.steps.models import load_champion, unreadable
 from cinematch_assets.steps.platform import Platform
-from cinematch_assets.warehouse import registry
-from cinematch_assets.warehouse.training import seen_pairs
+from cinematch_assets.warehouse.training_data import seen_pairs
 
 LIST_LENGTH = 10
 _COLUMNS = ["userId", "rank", "movieId", "score"]

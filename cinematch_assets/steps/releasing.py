@@ -1,7 +1,7 @@
 """Let rejected rows in, when they fit now: because the catalogue has grown, or a person has corrected them.
 
 Here: reading them by the same rules as any file, and putting them where their file's rows are. Not here: the rules
-(``schemas``), the transaction (``warehouse.quarantine``).
+(``schemas``), the transaction (``warehouse.rejected_rows``).
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ from cinematch_assets.reading.results import Reading
 from cinematch_assets.splitting import is_test
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse.movies import known_movies
-from cinematch_assets.warehouse.quarantine import HeldRow, held_rows, pairs_held, release_movies, release_ratings
+from cinematch_assets.warehouse.rejected_rows import HeldRow, held_rows, pairs_held, release_movies, release_ratings
 
 ALREADY_THERE = "the table has a rating of this user and movie"
 

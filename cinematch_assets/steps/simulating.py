@@ -13,7 +13,7 @@ from cinematch_assets.errors import CinematchError
 from cinematch_assets.samples.simulate import SimulatedBatch, Taste, simulate_into
 from cinematch_assets.steps.models import load_champion
 from cinematch_assets.steps.platform import Platform
-from cinematch_assets.warehouse.registry import champion
+from cinematch_assets.warehouse.model_registry import champion
 
 
 def simulate_next(

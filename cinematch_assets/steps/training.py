@@ -15,8 +15,8 @@ from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.model import Recommender, fit_recommender
 from cinematch_assets.steps.models import keep_model, read_catalogue
 from cinematch_assets.steps.platform import Platform
-from cinematch_assets.warehouse.registry import Artifact, TrainedBatch, register_candidate
-from cinematch_assets.warehouse.training import TrainingData, training_data
+from cinematch_assets.warehouse.model_registry import Artifact, TrainedBatch, register_candidate
+from cinematch_assets.warehouse.training_data import TrainingData, training_data
 
 Progress = Callable[[str, float], None]
 

@@ -12,8 +12,8 @@ from pathlib import PurePosixPath
 from cinematch_assets.drive.folder import DriveFile, Look
 from cinematch_assets.steps.collecting import FOLDER, look_for_movies
 from cinematch_assets.steps.platform import Platform
-from cinematch_assets.warehouse.files import contents_of
-from cinematch_assets.warehouse.ledger import settled_files
+from cinematch_assets.warehouse.collection_ledger import settled_files
+from cinematch_assets.warehouse.landed_files import contents_of
 
 BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,50}")
 _FORMATS = {".csv", ".parquet"}

@@ -14,9 +14,9 @@ import pandas as pd
 import psycopg
 from psycopg import sql
 
+from cinematch_assets.warehouse.collection_ledger import Outcome, PendingFile, finish_files
 from cinematch_assets.warehouse.copy import copy_rows
-from cinematch_assets.warehouse.files import RejectedRow, storable
-from cinematch_assets.warehouse.ledger import Outcome, PendingFile, finish_files
+from cinematch_assets.warehouse.landed_files import RejectedRow, storable
 from cinematch_assets.warehouse.statements import statement
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from cinematch_assets.warehouse.copy import copy_columns, without_indexes
-from cinematch_assets.warehouse.files import Counts, LandedFile, RejectedRow, finish_file, quarantine
+from cinematch_assets.warehouse.landed_files import Counts, LandedFile, RejectedRow, finish_file, quarantine
 from cinematch_assets.warehouse.statements import statement
 
 _RATINGS = sql.Identifier("ratings")

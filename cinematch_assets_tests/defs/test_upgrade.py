@@ -24,7 +24,6 @@ from cinematch_assets.steps.platform import Platform
 from cinematch_assets.steps.recommending import crown, recommend_to_all, roll_back
 from cinematch_assets.steps.simulating import simulate_next
 from cinematch_assets.steps.training import train_candidate
-from cinematch_assets.warehouse import registry
 from cinematch_assets.warehouse.migrations import FOLDER
 from cinematch_assets_tests.conftest import _template
 from cinematch_assets_tests.defs.loaded import repository

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from cinematch_assets.warehouse.asking import ask
+from cinematch_assets.warehouse.readonly_query import ask
 from cinematch_assets.warehouse.statements import statement, statement_names
 from cinematch_assets_tests.servers import Postgres
 

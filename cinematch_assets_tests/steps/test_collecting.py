@@ -21,7 +21,7 @@ from cinematch_assets.steps import collecting
 from cinematch_assets.steps.collecting import Collected, fetch_collection, load_fetched
 from cinematch_assets.steps.matching import match_titles
 from cinematch_assets.steps.platform import Platform
-from cinematch_assets.warehouse.ledger import settled_files, troubles
+from cinematch_assets.warehouse.collection_ledger import settled_files, troubles
 from cinematch_assets.warehouse.netflix import CollectionLoad
 from cinematch_assets_tests.drive.server import DriveServer, Fault
 from cinematch_assets_tests.platforms import a_platform, drop, rows_of

@@ -19,7 +19,6 @@ from cinematch_assets.steps.platform import Platform
 from cinematch_assets.steps.recommending import recommend_to_all, roll_back
 from cinematch_assets.steps.simulating import simulate_next
 from cinematch_assets.steps.training import train_candidate
-from cinematch_assets.warehouse import registry
 from cinematch_assets_tests.conftest import _template
 from cinematch_assets_tests.platforms import a_platform, drop_history, rows_of, take_in_history
 from cinematch_assets_tests.servers import Postgres

@@ -11,9 +11,9 @@ from psycopg import sql
 
 from cinematch_assets.splitting import is_test_by_hash
 from cinematch_assets.warehouse.batches import BatchLoad, load_batch
-from cinematch_assets.warehouse.files import LandedFile, newest_landed, record_landing
+from cinematch_assets.warehouse.landed_files import LandedFile, newest_landed, record_landing
+from cinematch_assets.warehouse.model_registry import Artifact, Judgement, TrainedBatch, register_candidate
 from cinematch_assets.warehouse.ratings import RatingsLoad, load_ratings
-from cinematch_assets.warehouse.registry import Artifact, Judgement, TrainedBatch, register_candidate
 
 Row = tuple[int, int, float, int]
 

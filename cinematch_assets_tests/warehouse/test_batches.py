@@ -5,8 +5,8 @@ import pytest
 
 from cinematch_assets.warehouse.batches import fail_batch, held_batch, load_batch, start_batch
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.drift import baseline_counts
-from cinematch_assets.warehouse.registry import TrainedBatch, champion, promote
+from cinematch_assets.warehouse.drift_alerts import baseline_counts
+from cinematch_assets.warehouse.model_registry import TrainedBatch, champion, promote
 from cinematch_assets_tests.warehouse import jobs, workers
 from cinematch_assets_tests.warehouse.filling import (
     Rejected,

@@ -8,10 +8,10 @@ import psycopg
 import pytest
 
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.files import quarantine
+from cinematch_assets.warehouse.landed_files import quarantine
+from cinematch_assets.warehouse.model_registry import TrainedBatch, promote, write_recommendations
 from cinematch_assets.warehouse.movies import load_movies, write_features
-from cinematch_assets.warehouse.registry import TrainedBatch, promote, write_recommendations
-from cinematch_assets.warehouse.storage import database_mb, storage, vacuum
+from cinematch_assets.warehouse.table_sizes import database_mb, storage, vacuum
 from cinematch_assets_tests.warehouse.filling import (
     Rejected,
     artifact,

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from cinematch_assets.warehouse.connection import WarehouseUnavailableError, connect
-from cinematch_assets.warehouse.storage import vacuum
+from cinematch_assets.warehouse.table_sizes import vacuum
 from cinematch_assets_tests import servers
 from cinematch_assets_tests.servers import Postgres
 from cinematch_assets_tests.warehouse.filling import indexes, load_file, many, stored

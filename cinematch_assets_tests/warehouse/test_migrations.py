@@ -3,8 +3,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from cinematch_assets.warehouse.asking import ask
 from cinematch_assets.warehouse.migrations import FOLDER, migrate, pending, rollback
+from cinematch_assets.warehouse.readonly_query import ask
 from cinematch_assets.warehouse.warehouse import SchemaBehindError, open_warehouse
 from cinematch_assets_tests.servers import Postgres, with_database
 from cinematch_assets_tests.sql.catalogue import catalogue

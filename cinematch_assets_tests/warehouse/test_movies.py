@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import psycopg
 
-from cinematch_assets.warehouse.files import newest_landed
+from cinematch_assets.warehouse.landed_files import newest_landed
 from cinematch_assets.warehouse.movies import (
     MoviesLoad,
     known_movies,

@@ -6,8 +6,8 @@ import pandas as pd
 import psycopg
 import pytest
 
+from cinematch_assets.warehouse.collection_ledger import record_listing, take_pending, troubles
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.ledger import record_listing, take_pending, troubles
 from cinematch_assets.warehouse.netflix import (
     CollectionLoad,
     Match,

@@ -7,8 +7,8 @@ import pytest
 
 from cinematch_assets.splitting import is_test_by_hash
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.drift import baseline_counts
-from cinematch_assets.warehouse.files import newest_landed
+from cinematch_assets.warehouse.drift_alerts import baseline_counts
+from cinematch_assets.warehouse.landed_files import newest_landed
 from cinematch_assets.warehouse.ratings import load_ratings
 from cinematch_assets_tests.warehouse import filling, jobs, workers
 from cinematch_assets_tests.warehouse.filling import count, frame, indexes, land, load_file, many, stored

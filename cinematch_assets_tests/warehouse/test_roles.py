@@ -7,9 +7,9 @@ import psycopg
 import pytest
 
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.drift import write_verdict
-from cinematch_assets.warehouse.registry import TrainedBatch, champion, promote, write_recommendations
-from cinematch_assets.warehouse.training import training_data
+from cinematch_assets.warehouse.drift_alerts import write_verdict
+from cinematch_assets.warehouse.model_registry import TrainedBatch, champion, promote, write_recommendations
+from cinematch_assets.warehouse.training_data import training_data
 from cinematch_assets_tests.warehouse.filling import (
     artifact,
     candidate,

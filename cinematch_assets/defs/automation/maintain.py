@@ -8,7 +8,7 @@ import dagster as dg
 from cinematch_assets.defs.checking import storage_check
 from cinematch_assets.steps.maintaining import maintain as make_round
 from cinematch_assets.steps.platform import Platform
-from cinematch_assets.warehouse.storage import database_mb
+from cinematch_assets.warehouse.table_sizes import database_mb
 
 
 @dg.op(description="Vacuum, archive of old alerts, retention of files, reports and models.")

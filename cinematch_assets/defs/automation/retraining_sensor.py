@@ -16,9 +16,9 @@ from cinematch_assets.steps.drifting import policy_of
 from cinematch_assets.steps.models import of_a_newer_release, unreadable
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.steps.watching import next_attempt
-from cinematch_assets.warehouse.drift import give_up, seconds_since_retraining, waiting_decisions
+from cinematch_assets.warehouse.drift_alerts import give_up, seconds_since_retraining, waiting_decisions
 from cinematch_assets.warehouse.inspection import row_count
-from cinematch_assets.warehouse.registry import ModelVersion, champion, recommended_version
+from cinematch_assets.warehouse.model_registry import ModelVersion, champion, recommended_version
 
 DECISION_TAG = "cinematch/decision-"
 

@@ -1,7 +1,7 @@
 """``model_metrics``: the verdict on the candidate, and the champion that follows from it.
 
 Here: the asset and the check that certifies it. Not here: the rule (``promotion.gate``), the swap
-(``warehouse.registry``), the shape of a row (``schemas.model_metrics``).
+(``warehouse.model_registry``), the shape of a row (``schemas.model_metrics``).
 """
 
 import dagster as dg
@@ -12,7 +12,7 @@ from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.schemas.model_metrics import MODEL_METRICS
 from cinematch_assets.steps.judging import Judged, judge_candidate
 from cinematch_assets.steps.platform import Platform
-from cinematch_assets.warehouse.registry import newest_candidate
+from cinematch_assets.warehouse.model_registry import newest_candidate
 
 
 @dg.asset(

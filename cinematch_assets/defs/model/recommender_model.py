@@ -12,7 +12,7 @@ from cinematch_assets.defs.tables.ratings import ratings
 from cinematch_assets.steps.models import load_model
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.steps.training import train_candidate
-from cinematch_assets.warehouse.registry import model_version
+from cinematch_assets.warehouse.model_registry import model_version
 
 
 @dg.asset(

@@ -15,10 +15,10 @@ from cinematch_assets.schemas.netflix_movies import NETFLIX_MOVIES
 from cinematch_assets.steps.collecting import load_fetched
 from cinematch_assets.steps.matching import match_titles
 from cinematch_assets.steps.platform import Platform
+from cinematch_assets.warehouse.collection_ledger import troubles
 from cinematch_assets.warehouse.inspection import row_count
-from cinematch_assets.warehouse.ledger import troubles
 from cinematch_assets.warehouse.netflix import collection_duplicates
-from cinematch_assets.warehouse.overview import collection_states
+from cinematch_assets.warehouse.status import collection_states
 
 
 @dg.asset(

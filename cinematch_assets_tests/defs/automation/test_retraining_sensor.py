@@ -10,8 +10,7 @@ from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.steps.landing import land_table
 from cinematch_assets.steps.loading import load_movies_file, load_ratings_file
 from cinematch_assets.steps.platform import Platform
-from cinematch_assets.warehouse import registry
-from cinematch_assets.warehouse.drift import write_verdict
+from cinematch_assets.warehouse.drift_alerts import write_verdict
 from cinematch_assets_tests.defs.loaded import repository
 from cinematch_assets_tests.platforms import MOVIES, RATINGS, a_platform, drop, rows_of
 

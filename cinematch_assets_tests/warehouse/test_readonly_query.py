@@ -4,9 +4,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from cinematch_assets.warehouse import asking
-from cinematch_assets.warehouse.asking import QuestionRefusedError, ask
 from cinematch_assets.warehouse.connection import connect
+from cinematch_assets.warehouse.readonly_query import QuestionRefusedError, ask
 
 _HELD_LOCKS = """
 SELECT count(*) FROM pg_locks

@@ -3,8 +3,8 @@ import pytest
 
 from cinematch_assets.splitting import is_test_by_hash
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.registry import TrainedBatch, promote
-from cinematch_assets.warehouse.training import seen_pairs, training_data
+from cinematch_assets.warehouse.model_registry import TrainedBatch, promote
+from cinematch_assets.warehouse.training_data import seen_pairs, training_data
 from cinematch_assets_tests.warehouse.filling import (
     artifact,
     candidate,

@@ -1,7 +1,7 @@
 import psycopg
 import pytest
 
-from cinematch_assets.warehouse.files import (
+from cinematch_assets.warehouse.landed_files import (
     Counts,
     NothingLandedError,
     contents_of,

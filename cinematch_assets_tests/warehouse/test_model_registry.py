@@ -6,8 +6,8 @@ import pytest
 
 from cinematch_assets.warehouse.batches import held_batch
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.drift import baseline_counts, waiting_decisions, write_verdict
-from cinematch_assets.warehouse.registry import (
+from cinematch_assets.warehouse.drift_alerts import baseline_counts, waiting_decisions, write_verdict
+from cinematch_assets.warehouse.model_registry import (
     NoChampionError,
     RegistryConflictError,
     TrainedBatch,

@@ -3,8 +3,7 @@ import time
 
 import psycopg
 
-from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.ledger import (
+from cinematch_assets.warehouse.collection_ledger import (
     ATTEMPTS,
     Fetch,
     Listing,
@@ -17,7 +16,8 @@ from cinematch_assets.warehouse.ledger import (
     take_fetched,
     take_pending,
 )
-from cinematch_assets.warehouse.overview import collection_states
+from cinematch_assets.warehouse.connection import connect
+from cinematch_assets.warehouse.status import collection_states
 from cinematch_assets_tests.warehouse import jobs, workers
 from cinematch_assets_tests.warehouse.collection import Listed, accepted, rows_of_files
 from cinematch_assets_tests.warehouse.filling import count, stored, versions

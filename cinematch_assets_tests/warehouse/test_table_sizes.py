@@ -1,7 +1,7 @@
 import psycopg
 
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.storage import archive_alerts, database_mb, storage, vacuum
+from cinematch_assets.warehouse.table_sizes import archive_alerts, database_mb, storage, vacuum
 from cinematch_assets_tests.sql.catalogue import catalogue
 from cinematch_assets_tests.warehouse import jobs, workers
 from cinematch_assets_tests.warehouse.filling import count, load_file, many, stored

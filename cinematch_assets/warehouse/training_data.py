@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cinematch_assets.warehouse.copy import read_frames
-from cinematch_assets.warehouse.registry import TrainedBatch
+from cinematch_assets.warehouse.model_registry import TrainedBatch
 from cinematch_assets.warehouse.statements import statement
 
 _RATING_COLUMNS = ("userId", "movieId", "rating", "timestamp")

@@ -5,7 +5,7 @@ import psycopg
 import pytest
 
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.drift import (
+from cinematch_assets.warehouse.drift_alerts import (
     NoBaselineError,
     baseline_counts,
     baseline_sample,
@@ -18,7 +18,7 @@ from cinematch_assets.warehouse.drift import (
     waiting_decisions,
     write_verdict,
 )
-from cinematch_assets.warehouse.registry import reject
+from cinematch_assets.warehouse.model_registry import reject
 from cinematch_assets_tests.warehouse.filling import candidate, frame, judgement, load, load_file, many, md5_of, stored
 from cinematch_assets_tests.warehouse.test_batches import merge
 
