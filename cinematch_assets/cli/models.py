@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cinematch_assets.cli.showing import out, print_json, print_table
+from cinematch_assets.warehouse import model_registry
 
 app = typer.Typer(help="Model versions: which there are, and which is champion.", no_args_is_help=True)
 
@@ -20,8 +21,8 @@ def list_versions(json: Annotated[bool, typer.Option("--json", help="For program
     from cinematch_assets.steps.platform import Platform
 
     with Platform.open().warehouse.connect() as connection:
-        versions = registry.model_versions(connection)
-        ruling = registry.champion(connection)
+        versions = model_registry.model_versions(connection)
+        ruling = model_registry.champion(connection)
     champion = ruling.version if ruling else None
     if json:
         print_json([asdict(each) | {"champion": each.version == champion} for each in versions])

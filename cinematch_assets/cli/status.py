@@ -9,7 +9,7 @@ from typing import Any
 from cinematch_assets.cli.showing import out, print_table
 from cinematch_assets.steps.models import unreadable_champion
 from cinematch_assets.steps.platform import Platform
-from cinematch_assets.warehouse import overview, registry
+from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.connection import describe
 from cinematch_assets.warehouse.drift_alerts import unseen_ratings, waiting_decisions
 from cinematch_assets.warehouse.table_sizes import TableSize, storage
@@ -21,10 +21,10 @@ class Status:
 
     database: str
     folder: str
-    files: list[overview.FileLine]
-    batches: list[overview.BatchLine]
-    champion: registry.ModelVersion | None
-    rejected: list[overview.RejectedLine]
+    files: list[status.FileLine]
+    batches: list[status.BatchLine]
+    champion: model_registry.ModelVersion | None
+    rejected: list[status.RejectedLine]
     collection: dict[str, int]
     sizes: list[TableSize]
     budget_mb: int
@@ -38,17 +38,17 @@ class Status:
 def read_status(platform: Platform) -> Status:
     """Ask the warehouse."""
     with platform.warehouse.connect() as connection:
-        champion = registry.champion(connection)
-        batches = overview.batch_lines(connection)
+        champion = model_registry.champion(connection)
+        batches = status.batch_lines(connection)
         other_format = unreadable_champion(connection, champion) if champion else None
         return Status(
             database=describe(platform.warehouse.url),
             folder=platform.folder.spec,
-            files=overview.file_lines(connection),
+            files=status.file_lines(connection),
             batches=batches,
             champion=champion,
-            rejected=overview.rejected_lines(connection),
-            collection=overview.collection_states(connection),
+            rejected=status.rejected_lines(connection),
+            collection=status.collection_states(connection),
             sizes=storage(connection),
             budget_mb=platform.settings.storage_budget_mb,
             waits=[

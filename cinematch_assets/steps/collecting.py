@@ -23,6 +23,7 @@ from cinematch_assets.drive.progress import with_bar
 from cinematch_assets.reading.collection import CollectionFile, read_collection
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.store import MissingObjectError, Store
+from cinematch_assets.warehouse import collection_ledger
 from cinematch_assets.warehouse.netflix import CollectionLoad, load_collection
 
 FOLDER = "Netflix_Movie_Collection"
@@ -40,7 +41,7 @@ class Collected:
     """
 
     files: int
-    listing: ledger.Listing
+    listing: collection_ledger.Listing
     fetched: int
     in_store: int
     unchanged: int
@@ -74,14 +75,14 @@ def fetch_collection(platform: Platform) -> Collected:
     """
     look = look_for_movies(platform.folder)
     with platform.warehouse.connect() as connection:
-        listing = ledger.record_listing(connection, look.files)
-        wanted = ledger.pending_ids(connection)
+        listing = collection_ledger.record_listing(connection, look.files)
+        wanted = collection_ledger.pending_ids(connection)
         files = [file for file in look.files if file.id in wanted]
         landing = in_parallel(lambda file: land(platform.folder, file, platform.store), files)
         fetched, in_store = 0, 0
         failed: list[str] = []
         for landed in _in_portions(with_bar(landing, len(files))):
-            ledger.record_fetches(connection, [_fetch(done) for done in landed])
+            collection_ledger.record_fetches(connection, [_fetch(done) for done in landed])
             fetched += sum(done.result is not None and not done.result.unchanged for done in landed)
             in_store += sum(done.result is not None and done.result.unchanged for done in landed)
             failed += [str(done.error) for done in landed if done.error is not None]
@@ -109,10 +110,10 @@ def _in_portions(outcomes: Iterable[Done[Landed]]) -> Iterator[list[Done[Landed]
         yield portion
 
 
-def _fetch(done: Done[Landed]) -> ledger.Fetch:
+def _fetch(done: Done[Landed]) -> collection_ledger.Fetch:
     if done.result is not None:
-        return ledger.Fetch(done.file.id, done.file.md5, done.result.key)
-    return ledger.Fetch(done.file.id, done.file.md5, None, str(done.error))
+        return collection_ledger.Fetch(done.file.id, done.file.md5, done.result.key)
+    return collection_ledger.Fetch(done.file.id, done.file.md5, None, str(done.error))
 
 
 def load_fetched(platform: Platform) -> CollectionLoad:
@@ -121,7 +122,7 @@ def load_fetched(platform: Platform) -> CollectionLoad:
     with platform.warehouse.connect() as connection:
         while True:
             with connection.transaction():
-                taken = ledger.take_fetched(connection, FILES_A_TRANSACTION)
+                taken = collection_ledger.take_fetched(connection, FILES_A_TRANSACTION)
                 if not taken:
                     return _sum(loads)
                 loads.append(_load(connection, platform.store, taken))
@@ -132,11 +133,13 @@ def _sum(loads: Sequence[CollectionLoad]) -> CollectionLoad:
     return CollectionLoad(*(sum(counts) for counts in zip(*map(astuple, (nothing, *loads)), strict=True)))
 
 
-def _load(connection: psycopg.Connection, store: Store, taken: Sequence[ledger.FetchedFile]) -> CollectionLoad:
+def _load(
+    connection: psycopg.Connection, store: Store, taken: Sequence[collection_ledger.FetchedFile]
+) -> CollectionLoad:
     failures: dict[str, str] = {}
     with ExitStack() as opened, ThreadPoolExecutor(THREADS, thread_name_prefix="collection") as pool:
 
-        def open_object(file: ledger.FetchedFile) -> CollectionFile | None:
+        def open_object(file: collection_ledger.FetchedFile) -> CollectionFile | None:
             try:
                 return CollectionFile(file.file_id, opened.enter_context(store.path(file.store_key)), file.path)
             except MissingObjectError as gone:

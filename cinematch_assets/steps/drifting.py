@@ -19,6 +19,7 @@ from cinematch_assets.retraining import BatchFacts, Decision, Evidence, Retraini
 from cinematch_assets.steps.models import load_model, unreadable
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse import drift_alerts as rows
+from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.batches import Batch, held_batch
 from cinematch_assets.warehouse.copy import read_frame
 from cinematch_assets.warehouse.movies import read_movies
@@ -52,7 +53,7 @@ def judge_batch(platform: Platform, batch_id: str) -> BatchVerdict:
         ratings = rows.batch_rows(connection, batch_id)
         scorer, unscored = _scorer_of(connection, batch_id)
         unseen = rows.unseen_ratings(connection)
-        champion = registry.champion(connection)
+        champion = model_registry.champion(connection)
     users = np.unique(ratings["userId"].to_numpy(), return_counts=True)[1]
     null = rating_null_spread(rows.user_histograms(platform.warehouse.url), users)
     errors = None
@@ -95,15 +96,15 @@ def policy_of(platform: Platform) -> RetrainingPolicy:
     )
 
 
-def _scorer_of(connection: psycopg.Connection, batch_id: str) -> tuple[registry.ModelVersion | None, str | None]:
+def _scorer_of(connection: psycopg.Connection, batch_id: str) -> tuple[model_registry.ModelVersion | None, str | None]:
     """The version whose errors on a batch count, or why there is none."""
-    found = registry.scorer_of(connection, batch_id)
+    found = model_registry.scorer_of(connection, batch_id)
     reason = unreadable(found) if found else "no champion yet"
     return (None, reason) if reason else (found, None)
 
 
 def _model_errors(
-    platform: Platform, scorer: registry.ModelVersion, batch: pd.DataFrame
+    platform: Platform, scorer: model_registry.ModelVersion, batch: pd.DataFrame
 ) -> tuple[ModelErrors, UserErrors]:
     model = load_model(platform, scorer)
     test = Ratings.from_frame(

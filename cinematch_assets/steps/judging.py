@@ -21,6 +21,7 @@ from cinematch_assets.recommender.protocol import Model
 from cinematch_assets.steps.models import keep_model, load_model, of_a_newer_release, read_catalogue, unreadable
 from cinematch_assets.steps.platform import Platform
 from cinematch_assets.steps.training import Progress, Rows, rows_of
+from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.training_data import training_data
 
 
@@ -39,9 +40,9 @@ class Judged:
 def judge_candidate(platform: Platform, version: str, progress: Progress | None = None) -> Judged:
     """Promote ``version`` or reject it, on evidence that is stored with it."""
     with platform.warehouse.connect() as connection:
-        row = registry.model_version(connection, version)
-        batches = tuple(registry.trained_batches(connection, version))
-        ruling = registry.champion(connection)
+        row = model_registry.model_version(connection, version)
+        batches = tuple(model_registry.trained_batches(connection, version))
+        ruling = model_registry.champion(connection)
     if row.state != "candidate":
         raise CinematchError(f"{version} was judged before ({row.state}): materialize recommender_model for a new one")
     if reason := unreadable(row):
@@ -65,13 +66,13 @@ def judge_candidate(platform: Platform, version: str, progress: Progress | None 
     if not verdict.promoted:
         evaluation = evaluate(candidate, rows.teach, rows.test, catalogue)
         with platform.warehouse.connect() as connection:
-            registry.reject(connection, version, _judgement(verdict, evaluation, measured, candidate))
+            model_registry.reject(connection, version, _judgement(verdict, evaluation, measured, candidate))
         return Judged(version, before, verdict, evaluation, measured, ())
     final, taught = _refitted(platform, candidate, rows, catalogue, progress)
     evaluation = evaluate(final, taught, rows.test, catalogue)
     artifact = keep_model(platform, final)
     with platform.warehouse.connect() as connection:
-        merged = registry.promote(
+        merged = model_registry.promote(
             connection,
             version,
             artifact,
@@ -83,7 +84,7 @@ def judge_candidate(platform: Platform, version: str, progress: Progress | None 
     return Judged(version, before, verdict, evaluation, measured, merged)
 
 
-def _why_alone(ruling: registry.ModelVersion | None) -> str:
+def _why_alone(ruling: model_registry.ModelVersion | None) -> str:
     """Why a candidate is judged by the baselines alone, where it is."""
     if ruling is None:
         return "first model"
@@ -132,9 +133,9 @@ def _how_often(ids: NDArray[np.int32], among: NDArray[np.int32]) -> NDArray[np.i
 
 def _judgement(
     verdict: Verdict, evaluation: Evaluation, baselines: dict[str, Evaluation], model: Recommender
-) -> registry.Judgement:
+) -> model_registry.Judgement:
     metrics: dict[str, Any] = {**evaluation.summary(), "baselines": {n: e.summary() for n, e in baselines.items()}}
-    return registry.Judgement(
+    return model_registry.Judgement(
         rmse=evaluation.rmse,
         mae=evaluation.mae,
         precision_at_10=evaluation.precision_at_10,

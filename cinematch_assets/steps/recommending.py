@@ -13,6 +13,7 @@ from cinematch_assets.errors import CinematchError
 from cinematch_assets.recommender.data import Pairs
 from cinematch_assets.steps.models import load_champion, unreadable
 from cinematch_assets.steps.platform import Platform
+from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.training_data import seen_pairs
 
 LIST_LENGTH = 10
@@ -39,7 +40,7 @@ def recommend_to_all(platform: Platform, k: int = LIST_LENGTH) -> Lists:
     lists.to_parquet(buffer, index=False)
     platform.store.put_bytes(_key(version.version), buffer.getvalue())
     with platform.warehouse.connect() as connection:
-        rows = registry.write_recommendations(connection, version.version, lists)
+        rows = model_registry.write_recommendations(connection, version.version, lists)
     return Lists(version.version, rows, int(lists["userId"].nunique()), int(lists["movieId"].nunique()))
 
 
@@ -50,7 +51,7 @@ def roll_back(platform: Platform) -> tuple[str, str]:
         CinematchError: the champion is the first one, or the former one's lists were never written.
     """
     with platform.warehouse.connect() as connection:
-        ruling = registry.require_champion(connection)
+        ruling = model_registry.require_champion(connection)
     if ruling.replaced is None:
         raise CinematchError(f"{ruling.version} replaced nobody: there is no earlier champion to go back to")
     return crown(platform, ruling.replaced, f"rolled back from {ruling.version}"), ruling.version
@@ -59,7 +60,7 @@ def roll_back(platform: Platform) -> tuple[str, str]:
 def crown(platform: Platform, version: str, reason: str) -> str:
     """Make a promoted version champion, with the lists it had; return it."""
     with platform.warehouse.connect() as connection:
-        row = registry.model_version(connection, version)
+        row = model_registry.model_version(connection, version)
     if row.state != "promoted":
         raise CinematchError(f"{version} is {row.state}: only a version that passed the gate may become champion")
     if other_format := unreadable(row):
@@ -70,7 +71,7 @@ def crown(platform: Platform, version: str, reason: str) -> str:
         )
     lists = pd.read_parquet(io.BytesIO(platform.store.read_bytes(_key(version))))
     with platform.warehouse.connect() as connection:
-        registry.crown(connection, version, lists, reason)
+        model_registry.crown(connection, version, lists, reason)
     return version
 
 

@@ -24,6 +24,7 @@ from cinematch_assets.steps.platform import Platform
 from cinematch_assets.steps.recommending import crown, recommend_to_all, roll_back
 from cinematch_assets.steps.simulating import simulate_next
 from cinematch_assets.steps.training import train_candidate
+from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.migrations import FOLDER
 from cinematch_assets_tests.conftest import _template
 from cinematch_assets_tests.defs.loaded import repository
@@ -209,8 +210,8 @@ def test_whoever_asks_meanwhile_is_told_what_to_wait_for(
 
 def test_a_candidate_that_the_former_release_left_is_not_judged(upgraded: Platform) -> None:
     with upgraded.warehouse.connect() as connection:
-        former = registry.model_version(connection, FIRST).artifact
-        version = registry.register_candidate(
+        former = model_registry.model_version(connection, FIRST).artifact
+        version = model_registry.register_candidate(
             connection, "left0000", former, method="m", config={}, seed=0, data_size=1, batches=[]
         )
     with pytest.raises(CinematchError, match=r"has format 1.*materialize recommender_model"):
@@ -276,20 +277,20 @@ def test_a_damaged_artifact_of_this_format_still_fails_loudly(
     reason: str,
 ) -> None:
     with current.warehouse.connect() as connection:
-        sound = registry.model_version(connection, FIRST).artifact
+        sound = model_registry.model_version(connection, FIRST).artifact
     content = damage(current.store.read_bytes(sound.key))
     if registered:
         move_artifact(current, "models/damaged.model", content)
     else:
         current.store.put_bytes(sound.key, content)
     with current.warehouse.connect() as connection:
-        damaged = registry.model_version(connection, FIRST).artifact
+        damaged = model_registry.model_version(connection, FIRST).artifact
     with pytest.raises(ArtifactRefusedError, match=reason):
         ingest(current)
     with pytest.raises(ArtifactRefusedError, match=reason):
         recommend_to(current, 1)
     with current.warehouse.connect() as connection:
-        version = registry.register_candidate(
+        version = model_registry.register_candidate(
             connection, "same0000", damaged, method="m", config={}, seed=0, data_size=1, batches=[]
         )
     with pytest.raises(ArtifactRefusedError, match=reason):

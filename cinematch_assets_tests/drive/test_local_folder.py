@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from cinematch_assets.drive import local_folder
 from cinematch_assets.drive.folder import DriveError, DriveFile, FileChangedError, FileError, find_table
 from cinematch_assets.drive.local_folder import LocalFolder
 from cinematch_assets.drive.opening import open_folder
@@ -65,14 +66,14 @@ def test_an_id_follows_the_path_and_not_the_content(folder: LocalFolder) -> None
 def test_a_hundred_looks_hash_an_unchanged_file_once(folder: LocalFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     write(folder, "ratings.csv", b"some rating")
     hashed: list[Path] = []
-    digest = local._digest
+    digest = local_folder._digest
 
     def counting(path: Path) -> tuple[str, os.stat_result]:
         hashed.append(path)
         return digest(path)
 
-    monkeypatch.setattr(local, "_digest", counting)
-    monkeypatch.setattr(local, "SETTLE_S", -1.0)  # as if the file had been written long ago
+    monkeypatch.setattr(local_folder, "_digest", counting)
+    monkeypatch.setattr(local_folder, "SETTLE_S", -1.0)  # as if the file had been written long ago
     looks = [LocalFolder(folder.root, settle_s=0).look() for _ in range(100)]
     assert len(set(looks)) == 1
     assert len(hashed) == 1
@@ -99,7 +100,7 @@ def test_a_file_written_a_moment_ago_is_left_for_now(tmp_path: Path, monkeypatch
     assert [(entry.path, entry.reason, entry.for_now) for entry in look.left_out] == [
         ("batch_w1.csv", "is still being written", True)
     ]
-    monkeypatch.setattr(local, "time", SimpleNamespace(time=lambda: time.time() + 61))
+    monkeypatch.setattr(local_folder, "time", SimpleNamespace(time=lambda: time.time() + 61))
     assert [file.path for file in folder.files()] == ["batch_w1.csv"]
 
 
@@ -114,14 +115,14 @@ def test_a_file_that_changes_while_it_is_hashed_is_left_for_now(
     folder: LocalFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = write(folder, "a.csv", b"half")
-    digest = local._digest
+    digest = local_folder._digest
 
     def digest_of_a_growing_file(path: Path) -> tuple[str, os.stat_result]:
         with file.open("ab") as more:
             more.write(b"more")
         return digest(path)
 
-    monkeypatch.setattr(local, "_digest", digest_of_a_growing_file)
+    monkeypatch.setattr(local_folder, "_digest", digest_of_a_growing_file)
     look = folder.look()
     assert look.files == ()
     assert look.left_out[0].for_now

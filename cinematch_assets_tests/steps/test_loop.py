@@ -19,6 +19,7 @@ from cinematch_assets.steps.platform import Platform
 from cinematch_assets.steps.recommending import recommend_to_all, roll_back
 from cinematch_assets.steps.simulating import simulate_next
 from cinematch_assets.steps.training import train_candidate
+from cinematch_assets.warehouse import model_registry
 from cinematch_assets_tests.conftest import _template
 from cinematch_assets_tests.platforms import a_platform, drop_history, rows_of, take_in_history
 from cinematch_assets_tests.servers import Postgres
@@ -152,13 +153,13 @@ def test_promotion_is_refused_when_another_champion_came_first(platform: Platfor
     candidate = train_candidate(platform, "race0000")
     with (
         platform.warehouse.connect() as connection,
-        pytest.raises(registry.RegistryConflictError, match="run it again"),
+        pytest.raises(model_registry.RegistryConflictError, match="run it again"),
     ):
-        registry.promote(
+        model_registry.promote(
             connection,
             candidate.version,
             candidate.artifact,
-            registry.Judgement(1, 1, 1, "", {}, {}),
+            model_registry.Judgement(1, 1, 1, "", {}, {}),
             over="run_00000000_v0",
             data_size=1,
             merge="merge",
@@ -168,13 +169,15 @@ def test_promotion_is_refused_when_another_champion_came_first(platform: Platfor
 
 def test_a_refused_first_model_is_named_with_its_reason(tmp_path: Path, database_url_18: str) -> None:
     fresh = a_platform(tmp_path, database_url_18)
-    artifact = registry.Artifact("models/x", "0" * 64, 1, FORMAT)
+    artifact = model_registry.Artifact("models/x", "0" * 64, 1, FORMAT)
     with fresh.warehouse.connect() as connection:
-        with pytest.raises(registry.NoChampionError, match="yet"):
-            registry.require_champion(connection)
-        version = registry.register_candidate(
+        with pytest.raises(model_registry.NoChampionError, match="yet"):
+            model_registry.require_champion(connection)
+        version = model_registry.register_candidate(
             connection, "poor0000", artifact, method="m", config={}, seed=0, data_size=1, batches=[]
         )
-        registry.reject(connection, version, registry.Judgement(1, 1, 1, "", {}, {"reason": "refused: no better"}))
-        with pytest.raises(registry.NoChampionError, match="run_poor0000_v1 was refused: no better"):
-            registry.require_champion(connection)
+        model_registry.reject(
+            connection, version, model_registry.Judgement(1, 1, 1, "", {}, {"reason": "refused: no better"})
+        )
+        with pytest.raises(model_registry.NoChampionError, match="run_poor0000_v1 was refused: no better"):
+            model_registry.require_champion(connection)

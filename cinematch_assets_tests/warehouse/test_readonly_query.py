@@ -4,6 +4,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from cinematch_assets.warehouse import readonly_query
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.readonly_query import QuestionRefusedError, ask
 
@@ -105,7 +106,7 @@ def test_a_mistake_is_told_with_its_place(question: Ask, query: str, sentence: s
 
 
 def test_a_question_that_takes_too_long_is_ended(database_url_18: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(readonly_query, "TIMEOUT_S", 0.2)
     with pytest.raises(QuestionRefusedError, match="no answer within"):
         ask(database_url_18, "SELECT pg_sleep(30)", embedded=True)
 

@@ -28,11 +28,19 @@ def test_a_host_elsewhere_without_tls_is_refused_before_anything_is_sent(tmp_pat
 
 
 def test_every_fault_of_this_room_is_one_the_command_can_show() -> None:
-    from cinematch_assets.warehouse import asking, connection, drift, files, quarantine, registry, warehouse
+    from cinematch_assets.warehouse import (
+        connection,
+        drift_alerts,
+        landed_files,
+        model_registry,
+        readonly_query,
+        rejected_rows,
+        warehouse,
+    )
 
     found = [
         value
-        for module in (asking, connection, drift, files, quarantine, registry, warehouse)
+        for module in (connection, drift_alerts, landed_files, model_registry, readonly_query, rejected_rows, warehouse)
         for name, value in vars(module).items()
         if name.endswith("Error") and isinstance(value, type)
     ]

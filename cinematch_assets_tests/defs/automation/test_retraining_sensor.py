@@ -10,6 +10,7 @@ from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.steps.landing import land_table
 from cinematch_assets.steps.loading import load_movies_file, load_ratings_file
 from cinematch_assets.steps.platform import Platform
+from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.drift_alerts import write_verdict
 from cinematch_assets_tests.defs.loaded import repository
 from cinematch_assets_tests.platforms import MOVIES, RATINGS, a_platform, drop, rows_of
@@ -27,16 +28,16 @@ def tick(platform: Platform, instance: dg.DagsterInstance) -> dg.RunRequest | dg
 
 def crowned(platform: Platform, *, listed: bool = True, artifact_format: int = FORMAT) -> str:
     """A champion stands with his lists, so that only decisions ask for runs."""
-    artifact = registry.Artifact("models/x", "0" * 64, 1, artifact_format)
+    artifact = model_registry.Artifact("models/x", "0" * 64, 1, artifact_format)
     with platform.warehouse.connect() as connection:
-        version = registry.register_candidate(
+        version = model_registry.register_candidate(
             connection, "run00000", artifact, method="m", config={}, seed=0, data_size=1, batches=[]
         )
-        judgement = registry.Judgement(1, 1, 1, "", {}, {})
-        registry.promote(connection, version, artifact, judgement, over=None, data_size=1, merge="merge")
+        judgement = model_registry.Judgement(1, 1, 1, "", {}, {})
+        model_registry.promote(connection, version, artifact, judgement, over=None, data_size=1, merge="merge")
         if listed:
             lists = pd.DataFrame({"userId": [1], "rank": [1], "movieId": [10], "score": [0.5]})
-            registry.write_recommendations(connection, version, lists)
+            model_registry.write_recommendations(connection, version, lists)
     return version
 
 
