@@ -30,7 +30,7 @@ from cinematch_assets.drive.folder import DriveFile, Folder
 from cinematch_assets.drive.landing import land, landing_key
 from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.drive.parallel import in_parallel
-from cinematch_assets.store import Store, open_store
+from cinematch_assets.storage.store import Store, open_store
 from cinematch_assets.warehouse.embedded import embedded_url, stop_server
 from cinematch_assets_tests.drive.server import FOLDER, DriveServer
 

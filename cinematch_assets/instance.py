@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Self
 from dagster_postgres import DagsterPostgresStorage
 
 from cinematch_assets.settings import REPOSITORY, Settings
+from cinematch_assets.storage.atomic_file import write_whole
 from cinematch_assets.warehouse.connection import require_tls
 from cinematch_assets.warehouse.embedded import DAGSTER, embedded_url
-from cinematch_assets.whole_file import write_whole
 
 if TYPE_CHECKING:
     from dagster._config import UserConfigSchema

@@ -14,7 +14,7 @@ from cinematch_assets.steps.featuring import place_movies
 from cinematch_assets.steps.landing import land_table
 from cinematch_assets.steps.loading import load_movies_file, load_ratings_file
 from cinematch_assets.steps.platform import Platform
-from cinematch_assets.store import open_store
+from cinematch_assets.storage.store import open_store
 from cinematch_assets.warehouse.warehouse import Warehouse
 
 RATINGS = "userId,movieId,rating,timestamp\n"

@@ -1,6 +1,7 @@
 """``cinematch rejects list | release``: the quarantine, for people.
 
-Here: arguments and output. Not here: reading rows again (``reading.released``), the quarantine (``warehouse.landed_files``).
+Here: arguments and output. Not here: reading rows again (``reading.released``), the quarantine
+(``warehouse.rejected_rows``).
 """
 
 from typing import Annotated

@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 
 from cinematch_assets.drive.folder import DriveFile, FileChangedError, FileError, UnreachableError
 from cinematch_assets.drive.google_client import GoogleClient, RefusedError, TryAgainError
-from cinematch_assets.whole_file import explained, publish, write_all, write_whole
+from cinematch_assets.storage.atomic_file import explained, publish, write_all, write_whole
 
 IN_MEMORY_BYTES = 1 << 20
 """Files up to this size come in memory, and from the start again after a kill; 32 threads may do so at once."""

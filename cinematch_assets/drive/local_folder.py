@@ -21,7 +21,7 @@ from cinematch_assets.drive.folder import (
     LeftOut,
     Look,
 )
-from cinematch_assets.whole_file import write_whole
+from cinematch_assets.storage.atomic_file import write_whole
 
 _CHUNK_BYTES = 1 << 20
 _UNFINISHED_SUFFIXES = (".part", ".partial", ".tmp", ".crdownload", ".download")

@@ -21,7 +21,7 @@ from cinematch_assets.drive.folder import TokenError
 from cinematch_assets.drive.google_client import GoogleClient
 from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.token import SCOPE, DriveCredentials, Token, asking_aws, quiet
-from cinematch_assets.whole_file import explained
+from cinematch_assets.storage.atomic_file import explained
 
 _PROMPT = "Open this address in a browser on this machine, and agree:\n\n{url}\n"
 _GOODBYE = "CineMatch may now read the folder. You can close this window."

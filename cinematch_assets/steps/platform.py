@@ -9,7 +9,7 @@ from typing import Self
 from cinematch_assets.drive.folder import Folder
 from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.settings import Settings
-from cinematch_assets.store import Store, open_store
+from cinematch_assets.storage.store import Store, open_store
 from cinematch_assets.warehouse.warehouse import Warehouse, open_warehouse
 
 

@@ -15,8 +15,8 @@ from cinematch_assets.drive.google_client import GoogleClient
 from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.landing import land
 from cinematch_assets.drive.token import DriveCredentials, TokenFile
-from cinematch_assets.store import LocalStore
-from cinematch_assets.whole_file import WriteError
+from cinematch_assets.storage.atomic_file import WriteError
+from cinematch_assets.storage.store import LocalStore
 from cinematch_assets_tests.drive.conftest import IMPATIENT
 from cinematch_assets_tests.drive.server import DriveServer, Fault
 
@@ -234,7 +234,7 @@ def test_a_full_disk_is_one_sentence(
     def no_room(descriptor: int, chunk: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cinematch_assets.whole_file.write_all", no_room)
+    monkeypatch.setattr("cinematch_assets.storage.atomic_file.write_all", no_room)
     monkeypatch.setattr(module, "write_all", no_room)
     with pytest.raises(WriteError, match=r"landed/object: the disk is full"):
         google.fetch(file, target)

@@ -10,7 +10,7 @@ from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.landing import land
 from cinematch_assets.drive.local_folder import LocalFolder
 from cinematch_assets.drive.parallel import in_parallel
-from cinematch_assets.store import open_store
+from cinematch_assets.storage.store import open_store
 from cinematch_assets_tests.drive.server import DriveServer
 
 Write = Callable[[str, bytes], None]

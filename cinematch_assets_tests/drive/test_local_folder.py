@@ -11,7 +11,7 @@ from cinematch_assets.drive import local_folder
 from cinematch_assets.drive.folder import DriveError, DriveFile, FileChangedError, FileError, find_table
 from cinematch_assets.drive.local_folder import LocalFolder
 from cinematch_assets.drive.opening import open_folder
-from cinematch_assets.whole_file import WriteError
+from cinematch_assets.storage.atomic_file import WriteError
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(folder: LocalFolder, tmp
     def no_room(descriptor: int, chunk: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cinematch_assets.whole_file.write_all", no_room)
+    monkeypatch.setattr("cinematch_assets.storage.atomic_file.write_all", no_room)
     with pytest.raises(WriteError, match=r"out/ratings: the disk is full"):
         folder.fetch(file, tmp_path / "out" / "ratings")
     assert list((tmp_path / "out").iterdir()) == []

@@ -9,7 +9,7 @@ from cinematch_assets.steps import collecting
 from cinematch_assets.steps.collecting import fetch_collection, load_fetched
 from cinematch_assets.steps.matching import match_titles
 from cinematch_assets.steps.platform import Platform
-from cinematch_assets.store import open_store
+from cinematch_assets.storage.store import open_store
 from cinematch_assets.warehouse.warehouse import Warehouse
 
 

@@ -2,7 +2,7 @@
 
 Here: writing beside the target, forcing it to disk, renaming; the one-sentence error when that fails; unfinished files
 that one process at a time may go on with, and sweeping up those that nobody does.
-Not here: what is in the files, and where they belong (``store``, ``drive``).
+Not here: what is in the files, and where they belong (``storage.store``, ``drive``).
 """
 
 import errno

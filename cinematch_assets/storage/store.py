@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.whole_file import explained, held, publish, swept, write_whole
+from cinematch_assets.storage.atomic_file import explained, held, publish, swept, write_whole
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

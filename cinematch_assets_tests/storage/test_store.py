@@ -10,8 +10,8 @@ from pathlib import Path
 import boto3
 import pytest
 
-from cinematch_assets.store import LocalStore, MissingObjectError, Store, StoreError, open_store
-from cinematch_assets.whole_file import WriteError
+from cinematch_assets.storage.atomic_file import WriteError
+from cinematch_assets.storage.store import LocalStore, MissingObjectError, Store, StoreError, open_store
 
 
 @pytest.fixture(params=["local", "s3", "s3 without a prefix"])
@@ -183,7 +183,7 @@ def test_a_failed_write_leaves_the_old_object(tmp_path: Path, monkeypatch: pytes
     def no_room(descriptor: int, chunk: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cinematch_assets.whole_file.write_all", no_room)
+    monkeypatch.setattr("cinematch_assets.storage.atomic_file.write_all", no_room)
     with pytest.raises(WriteError, match=r"/a: the disk is full"):
         store.put_bytes("a", b"new")
     assert store.read_bytes("a") == b"old"
