@@ -9,10 +9,10 @@ import sys
 import time
 from pathlib import Path
 
+from cinematch_assets.pipeline.ingest.land_tables import land_table
+from cinematch_assets.pipeline.ingest.load_tables import load_movies_file, load_ratings_file
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.settings import Settings
-from cinematch_assets.steps.landing import land_table
-from cinematch_assets.steps.loading import load_movies_file, load_ratings_file
-from cinematch_assets.steps.platform import Platform
 
 
 def main() -> None:

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from cinematch_assets.drive.opening import open_folder
+from cinematch_assets.pipeline.genre_features import place_movies
+from cinematch_assets.pipeline.ingest.land_tables import land_table
+from cinematch_assets.pipeline.ingest.load_tables import load_movies_file, load_ratings_file
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.settings import Settings
-from cinematch_assets.steps.featuring import place_movies
-from cinematch_assets.steps.landing import land_table
-from cinematch_assets.steps.loading import load_movies_file, load_ratings_file
-from cinematch_assets.steps.platform import Platform
 from cinematch_assets.storage.store import open_store
 from cinematch_assets.warehouse.warehouse import Warehouse
 

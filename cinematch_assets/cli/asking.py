@@ -14,7 +14,7 @@ from cinematch_assets.errors import CinematchError
 from cinematch_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from cinematch_assets.steps.answering import Answer
+    from cinematch_assets.pipeline.models.query import Answer
 
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 HowMany = Annotated[int, typer.Option("-k", min=1, help="How many films.")]
@@ -36,8 +36,8 @@ def recommend(
     json: Json = False,
 ) -> None:
     """Recommend films to a user, or to somebody new who names films he likes."""
-    from cinematch_assets.steps.answering import recommend_to, recommend_to_stranger
-    from cinematch_assets.steps.platform import Platform
+    from cinematch_assets.pipeline.models.query import recommend_to, recommend_to_stranger
+    from cinematch_assets.pipeline.platform import Platform
 
     if likes:
         answer = recommend_to_stranger(Platform.open(), likes, k, available=available)
@@ -54,8 +54,8 @@ def similar(
     json: Json = False,
 ) -> None:
     """Name the films nearest to one."""
-    from cinematch_assets.steps.answering import similar_to
-    from cinematch_assets.steps.platform import Platform
+    from cinematch_assets.pipeline.models.query import similar_to
+    from cinematch_assets.pipeline.platform import Platform
 
     print_answer(similar_to(Platform.open(), movie, k), json=json)
 
@@ -123,7 +123,7 @@ def sql(
     json: Json = False,
 ) -> None:
     """Ask the warehouse, read-only, as role analyst."""
-    from cinematch_assets.steps.platform import Platform
+    from cinematch_assets.pipeline.platform import Platform
     from cinematch_assets.warehouse.readonly_query import ask
     from cinematch_assets.warehouse.statements import statement, statement_names
 

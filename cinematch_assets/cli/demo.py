@@ -16,13 +16,13 @@ from cinematch_assets.cli.asking import print_answer
 from cinematch_assets.cli.showing import err, out, print_table, progress
 from cinematch_assets.cli.status import print_status, read_status
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.pipeline.models.query import recommend_to
+from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.pipeline.simulate_batch import simulate_next
 from cinematch_assets.samples.catalogue import lay_out, open_sample
 from cinematch_assets.samples.sample import Sample
 from cinematch_assets.samples.simulate import DEMO_DRIFTS
 from cinematch_assets.settings import Settings
-from cinematch_assets.steps.answering import recommend_to
-from cinematch_assets.steps.platform import Platform
-from cinematch_assets.steps.simulating import simulate_next
 from cinematch_assets.warehouse.inspection import split_counts
 from cinematch_assets.warehouse.statements import statement
 

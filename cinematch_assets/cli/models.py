@@ -18,7 +18,7 @@ def list_versions(json: Annotated[bool, typer.Option("--json", help="For program
     """Every version, newest first."""
     from dataclasses import asdict
 
-    from cinematch_assets.steps.platform import Platform
+    from cinematch_assets.pipeline.platform import Platform
 
     with Platform.open().warehouse.connect() as connection:
         versions = model_registry.model_versions(connection)
@@ -49,8 +49,8 @@ def list_versions(json: Annotated[bool, typer.Option("--json", help="For program
 @app.command()
 def promote(version: Annotated[str, typer.Argument(help="A version that passed the gate before.")]) -> None:
     """Make a version champion again, with the recommendations it had."""
-    from cinematch_assets.steps.platform import Platform
-    from cinematch_assets.steps.recommending import crown
+    from cinematch_assets.pipeline.models.publish import crown
+    from cinematch_assets.pipeline.platform import Platform
 
     out.print(f"{crown(Platform.open(), version, 'promoted by hand')} is champion", highlight=False)
 
@@ -58,8 +58,8 @@ def promote(version: Annotated[str, typer.Argument(help="A version that passed t
 @app.command()
 def rollback() -> None:
     """Bring the previous champion back, with its recommendations, in one call."""
-    from cinematch_assets.steps.platform import Platform
-    from cinematch_assets.steps.recommending import roll_back
+    from cinematch_assets.pipeline.models.publish import roll_back
+    from cinematch_assets.pipeline.platform import Platform
 
     now, before = roll_back(Platform.open())
     out.print(f"{now} is champion again, instead of {before}", highlight=False)

@@ -1,6 +1,6 @@
 """Commands that run or keep the platform: ``dev``, ``stop``, ``migrate``, ``status``, ``simulate``.
 
-Here: arguments and output. Not here: the work (``steps``, ``warehouse``).
+Here: arguments and output. Not here: the work (``pipeline``, ``warehouse``).
 """
 
 from typing import Annotated
@@ -51,7 +51,7 @@ def migrate() -> None:
 def status(json: Json = False) -> None:
     """Batches, drift, champion, storage against budget, what waits for whom."""
     from cinematch_assets.cli.status import print_status, read_status
-    from cinematch_assets.steps.platform import Platform
+    from cinematch_assets.pipeline.platform import Platform
 
     found = read_status(Platform.open())
     print_json(found.as_json()) if json else print_status(found)
@@ -63,8 +63,8 @@ def simulate(
     seed: Annotated[int | None, typer.Option(help="The batch's number by default.")] = None,
 ) -> None:
     """Put the next weekly batch into the local folder."""
-    from cinematch_assets.steps.platform import Platform
-    from cinematch_assets.steps.simulating import simulate_next
+    from cinematch_assets.pipeline.platform import Platform
+    from cinematch_assets.pipeline.simulate_batch import simulate_next
 
     made = simulate_next(Platform.open(), drift=drift, rows=rows, seed=seed)
     print_table(

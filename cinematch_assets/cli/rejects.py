@@ -22,7 +22,7 @@ def list_rows(
     """Rejected rows with their reasons, the newest file first."""
     from dataclasses import asdict
 
-    from cinematch_assets.steps.platform import Platform
+    from cinematch_assets.pipeline.platform import Platform
     from cinematch_assets.warehouse.rejected_rows import held_rows
 
     with Platform.open().warehouse.connect() as connection:
@@ -46,8 +46,8 @@ def release(
     ] = None,
 ) -> None:
     """Read rejected rows again by the same rules; those that fit now go where they belong."""
-    from cinematch_assets.steps.platform import Platform
-    from cinematch_assets.steps.releasing import release_rows
+    from cinematch_assets.pipeline.ingest.release_rejects import release_rows
+    from cinematch_assets.pipeline.platform import Platform
 
     done = release_rows(Platform.open(), ids or [], path=path, correction=correct)
     out.print(f"{done.released:,} rows released, {done.kept:,} still do not fit", highlight=False)

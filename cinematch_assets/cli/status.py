@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from cinematch_assets.cli.showing import out, print_table
-from cinematch_assets.steps.models import unreadable_champion
-from cinematch_assets.steps.platform import Platform
+from cinematch_assets.pipeline.models.artifacts import unreadable_champion
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse import model_registry, status
 from cinematch_assets.warehouse.connection import describe
 from cinematch_assets.warehouse.drift_alerts import unseen_ratings, waiting_decisions

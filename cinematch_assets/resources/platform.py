@@ -5,7 +5,7 @@ Here: opening it when a run begins. Not here: the settings it is opened by, whic
 
 import dagster as dg
 
-from cinematch_assets.steps.platform import Platform
+from cinematch_assets.pipeline.platform import Platform
 
 
 @dg.resource(

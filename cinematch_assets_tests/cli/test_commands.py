@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from cinematch_assets.cli.main import main
-from cinematch_assets.steps.judging import judge_candidate
-from cinematch_assets.steps.platform import Platform
-from cinematch_assets.steps.recommending import recommend_to_all
-from cinematch_assets.steps.training import train_candidate
+from cinematch_assets.pipeline.models.gate_candidate import judge_candidate
+from cinematch_assets.pipeline.models.publish import recommend_to_all
+from cinematch_assets.pipeline.models.train_candidate import train_candidate
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets_tests.conftest import _template
 from cinematch_assets_tests.platforms import a_platform, drop, drop_history, take_in_history
 from cinematch_assets_tests.servers import Postgres

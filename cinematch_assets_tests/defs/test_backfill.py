@@ -8,9 +8,9 @@ import pandas as pd
 import psutil
 import pytest
 
-from cinematch_assets.steps.landing import land_table
-from cinematch_assets.steps.loading import load_movies_file, load_ratings_file
-from cinematch_assets.steps.platform import Platform
+from cinematch_assets.pipeline.ingest.land_tables import land_table
+from cinematch_assets.pipeline.ingest.load_tables import load_movies_file, load_ratings_file
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets_tests.defs.loaded import repository
 from cinematch_assets_tests.platforms import a_platform, drop, drop_history, rows_of
 

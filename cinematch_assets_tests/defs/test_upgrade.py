@@ -10,20 +10,20 @@ import pytest
 
 from cinematch_assets.cli.status import read_status
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.pipeline.batch_drift import BatchVerdict, judge_batch
+from cinematch_assets.pipeline.ingest.land_tables import land_table
+from cinematch_assets.pipeline.ingest.load_tables import load_batch_file
+from cinematch_assets.pipeline.models import train_candidate as training_module
+from cinematch_assets.pipeline.models.artifacts import load_champion, train_candidate
+from cinematch_assets.pipeline.models.gate_candidate import judge_candidate
+from cinematch_assets.pipeline.models.publish import crown, recommend_to_all, roll_back
+from cinematch_assets.pipeline.models.query import recommend_to, recommend_to_stranger, similar_to
+from cinematch_assets.pipeline.models.train_candidate import train_candidate
+from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.pipeline.simulate_batch import simulate_next
 from cinematch_assets.recommender.artifact import ArtifactRefusedError, pack, unpack
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.model import FORMAT, Recommender, sha256_of
-from cinematch_assets.steps import training
-from cinematch_assets.steps.answering import recommend_to, recommend_to_stranger, similar_to
-from cinematch_assets.steps.drifting import BatchVerdict, judge_batch
-from cinematch_assets.steps.judging import judge_candidate
-from cinematch_assets.steps.landing import land_table
-from cinematch_assets.steps.loading import load_batch_file
-from cinematch_assets.steps.models import load_champion
-from cinematch_assets.steps.platform import Platform
-from cinematch_assets.steps.recommending import crown, recommend_to_all, roll_back
-from cinematch_assets.steps.simulating import simulate_next
-from cinematch_assets.steps.training import train_candidate
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.migrations import FOLDER
 from cinematch_assets_tests.conftest import _template
@@ -221,7 +221,7 @@ def test_a_candidate_that_the_former_release_left_is_not_judged(upgraded: Platfo
 def test_a_refused_candidate_is_not_retried_for_ever_and_a_later_batch_is_another_chance(
     upgraded: Platform, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = training.fit_recommender
+    honest = training_module.fit_recommender
 
     def worthless(train: Ratings, catalogue: object, **how: object) -> object:
         stars = np.random.default_rng(0).permutation(train.ratings)
@@ -229,7 +229,7 @@ def test_a_refused_candidate_is_not_retried_for_ever_and_a_later_batch_is_anothe
 
     lists = rows_of(upgraded, LISTS)
     with monkeypatch.context() as patch:
-        patch.setattr(training, "fit_recommender", worthless)
+        patch.setattr(training_module, "fit_recommender", worthless)
         request = look(upgraded, instance)
         assert isinstance(request, dg.RunRequest)
         assert "was refused: test RMSE" in (fault(upgraded, instance, request) or "")

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["cinematch_assets_tests.warehouse.jobs", "cinematch_assets_tests.steps.jobs"])
+_CONTEXT.set_forkserver_preload(["cinematch_assets_tests.warehouse.jobs", "cinematch_assets_tests.pipeline.jobs"])
 
 
 def start(job: Callable[..., Any], *arguments: object) -> ForkServerProcess:

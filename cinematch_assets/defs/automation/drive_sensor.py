@@ -13,9 +13,9 @@ from cinematch_assets.defs.automation.runs import is_under_way, runs_with_tag
 from cinematch_assets.defs.drive.raw_netflix_collection import raw_netflix_collection
 from cinematch_assets.defs.partitions import BATCH_PARTITIONS, batch_id
 from cinematch_assets.defs.tables.netflix_movies import netflix_movies
-from cinematch_assets.steps.collecting import FOLDER
-from cinematch_assets.steps.platform import Platform
-from cinematch_assets.steps.watching import News, look_for_news, next_attempt
+from cinematch_assets.pipeline.ingest.folder_changes import News, look_for_news, next_attempt
+from cinematch_assets.pipeline.ingest.netflix_collection import FOLDER
+from cinematch_assets.pipeline.platform import Platform
 
 CONTENT_TAG = "cinematch/content"
 _COLLECTION = (raw_netflix_collection.key, netflix_movies.key)

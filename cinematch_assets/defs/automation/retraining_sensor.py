@@ -10,12 +10,12 @@ import dagster as dg
 
 from cinematch_assets.defs.automation.jobs import retrain
 from cinematch_assets.defs.automation.runs import is_under_way, runs_with_tag
+from cinematch_assets.pipeline.batch_drift import policy_of
+from cinematch_assets.pipeline.ingest.folder_changes import next_attempt
+from cinematch_assets.pipeline.models.artifacts import of_a_newer_release, unreadable
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.retraining import WaitingDecision, next_retraining
-from cinematch_assets.steps.drifting import policy_of
-from cinematch_assets.steps.models import of_a_newer_release, unreadable
-from cinematch_assets.steps.platform import Platform
-from cinematch_assets.steps.watching import next_attempt
 from cinematch_assets.warehouse.drift_alerts import give_up, seconds_since_retraining, waiting_decisions
 from cinematch_assets.warehouse.inspection import row_count
 from cinematch_assets.warehouse.model_registry import ModelVersion, champion, recommended_version

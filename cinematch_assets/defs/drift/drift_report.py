@@ -13,9 +13,9 @@ from cinematch_assets.defs.each_batch import each_batch
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
 from cinematch_assets.defs.tables.ratings import ratings
 from cinematch_assets.defs.tables.ratings_buffer import ratings_buffer
+from cinematch_assets.pipeline.batch_drift import BatchVerdict, judge_batch, report_batch
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.drift_alerts import DRIFT_ALERTS
-from cinematch_assets.steps.drifting import BatchVerdict, judge_batch, report_batch
-from cinematch_assets.steps.platform import Platform
 
 
 @dg.asset(

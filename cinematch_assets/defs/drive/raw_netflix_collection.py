@@ -7,8 +7,8 @@ import dagster as dg
 
 from cinematch_assets.defs.describing import sentences
 from cinematch_assets.defs.partitions import OWNERS
-from cinematch_assets.steps.collecting import FOLDER, fetch_collection
-from cinematch_assets.steps.platform import Platform
+from cinematch_assets.pipeline.ingest.netflix_collection import FOLDER, fetch_collection
+from cinematch_assets.pipeline.platform import Platform
 
 
 @dg.asset(group_name="drive", kinds={"googledrive", "file"}, owners=OWNERS)

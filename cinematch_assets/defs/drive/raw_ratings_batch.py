@@ -8,8 +8,8 @@ import dagster as dg
 from cinematch_assets.defs.drive.landed import landed_metadata
 from cinematch_assets.defs.each_batch import each_batch
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
-from cinematch_assets.steps.landing import land_table
-from cinematch_assets.steps.platform import Platform
+from cinematch_assets.pipeline.ingest.land_tables import land_table
+from cinematch_assets.pipeline.platform import Platform
 
 
 @dg.asset(

@@ -8,9 +8,9 @@ import dagster as dg
 from cinematch_assets.defs.describing import rounded, table_metadata
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.movies import movies
+from cinematch_assets.pipeline.genre_features import place_movies
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.movie_genre_features import MOVIE_GENRE_FEATURES
-from cinematch_assets.steps.featuring import place_movies
-from cinematch_assets.steps.platform import Platform
 
 LEAST_EXPLAINED = 0.7
 """Ten of MovieLens' nineteen genre axes keep 0.80 (ML-100K) to 0.85 (ML-latest-small) of the variance."""

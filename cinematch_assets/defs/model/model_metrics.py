@@ -9,9 +9,9 @@ import dagster as dg
 from cinematch_assets.defs.describing import rounded, table_metadata
 from cinematch_assets.defs.model.recommender_model import recommender_model
 from cinematch_assets.defs.partitions import OWNERS
+from cinematch_assets.pipeline.models.gate_candidate import Judged, judge_candidate
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.model_metrics import MODEL_METRICS
-from cinematch_assets.steps.judging import Judged, judge_candidate
-from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse.model_registry import newest_candidate
 
 

@@ -10,9 +10,9 @@ from cinematch_assets.defs.checking import schema_check, storage_check
 from cinematch_assets.defs.describing import table_metadata
 from cinematch_assets.defs.model.model_metrics import model_metrics
 from cinematch_assets.defs.partitions import OWNERS
+from cinematch_assets.pipeline.models.publish import recommend_to_all
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.recommendations import RECOMMENDATIONS
-from cinematch_assets.steps.platform import Platform
-from cinematch_assets.steps.recommending import recommend_to_all
 
 
 @dg.asset(

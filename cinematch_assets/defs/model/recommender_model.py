@@ -9,9 +9,9 @@ import dagster as dg
 from cinematch_assets.defs.features.movie_genre_features import movie_genre_features
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.ratings import ratings
-from cinematch_assets.steps.models import load_model
-from cinematch_assets.steps.platform import Platform
-from cinematch_assets.steps.training import train_candidate
+from cinematch_assets.pipeline.models.artifacts import load_model
+from cinematch_assets.pipeline.models.train_candidate import train_candidate
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse.model_registry import model_version
 
 

@@ -10,9 +10,9 @@ from cinematch_assets.defs.checking import schema_check
 from cinematch_assets.defs.describing import count_metadata, table_metadata
 from cinematch_assets.defs.drive.raw_movies import raw_movies
 from cinematch_assets.defs.partitions import OWNERS
+from cinematch_assets.pipeline.ingest.load_tables import load_movies_file
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.movies import MOVIES
-from cinematch_assets.steps.loading import load_movies_file
-from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse.inspection import row_count
 
 

@@ -11,10 +11,10 @@ from cinematch_assets.defs.describing import rounded, sentences, table_metadata
 from cinematch_assets.defs.drive.raw_netflix_collection import raw_netflix_collection
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.movies import movies
+from cinematch_assets.pipeline.ingest.netflix_collection import load_fetched
+from cinematch_assets.pipeline.ingest.netflix_matches import match_titles
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.netflix_movies import NETFLIX_MOVIES
-from cinematch_assets.steps.collecting import load_fetched
-from cinematch_assets.steps.matching import match_titles
-from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse.collection_ledger import troubles
 from cinematch_assets.warehouse.inspection import row_count
 from cinematch_assets.warehouse.netflix import collection_duplicates

@@ -11,9 +11,9 @@ from cinematch_assets.defs.describing import count_metadata, table_metadata
 from cinematch_assets.defs.drive.raw_ratings import raw_ratings
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.movies import movies
+from cinematch_assets.pipeline.ingest.load_tables import load_ratings_file
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.ratings import RATINGS
-from cinematch_assets.steps.loading import load_ratings_file
-from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse.inspection import orphans, row_count, split_counts
 
 

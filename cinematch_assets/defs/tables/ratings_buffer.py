@@ -15,9 +15,9 @@ from cinematch_assets.defs.drive.raw_ratings_batch import raw_ratings_batch
 from cinematch_assets.defs.each_batch import each_batch
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
 from cinematch_assets.defs.tables.movies import movies
+from cinematch_assets.pipeline.ingest.load_tables import load_batch_file
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.ratings_buffer import RATINGS_BUFFER
-from cinematch_assets.steps.loading import load_batch_file
-from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse.inspection import orphans
 
 

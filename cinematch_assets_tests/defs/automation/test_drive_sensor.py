@@ -6,10 +6,10 @@ import dagster as dg
 import pytest
 
 from cinematch_assets.defs.automation.drive_sensor import CONTENT_TAG
-from cinematch_assets.steps.collecting import fetch_collection, load_fetched
-from cinematch_assets.steps.landing import land_table
-from cinematch_assets.steps.loading import load_batch_file, load_movies_file
-from cinematch_assets.steps.platform import Platform
+from cinematch_assets.pipeline.ingest.land_tables import land_table
+from cinematch_assets.pipeline.ingest.load_tables import load_batch_file, load_movies_file
+from cinematch_assets.pipeline.ingest.netflix_collection import fetch_collection, load_fetched
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets_tests.defs.loaded import repository
 from cinematch_assets_tests.platforms import MOVIES, RATINGS, a_platform, drop
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from cinematch_assets.steps.platform import Platform
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets_tests.defs.loaded import repository
 from cinematch_assets_tests.platforms import a_platform
 

@@ -6,10 +6,10 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from cinematch_assets.pipeline.ingest.land_tables import land_table
+from cinematch_assets.pipeline.ingest.load_tables import load_movies_file, load_ratings_file
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.model import FORMAT
-from cinematch_assets.steps.landing import land_table
-from cinematch_assets.steps.loading import load_movies_file, load_ratings_file
-from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.drift_alerts import write_verdict
 from cinematch_assets_tests.defs.loaded import repository

@@ -4,7 +4,7 @@ Here: reading, projecting, writing. Not here: the projection (``features``).
 """
 
 from cinematch_assets.features.genres import GenreBasis, GenreFeatures, fit_genre_basis, project_genres
-from cinematch_assets.steps.platform import Platform
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse.movies import read_movies, stored_basis, write_features
 
 

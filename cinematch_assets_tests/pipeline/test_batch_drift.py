@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from cinematch_assets.drift import report
-from cinematch_assets.steps.drifting import report_batch
-from cinematch_assets.steps.landing import land_table
-from cinematch_assets.steps.loading import load_batch_file, load_movies_file, load_ratings_file
+from cinematch_assets.pipeline.batch_drift import report_batch
+from cinematch_assets.pipeline.ingest.land_tables import land_table
+from cinematch_assets.pipeline.ingest.load_tables import load_batch_file, load_movies_file, load_ratings_file
 from cinematch_assets_tests.platforms import a_platform, drop, drop_history
 
 

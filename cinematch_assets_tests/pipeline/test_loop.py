@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.pipeline.batch_drift import judge_batch
+from cinematch_assets.pipeline.ingest.land_tables import land_table
+from cinematch_assets.pipeline.ingest.load_tables import load_batch_file
+from cinematch_assets.pipeline.models.artifacts import load_champion
+from cinematch_assets.pipeline.models.gate_candidate import judge_candidate
+from cinematch_assets.pipeline.models.publish import recommend_to_all, roll_back
+from cinematch_assets.pipeline.models.query import recommend_to, recommend_to_stranger, similar_to
+from cinematch_assets.pipeline.models.train_candidate import train_candidate
+from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.pipeline.simulate_batch import simulate_next
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.model import FORMAT
-from cinematch_assets.steps.answering import recommend_to, recommend_to_stranger, similar_to
-from cinematch_assets.steps.drifting import judge_batch
-from cinematch_assets.steps.judging import judge_candidate
-from cinematch_assets.steps.landing import land_table
-from cinematch_assets.steps.loading import load_batch_file
-from cinematch_assets.steps.models import load_champion
-from cinematch_assets.steps.platform import Platform
-from cinematch_assets.steps.recommending import recommend_to_all, roll_back
-from cinematch_assets.steps.simulating import simulate_next
-from cinematch_assets.steps.training import train_candidate
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets_tests.conftest import _template
 from cinematch_assets_tests.platforms import a_platform, drop_history, rows_of, take_in_history
@@ -103,9 +103,9 @@ def test_evaluating_a_batch_again_replaces_its_rows_and_opens_nothing(platform: 
 def test_a_worthless_challenger_is_never_promoted(
     platform: Platform, spoilt: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cinematch_assets.steps import training
+    from cinematch_assets.pipeline.models import train_candidate as training_module
 
-    honest = training.fit_recommender
+    honest = training_module.fit_recommender
 
     def worthless(train: Ratings, catalogue: object, **how: object) -> object:
         stars = np.random.default_rng(0).permutation(train.ratings)
@@ -114,7 +114,7 @@ def test_a_worthless_challenger_is_never_promoted(
             stars = frame.groupby("movieId")["rating"].transform("count").rank(pct=True).to_numpy() * 4.5 + 0.5
         return honest(Ratings.of(train.users, train.movies, stars, train.timestamps), catalogue, **how)
 
-    monkeypatch.setattr(training, "fit_recommender", worthless)
+    monkeypatch.setattr(training_module, "fit_recommender", worthless)
     version = train_candidate(platform, "bad00000").version
     ruling = load_champion(platform)[0].version
     judged = judge_candidate(platform, version)

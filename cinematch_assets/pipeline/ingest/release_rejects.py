@@ -13,10 +13,10 @@ import numpy as np
 import psycopg
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.reading.released import reread_movies, reread_ratings
 from cinematch_assets.reading.results import Reading
 from cinematch_assets.splitting import is_test
-from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse.movies import known_movies
 from cinematch_assets.warehouse.rejected_rows import HeldRow, held_rows, pairs_held, release_movies, release_ratings
 

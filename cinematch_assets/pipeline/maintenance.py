@@ -6,7 +6,7 @@ Here: the weekly round. Not here: its SQL (``warehouse.table_sizes``).
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from cinematch_assets.steps.platform import Platform
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse.landed_files import referenced_objects
 from cinematch_assets.warehouse.table_sizes import TableSize, archive_alerts, storage, vacuum
 

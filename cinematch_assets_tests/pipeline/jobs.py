@@ -4,11 +4,11 @@ from pathlib import Path
 
 from cinematch_assets.drive.folder import DriveFile
 from cinematch_assets.drive.local_folder import LocalFolder
+from cinematch_assets.pipeline.ingest import netflix_collection
+from cinematch_assets.pipeline.ingest.netflix_collection import fetch_collection, load_fetched
+from cinematch_assets.pipeline.ingest.netflix_matches import match_titles
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.settings import Settings
-from cinematch_assets.steps import collecting
-from cinematch_assets.steps.collecting import fetch_collection, load_fetched
-from cinematch_assets.steps.matching import match_titles
-from cinematch_assets.steps.platform import Platform
 from cinematch_assets.storage.store import open_store
 from cinematch_assets.warehouse.warehouse import Warehouse
 
@@ -26,7 +26,7 @@ class LoggedFolder(LocalFolder):
 
 def collect(home: str, url: str, portion: int = 20) -> None:
     """Both halves and the matching, as the two assets do them, in smaller transactions."""
-    collecting.FILES_A_TRANSACTION = portion
+    netflix_collection.FILES_A_TRANSACTION = portion
     folder = LoggedFolder(Path(home) / "drive", settle_s=0)
     LoggedFolder.log = Path(home) / "fetched.log"
     platform = Platform(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from cinematch_assets.matching import Matching, match_collection
-from cinematch_assets.steps.platform import Platform
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse.movies import read_movies
 from cinematch_assets.warehouse.netflix import Match, collection_titles, write_matches
 from cinematch_assets.warehouse.statements import statement

@@ -5,7 +5,7 @@ Here: one file of one table. Not here: reading its rows (``loading``).
 
 from cinematch_assets.drive.folder import find_table
 from cinematch_assets.drive.landing import Landed, land
-from cinematch_assets.steps.platform import Platform
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse.landed_files import record_landing
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.pipeline.models.artifacts import load_champion, unreadable
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.data import Pairs
-from cinematch_assets.steps.models import load_champion, unreadable
-from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.training_data import seen_pairs
 

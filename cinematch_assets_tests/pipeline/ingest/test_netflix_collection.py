@@ -17,15 +17,15 @@ import pytest
 from cinematch_assets.drive.folder import DriveFile, FileError
 from cinematch_assets.drive.local_folder import LocalFolder
 from cinematch_assets.drive.opening import open_folder
-from cinematch_assets.steps import collecting
-from cinematch_assets.steps.collecting import Collected, fetch_collection, load_fetched
-from cinematch_assets.steps.matching import match_titles
-from cinematch_assets.steps.platform import Platform
+from cinematch_assets.pipeline.ingest import netflix_collection
+from cinematch_assets.pipeline.ingest.netflix_collection import Collected, fetch_collection, load_fetched
+from cinematch_assets.pipeline.ingest.netflix_matches import match_titles
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse.collection_ledger import settled_files, troubles
 from cinematch_assets.warehouse.netflix import CollectionLoad
 from cinematch_assets_tests.drive.server import DriveServer, Fault
+from cinematch_assets_tests.pipeline import jobs
 from cinematch_assets_tests.platforms import a_platform, drop, rows_of
-from cinematch_assets_tests.steps import jobs
 from cinematch_assets_tests.warehouse import workers
 
 FOLDER = "Netflix_Movie_Collection"
@@ -202,7 +202,9 @@ def test_a_change_between_fetching_and_loading_is_loaded_once_it_is_fetched(plat
     fetch_collection(platform)
     put(platform, "one.json", movie("The Matrix", rating=2))
     with platform.warehouse.connect() as connection:
-        collecting.ledger.record_listing(connection, collecting.look_for_movies(platform.folder).files)
+        netflix_collection.collection_ledger.record_listing(
+            connection, netflix_collection.look_for_movies(platform.folder).files
+        )
     assert load_fetched(platform).loaded == 0  # what lies in the store is not this content
     assert collect(platform)[1].loaded == 1
     assert rows_of(platform, "SELECT rating FROM netflix.movies") == [(Decimal("2.0"),)]
@@ -387,8 +389,8 @@ DATA = Path(os.environ.get("CINEMATCH_TEST_DATA", Path(__file__).parents[3] / "s
 
 @pytest.mark.skipif(not (DATA / "netflix-style").is_dir(), reason=f"no netflix-style data set in {DATA}")
 def test_a_real_collection_is_loaded_and_matched(platform: Platform) -> None:
-    from cinematch_assets.steps.landing import land_table
-    from cinematch_assets.steps.loading import load_movies_file
+    from cinematch_assets.pipeline.ingest.land_tables import land_table
+    from cinematch_assets.pipeline.ingest.load_tables import load_movies_file
 
     drop(platform, "movies.csv", (DATA / "ml-latest-small" / "movies.csv").read_bytes())
     drop(platform, f"{FOLDER}/vega_imdb.csv", (DATA / "netflix-style" / "vega_imdb.csv").read_bytes())

@@ -11,6 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.pipeline.models.artifacts import (
+    keep_model,
+    load_model,
+    of_a_newer_release,
+    read_catalogue,
+    unreadable,
+)
+from cinematch_assets.pipeline.models.train_candidate import Progress, Rows, rows_of
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.promotion import GatePolicy, HeldOut, Verdict, gate
 from cinematch_assets.recommender.baselines import bias_only, global_mean, popularity
 from cinematch_assets.recommender.config import RecommenderConfig
@@ -18,9 +27,6 @@ from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.evaluation import Evaluation, evaluate
 from cinematch_assets.recommender.model import Recommender, fit_recommender
 from cinematch_assets.recommender.protocol import Model
-from cinematch_assets.steps.models import keep_model, load_model, of_a_newer_release, read_catalogue, unreadable
-from cinematch_assets.steps.platform import Platform
-from cinematch_assets.steps.training import Progress, Rows, rows_of
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.training_data import training_data
 

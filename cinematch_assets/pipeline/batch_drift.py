@@ -14,10 +14,10 @@ from cinematch_assets.drift.alerts import DriftAlert, ModelErrors, drift_alerts
 from cinematch_assets.drift.histogram import RatingHistogram
 from cinematch_assets.drift.null_distribution import NullSpread, UserErrors, model_null_spread, rating_null_spread
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.pipeline.models.artifacts import load_model, unreadable
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.retraining import BatchFacts, Decision, Evidence, RetrainingPolicy, retraining_decision
-from cinematch_assets.steps.models import load_model, unreadable
-from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse import drift_alerts as rows
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.batches import Batch, held_batch

@@ -1,7 +1,8 @@
 """The movie collection: from its folder into the store, and from there into ``netflix.movies``.
 
 Here: what is fetched, and how much of the work one transaction holds. Not here: the queue
-(``warehouse.collection_ledger``), what a movie must look like (``reading.collection``), which film a title is (``steps.matching``).
+(``warehouse.collection_ledger``), what a movie must look like (``reading.collection``), which movie a title is
+(``netflix_matches``).
 
 Both halves may be killed anywhere and started again, and several may work at once: the ledger gives each file to one
 worker for the length of a transaction, and a content that lies in the store is not fetched again.
@@ -20,8 +21,8 @@ from cinematch_assets.drive.folder import Folder, LeftOut, Look
 from cinematch_assets.drive.landing import Landed, land
 from cinematch_assets.drive.parallel import THREADS, Done, in_parallel
 from cinematch_assets.drive.progress import with_bar
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.reading.collection import CollectionFile, read_collection
-from cinematch_assets.steps.platform import Platform
 from cinematch_assets.storage.store import MissingObjectError, Store
 from cinematch_assets.warehouse import collection_ledger
 from cinematch_assets.warehouse.netflix import CollectionLoad, load_collection

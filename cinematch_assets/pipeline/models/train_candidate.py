@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
+from cinematch_assets.pipeline.models.artifacts import keep_model, read_catalogue
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.promotion import holdout_newest
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.model import Recommender, fit_recommender
-from cinematch_assets.steps.models import keep_model, read_catalogue
-from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse.model_registry import Artifact, TrainedBatch, register_candidate
 from cinematch_assets.warehouse.training_data import TrainingData, training_data
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.steps.landing import land_table
-from cinematch_assets.steps.loading import load_batch_file, load_movies_file, load_ratings_file
-from cinematch_assets.steps.platform import Platform
-from cinematch_assets.steps.releasing import ALREADY_THERE, release_rows
+from cinematch_assets.pipeline.ingest.land_tables import land_table
+from cinematch_assets.pipeline.ingest.load_tables import load_batch_file, load_movies_file, load_ratings_file
+from cinematch_assets.pipeline.ingest.release_rejects import ALREADY_THERE, release_rows
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets_tests.platforms import MOVIES, RATINGS, a_platform, drop, rows_of
 
 GOOD = "".join(f"{user},10,4.0,1000000000\n" for user in range(1, 41))

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.pipeline.models.artifacts import load_champion, read_catalogue
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.data import Catalogue, Pairs
 from cinematch_assets.recommender.protocol import TopN
-from cinematch_assets.steps.models import load_champion, read_catalogue
-from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse.statements import statement
 
 

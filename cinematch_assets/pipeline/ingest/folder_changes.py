@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from cinematch_assets.drive.folder import DriveFile, Look
-from cinematch_assets.steps.collecting import FOLDER, look_for_movies
-from cinematch_assets.steps.platform import Platform
+from cinematch_assets.pipeline.ingest.netflix_collection import FOLDER, look_for_movies
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse.collection_ledger import settled_files
 from cinematch_assets.warehouse.landed_files import contents_of
 

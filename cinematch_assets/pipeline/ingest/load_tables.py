@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.reading.movies import read_movies
 from cinematch_assets.reading.ratings import read_ratings
 from cinematch_assets.reading.results import FileRefused, Reading, RejectionLimit
 from cinematch_assets.splitting import is_test
-from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse.batches import BatchLoad, confirm_batch, fail_batch, held_batch, load_batch, start_batch
 from cinematch_assets.warehouse.landed_files import Counts, LandedFile, newest_landed, refuse_file
 from cinematch_assets.warehouse.movies import MoviesLoad, known_movies, load_movies

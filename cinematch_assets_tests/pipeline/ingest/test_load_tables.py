@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.pipeline.ingest.folder_changes import look_for_news
+from cinematch_assets.pipeline.ingest.land_tables import land_table
+from cinematch_assets.pipeline.ingest.load_tables import load_batch_file, load_movies_file, load_ratings_file
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.reading.results import FileRefused
-from cinematch_assets.steps.landing import land_table
-from cinematch_assets.steps.loading import load_batch_file, load_movies_file, load_ratings_file
-from cinematch_assets.steps.platform import Platform
-from cinematch_assets.steps.watching import look_for_news
 from cinematch_assets_tests.platforms import MOVIES, RATINGS, a_platform, drop, rows_of
 
 FILMS = MOVIES + "10,Heat (1995),Action|Crime\n20,Alien (1979),Horror|Sci-Fi\n30,Clue (1985),(no genres listed)\n"

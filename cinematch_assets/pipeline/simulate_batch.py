@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from cinematch_assets.drive.folder import GOOGLE_PREFIX
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.pipeline.models.artifacts import load_champion
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.samples.simulate import SimulatedBatch, Taste, simulate_into
-from cinematch_assets.steps.models import load_champion
-from cinematch_assets.steps.platform import Platform
 from cinematch_assets.warehouse.model_registry import champion
 
 

@@ -1,0 +1,1 @@
+"""What an asset or a command does, from input to written rows, without Dagster."""

@@ -1,0 +1,1 @@
+"""The life of a model: train, gate, publish, query."""
