@@ -14,7 +14,7 @@ from cinematch_assets.pipeline.batch_drift import BatchVerdict, judge_batch
 from cinematch_assets.pipeline.ingest.land_tables import land_table
 from cinematch_assets.pipeline.ingest.load_tables import load_batch_file
 from cinematch_assets.pipeline.models import train_candidate as training_module
-from cinematch_assets.pipeline.models.artifacts import load_champion, train_candidate
+from cinematch_assets.pipeline.models.artifacts import load_champion
 from cinematch_assets.pipeline.models.gate_candidate import judge_candidate
 from cinematch_assets.pipeline.models.publish import crown, recommend_to_all, roll_back
 from cinematch_assets.pipeline.models.query import recommend_to, recommend_to_stranger, similar_to

@@ -21,7 +21,7 @@ from cinematch_assets_tests.warehouse.filling import (
     many,
     md5_of,
 )
-from cinematch_assets_tests.warehouse.test_registry import lists
+from cinematch_assets_tests.warehouse.test_model_registry import lists
 
 TABLES = (
     "ratings", "ratings_buffer", "movies", "ingestion_metadata", "model_metrics", "drift_alerts", "recommendations",

@@ -5,7 +5,7 @@ from cinematch_assets.warehouse.drift_alerts import write_verdict
 from cinematch_assets.warehouse.status import batch_lines, file_lines, rejected_lines
 from cinematch_assets_tests.warehouse.filling import Rejected, frame, land, load, load_file, many, md5_of
 from cinematch_assets_tests.warehouse.test_batches import merge
-from cinematch_assets_tests.warehouse.test_drift import MEAN, STD
+from cinematch_assets_tests.warehouse.test_drift_alerts import MEAN, STD
 
 
 def test_nothing_yet(connection: psycopg.Connection) -> None:
