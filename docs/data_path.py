@@ -13,8 +13,8 @@ from pathlib import Path
 import dagster as dg
 
 import cinematch_assets.schemas
+from cinematch_assets.dagster_support.metadata import column_schema
 from cinematch_assets.definitions import defs
-from cinematch_assets.defs.describing import column_schema
 from cinematch_assets.schemas.table import Column, Table
 
 PAGE = Path(__file__).with_name("data-path.md")

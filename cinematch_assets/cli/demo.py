@@ -99,8 +99,8 @@ class Loop:
         """Open the instance that ``cinematch dev`` will show, and load the definitions."""
         import dagster as dg
 
+        from cinematch_assets.dagster_support.instance import prepare_home
         from cinematch_assets.definitions import defs
-        from cinematch_assets.instance import prepare_home
 
         logging.disable(logging.WARNING)  # what runs say is kept in the instance, for the UI
         os.environ["DAGSTER_HOME"] = str(prepare_home(settings))

@@ -92,7 +92,7 @@ def _require_free(port: int) -> None:
 
 def _prepared(settings: Settings) -> Mapping[str, str]:
     """Bring up both databases, the warehouse migrated, and return the environment that Dagster starts in."""
-    from cinematch_assets.instance import fail_orphaned_runs, prepare_home, storage_url
+    from cinematch_assets.dagster_support.instance import fail_orphaned_runs, prepare_home, storage_url
     from cinematch_assets.warehouse.embedded import embedded_url
     from cinematch_assets.warehouse.migrations import migrate
 

@@ -1,8 +1,20 @@
-"""What the definitions share: the platform, and one process for all steps of a run."""
+"""What the definitions share: the platform, and one process for all steps of a run.
+
+Here: how Dagster opens the platform. Not here: the settings it is opened by, which are the environment's
+(``settings``).
+"""
 
 import dagster as dg
 
-from cinematch_assets.resources.platform import platform
+from cinematch_assets.pipeline.platform import Platform
+
+
+@dg.resource(
+    description="Drive folder, store and warehouse, as the environment names them; an embedded server is started.",
+)
+def platform(_context: dg.InitResourceContext) -> Platform:
+    """Open the platform for a run; tests hand a ``Platform`` instead."""
+    return Platform.open()
 
 
 @dg.definitions

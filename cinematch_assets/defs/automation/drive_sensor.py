@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from cinematch_assets.dagster_support.runs import is_under_way, runs_with_tag
 from cinematch_assets.defs.automation.jobs import ingest_batch, load_catalog
-from cinematch_assets.defs.automation.runs import is_under_way, runs_with_tag
 from cinematch_assets.defs.drive.raw_netflix_collection import raw_netflix_collection
 from cinematch_assets.defs.partitions import BATCH_PARTITIONS, batch_id
 from cinematch_assets.defs.tables.netflix_movies import netflix_movies

@@ -5,7 +5,7 @@ Here: the job and its schedule. Not here: what a round does (``steps.maintaining
 
 import dagster as dg
 
-from cinematch_assets.defs.checking import storage_check
+from cinematch_assets.dagster_support.asset_checks import storage_check
 from cinematch_assets.pipeline.maintenance import maintain as make_round
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse.table_sizes import database_mb

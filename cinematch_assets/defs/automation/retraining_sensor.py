@@ -8,8 +8,8 @@ from typing import Any
 
 import dagster as dg
 
+from cinematch_assets.dagster_support.runs import is_under_way, runs_with_tag
 from cinematch_assets.defs.automation.jobs import retrain
-from cinematch_assets.defs.automation.runs import is_under_way, runs_with_tag
 from cinematch_assets.pipeline.batch_drift import policy_of
 from cinematch_assets.pipeline.ingest.folder_changes import next_attempt
 from cinematch_assets.pipeline.models.artifacts import of_a_newer_release, unreadable

@@ -8,8 +8,8 @@ from typing import Any
 
 import dagster as dg
 
-from cinematch_assets.defs.describing import rounded, table_metadata
-from cinematch_assets.defs.each_batch import each_batch
+from cinematch_assets.dagster_support.batch_runs import each_batch
+from cinematch_assets.dagster_support.metadata import rounded, table_metadata
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
 from cinematch_assets.defs.tables.ratings import ratings
 from cinematch_assets.defs.tables.ratings_buffer import ratings_buffer

@@ -5,7 +5,7 @@ Here: the asset, and what its page says. Not here: walking, fetching, the ledger
 
 import dagster as dg
 
-from cinematch_assets.defs.describing import sentences
+from cinematch_assets.dagster_support.metadata import sentences
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.pipeline.ingest.netflix_collection import FOLDER, fetch_collection
 from cinematch_assets.pipeline.platform import Platform

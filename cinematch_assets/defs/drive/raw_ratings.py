@@ -5,7 +5,7 @@ Here: the asset. Not here: finding, fetching and verifying (``drive``).
 
 import dagster as dg
 
-from cinematch_assets.defs.drive.landed import landed_metadata
+from cinematch_assets.dagster_support.landed import landed_metadata
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.pipeline.ingest.land_tables import land_table
 from cinematch_assets.pipeline.platform import Platform

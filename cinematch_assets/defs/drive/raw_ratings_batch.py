@@ -5,8 +5,8 @@ Here: the asset. Not here: finding, fetching and verifying (``drive``).
 
 import dagster as dg
 
-from cinematch_assets.defs.drive.landed import landed_metadata
-from cinematch_assets.defs.each_batch import each_batch
+from cinematch_assets.dagster_support.batch_runs import each_batch
+from cinematch_assets.dagster_support.landed import landed_metadata
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
 from cinematch_assets.pipeline.ingest.land_tables import land_table
 from cinematch_assets.pipeline.platform import Platform

@@ -5,7 +5,7 @@ Here: the asset and the check that certifies it. Not here: the projection (``fea
 
 import dagster as dg
 
-from cinematch_assets.defs.describing import rounded, table_metadata
+from cinematch_assets.dagster_support.metadata import rounded, table_metadata
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.movies import movies
 from cinematch_assets.pipeline.genre_features import place_movies

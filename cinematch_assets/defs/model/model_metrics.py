@@ -6,7 +6,7 @@ Here: the asset and the check that certifies it. Not here: the rule (``promotion
 
 import dagster as dg
 
-from cinematch_assets.defs.describing import rounded, table_metadata
+from cinematch_assets.dagster_support.metadata import rounded, table_metadata
 from cinematch_assets.defs.model.recommender_model import recommender_model
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.pipeline.models.gate_candidate import Judged, judge_candidate

@@ -6,8 +6,8 @@ Here: the asset and the check that certifies it. Not here: ranking (``recommende
 
 import dagster as dg
 
-from cinematch_assets.defs.checking import schema_check, storage_check
-from cinematch_assets.defs.describing import table_metadata
+from cinematch_assets.dagster_support.asset_checks import schema_check, storage_check
+from cinematch_assets.dagster_support.metadata import table_metadata
 from cinematch_assets.defs.model.model_metrics import model_metrics
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.pipeline.models.publish import recommend_to_all

@@ -6,8 +6,8 @@ row (``schemas.movies``).
 
 import dagster as dg
 
-from cinematch_assets.defs.checking import schema_check
-from cinematch_assets.defs.describing import count_metadata, table_metadata
+from cinematch_assets.dagster_support.asset_checks import schema_check
+from cinematch_assets.dagster_support.metadata import count_metadata, table_metadata
 from cinematch_assets.defs.drive.raw_movies import raw_movies
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.pipeline.ingest.load_tables import load_movies_file

@@ -6,8 +6,8 @@ Here: the asset and the checks that certify it. Not here: reading files (``readi
 
 import dagster as dg
 
-from cinematch_assets.defs.checking import each_movie_once, schema_check
-from cinematch_assets.defs.describing import rounded, sentences, table_metadata
+from cinematch_assets.dagster_support.asset_checks import each_movie_once, schema_check
+from cinematch_assets.dagster_support.metadata import rounded, sentences, table_metadata
 from cinematch_assets.defs.drive.raw_netflix_collection import raw_netflix_collection
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.movies import movies

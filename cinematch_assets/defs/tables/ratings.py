@@ -6,8 +6,13 @@ Here: the asset and the checks that certify it. Not here: parsing (``reading``),
 
 import dagster as dg
 
-from cinematch_assets.defs.checking import referential_integrity, schema_check, split_check, storage_check
-from cinematch_assets.defs.describing import count_metadata, table_metadata
+from cinematch_assets.dagster_support.asset_checks import (
+    referential_integrity,
+    schema_check,
+    split_check,
+    storage_check,
+)
+from cinematch_assets.dagster_support.metadata import count_metadata, table_metadata
 from cinematch_assets.defs.drive.raw_ratings import raw_ratings
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.movies import movies

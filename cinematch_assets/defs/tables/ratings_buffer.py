@@ -9,10 +9,10 @@ from typing import Any
 
 import dagster as dg
 
-from cinematch_assets.defs.checking import referential_integrity, schema_check
-from cinematch_assets.defs.describing import count_metadata, table_metadata
+from cinematch_assets.dagster_support.asset_checks import referential_integrity, schema_check
+from cinematch_assets.dagster_support.batch_runs import each_batch
+from cinematch_assets.dagster_support.metadata import count_metadata, table_metadata
 from cinematch_assets.defs.drive.raw_ratings_batch import raw_ratings_batch
-from cinematch_assets.defs.each_batch import each_batch
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
 from cinematch_assets.defs.tables.movies import movies
 from cinematch_assets.pipeline.ingest.load_tables import load_batch_file

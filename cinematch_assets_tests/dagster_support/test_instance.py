@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import yaml
 
-from cinematch_assets.instance import prepare_home, storage_url
+from cinematch_assets.dagster_support.instance import prepare_home, storage_url
 from cinematch_assets.settings import REPOSITORY, Settings
 from cinematch_assets.warehouse.connection import UnsafeConnectionError
 from cinematch_assets_tests.cli.dagster_ui import processes_of, run

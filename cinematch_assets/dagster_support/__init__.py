@@ -1,0 +1,1 @@
+"""What knows Dagster and is no definition: checks, metadata, runs, the instance."""

@@ -1,1 +1,0 @@
-"""What assets are handed."""
