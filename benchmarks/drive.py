@@ -32,7 +32,7 @@ from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.drive.parallel import in_parallel
 from cinematch_assets.storage.store import Store, open_store
 from cinematch_assets.warehouse.embedded import embedded_url, stop_server
-from cinematch_assets_tests.drive.server import FOLDER, DriveServer
+from cinematch_assets_tests.support.drive_server import FOLDER, DriveServer
 
 WANTED = 15.0
 ROWS_A_COMMIT = 500

@@ -24,7 +24,7 @@ from cinematch_assets.drive.folder import DriveError
 from cinematch_assets.drive.google_client import GoogleClient, Patience
 from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.token import DriveCredentials, TokenFile
-from cinematch_assets_tests.drive.server import DriveServer, Fault
+from cinematch_assets_tests.support.drive_server import DriveServer, Fault
 
 PATIENCE = Patience(attempts=4, first_wait_s=0.05, timeout_s=2, drip_window_s=1.0)
 BROKEN = Fault("broken off", at=3_000_000)

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cinematch_assets_tests import servers
-from cinematch_assets_tests.servers import Postgres
+from cinematch_assets_tests.support import servers
+from cinematch_assets_tests.support.servers import Postgres
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome

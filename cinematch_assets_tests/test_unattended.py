@@ -15,9 +15,9 @@ from cinematch_assets.storage.store import open_store
 from cinematch_assets.warehouse.embedded import embedded_url
 from cinematch_assets.warehouse.migrations import migrate
 from cinematch_assets.warehouse.warehouse import Warehouse
-from cinematch_assets_tests.cli.dagster_ui import Dev, dev
-from cinematch_assets_tests.platforms import drop_history, rows_of
-from cinematch_assets_tests.servers import short_folder
+from cinematch_assets_tests.support.dagster_ui import Dev, dev
+from cinematch_assets_tests.support.platforms import drop_history, rows_of
+from cinematch_assets_tests.support.servers import short_folder
 
 SETTLED = """
 SELECT c.version, (SELECT min(model_version) FROM recommendations), (SELECT max(model_version) FROM recommendations)

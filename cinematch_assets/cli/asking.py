@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cinematch_assets.cli.showing import out, print_json, print_table, progress
+from cinematch_assets.cli.output import out, print_json, print_table, progress
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.settings import Settings
 

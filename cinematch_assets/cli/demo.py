@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cinematch_assets.cli.asking import print_answer
-from cinematch_assets.cli.showing import err, out, print_table, progress
+from cinematch_assets.cli.output import err, out, print_table, progress
 from cinematch_assets.cli.status import print_status, read_status
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.models.query import recommend_to

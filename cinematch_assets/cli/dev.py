@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
+from cinematch_assets.cli.output import out
 from cinematch_assets.cli.processes import MARK, end_marked, hold
-from cinematch_assets.cli.showing import out
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.settings import REPOSITORY, Settings
 

@@ -11,7 +11,7 @@ import typer
 from dotenv import load_dotenv
 
 from cinematch_assets.cli import asking, drive, models, operating, rejects
-from cinematch_assets.cli.showing import err
+from cinematch_assets.cli.output import err
 from cinematch_assets.errors import CinematchError
 
 app = typer.Typer(

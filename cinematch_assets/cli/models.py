@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cinematch_assets.cli.showing import out, print_json, print_table
+from cinematch_assets.cli.output import out, print_json, print_table
 from cinematch_assets.warehouse import model_registry
 
 app = typer.Typer(help="Model versions: which there are, and which is champion.", no_args_is_help=True)

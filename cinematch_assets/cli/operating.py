@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cinematch_assets.cli.showing import out, print_json, print_table
+from cinematch_assets.cli.output import out, print_json, print_table
 from cinematch_assets.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cinematch_assets.cli.showing import out, print_json, print_table
+from cinematch_assets.cli.output import out, print_json, print_table
 
 app = typer.Typer(help="Rows that fit no table: look at them, and let them in when they do.", no_args_is_help=True)
 

@@ -6,7 +6,7 @@ Here: which facts, and how they are shown. Not here: the questions (``warehouse.
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cinematch_assets.cli.showing import out, print_table
+from cinematch_assets.cli.output import out, print_table
 from cinematch_assets.pipeline.models.artifacts import unreadable_champion
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse import model_registry, status

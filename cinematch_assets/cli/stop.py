@@ -9,8 +9,8 @@ import signal
 import time
 from pathlib import Path
 
+from cinematch_assets.cli.output import out
 from cinematch_assets.cli.processes import end_marked, holder, runs
-from cinematch_assets.cli.showing import out
 from cinematch_assets.settings import Settings
 from cinematch_assets.warehouse.embedded import forget_dead_handles, server_folder, stop_server
 

@@ -14,8 +14,8 @@ from cinematch_assets.pipeline.models.publish import recommend_to_all
 from cinematch_assets.pipeline.models.train_candidate import train_candidate
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets_tests.conftest import _template
-from cinematch_assets_tests.platforms import a_platform, drop, drop_history, take_in_history
-from cinematch_assets_tests.servers import Postgres
+from cinematch_assets_tests.support.platforms import a_platform, drop, drop_history, take_in_history
+from cinematch_assets_tests.support.servers import Postgres
 
 Command = Callable[..., str]
 

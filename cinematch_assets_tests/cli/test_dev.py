@@ -12,8 +12,8 @@ import pytest
 
 from cinematch_assets.samples.simulate import simulate_into
 from cinematch_assets.samples.synthetic import SyntheticSpec, write_synthetic
-from cinematch_assets_tests.cli.dagster_ui import Dev, dev, processes_of, run, starting
-from cinematch_assets_tests.servers import short_folder, wait_until
+from cinematch_assets_tests.support.dagster_ui import Dev, dev, processes_of, run, starting
+from cinematch_assets_tests.support.servers import short_folder, wait_until
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome

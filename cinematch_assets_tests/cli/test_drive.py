@@ -12,8 +12,8 @@ from cinematch_assets.cli.drive import app
 from cinematch_assets.drive.folder import TokenError
 from cinematch_assets.drive.token import TokenSecret
 from cinematch_assets_tests.drive.conftest import drive, token_file  # noqa: F401  fixtures
-from cinematch_assets_tests.drive.server import DriveServer
 from cinematch_assets_tests.drive.test_login import Browser
+from cinematch_assets_tests.support.drive_server import DriveServer
 
 
 @pytest.fixture

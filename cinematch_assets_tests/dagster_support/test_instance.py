@@ -16,9 +16,9 @@ import yaml
 from cinematch_assets.dagster_support.instance import prepare_home, storage_url
 from cinematch_assets.settings import REPOSITORY, Settings
 from cinematch_assets.warehouse.connection import UnsafeConnectionError
-from cinematch_assets_tests.cli.dagster_ui import processes_of, run
-from cinematch_assets_tests.defs.loaded import repository
-from cinematch_assets_tests.servers import free_port, short_folder, wait_until
+from cinematch_assets_tests.support.dagster_ui import processes_of, run
+from cinematch_assets_tests.support.definitions import repository
+from cinematch_assets_tests.support.servers import free_port, short_folder, wait_until
 
 
 def dagster_command(home: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:

@@ -11,8 +11,8 @@ import pytest
 from cinematch_assets.pipeline.ingest.land_tables import land_table
 from cinematch_assets.pipeline.ingest.load_tables import load_movies_file, load_ratings_file
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets_tests.defs.loaded import repository
-from cinematch_assets_tests.platforms import a_platform, drop, drop_history, rows_of
+from cinematch_assets_tests.support.definitions import repository
+from cinematch_assets_tests.support.platforms import a_platform, drop, drop_history, rows_of
 
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 ROWS_IN_PLACE = (

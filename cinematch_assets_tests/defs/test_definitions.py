@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from cinematch_assets_tests.defs.loaded import loaded, repository
+from cinematch_assets_tests.support.definitions import loaded, repository
 
 GRAPH = Path(__file__).with_name("graph.txt")
 

@@ -27,9 +27,9 @@ from cinematch_assets.recommender.model import FORMAT, Recommender, sha256_of
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.migrations import FOLDER
 from cinematch_assets_tests.conftest import _template
-from cinematch_assets_tests.defs.loaded import repository
-from cinematch_assets_tests.platforms import a_platform, drop_history, rows_of, take_in_history
-from cinematch_assets_tests.servers import Postgres
+from cinematch_assets_tests.support.definitions import repository
+from cinematch_assets_tests.support.platforms import a_platform, drop_history, rows_of, take_in_history
+from cinematch_assets_tests.support.servers import Postgres
 
 FIRST = "run_11111111_v1"
 LISTS = "SELECT userid, rank, movieid, score, model_version FROM recommendations ORDER BY 1, 2"

@@ -12,7 +12,7 @@ from cinematch_assets.drift.alerts import drift_alerts
 from cinematch_assets.drift.histogram import RatingHistogram
 from cinematch_assets.drift.null_distribution import NullSpread, UserErrors, model_null_spread, rating_null_spread
 from cinematch_assets.drift.statistics import NothingToCompareError
-from cinematch_assets_tests.drift.populations import (
+from cinematch_assets_tests.support.populations import (
     a_population,
     at_ks_distance,
     few_ratings_each,

@@ -7,7 +7,7 @@ import pytest
 from cinematch_assets.drive.google_client import GoogleClient, Patience
 from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.token import DriveCredentials, TokenFile
-from cinematch_assets_tests.drive.server import DriveServer
+from cinematch_assets_tests.support.drive_server import DriveServer
 
 IMPATIENT = Patience(attempts=4, first_wait_s=0.01, timeout_s=2, drip_window_s=0.3, slowest_bytes_per_s=1000)
 

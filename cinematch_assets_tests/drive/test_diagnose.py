@@ -8,7 +8,7 @@ from cinematch_assets.drive.diagnose import check_google, check_local, lifetime
 from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.local_folder import LocalFolder
 from cinematch_assets.drive.token import TokenFile
-from cinematch_assets_tests.drive.server import SHORTCUT, DriveServer
+from cinematch_assets_tests.support.drive_server import SHORTCUT, DriveServer
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -18,7 +18,7 @@ from cinematch_assets.drive.token import DriveCredentials, TokenFile
 from cinematch_assets.storage.atomic_file import WriteError
 from cinematch_assets.storage.store import LocalStore
 from cinematch_assets_tests.drive.conftest import IMPATIENT
-from cinematch_assets_tests.drive.server import DriveServer, Fault
+from cinematch_assets_tests.support.drive_server import DriveServer, Fault
 
 CHUNK = 1 << 20
 CONTENT = os.urandom(5 * CHUNK + 12_345)

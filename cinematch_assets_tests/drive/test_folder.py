@@ -11,7 +11,7 @@ from cinematch_assets.drive.landing import land
 from cinematch_assets.drive.local_folder import LocalFolder
 from cinematch_assets.drive.parallel import in_parallel
 from cinematch_assets.storage.store import open_store
-from cinematch_assets_tests.drive.server import DriveServer
+from cinematch_assets_tests.support.drive_server import DriveServer
 
 Write = Callable[[str, bytes], None]
 TREE = {

@@ -7,7 +7,7 @@ import pytest
 from cinematch_assets.drive.folder import DriveError, DriveFile, TokenError, find_table
 from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.opening import open_folder
-from cinematch_assets_tests.drive.server import SHORTCUT, SPREADSHEET, DriveServer, Fault
+from cinematch_assets_tests.support.drive_server import SHORTCUT, SPREADSHEET, DriveServer, Fault
 
 
 def test_a_look_pages_through_folders_in_folders(drive: DriveServer, google: GoogleFolder) -> None:

@@ -12,7 +12,7 @@ import pytest
 from cinematch_assets.drive.folder import DriveError, TokenError
 from cinematch_assets.drive.login import SignedIn, push_token, sign_in, store_token
 from cinematch_assets.drive.token import TokenFile, TokenSecret
-from cinematch_assets_tests.drive.server import CLIENT_SECRET, READONLY, DriveServer
+from cinematch_assets_tests.support.drive_server import CLIENT_SECRET, READONLY, DriveServer
 
 
 class Browser:

@@ -18,7 +18,7 @@ from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.drive.parallel import in_parallel
 from cinematch_assets.drive.token import DriveCredentials, TokenFile, TokenSecret, quiet, token_source
 from cinematch_assets_tests.drive.conftest import IMPATIENT
-from cinematch_assets_tests.drive.server import CLIENT_SECRET, DriveServer, Fault
+from cinematch_assets_tests.support.drive_server import CLIENT_SECRET, DriveServer, Fault
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from cinematch_assets.drift import report
 from cinematch_assets.pipeline.batch_drift import report_batch
 from cinematch_assets.pipeline.ingest.land_tables import land_table
 from cinematch_assets.pipeline.ingest.load_tables import load_batch_file, load_movies_file, load_ratings_file
-from cinematch_assets_tests.platforms import a_platform, drop, drop_history
+from cinematch_assets_tests.support.platforms import a_platform, drop, drop_history
 
 
 def test_the_report_lies_in_the_store_and_knows_how_active_its_users_are(

@@ -21,8 +21,8 @@ from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets_tests.conftest import _template
-from cinematch_assets_tests.platforms import a_platform, drop_history, rows_of, take_in_history
-from cinematch_assets_tests.servers import Postgres
+from cinematch_assets_tests.support.platforms import a_platform, drop_history, rows_of, take_in_history
+from cinematch_assets_tests.support.servers import Postgres
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from cinematch_assets.pipeline.ingest.land_tables import land_table
 from cinematch_assets.pipeline.ingest.load_tables import load_movies_file
 from cinematch_assets.pipeline.maintenance import maintain
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets_tests.platforms import MOVIES, a_platform, drop, rows_of
+from cinematch_assets_tests.support.platforms import MOVIES, a_platform, drop, rows_of
 
 OLD_S = 40 * 24 * 3600
 

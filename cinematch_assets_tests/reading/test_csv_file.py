@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from cinematch_assets.reading.csv_file import CsvFile
 from cinematch_assets.reading.results import FileRefused
 from cinematch_assets.schemas.ratings_file import RATINGS_FILE
-from cinematch_assets_tests.reading.files import (
+from cinematch_assets_tests.support.rating_files import (
     BODY,
     HEADER,
     ODD_BODY,

@@ -1,7 +1,7 @@
 from hypothesis import given
 
 from cinematch_assets.reading.csv_rows import LINES_A_ROW, find_rows
-from cinematch_assets_tests.reading.files import BODY, HEADER, RELAXED, in_blocks, ratings_of, reasons, write
+from cinematch_assets_tests.support.rating_files import BODY, HEADER, RELAXED, in_blocks, ratings_of, reasons, write
 
 
 def rows_of(text: bytes, *, at_end: bool = True) -> tuple[list[bytes], int]:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cinematch_assets.reading.duplicates import outdated, pair_keys
-from cinematch_assets_tests.reading.files import RELAXED
+from cinematch_assets_tests.support.rating_files import RELAXED
 
 
 def test_keys_are_equal_where_both_parts_are():

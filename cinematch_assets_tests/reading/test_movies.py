@@ -5,7 +5,7 @@ import pytest
 
 from cinematch_assets.reading.movies import read_movies
 from cinematch_assets.reading.results import FileRefused, RejectionLimit
-from cinematch_assets_tests.reading.files import ALL, reasons, rows, write
+from cinematch_assets_tests.support.rating_files import ALL, reasons, rows, write
 
 
 def movies_of(folder, *lines):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cinematch_assets.reading.movies import read_movies
-from cinematch_assets_tests.reading.files import (
+from cinematch_assets_tests.support.rating_files import (
     ALL,
     HEADER,
     RELAXED,

@@ -6,7 +6,7 @@ import pytest
 
 from cinematch_assets.reading.ratings import read_ratings
 from cinematch_assets.reading.results import FileRefused, RejectionLimit
-from cinematch_assets_tests.reading.files import ALL, HEADER, outcome, ratings_of, reasons, refusal, rows, write
+from cinematch_assets_tests.support.rating_files import ALL, HEADER, outcome, ratings_of, reasons, refusal, rows, write
 
 TIME = 1_112_486_027
 UTF_16 = "is UTF-16 or binary, not text in UTF-8: save it as CSV in UTF-8"

@@ -3,7 +3,7 @@ import pytest
 
 from cinematch_assets.reading.released import reread_movies, reread_ratings
 from cinematch_assets.reading.results import FileRefused
-from cinematch_assets_tests.reading.files import HEADER, outcome, ratings_of, reasons, rows, write
+from cinematch_assets_tests.support.rating_files import HEADER, outcome, ratings_of, reasons, rows, write
 
 SPELLED = r"has bytes written as \xNN: correct its text"
 COLUMNS = tuple(HEADER.split(","))

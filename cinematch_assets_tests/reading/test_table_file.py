@@ -5,7 +5,7 @@ from cinematch_assets.reading.ratings import older_ratings
 from cinematch_assets.reading.results import FileRefused, RejectionLimit
 from cinematch_assets.reading.table_file import Reader, open_table
 from cinematch_assets.schemas.ratings_file import RATINGS_FILE
-from cinematch_assets_tests.reading.files import HEADER, in_blocks, ratings_of, rows, write
+from cinematch_assets_tests.support.rating_files import HEADER, in_blocks, ratings_of, rows, write
 
 
 def test_a_large_file_beyond_hope_is_refused_before_its_end(tmp_path, monkeypatch):

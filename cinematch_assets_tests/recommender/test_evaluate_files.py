@@ -9,7 +9,7 @@ from cinematch_assets.recommender.data import Ratings, RecommenderInputError
 from cinematch_assets.recommender.evaluate_files import backtest, evaluate_frames
 from cinematch_assets.recommender.model import fit_recommender
 from cinematch_assets.recommender.splits import LeakError
-from cinematch_assets_tests.recommender.worlds import a_world
+from cinematch_assets_tests.support.worlds import a_world
 
 WORLD = a_world()
 SPLIT = WORLD.split()

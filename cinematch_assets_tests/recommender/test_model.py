@@ -11,7 +11,7 @@ from cinematch_assets.recommender.config import AlsConfig, RecommenderConfig, Re
 from cinematch_assets.recommender.data import Catalogue, Pairs, Ratings, RecommenderInputError
 from cinematch_assets.recommender.model import FORMAT, Recommender, choose_method, fit_recommender, sha256_of
 from cinematch_assets.recommender.protocol import TopN
-from cinematch_assets_tests.recommender.worlds import a_world
+from cinematch_assets_tests.support.worlds import a_world
 
 WORLD = a_world()
 QUICK = {"factors": 3, "chains": 3, "sweeps": 15, "burn_in": 5, "rank": 8, "als": AlsConfig(factors=4, sweeps=3)}

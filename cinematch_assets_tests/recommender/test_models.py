@@ -10,7 +10,7 @@ from cinematch_assets.recommender.config import AlsConfig, RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Pairs, Ratings
 from cinematch_assets.recommender.model import fit_recommender
 from cinematch_assets.recommender.protocol import Model
-from cinematch_assets_tests.recommender.worlds import a_world
+from cinematch_assets_tests.support.worlds import a_world
 
 WORLD = a_world()
 SPLIT = WORLD.split()

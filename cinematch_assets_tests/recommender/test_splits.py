@@ -12,7 +12,7 @@ from cinematch_assets.recommender.splits import (
     temporal_split,
     walk_through_time,
 )
-from cinematch_assets_tests.recommender.worlds import a_world
+from cinematch_assets_tests.support.worlds import a_world
 
 
 def keys(ratings: Ratings) -> set[tuple[int, int]]:

@@ -11,7 +11,7 @@ import pytest
 
 from cinematch_assets.warehouse.readonly_query import ask
 from cinematch_assets.warehouse.statements import statement, statement_names
-from cinematch_assets_tests.servers import Postgres
+from cinematch_assets_tests.support.servers import Postgres
 
 NOON = datetime.combine(date.today(), datetime.min.time()) - timedelta(hours=12)  # noqa: DTZ011 - as the tables keep it
 """Noon of yesterday: within a day of now only in the morning, so what has to be recent is written as now."""

@@ -9,10 +9,10 @@ import psycopg
 import pytest
 
 from cinematch_assets.warehouse.statements import FOLDER, statement, statement_names
-from cinematch_assets_tests.servers import Postgres
-from cinematch_assets_tests.sql import documents
-from cinematch_assets_tests.sql.catalogue import catalogue
-from cinematch_assets_tests.sql.documents import definitions, document, plain, questions, statements
+from cinematch_assets_tests.support import documents
+from cinematch_assets_tests.support.catalogue import catalogue
+from cinematch_assets_tests.support.documents import definitions, document, plain, questions, statements
+from cinematch_assets_tests.support.servers import Postgres
 
 ADDED = {
     "ratings.batch_id": "character varying(50)",

@@ -12,7 +12,7 @@ import pytest
 
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets_tests.conftest import _template
-from cinematch_assets_tests.servers import Postgres, with_database
+from cinematch_assets_tests.support.servers import Postgres, with_database
 
 WAYS = ["pg18", "pg15-pooled"]
 

@@ -7,8 +7,8 @@ from cinematch_assets.warehouse.batches import fail_batch, held_batch, load_batc
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.drift_alerts import baseline_counts
 from cinematch_assets.warehouse.model_registry import TrainedBatch, champion, promote
-from cinematch_assets_tests.warehouse import jobs, workers
-from cinematch_assets_tests.warehouse.filling import (
+from cinematch_assets_tests.support import warehouse_jobs, workers
+from cinematch_assets_tests.support.warehouse_rows import (
     Rejected,
     artifact,
     candidate,
@@ -144,7 +144,7 @@ def test_a_failure_that_another_worker_made_good_is_none(connection: psycopg.Con
 
 def test_two_workers_on_one_batch_load_it_once(url: str) -> None:
     rows = many(5_000)
-    processes = [workers.start(jobs.loading_batch, url, "w1", rows, "a") for _ in range(3)]
+    processes = [workers.start(warehouse_jobs.loading_batch, url, "w1", rows, "a") for _ in range(3)]
     assert workers.finish(*processes) == [0, 0, 0]
     with connect(url) as connection:
         assert count(connection, "ratings_buffer") == 5_000
@@ -159,7 +159,7 @@ def test_whoever_comes_second_does_not_undo_the_status(url: str) -> None:
         file = land(first, "batches/w1.csv")
         with first.transaction():
             load(first, "w1", FIRST)
-            second = workers.start(jobs.loading_batch, url, "w1", FIRST, "a")
+            second = workers.start(warehouse_jobs.loading_batch, url, "w1", FIRST, "a")
             time.sleep(1.0)
             assert second.is_alive()
         assert workers.finish(second) == [0]
@@ -177,7 +177,7 @@ def test_a_load_killed_at_any_order_leaves_the_batch_as_it_was(url: str, place: 
             merge(connection, "w1")
         table = "ratings_buffer" if place == "buffer" else "ratings"
         before, kills = versions(connection, table), 0
-        while workers.finish(workers.start(jobs.loading_batch, url, "w1", OTHER, "b", 2 * kills + 5)) == [-9]:
+        while workers.finish(workers.start(warehouse_jobs.loading_batch, url, "w1", OTHER, "b", 2 * kills + 5)) == [-9]:
             kills += 1
             assert versions(connection, table) == before
             held = held_batch(connection, "w1")

@@ -12,7 +12,7 @@ from cinematch_assets.warehouse.landed_files import quarantine
 from cinematch_assets.warehouse.model_registry import TrainedBatch, promote, write_recommendations
 from cinematch_assets.warehouse.movies import load_movies, write_features
 from cinematch_assets.warehouse.table_sizes import database_mb, storage, vacuum
-from cinematch_assets_tests.warehouse.filling import (
+from cinematch_assets_tests.support.warehouse_rows import (
     Rejected,
     artifact,
     candidate,

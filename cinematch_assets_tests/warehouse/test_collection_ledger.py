@@ -18,9 +18,9 @@ from cinematch_assets.warehouse.collection_ledger import (
 )
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.status import collection_states
-from cinematch_assets_tests.warehouse import jobs, workers
-from cinematch_assets_tests.warehouse.collection import Listed, accepted, rows_of_files
-from cinematch_assets_tests.warehouse.filling import count, stored, versions
+from cinematch_assets_tests.support import warehouse_jobs, workers
+from cinematch_assets_tests.support.collection_rows import Listed, accepted, rows_of_files
+from cinematch_assets_tests.support.warehouse_rows import count, stored, versions
 
 FILES = [Listed.holding(f"f{n:03}", n) for n in range(60)]
 # Some movies come in two files, some files hold three.
@@ -118,7 +118,7 @@ def clean_run() -> dict[str, list[tuple[object, ...]]]:
 def test_several_workers_load_each_file_once(url: str) -> None:
     with connect(url) as connection:
         record_listing(connection, FILES)
-        processes = [workers.start(jobs.collecting, url, CONTENTS, 7, 0, 0.01) for _ in range(3)]
+        processes = [workers.start(warehouse_jobs.collecting, url, CONTENTS, 7, 0, 0.01) for _ in range(3)]
         assert workers.finish(*processes) == [0, 0, 0]
         assert rows_of_files(connection) == clean_run()
         assert stored(connection, "ops.drive_files", "attempts, state") == [(1, "loaded")] * len(FILES)
@@ -131,7 +131,7 @@ def test_killed_anywhere_the_next_run_does_what_is_left(url: str) -> None:
         record_listing(connection, FILES)
         done = 0
         for _ in range(20):
-            worker = workers.start(jobs.collecting, url, CONTENTS, 2, chance.randint(1, 60), 0.0)
+            worker = workers.start(warehouse_jobs.collecting, url, CONTENTS, 2, chance.randint(1, 60), 0.0)
             assert workers.finish(worker)[0] in {-9, 0}
             states = collection_states(connection)
             loaded = states.get("loaded", 0)
@@ -139,7 +139,7 @@ def test_killed_anywhere_the_next_run_does_what_is_left(url: str) -> None:
             assert sum(states.values()) == len(FILES)
             assert {name for name, movies in rows_of_files(connection).items() if movies != clean_run()[name]} == set()
             done = loaded
-        assert workers.finish(workers.start(jobs.collecting, url, CONTENTS, 50)) == [0]
+        assert workers.finish(workers.start(warehouse_jobs.collecting, url, CONTENTS, 50)) == [0]
         assert rows_of_files(connection) == clean_run()
         assert stored(connection, "ops.drive_files", "attempts, state") == [(1, "loaded")] * len(FILES)
         assert count(connection, "netflix.movies") == 50 + 60
@@ -148,7 +148,7 @@ def test_killed_anywhere_the_next_run_does_what_is_left(url: str) -> None:
 def test_a_killed_worker_gives_its_files_back_at_once(url: str) -> None:
     with connect(url) as connection:
         record_listing(connection, FILES[:5])
-        worker = workers.start(jobs.collecting, url, CONTENTS, 5, 0, 60.0)
+        worker = workers.start(warehouse_jobs.collecting, url, CONTENTS, 5, 0, 60.0)
         while take_pending(connection, 5):  # until the worker has them
             time.sleep(0.02)
         worker.kill()

@@ -10,7 +10,7 @@ from cinematch_assets.warehouse.connection import (
     in_one_sentence,
     require_tls,
 )
-from cinematch_assets_tests.servers import Postgres
+from cinematch_assets_tests.support.servers import Postgres
 
 SECRET = "s3cret"
 

@@ -7,7 +7,7 @@ from psycopg import sql
 
 from cinematch_assets.warehouse.connection import UnsafeConnectionError, WarehouseUnavailableError
 from cinematch_assets.warehouse.copy import copy_columns, copy_rows, read_frame, read_frames, without_indexes
-from cinematch_assets_tests.servers import free_port
+from cinematch_assets_tests.support.servers import free_port
 
 ROWS = pd.DataFrame(
     {

@@ -8,7 +8,7 @@ from psycopg import sql
 
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.copy import copy_columns, copy_rows, read_frame
-from cinematch_assets_tests.warehouse.filling import stored
+from cinematch_assets_tests.support.warehouse_rows import stored
 
 TABLE = sql.Identifier("layouts")
 COLUMNS: dict[str, NDArray[np.generic]] = {

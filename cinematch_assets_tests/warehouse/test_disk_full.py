@@ -10,9 +10,9 @@ import pytest
 
 from cinematch_assets.warehouse.connection import WarehouseUnavailableError, connect
 from cinematch_assets.warehouse.table_sizes import vacuum
-from cinematch_assets_tests import servers
-from cinematch_assets_tests.servers import Postgres
-from cinematch_assets_tests.warehouse.filling import indexes, load_file, many, stored
+from cinematch_assets_tests.support import servers
+from cinematch_assets_tests.support.servers import Postgres
+from cinematch_assets_tests.support.warehouse_rows import indexes, load_file, many, stored
 
 SIZE_MB = 24
 

@@ -19,7 +19,16 @@ from cinematch_assets.warehouse.drift_alerts import (
     write_verdict,
 )
 from cinematch_assets.warehouse.model_registry import reject
-from cinematch_assets_tests.warehouse.filling import candidate, frame, judgement, load, load_file, many, md5_of, stored
+from cinematch_assets_tests.support.warehouse_rows import (
+    candidate,
+    frame,
+    judgement,
+    load,
+    load_file,
+    many,
+    md5_of,
+    stored,
+)
 from cinematch_assets_tests.warehouse.test_batches import merge
 
 

@@ -4,7 +4,7 @@ from cinematch_assets.schemas.movies import MOVIES
 from cinematch_assets.schemas.ratings import RATINGS
 from cinematch_assets.schemas.table import Column, Table
 from cinematch_assets.warehouse.inspection import Orphans, column_differences, orphans, row_count, split_counts
-from cinematch_assets_tests.warehouse.filling import frame, load, load_file, many
+from cinematch_assets_tests.support.warehouse_rows import frame, load, load_file, many
 
 
 def test_rows_are_counted_by_table_and_schema(connection: psycopg.Connection) -> None:

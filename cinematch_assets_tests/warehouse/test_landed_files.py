@@ -13,7 +13,7 @@ from cinematch_assets.warehouse.landed_files import (
     refuse_file,
     storable,
 )
-from cinematch_assets_tests.warehouse.filling import Rejected, artifact, candidate, count, land, md5_of, stored
+from cinematch_assets_tests.support.warehouse_rows import Rejected, artifact, candidate, count, land, md5_of, stored
 
 BAD = [Rejected(n, f"raw {n}", ("rating is 5.5",)) for n in (3, 7)]
 

@@ -6,9 +6,9 @@ import pytest
 from cinematch_assets.warehouse.migrations import FOLDER, migrate, pending, rollback
 from cinematch_assets.warehouse.readonly_query import ask
 from cinematch_assets.warehouse.warehouse import SchemaBehindError, open_warehouse
-from cinematch_assets_tests.servers import Postgres, with_database
-from cinematch_assets_tests.sql.catalogue import catalogue
-from cinematch_assets_tests.warehouse import filling, jobs, workers
+from cinematch_assets_tests.support import warehouse_jobs, warehouse_rows, workers
+from cinematch_assets_tests.support.catalogue import catalogue
+from cinematch_assets_tests.support.servers import Postgres, with_database
 
 ALL = tuple(sorted(path.stem for path in FOLDER.glob("*.sql") if not path.stem.endswith(".rollback")))
 SCHEMAS = ("public", "netflix", "ops")
@@ -26,7 +26,7 @@ def test_each_migration_has_a_rollback_file() -> None:
 
 
 def test_four_processes_that_start_together_migrate_once(empty_database_url: str) -> None:
-    processes = [workers.start(jobs.migrating, empty_database_url) for _ in range(4)]
+    processes = [workers.start(warehouse_jobs.migrating, empty_database_url) for _ in range(4)]
     assert workers.finish(*processes) == [0, 0, 0, 0]
     with psycopg.connect(empty_database_url) as connection:
         log = "SELECT migration_id FROM _yoyo_log WHERE operation = 'apply' ORDER BY migration_id"
@@ -46,7 +46,7 @@ def test_a_killed_migration_leaves_nothing_and_the_next_one_does_it_all(
     empty_database_url: str, database_url: str
 ) -> None:
     for order in (8, 25, 60, 70):
-        assert workers.finish(workers.start(jobs.migrating, empty_database_url, order)) == [-9]
+        assert workers.finish(workers.start(warehouse_jobs.migrating, empty_database_url, order)) == [-9]
         assert schema(empty_database_url) == {}
     migrate(empty_database_url)
     assert schema(empty_database_url) == schema(database_url)
@@ -66,7 +66,7 @@ def test_rollback_files_undo_everything(empty_database_url: str) -> None:
     )
     migrate(empty_database_url)
     with psycopg.connect(empty_database_url) as connection:
-        filling.load_file(connection, filling.frame((1, 1, 4.0, 1)))
+        warehouse_rows.load_file(connection, warehouse_rows.frame((1, 1, 4.0, 1)))
         assert connection.execute(facts).fetchone() == (6, False)
     assert rollback(empty_database_url).applied == tuple(reversed(ALL))
     assert schema(empty_database_url) == {}
@@ -83,7 +83,7 @@ def test_through_the_pooler(postgres15: Postgres, request: pytest.FixtureRequest
     with postgres15.database() as direct:
         url = with_database(request.getfixturevalue("_pooler"), direct.rsplit("/", 1)[1])
         assert pending(url) == ALL
-        assert workers.finish(*[workers.start(jobs.migrating, url) for _ in range(4)]) == [0, 0, 0, 0]
+        assert workers.finish(*[workers.start(warehouse_jobs.migrating, url) for _ in range(4)]) == [0, 0, 0, 0]
         assert pending(url) == ()
         assert rollback(url).applied == tuple(reversed(ALL))
 

@@ -22,8 +22,8 @@ from cinematch_assets.warehouse.model_registry import (
     trained_batches,
     write_recommendations,
 )
-from cinematch_assets_tests.warehouse import jobs, workers
-from cinematch_assets_tests.warehouse.filling import (
+from cinematch_assets_tests.support import warehouse_jobs, workers
+from cinematch_assets_tests.support.warehouse_rows import (
     artifact,
     candidate,
     count,
@@ -137,7 +137,7 @@ def test_of_two_promotions_at_once_one_wins(url: str) -> None:
     with connect(url) as connection:
         load(connection, "w1", W1)
         contenders = [candidate(connection, f"run{n}", TrainedBatch("w1", A, 2)) for n in range(3)]
-        codes = workers.finish(*[workers.start(jobs.promoting, url, version, None) for version in contenders])
+        codes = workers.finish(*[workers.start(warehouse_jobs.promoting, url, version, None) for version in contenders])
         assert sorted(map(bool, codes)) == [False, True, True]
         winner = contenders[codes.index(0)]
         assert require_champion(connection).version == winner
@@ -165,7 +165,7 @@ def test_a_promotion_killed_at_any_order_is_all_or_nothing(url: str) -> None:
         load(connection, "w2", W2)
         version = candidate(connection, "first", TrainedBatch("w1", A, 2), TrainedBatch("w2", A, 1))
         kills = 0
-        while workers.finish(workers.start(jobs.promoting, url, version, None, kills + 1)) == [-9]:
+        while workers.finish(workers.start(warehouse_jobs.promoting, url, version, None, kills + 1)) == [-9]:
             kills += 1
             assert champion(connection) is None
             assert (count(connection, "ratings_buffer"), count(connection, "ratings")) == (3, 0)

@@ -11,7 +11,7 @@ from cinematch_assets.warehouse.movies import (
     stored_basis,
     write_features,
 )
-from cinematch_assets_tests.warehouse.filling import Rejected, land, stored, versions
+from cinematch_assets_tests.support.warehouse_rows import Rejected, land, stored, versions
 
 
 def movies(*rows: tuple[int, str, str | None]) -> pd.DataFrame:

@@ -16,8 +16,8 @@ from cinematch_assets.warehouse.netflix import (
     movies_by_file,
     write_matches,
 )
-from cinematch_assets_tests.warehouse.collection import BadMovie, Listed, accepted, rows_of_files
-from cinematch_assets_tests.warehouse.filling import count, stored, versions
+from cinematch_assets_tests.support.collection_rows import BadMovie, Listed, accepted, rows_of_files
+from cinematch_assets_tests.support.warehouse_rows import count, stored, versions
 
 MATRIX = ("The Matrix", "Sci-Fi", 8.7, 1999)
 HEAT = ("Heat", "Crime", 8.3, 1995)

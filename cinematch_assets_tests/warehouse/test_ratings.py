@@ -10,8 +10,8 @@ from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.drift_alerts import baseline_counts
 from cinematch_assets.warehouse.landed_files import newest_landed
 from cinematch_assets.warehouse.ratings import load_ratings
-from cinematch_assets_tests.warehouse import filling, jobs, workers
-from cinematch_assets_tests.warehouse.filling import count, frame, indexes, land, load_file, many, stored
+from cinematch_assets_tests.support import warehouse_jobs, warehouse_rows, workers
+from cinematch_assets_tests.support.warehouse_rows import count, frame, indexes, land, load_file, many, stored
 
 
 def test_every_row_arrives_once_with_its_split(connection: psycopg.Connection) -> None:
@@ -71,7 +71,7 @@ def test_a_load_that_is_killed_leaves_rows_and_indexes(url: str) -> None:
         load_file(connection, former, "a")
         before, rows = indexes(connection), stored(connection, "ratings")
         for order in (10, 14, 17, 24):
-            assert workers.finish(workers.start(jobs.loading_ratings, url, new, "b", order)) == [-9]
+            assert workers.finish(workers.start(warehouse_jobs.loading_ratings, url, new, "b", order)) == [-9]
             assert stored(connection, "ratings") == rows
             assert indexes(connection) == before
         assert load_file(connection, new, "b").deleted == 11_000
@@ -115,4 +115,4 @@ def test_an_empty_file_empties_the_file_s_part(connection: psycopg.Connection) -
     load_file(connection, many(10), "a")
     assert load_file(connection, frame(), "b").deleted == 10
     assert count(connection, "ratings") == 0
-    assert filling.count(connection, "ops.files WHERE state = 'loaded'") == 1
+    assert warehouse_rows.count(connection, "ops.files WHERE state = 'loaded'") == 1

@@ -6,7 +6,7 @@ from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.drift_alerts import baseline_counts
 from cinematch_assets.warehouse.landed_files import newest_landed, quarantine
 from cinematch_assets.warehouse.rejected_rows import ReleaseConflictError, held_rows, pairs_held, release_ratings
-from cinematch_assets_tests.warehouse.filling import (
+from cinematch_assets_tests.support.warehouse_rows import (
     Rejected,
     count,
     frame,

@@ -10,7 +10,7 @@ from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.drift_alerts import write_verdict
 from cinematch_assets.warehouse.model_registry import TrainedBatch, champion, promote, write_recommendations
 from cinematch_assets.warehouse.training_data import training_data
-from cinematch_assets_tests.warehouse.filling import (
+from cinematch_assets_tests.support.warehouse_rows import (
     artifact,
     candidate,
     count,

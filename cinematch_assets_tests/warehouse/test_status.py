@@ -3,7 +3,7 @@ import psycopg
 from cinematch_assets.warehouse.batches import fail_batch, load_batch
 from cinematch_assets.warehouse.drift_alerts import write_verdict
 from cinematch_assets.warehouse.status import batch_lines, file_lines, rejected_lines
-from cinematch_assets_tests.warehouse.filling import Rejected, frame, land, load, load_file, many, md5_of
+from cinematch_assets_tests.support.warehouse_rows import Rejected, frame, land, load, load_file, many, md5_of
 from cinematch_assets_tests.warehouse.test_batches import merge
 from cinematch_assets_tests.warehouse.test_drift_alerts import MEAN, STD
 

@@ -2,9 +2,9 @@ import psycopg
 
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.table_sizes import archive_alerts, database_mb, storage, vacuum
-from cinematch_assets_tests.sql.catalogue import catalogue
-from cinematch_assets_tests.warehouse import jobs, workers
-from cinematch_assets_tests.warehouse.filling import count, load_file, many, stored
+from cinematch_assets_tests.support import warehouse_jobs, workers
+from cinematch_assets_tests.support.catalogue import catalogue
+from cinematch_assets_tests.support.warehouse_rows import count, load_file, many, stored
 
 
 def alerts(connection: psycopg.Connection) -> None:
@@ -36,7 +36,7 @@ def test_an_archiving_killed_at_any_order_loses_and_doubles_nothing(url: str) ->
     with connect(url) as connection:
         alerts(connection)
         kills = 0
-        while workers.finish(workers.start(jobs.archiving, url, kills + 1)) == [-9]:
+        while workers.finish(workers.start(warehouse_jobs.archiving, url, kills + 1)) == [-9]:
             kills += 1
             assert count(connection, "drift_alerts") == 60
         assert kills >= 3
@@ -46,7 +46,7 @@ def test_an_archiving_killed_at_any_order_loses_and_doubles_nothing(url: str) ->
 def test_two_at_once_move_each_alert_once(url: str) -> None:
     with connect(url) as connection:
         alerts(connection)
-        assert workers.finish(*[workers.start(jobs.archiving, url) for _ in range(3)]) == [0, 0, 0]
+        assert workers.finish(*[workers.start(warehouse_jobs.archiving, url) for _ in range(3)]) == [0, 0, 0]
         assert (count(connection, "drift_alerts"), count(connection, "drift_alerts_archive")) == (30, 30)
 
 

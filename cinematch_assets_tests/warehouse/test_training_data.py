@@ -5,7 +5,7 @@ from cinematch_assets.splitting import is_test_by_hash
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.model_registry import TrainedBatch, promote
 from cinematch_assets.warehouse.training_data import seen_pairs, training_data
-from cinematch_assets_tests.warehouse.filling import (
+from cinematch_assets_tests.support.warehouse_rows import (
     artifact,
     candidate,
     frame,

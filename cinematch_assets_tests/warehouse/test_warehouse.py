@@ -5,7 +5,7 @@ import pytest
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.warehouse.connection import UnsafeConnectionError
 from cinematch_assets.warehouse.warehouse import open_warehouse
-from cinematch_assets_tests.warehouse.filling import load_file, many
+from cinematch_assets_tests.support.warehouse_rows import load_file, many
 
 
 def test_an_external_database_is_used_as_it_is(url: str, tmp_path: Path) -> None:

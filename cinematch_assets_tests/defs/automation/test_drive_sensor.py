@@ -10,8 +10,8 @@ from cinematch_assets.pipeline.ingest.land_tables import land_table
 from cinematch_assets.pipeline.ingest.load_tables import load_batch_file, load_movies_file
 from cinematch_assets.pipeline.ingest.netflix_collection import fetch_collection, load_fetched
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets_tests.defs.loaded import repository
-from cinematch_assets_tests.platforms import MOVIES, RATINGS, a_platform, drop
+from cinematch_assets_tests.support.definitions import repository
+from cinematch_assets_tests.support.platforms import MOVIES, RATINGS, a_platform, drop
 
 ROW = "1,10,4.0,1000000000\n"
 HEAT = '{"title": "Heat", "genre": "Crime", "rating": 8.3, "year": 1995}'

@@ -6,8 +6,8 @@ import dagster as dg
 import pytest
 
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets_tests.defs.loaded import repository
-from cinematch_assets_tests.platforms import a_platform
+from cinematch_assets_tests.support.definitions import repository
+from cinematch_assets_tests.support.platforms import a_platform
 
 
 @pytest.mark.parametrize(("budget_mb", "holds"), [("512", True), ("1", False)])

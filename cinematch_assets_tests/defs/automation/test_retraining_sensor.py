@@ -12,8 +12,8 @@ from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.drift_alerts import write_verdict
-from cinematch_assets_tests.defs.loaded import repository
-from cinematch_assets_tests.platforms import MOVIES, RATINGS, a_platform, drop, rows_of
+from cinematch_assets_tests.support.definitions import repository
+from cinematch_assets_tests.support.platforms import MOVIES, RATINGS, a_platform, drop, rows_of
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from cinematch_assets.defs.drive.raw_netflix_collection import raw_netflix_collection
 from cinematch_assets.defs.tables.netflix_movies import netflix_movies
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets_tests.platforms import a_platform, drop
+from cinematch_assets_tests.support.platforms import a_platform, drop
 
 MATRIX = {"title": "The Matrix", "genre": "Sci-Fi", "rating": 8.7, "year": 1999}
 

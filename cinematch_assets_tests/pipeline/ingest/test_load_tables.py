@@ -11,7 +11,7 @@ from cinematch_assets.pipeline.ingest.land_tables import land_table
 from cinematch_assets.pipeline.ingest.load_tables import load_batch_file, load_movies_file, load_ratings_file
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.reading.results import FileRefused
-from cinematch_assets_tests.platforms import MOVIES, RATINGS, a_platform, drop, rows_of
+from cinematch_assets_tests.support.platforms import MOVIES, RATINGS, a_platform, drop, rows_of
 
 FILMS = MOVIES + "10,Heat (1995),Action|Crime\n20,Alien (1979),Horror|Sci-Fi\n30,Clue (1985),(no genres listed)\n"
 TWENTY_GOOD = "".join(f"{user},10,4.0,1000000000\n" for user in range(1, 21))

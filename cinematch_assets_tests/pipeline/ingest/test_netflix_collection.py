@@ -23,10 +23,9 @@ from cinematch_assets.pipeline.ingest.netflix_matches import match_titles
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse.collection_ledger import settled_files, troubles
 from cinematch_assets.warehouse.netflix import CollectionLoad
-from cinematch_assets_tests.drive.server import DriveServer, Fault
-from cinematch_assets_tests.pipeline import jobs
-from cinematch_assets_tests.platforms import a_platform, drop, rows_of
-from cinematch_assets_tests.warehouse import workers
+from cinematch_assets_tests.support import collection_jobs, workers
+from cinematch_assets_tests.support.drive_server import DriveServer, Fault
+from cinematch_assets_tests.support.platforms import a_platform, drop, rows_of
 
 FOLDER = "Netflix_Movie_Collection"
 TABLE = "SELECT title, genre, rating, year FROM netflix.movies ORDER BY title, year, genre"
@@ -342,7 +341,7 @@ def start_over(platform: Platform) -> None:
 
 
 def a_worker(platform: Platform) -> Any:
-    return workers.start(jobs.collect, str(platform.settings.home), platform.warehouse.url)
+    return workers.start(collection_jobs.collect, str(platform.settings.home), platform.warehouse.url)
 
 
 def fetched(platform: Platform) -> Counter[str]:
@@ -362,7 +361,7 @@ def test_two_workers_at_once_do_each_file_once(collection: Platform) -> None:
 
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_anywhere_the_next_run_does_what_is_left_and_nothing_twice(collection: Platform, kills: int) -> None:
-    assert workers.finish(workers.start(jobs.nothing)) == [0]
+    assert workers.finish(workers.start(collection_jobs.nothing)) == [0]
     started = time.monotonic()
     assert workers.finish(a_worker(collection)) == [0]
     duration = time.monotonic() - started

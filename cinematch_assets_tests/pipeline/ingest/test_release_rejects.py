@@ -9,7 +9,7 @@ from cinematch_assets.pipeline.ingest.land_tables import land_table
 from cinematch_assets.pipeline.ingest.load_tables import load_batch_file, load_movies_file, load_ratings_file
 from cinematch_assets.pipeline.ingest.release_rejects import ALREADY_THERE, release_rows
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets_tests.platforms import MOVIES, RATINGS, a_platform, drop, rows_of
+from cinematch_assets_tests.support.platforms import MOVIES, RATINGS, a_platform, drop, rows_of
 
 GOOD = "".join(f"{user},10,4.0,1000000000\n" for user in range(1, 41))
 UNKNOWN_MOVIE = "1,99,3.5,1000000001\n"

@@ -10,7 +10,7 @@ from cinematch_assets.recommender.rating_prediction.gibbs import Sample
 from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
 from cinematch_assets.recommender.splits import random_split
 from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic
-from cinematch_assets_tests.recommender.worlds import World, a_world, rmse
+from cinematch_assets_tests.support.worlds import World, a_world, rmse
 
 PLAN = BayesPlan(factors=3, chains=2, sweeps=45, burn_in=15, thinning=2, rank=12)
 

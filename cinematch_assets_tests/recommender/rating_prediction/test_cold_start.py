@@ -10,7 +10,7 @@ from cinematch_assets.recommender.rating_prediction.als_table import fit_factors
 from cinematch_assets.recommender.rating_prediction.bayesian_fm import BayesPlan, fit_bayes
 from cinematch_assets.recommender.rating_prediction.bias import fit_biases
 from cinematch_assets.recommender.rating_prediction.cold_start import _described, lean_on_descriptions
-from cinematch_assets_tests.recommender.worlds import a_world, rmse
+from cinematch_assets_tests.support.worlds import a_world, rmse
 
 WORLD = a_world(users=150, movies=100)
 CONFIG = RecommenderConfig(factors=3, chains=2, sweeps=40, burn_in=15, rank=8)

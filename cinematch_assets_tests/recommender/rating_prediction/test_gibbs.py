@@ -3,7 +3,7 @@ import numpy as np
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.rating_prediction.design import build_design
 from cinematch_assets.recommender.rating_prediction.gibbs import Chain, Sample
-from cinematch_assets_tests.recommender.worlds import a_world, rmse
+from cinematch_assets_tests.support.worlds import a_world, rmse
 
 WORLD = a_world()
 SPLIT = WORLD.split()

@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from cinematch_assets_tests.servers import free_port
+from cinematch_assets_tests.support.servers import free_port
 
 _HERE = {"repositoryLocationName": "cinematch_assets", "repositoryName": "__repository__"}
 _LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) {

@@ -6,7 +6,7 @@ from typing import Any, Self
 import pandas as pd
 import psycopg
 
-from cinematch_assets_tests.warehouse.filling import Rejected, md5_of
+from cinematch_assets_tests.support.warehouse_rows import Rejected, md5_of
 
 
 @dataclass(frozen=True)

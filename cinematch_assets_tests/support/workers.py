@@ -14,7 +14,9 @@ from typing import Any
 import psycopg
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["cinematch_assets_tests.warehouse.jobs", "cinematch_assets_tests.pipeline.jobs"])
+_CONTEXT.set_forkserver_preload(
+    ["cinematch_assets_tests.support.warehouse_jobs", "cinematch_assets_tests.support.collection_jobs"]
+)
 
 
 def start(job: Callable[..., Any], *arguments: object) -> ForkServerProcess:

@@ -13,8 +13,8 @@ from cinematch_assets.warehouse.migrations import migrate
 from cinematch_assets.warehouse.model_registry import promote
 from cinematch_assets.warehouse.netflix import load_collection
 from cinematch_assets.warehouse.table_sizes import archive_alerts
-from cinematch_assets_tests.warehouse import filling
-from cinematch_assets_tests.warehouse.workers import die_at
+from cinematch_assets_tests.support import warehouse_rows
+from cinematch_assets_tests.support.workers import die_at
 
 
 def migrating(url: str, die: int = 0) -> None:
@@ -27,23 +27,23 @@ def loading_ratings(url: str, ratings: pd.DataFrame, content: str, die: int = 0)
     if die:
         die_at(die)
     with connect(url) as connection:
-        filling.load_file(connection, ratings, content)
+        warehouse_rows.load_file(connection, ratings, content)
 
 
 def loading_batch(url: str, batch_id: str, ratings: pd.DataFrame, content: str, die: int = 0) -> None:
     if die:
         die_at(die)
     with connect(url) as connection:
-        start_batch(connection, batch_id, filling.land(connection, f"batches/{batch_id}.csv", content))
-        filling.load(connection, batch_id, ratings, content)
+        start_batch(connection, batch_id, warehouse_rows.land(connection, f"batches/{batch_id}.csv", content))
+        warehouse_rows.load(connection, batch_id, ratings, content)
 
 
 def promoting(url: str, version: str, over: str | None, die: int = 0) -> None:
     if die:
         die_at(die)
     with connect(url) as connection:
-        final = filling.artifact(f"final-{version}")
-        promote(connection, version, final, filling.judgement(), over=over, data_size=1, merge="merge")
+        final = warehouse_rows.artifact(f"final-{version}")
+        promote(connection, version, final, warehouse_rows.judgement(), over=over, data_size=1, merge="merge")
 
 
 def archiving(url: str, die: int = 0) -> None:

@@ -11,7 +11,7 @@ import psutil
 import psycopg
 import pytest
 
-from cinematch_assets_tests.servers import Postgres
+from cinematch_assets_tests.support.servers import Postgres
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
