@@ -149,7 +149,7 @@ def bench(baseline: int, batch: int) -> Iterator[Bench]:
             with psycopg.connect(url, autocommit=True) as connection:
                 train = ratings[~first]
                 write_ratings(connection, train, np.zeros(len(train), dtype=np.bool_))
-                connection.execute(statement("refresh_drift_baseline"))
+                connection.execute(statement("drift/refresh_drift_baseline"))
                 rows = {name: ratings[first][name].to_numpy() for name in ("userId", "movieId", "timestamp")}
                 stars = ratings[first]["rating"].to_numpy(dtype=np.float64)
                 table = psycopg.sql.Identifier("ratings_buffer")

@@ -197,8 +197,8 @@ def _show_catalogue(platform: Platform) -> None:
 
 def _show_outcome(platform: Platform) -> None:
     with platform.warehouse.connect() as connection:
-        alerts = connection.execute(statement("select_demo_alerts")).fetchall()
-        metrics = connection.execute(statement("select_demo_metrics")).fetchall()
+        alerts = connection.execute(statement("status/select_demo_alerts")).fetchall()
+        metrics = connection.execute(statement("status/select_demo_metrics")).fetchall()
     out.print()
     print_table("drift_alerts", ("batch", "statistic", "score", "threshold", "alert", "notes"), alerts)
     print_table("model_metrics", ("version", "rmse", "mae", "precision@10", "trained on"), [row[:5] for row in metrics])
@@ -209,7 +209,7 @@ def _show_outcome(platform: Platform) -> None:
 
 def _show_recommendations(platform: Platform) -> None:
     with platform.warehouse.connect() as connection:
-        row = connection.execute(statement("select_demo_user")).fetchone()
+        row = connection.execute(statement("status/select_demo_user")).fetchone()
     if row is None:
         raise CinematchError("nobody has recommendations: materialize recommendations")
     print_answer(recommend_to(platform, row[0]))

@@ -108,7 +108,9 @@ def _model_errors(
 ) -> tuple[ModelErrors, UserErrors]:
     model = load_model(platform, scorer)
     test = Ratings.from_frame(
-        read_frame(platform.warehouse.url, statement("select_test_rows"), ("userId", "movieId", "rating", "timestamp"))
+        read_frame(
+            platform.warehouse.url, statement("training/select_test_rows"), ("userId", "movieId", "rating", "timestamp")
+        )
     )
     new = Ratings.from_frame(batch)
     on_test, on_batch = (
@@ -129,7 +131,7 @@ def report_batch(platform: Platform, batch_id: str) -> str:
 
     users, movies_seen = (
         platform.warehouse.read(name, (key, "count")).set_index(key)["count"]
-        for name, key in (("count_user_ratings", "userId"), ("count_movie_ratings", "movieId"))
+        for name, key in (("training/count_user_ratings", "userId"), ("training/count_movie_ratings", "movieId"))
     )
     with platform.warehouse.connect() as connection:
         batch = held_batch(connection, batch_id)

@@ -45,7 +45,7 @@ class BatchLoad:
 def held_batch(connection: psycopg.Connection, batch_id: str) -> Batch | None:
     """Return what the tables hold of a batch, None if nothing."""
     with connection.cursor(row_factory=class_row(Batch)) as cursor:
-        return cursor.execute(statement("select_batch"), {"batch_id": batch_id}).fetchone()
+        return cursor.execute(statement("batches/select_batch"), {"batch_id": batch_id}).fetchone()
 
 
 def start_batch(connection: psycopg.Connection, batch_id: str, file: LandedFile) -> None:
@@ -56,7 +56,7 @@ def start_batch(connection: psycopg.Connection, batch_id: str, file: LandedFile)
     values = {"batch_id": batch_id, "md5": file.md5, "note": f"Loading {file.path} ({file.md5[:8]})"}
     with connection.transaction():
         lock_batch(connection, batch_id)
-        connection.execute(statement("start_batch"), values)
+        connection.execute(statement("batches/start_batch"), values)
 
 
 def fail_batch(connection: psycopg.Connection, batch_id: str, reason: str, file: LandedFile | None = None) -> None:
@@ -67,7 +67,7 @@ def fail_batch(connection: psycopg.Connection, batch_id: str, reason: str, file:
     values = {"batch_id": batch_id, "note": reason, "md5": file and file.md5}
     with connection.transaction():
         lock_batch(connection, batch_id)
-        connection.execute(statement("fail_batch"), values)
+        connection.execute(statement("batches/fail_batch"), values)
 
 
 def load_batch(
@@ -104,8 +104,8 @@ def load_batch(
             "newest_timestamp": int(ratings["timestamp"].max()) if len(ratings) else None,
             "note": _note(file, rejected),
         }
-        connection.execute(statement("upsert_batch"), values)
-        connection.execute(statement("complete_batch"), values)
+        connection.execute(statement("batches/upsert_batch"), values)
+        connection.execute(statement("batches/complete_batch"), values)
         quarantine(connection, file, "ratings_buffer", rejected, batch_id)
         counts = Counts(len(ratings) + len(rejected), len(ratings), len(rejected))
         finish_file(connection, file, counts, state="loaded")
@@ -115,16 +115,18 @@ def load_batch(
 def confirm_batch(connection: psycopg.Connection, batch: Batch, file: LandedFile) -> None:
     """Say ``completed`` again of a batch whose content is in the tables, if something else was said since."""
     note = f"{file.path} ({file.md5[:8]}) is loaded"
-    connection.execute(statement("confirm_batch"), {"batch_id": batch.batch_id, "rows": batch.rows, "note": note})
+    connection.execute(
+        statement("batches/confirm_batch"), {"batch_id": batch.batch_id, "rows": batch.rows, "note": note}
+    )
 
 
 def lock_batch(connection: psycopg.Connection, batch_id: str) -> None:
     """Wait for whoever changes this batch; until the transaction ends it is ours."""
-    connection.execute(statement("lock_name"), {"name": f"batch:{batch_id}"})
+    connection.execute(statement("files/lock_name"), {"name": f"batch:{batch_id}"})
 
 
 def _replace(connection: psycopg.Connection, batch_id: str, ratings: pd.DataFrame) -> int:
-    deleted = connection.execute(statement("delete_buffer_batch"), {"batch_id": batch_id}).rowcount
+    deleted = connection.execute(statement("batches/delete_buffer_batch"), {"batch_id": batch_id}).rowcount
     columns = rating_columns(ratings)
     # Postgres counts microseconds from 2000-01-01; one moment for the whole batch.
     row = connection.execute("SELECT (extract(epoch FROM LOCALTIMESTAMP - TIMESTAMP '2000-01-01') * 1000000)::bigint")
@@ -135,12 +137,12 @@ def _replace(connection: psycopg.Connection, batch_id: str, ratings: pd.DataFram
 
 
 def _replace_merged(connection: psycopg.Connection, batch_id: str, ratings: pd.DataFrame) -> int:
-    connection.execute(statement("lock_name"), {"name": "ratings"})
-    deleted = connection.execute(statement("delete_merged_batch"), {"batch_id": batch_id}).rowcount
+    connection.execute(statement("files/lock_name"), {"name": "ratings"})
+    deleted = connection.execute(statement("batches/delete_merged_batch"), {"batch_id": batch_id}).rowcount
     copy_columns(
         connection, sql.Identifier("ratings"), rating_columns(ratings), {"data_split": "train", "batch_id": batch_id}
     )
-    connection.execute(statement("refresh_drift_baseline"))
+    connection.execute(statement("drift/refresh_drift_baseline"))
     return deleted
 
 

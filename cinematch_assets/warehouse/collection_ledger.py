@@ -115,12 +115,12 @@ def record_listing(connection: psycopg.Connection, files: Sequence[ListedFile], 
         "attempts": attempts,
     }
     with connection.transaction():
-        connection.execute(statement("lock_name"), {"name": "listing"})
+        connection.execute(statement("files/lock_name"), {"name": "listing"})
         new, changed, again, missing = (
-            connection.execute(statement("count_listed_files"), values).fetchone() or (0,) * 4
+            connection.execute(statement("collection/count_listed_files"), values).fetchone() or (0,) * 4
         )
-        connection.execute(statement("update_listed_files"), values)
-        connection.execute(statement("insert_listed_files"), values)
+        connection.execute(statement("collection/update_listed_files"), values)
+        connection.execute(statement("collection/insert_listed_files"), values)
     return Listing(new, changed, again, missing)
 
 
@@ -130,12 +130,12 @@ def take_pending(connection: psycopg.Connection, limit: int) -> list[PendingFile
     Other workers get other files. Whoever is killed gives his back at once, and nothing of them is half done.
     """
     with connection.cursor(row_factory=class_row(PendingFile)) as cursor:
-        return cursor.execute(statement("take_pending_files"), {"limit": limit}).fetchall()
+        return cursor.execute(statement("collection/take_pending_files"), {"limit": limit}).fetchall()
 
 
 def pending_ids(connection: psycopg.Connection) -> set[str]:
     """Return the ids of files that are not loaded yet, whoever may be at work on them."""
-    return {file_id for (file_id,) in connection.execute(statement("select_pending_ids")).fetchall()}
+    return {file_id for (file_id,) in connection.execute(statement("collection/select_pending_ids")).fetchall()}
 
 
 def record_fetches(connection: psycopg.Connection, fetches: Sequence[Fetch]) -> None:
@@ -147,19 +147,19 @@ def record_fetches(connection: psycopg.Connection, fetches: Sequence[Fetch]) -> 
         "errors": [fetch.error for fetch in fetches],
     }
     with connection.transaction():
-        connection.execute(statement("lock_name"), {"name": "listing"})
-        connection.execute(statement("update_fetched_files"), values)
+        connection.execute(statement("files/lock_name"), {"name": "listing"})
+        connection.execute(statement("collection/update_fetched_files"), values)
 
 
 def take_fetched(connection: psycopg.Connection, limit: int) -> list[FetchedFile]:
     """Do as ``take_pending``, with those pending files whose content lies in the store."""
     with connection.cursor(row_factory=class_row(FetchedFile)) as cursor:
-        return cursor.execute(statement("take_fetched_files"), {"limit": limit}).fetchall()
+        return cursor.execute(statement("collection/take_fetched_files"), {"limit": limit}).fetchall()
 
 
 def settled_files(connection: psycopg.Connection, *, attempts: int = ATTEMPTS) -> set[tuple[str, str]]:
     """Return (file_id, md5) of each content that needs no run: loaded, bad, or failed ``attempts`` times."""
-    return set(connection.execute(statement("select_settled_files"), {"attempts": attempts}).fetchall())
+    return set(connection.execute(statement("collection/select_settled_files"), {"attempts": attempts}).fetchall())
 
 
 def finish_files(connection: psycopg.Connection, outcomes: Sequence[Outcome]) -> None:
@@ -171,13 +171,13 @@ def finish_files(connection: psycopg.Connection, outcomes: Sequence[Outcome]) ->
         "store_keys": [outcome.store_key for outcome in outcomes],
         "rows": [None if outcome.rows is None else _array(outcome.rows) for outcome in outcomes],
     }
-    connection.execute(statement("finish_drive_files"), values)
+    connection.execute(statement("collection/finish_drive_files"), values)
 
 
 def troubles(connection: psycopg.Connection, limit: int = 20) -> list[Trouble]:
     """Return files whose last attempt left something to say, by path."""
     with connection.cursor(row_factory=class_row(Trouble)) as cursor:
-        return cursor.execute(statement("select_collection_troubles"), {"limit": limit}).fetchall()
+        return cursor.execute(statement("collection/select_collection_troubles"), {"limit": limit}).fetchall()
 
 
 def _array(rows: Sequence[UUID | None]) -> str:

@@ -158,7 +158,7 @@ def without_indexes(connection: psycopg.Connection, table: str) -> Iterator[None
     """
     connection.execute("SET LOCAL lock_timeout = '60s'")
     connection.execute("SET LOCAL maintenance_work_mem = '256MB'")
-    found = connection.execute(statement("select_plain_indexes"), {"table": table}).fetchall()
+    found = connection.execute(statement("files/select_plain_indexes"), {"table": table}).fetchall()
     for name, _ in found:
         connection.execute(sql.SQL("DROP INDEX {}").format(sql.SQL(name)))
     yield

@@ -39,7 +39,7 @@ def baseline_counts(connection: psycopg.Connection) -> tuple[int, ...]:
     Raises:
         NoBaselineError: before ratings were loaded.
     """
-    row = connection.execute(statement("select_drift_baseline")).fetchone()
+    row = connection.execute(statement("drift/select_drift_baseline")).fetchone()
     if row is None:
         raise NoBaselineError("no baseline for drift: materialize ratings first")
     return tuple(row[0])
@@ -47,13 +47,13 @@ def baseline_counts(connection: psycopg.Connection) -> tuple[int, ...]:
 
 def batch_counts(connection: psycopg.Connection, batch_id: str) -> tuple[int, ...]:
     """Return the same ten counts of one batch, in the buffer or merged."""
-    row = connection.execute(statement("select_batch_histogram"), {"batch_id": batch_id}).fetchone()
+    row = connection.execute(statement("drift/select_batch_histogram"), {"batch_id": batch_id}).fetchone()
     return tuple(row[0]) if row else (0,) * 10
 
 
 def user_histograms(url: str) -> NDArray[np.int64]:
     """Return each train user's ten counts, shape (n_users, 10), in the order of user ids."""
-    frame = read_frame(url, statement("select_user_histograms"))
+    frame = read_frame(url, statement("drift/select_user_histograms"))
     _, users = np.unique(frame["userid"].to_numpy(), return_inverse=True)
     counts = np.zeros((int(users.max()) + 1 if len(users) else 0, 10), np.int64)
     counts[users, frame["half_stars"].to_numpy() - 1] = frame["count"].to_numpy()
@@ -62,7 +62,7 @@ def user_histograms(url: str) -> NDArray[np.int64]:
 
 def batch_rows(connection: psycopg.Connection, batch_id: str) -> pd.DataFrame:
     """Return a batch's ratings: userId, movieId, rating, timestamp."""
-    rows = connection.execute(statement("select_batch_rows"), {"batch_id": batch_id}).fetchall()
+    rows = connection.execute(statement("batches/select_batch_rows"), {"batch_id": batch_id}).fetchall()
     frame = pd.DataFrame(rows, columns=["userId", "movieId", "rating", "timestamp"])
     return frame.astype({"userId": np.int32, "movieId": np.int32, "rating": np.float32, "timestamp": np.int64})
 
@@ -82,39 +82,39 @@ def write_verdict(
     ``alerts`` are dataclasses whose fields carry the columns' names.
     """
     with connection.transaction():
-        connection.execute(statement("delete_batch_alerts"), {"batch_id": batch_id})
+        connection.execute(statement("drift/delete_batch_alerts"), {"batch_id": batch_id})
         for alert in alerts:
-            connection.execute(statement("insert_alert"), {**asdict(alert), "batch_id": batch_id})
+            connection.execute(statement("drift/insert_alert"), {**asdict(alert), "batch_id": batch_id})
         values = {"batch_id": batch_id, "md5": md5, "due": due, "reason": reason, "evidence": Jsonb(dict(evidence))}
-        connection.execute(statement("supersede_decisions"), values)
-        connection.execute(statement("upsert_decision"), values)
+        connection.execute(statement("drift/supersede_decisions"), values)
+        connection.execute(statement("drift/upsert_decision"), values)
 
 
 def waiting_decisions(connection: psycopg.Connection) -> list[WaitingDecision]:
     """Return what a retraining is due for, oldest first."""
     with connection.cursor(row_factory=class_row(WaitingDecision)) as cursor:
-        return cursor.execute(statement("select_waiting_decisions")).fetchall()
+        return cursor.execute(statement("drift/select_waiting_decisions")).fetchall()
 
 
 def give_up(connection: psycopg.Connection, decision: WaitingDecision, outcome: str) -> None:
     """Say that no further attempt will be made."""
-    connection.execute(statement("fail_decision"), {"id": decision.id, "outcome": outcome})
+    connection.execute(statement("drift/fail_decision"), {"id": decision.id, "outcome": outcome})
 
 
 def unseen_ratings(connection: psycopg.Connection) -> int:
     """Return how many accepted ratings no champion has learned from."""
-    row = connection.execute(statement("select_unseen_ratings")).fetchone()
+    row = connection.execute(statement("drift/select_unseen_ratings")).fetchone()
     return int(row[0]) if row else 0
 
 
 def seconds_since_retraining(connection: psycopg.Connection) -> float | None:
     """Return the seconds since a version was last judged, None before the first."""
-    row = connection.execute(statement("select_last_retraining")).fetchone()
+    row = connection.execute(statement("registry/select_last_retraining")).fetchone()
     return row[0] if row else None
 
 
 def baseline_sample(connection: psycopg.Connection, rows: int = 20_000) -> pd.DataFrame:
     """Return whole users' train ratings, about ``rows`` of them, the same ones as long as the table is the same."""
-    found = connection.execute(statement("select_baseline_sample"), {"rows": rows}).fetchall()
+    found = connection.execute(statement("drift/select_baseline_sample"), {"rows": rows}).fetchall()
     frame = pd.DataFrame(found, columns=["userId", "movieId", "rating", "timestamp"])
     return frame.astype({"userId": np.int32, "movieId": np.int32, "rating": np.float32, "timestamp": np.int64})

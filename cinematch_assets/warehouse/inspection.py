@@ -38,19 +38,19 @@ def row_count(connection: psycopg.Connection, *table: str) -> int:
 
 def split_counts(connection: psycopg.Connection) -> list[SplitCount]:
     """Return the splits of the ratings file, merged batches left out."""
-    return [SplitCount(*row) for row in connection.execute(statement("select_split_counts")).fetchall()]
+    return [SplitCount(*row) for row in connection.execute(statement("files/select_split_counts")).fetchall()]
 
 
 def orphans(connection: psycopg.Connection) -> Orphans:
     """Count ratings that speak of unknown movies."""
-    row = connection.execute(statement("count_orphans")).fetchone()
+    row = connection.execute(statement("files/count_orphans")).fetchone()
     return Orphans(*row) if row else Orphans(0, 0)
 
 
 def column_differences(connection: psycopg.Connection, schema: str, table: Table) -> list[str]:
     """Say in words how the columns in the database differ from the declared ones; nothing when they do not."""
     values = {"schema": schema, "table": table.name.rpartition(".")[2]}
-    rows = connection.execute(statement("select_columns"), values).fetchall()
+    rows = connection.execute(statement("files/select_columns"), values).fetchall()
     found: dict[str, str] = dict(rows)
     differences = []
     for column in table.columns:

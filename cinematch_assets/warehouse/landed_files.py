@@ -73,7 +73,7 @@ class Counts:
 def record_landing(connection: psycopg.Connection, path: str, md5: str, size: int, store_key: str) -> None:
     """Write down that a content lies in the store; its state stays, if it was known."""
     values = {"path": path, "md5": md5, "size": size, "store_key": store_key}
-    connection.execute(statement("upsert_landed_file"), values)
+    connection.execute(statement("files/upsert_landed_file"), values)
 
 
 def newest_landed(connection: psycopg.Connection, table: str) -> LandedFile:
@@ -83,7 +83,7 @@ def newest_landed(connection: psycopg.Connection, table: str) -> LandedFile:
         NothingLandedError: naming the asset to materialize first.
     """
     with connection.cursor(row_factory=class_row(LandedFile)) as cursor:
-        found = cursor.execute(statement("select_newest_file"), {"paths": paths_of(table)}).fetchone()
+        found = cursor.execute(statement("files/select_newest_file"), {"paths": paths_of(table)}).fetchone()
     if found is None:
         raise NothingLandedError(
             f"no file {table}.csv or {table}.parquet has been landed: materialize its raw asset first"
@@ -111,7 +111,7 @@ def finish_file(
         "rows_accepted": counts and counts.accepted,
         "rows_rejected": counts and counts.rejected,
     }
-    connection.execute(statement("finish_file"), values)
+    connection.execute(statement("files/finish_file"), values)
 
 
 def quarantine(
@@ -122,7 +122,7 @@ def quarantine(
     batch_id: str | None = None,
 ) -> int:
     """Keep every rejected row of a content, with its reasons; what an earlier reading of it left is replaced."""
-    connection.execute(statement("delete_rejected_rows"), {"path": file.path, "md5": file.md5})
+    connection.execute(statement("files/delete_rejected_rows"), {"path": file.path, "md5": file.md5})
     columns = ("path", "md5", "table_name", "batch_id", "row_number", "raw_row", "reasons")
     rows: Iterable[Sequence[object]] = (
         (file.path, file.md5, table, batch_id, row.row_number, storable(row.raw_row), [*map(storable, row.reasons)])
@@ -154,9 +154,9 @@ def refuse_file(
 
 def contents_of(connection: psycopg.Connection) -> set[tuple[str, str]]:
     """Return (path, md5) of each content that needs no run: it is in the tables, or was refused for good."""
-    return {(path, md5) for path, md5 in connection.execute(statement("select_settled_contents")).fetchall()}
+    return {(path, md5) for path, md5 in connection.execute(statement("files/select_settled_contents")).fetchall()}
 
 
 def referenced_objects(connection: psycopg.Connection) -> set[str]:
     """Return the keys in the store that the ledger or the registry still points to."""
-    return {key for (key,) in connection.execute(statement("select_referenced_objects")).fetchall()}
+    return {key for (key,) in connection.execute(statement("registry/select_referenced_objects")).fetchall()}

@@ -101,7 +101,7 @@ def register_candidate(
 ) -> str:
     """Give a fitted model its version ``run_<first 8 of the run>_v<n>``, and return that."""
     with connection.transaction():
-        connection.execute(statement("lock_name"), {"name": "registry"})
+        connection.execute(statement("files/lock_name"), {"name": "registry"})
         values = {
             "run_id": run_id,
             "method": method,
@@ -110,10 +110,10 @@ def register_candidate(
             "data_size": data_size,
             **_artifact_values(artifact),
         }
-        (version,) = connection.execute(statement("insert_model_version"), values).fetchone() or ("",)
+        (version,) = connection.execute(statement("registry/insert_model_version"), values).fetchone() or ("",)
         for batch in batches:
             row = {"version": version, "batch_id": batch.batch_id, "md5": batch.md5, "rows": batch.rows}
-            connection.execute(statement("insert_model_batch"), row)
+            connection.execute(statement("registry/insert_model_batch"), row)
     return str(version)
 
 
@@ -124,7 +124,7 @@ def model_version(connection: psycopg.Connection, version: str) -> ModelVersion:
         RegistryConflictError: there is none of that name.
     """
     with connection.cursor(row_factory=class_row(ModelVersion)) as cursor:
-        found = cursor.execute(statement("select_model_version"), {"version": version}).fetchone()
+        found = cursor.execute(statement("registry/select_model_version"), {"version": version}).fetchone()
     if found is None:
         raise RegistryConflictError(f"no model version {version}: cinematch models list shows those there are")
     return found
@@ -133,12 +133,12 @@ def model_version(connection: psycopg.Connection, version: str) -> ModelVersion:
 def model_versions(connection: psycopg.Connection) -> list[ModelVersion]:
     """Return every version, newest first."""
     with connection.cursor(row_factory=class_row(ModelVersion)) as cursor:
-        return cursor.execute(statement("select_model_versions")).fetchall()
+        return cursor.execute(statement("registry/select_model_versions")).fetchall()
 
 
 def champion(connection: psycopg.Connection) -> ModelVersion | None:
     """Return the champion, None before the first promotion."""
-    row = connection.execute(statement("select_champion")).fetchone()
+    row = connection.execute(statement("registry/select_champion")).fetchone()
     return None if row is None else model_version(connection, row[0])
 
 
@@ -185,16 +185,16 @@ def promote(
         RegistryConflictError: another champion rules than ``over``, or the version was judged before.
     """
     with connection.transaction():
-        connection.execute(statement("lock_name"), {"name": "registry"})
+        connection.execute(statement("files/lock_name"), {"name": "registry"})
         _require_champion_is(connection, over)
         _judge(connection, version, final, judgement, state="promoted", replaced=over, data_size=data_size)
-        connection.execute(statement("upsert_champion"), {"version": version})
+        connection.execute(statement("registry/upsert_champion"), {"version": version})
         change = {"version": version, "former": over, "reason": str(judgement.evidence.get("reason", "promoted"))}
-        connection.execute(statement("insert_champion_change"), change)
+        connection.execute(statement("registry/insert_champion_change"), change)
         moved = _move_batches(connection, version, merge)
         outcome = f"{version} promoted" + (f" over {over}" if over else "")
         connection.execute(
-            statement("settle_decisions"), {"version": version, "state": "retrained", "outcome": outcome}
+            statement("drift/settle_decisions"), {"version": version, "state": "retrained", "outcome": outcome}
         )
     return moved
 
@@ -202,7 +202,7 @@ def promote(
 def reject(connection: psycopg.Connection, version: str, judgement: Judgement) -> None:
     """Keep the champion; the candidate's evidence is stored, and its batches go on waiting."""
     with connection.transaction():
-        connection.execute(statement("lock_name"), {"name": "registry"})
+        connection.execute(statement("files/lock_name"), {"name": "registry"})
         candidate = model_version(connection, version)
         _judge(
             connection,
@@ -214,18 +214,20 @@ def reject(connection: psycopg.Connection, version: str, judgement: Judgement) -
             data_size=candidate.data_size,
         )
         outcome = f"{version} rejected: {judgement.evidence.get('reason', '')}"
-        connection.execute(statement("settle_decisions"), {"version": version, "state": "rejected", "outcome": outcome})
+        connection.execute(
+            statement("drift/settle_decisions"), {"version": version, "state": "rejected", "outcome": outcome}
+        )
 
 
 def crown(connection: psycopg.Connection, version: str, lists: pd.DataFrame, reason: str) -> str | None:
     """Make a judged version champion by hand, with its recommendations, in one transaction; return the former one."""
     with connection.transaction():
-        connection.execute(statement("lock_name"), {"name": "registry"})
-        row = connection.execute(statement("select_champion")).fetchone()
+        connection.execute(statement("files/lock_name"), {"name": "registry"})
+        row = connection.execute(statement("registry/select_champion")).fetchone()
         former = row[0] if row else None
-        connection.execute(statement("upsert_champion"), {"version": version})
+        connection.execute(statement("registry/upsert_champion"), {"version": version})
         connection.execute(
-            statement("insert_champion_change"), {"version": version, "former": former, "reason": reason}
+            statement("registry/insert_champion_change"), {"version": version, "former": former, "reason": reason}
         )
         _write_recommendations(connection, version, lists)
     return former
@@ -238,13 +240,13 @@ def write_recommendations(connection: psycopg.Connection, version: str, lists: p
         RegistryConflictError: another version became champion meanwhile; its own run writes its lists.
     """
     with connection.transaction():
-        connection.execute(statement("lock_name"), {"name": "registry"})
+        connection.execute(statement("files/lock_name"), {"name": "registry"})
         _require_champion_is(connection, version)
         return _write_recommendations(connection, version, lists)
 
 
 def _write_recommendations(connection: psycopg.Connection, version: str, lists: pd.DataFrame) -> int:
-    connection.execute(statement("delete_recommendations"))
+    connection.execute(statement("registry/delete_recommendations"))
     columns = {
         "userId": lists["userId"].to_numpy("int32"),
         "rank": lists["rank"].to_numpy("int16"),
@@ -255,7 +257,7 @@ def _write_recommendations(connection: psycopg.Connection, version: str, lists: 
 
 
 def _require_champion_is(connection: psycopg.Connection, expected: str | None) -> None:
-    row = connection.execute(statement("select_champion")).fetchone()
+    row = connection.execute(statement("registry/select_champion")).fetchone()
     ruling = row[0] if row else None
     if ruling != expected:
         raise RegistryConflictError(
@@ -282,7 +284,7 @@ def _judge(
         "data_size": data_size,
         **_artifact_values(artifact),
     }
-    if connection.execute(statement("judge_model_version"), values).rowcount != 1:
+    if connection.execute(statement("registry/judge_model_version"), values).rowcount != 1:
         raise RegistryConflictError(f"{version} was judged before, or is not in the registry: run retrain again")
     row = {
         "version": version,
@@ -292,25 +294,27 @@ def _judge(
         "data_size": data_size,
         "notes": judgement.notes,
     }
-    connection.execute(statement("insert_model_metrics"), row)
+    connection.execute(statement("registry/insert_model_metrics"), row)
 
 
 def _move_batches(connection: psycopg.Connection, version: str, merge: str) -> tuple[str, ...]:
-    candidates = connection.execute(statement("select_mergeable_batches"), {"version": version}).fetchall()
+    candidates = connection.execute(statement("batches/select_mergeable_batches"), {"version": version}).fetchall()
     for (batch_id,) in candidates:
         lock_batch(connection, batch_id)
     # Asked again: whoever held a lock may have replaced the batch.
-    found = connection.execute(statement("select_mergeable_batches"), {"version": version}).fetchall()
+    found = connection.execute(statement("batches/select_mergeable_batches"), {"version": version}).fetchall()
     batches = tuple(batch_id for (batch_id,) in found if (batch_id,) in candidates)
     if batches:
-        connection.execute(statement("lock_name"), {"name": "ratings"})
+        connection.execute(statement("files/lock_name"), {"name": "ratings"})
     for batch_id in batches:
-        move = "merge_batch" if merge == "merge" else "delete_buffer_batch"
+        move = "batches/merge_batch" if merge == "merge" else "batches/delete_buffer_batch"
         connection.execute(statement(move), {"batch_id": batch_id})
         place = "merged" if merge == "merge" else "deleted"
-        connection.execute(statement("mark_batch_moved"), {"batch_id": batch_id, "place": place, "version": version})
+        connection.execute(
+            statement("batches/mark_batch_moved"), {"batch_id": batch_id, "place": place, "version": version}
+        )
     if batches:
-        connection.execute(statement("refresh_drift_baseline"))
+        connection.execute(statement("drift/refresh_drift_baseline"))
     return batches
 
 
@@ -325,14 +329,14 @@ def _artifact_values(artifact: Artifact) -> dict[str, Any]:
 
 def recommended_version(connection: psycopg.Connection) -> str | None:
     """Return whose lists table ``recommendations`` holds, None while it is empty."""
-    row = connection.execute(statement("select_recommended_version")).fetchone()
+    row = connection.execute(statement("registry/select_recommended_version")).fetchone()
     return None if row is None else str(row[0])
 
 
 def trained_batches(connection: psycopg.Connection, version: str) -> list[TrainedBatch]:
     """Return the batches, with their contents, that a version learned from or was judged on."""
     with connection.cursor(row_factory=class_row(TrainedBatch)) as cursor:
-        return cursor.execute(statement("select_trained_batches"), {"version": version}).fetchall()
+        return cursor.execute(statement("registry/select_trained_batches"), {"version": version}).fetchall()
 
 
 def newest_candidate(connection: psycopg.Connection, run_id: str) -> str:
@@ -341,7 +345,7 @@ def newest_candidate(connection: psycopg.Connection, run_id: str) -> str:
     Raises:
         RegistryConflictError: there is none.
     """
-    row = connection.execute(statement("select_newest_candidate"), {"run_id": run_id}).fetchone()
+    row = connection.execute(statement("registry/select_newest_candidate"), {"run_id": run_id}).fetchone()
     if row is None:
         raise RegistryConflictError("no candidate waits for a verdict: materialize recommender_model first")
     return str(row[0])
@@ -349,5 +353,5 @@ def newest_candidate(connection: psycopg.Connection, run_id: str) -> str:
 
 def scorer_of(connection: psycopg.Connection, batch_id: str) -> ModelVersion | None:
     """Return the newest champion that has not learned from a batch, the only one whose errors on it are honest."""
-    row = connection.execute(statement("select_scorer"), {"batch_id": batch_id}).fetchone()
+    row = connection.execute(statement("registry/select_scorer"), {"batch_id": batch_id}).fetchone()
     return None if row is None else model_version(connection, row[0])

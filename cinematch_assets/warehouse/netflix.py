@@ -106,7 +106,7 @@ def load_collection(
     bad: dict[str, list[RejectedRow]] = {}
     for each in rejected:
         bad.setdefault(each.file_id, []).append(each.row)
-    connection.execute(statement("lock_name"), {"name": "netflix.movies"})
+    connection.execute(statement("files/lock_name"), {"name": "netflix.movies"})
     wanted = sorted({movie for of_file in movies.values() for movie in of_file.values()}, key=str)
     former = [row for file in read for row in file.loaded_rows if row is not None]
     plan = plan_rows(read, movies, bad, _existing(connection, wanted), _shared(connection, former, read))
@@ -174,7 +174,7 @@ def _kept(
 
 
 def _existing(connection: psycopg.Connection, movies: Sequence[Movie]) -> dict[Movie, UUID]:
-    found = connection.execute(statement("select_collection_rows"), _columns(movies)).fetchall()
+    found = connection.execute(statement("collection/select_collection_rows"), _columns(movies)).fetchall()
     return {movies[number - 1]: row for number, row in found}
 
 
@@ -182,16 +182,20 @@ def _shared(connection: psycopg.Connection, rows: Sequence[UUID], files: Sequenc
     if not rows:
         return set()
     values = {"rows": list(rows), "files": [file.file_id for file in files]}
-    return {row for (row,) in connection.execute(statement("select_shared_collection_rows"), values).fetchall()}
+    return {
+        row for (row,) in connection.execute(statement("collection/select_shared_collection_rows"), values).fetchall()
+    }
 
 
 def _write(connection: psycopg.Connection, plan: Plan) -> None:
-    for name, movies in (("update", plan.updates), ("insert", plan.inserts)):
+    for write, movies in (
+        (statement("collection/update_collection_movies"), plan.updates),
+        (statement("collection/insert_collection_movies"), plan.inserts),
+    ):
         if movies:
-            values = {"ids": list(movies), **_columns(list(movies.values()))}
-            connection.execute(statement(f"{name}_collection_movies"), values)
+            connection.execute(write, {"ids": list(movies), **_columns(list(movies.values()))})
     if plan.deletes:
-        connection.execute(statement("delete_collection_movies"), {"ids": list(plan.deletes)})
+        connection.execute(statement("collection/delete_collection_movies"), {"ids": list(plan.deletes)})
 
 
 def _columns(movies: Sequence[Movie]) -> dict[str, list[object]]:
@@ -207,7 +211,7 @@ def _quarantine(
     connection: psycopg.Connection, files: Sequence[PendingFile], bad: Mapping[str, Sequence[RejectedRow]]
 ) -> None:
     contents = {"paths": [file.path for file in files], "md5s": [file.md5 for file in files]}
-    connection.execute(statement("delete_rejected_files"), contents)
+    connection.execute(statement("files/delete_rejected_files"), contents)
     names = ("path", "md5", "table_name", "row_number", "raw_row", "reasons")
     rows = (
         (file.path, file.md5, "netflix.movies", row.row_number, storable(row.raw_row), [*map(storable, row.reasons)])
@@ -247,7 +251,7 @@ class Match:
 
 def collection_titles(connection: psycopg.Connection) -> pd.DataFrame:
     """Return every movie of the collection: id, title, genre, rating (float), year (Int32)."""
-    rows = connection.execute(statement("select_collection_titles")).fetchall()
+    rows = connection.execute(statement("collection/select_collection_titles")).fetchall()
     frame = pd.DataFrame(rows, columns=["id", "title", "genre", "rating", "year"])
     return frame.astype({"rating": float, "year": "Int32"})
 
@@ -262,12 +266,12 @@ def write_matches(connection: psycopg.Connection, matches: Sequence[Match]) -> i
         "candidates": ["{" + ",".join(map(str, match.candidates)) + "}" for match in matches],
     }
     with connection.transaction():
-        connection.execute(statement("lock_name"), {"name": "netflix.movies"})
-        stale = connection.execute(statement("delete_stale_matches"), {"ids": values["ids"]}).rowcount
-        return stale + connection.execute(statement("upsert_movie_matches"), values).rowcount
+        connection.execute(statement("files/lock_name"), {"name": "netflix.movies"})
+        stale = connection.execute(statement("collection/delete_stale_matches"), {"ids": values["ids"]}).rowcount
+        return stale + connection.execute(statement("collection/upsert_movie_matches"), values).rowcount
 
 
 def collection_duplicates(connection: psycopg.Connection) -> int:
     """Count rows of ``netflix.movies`` that say what another row says already."""
-    row = connection.execute(statement("count_collection_duplicates")).fetchone()
+    row = connection.execute(statement("collection/count_collection_duplicates")).fetchone()
     return int(row[0]) if row else 0

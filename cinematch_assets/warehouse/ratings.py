@@ -45,13 +45,13 @@ def load_ratings(
         rejected: the rows of it that go into the quarantine.
     """
     with connection.transaction():
-        connection.execute(statement("lock_name"), {"name": "ratings"})
-        deleted = connection.execute(statement("delete_file_ratings")).rowcount
+        connection.execute(statement("files/lock_name"), {"name": "ratings"})
+        deleted = connection.execute(statement("files/delete_file_ratings")).rowcount
         write_ratings(connection, ratings, is_test)
         quarantine(connection, file, "ratings", rejected)
         counts = Counts(len(ratings) + len(rejected), len(ratings), len(rejected))
         finish_file(connection, file, counts, state="loaded")
-        connection.execute(statement("refresh_drift_baseline"))
+        connection.execute(statement("drift/refresh_drift_baseline"))
     test = int(is_test.sum())
     return RatingsLoad(deleted=deleted, train=len(ratings) - test, test=test)
 
@@ -62,7 +62,7 @@ def write_ratings(connection: psycopg.Connection, ratings: pd.DataFrame, is_test
     Where more comes than stays, building the indexes afterwards beats keeping them up: 4.4 s against 18 s at 1M rows.
     Only the table's owner may drop indexes; role ml_pipeline loads slower.
     """
-    staying, is_owner = connection.execute(statement("count_merged_ratings")).fetchone() or (0, False)
+    staying, is_owner = connection.execute(statement("batches/count_merged_ratings")).fetchone() or (0, False)
     if is_owner and len(ratings) > max(staying, 10_000):
         with without_indexes(connection, "ratings"):
             _copy_splits(connection, ratings, is_test)

@@ -47,19 +47,19 @@ def held_rows(
     """Return rows that were not released, newest file first; of one path, or those of ``ids``, or all."""
     values = {"path": path, "ids": list(ids) or None, "limit": limit}
     with connection.cursor(row_factory=class_row(HeldRow)) as cursor:
-        return cursor.execute(statement("select_held_rows"), values).fetchall()
+        return cursor.execute(statement("files/select_held_rows"), values).fetchall()
 
 
 def remember_columns(connection: psycopg.Connection, path: str, md5: str, columns: Sequence[str]) -> None:
     """Keep the order of a file's columns, without which its raw rows cannot be read again."""
     values = {"path": path, "md5": md5, "columns": list(columns)}
-    connection.execute(statement("update_file_columns"), values)
+    connection.execute(statement("files/update_file_columns"), values)
 
 
 def pairs_held(connection: psycopg.Connection, batch_id: str | None, ratings: pd.DataFrame) -> NDArray[np.bool_]:
     """Which of these ratings are of a (user, movie) that the file's or batch's rows have already, shape (n,)."""
     values = {"users": ratings["userId"].tolist(), "movies": ratings["movieId"].tolist(), "batch_id": batch_id}
-    found = connection.execute(statement("select_held_pairs"), values).fetchall()
+    found = connection.execute(statement("files/select_held_pairs"), values).fetchall()
     return np.array([held for (held,) in found], bool)
 
 
@@ -83,33 +83,33 @@ def release_ratings(
     batch_id = rows[0].batch_id
     with connection.transaction():
         if batch_id is None:
-            connection.execute(statement("lock_name"), {"name": "ratings"})
+            connection.execute(statement("files/lock_name"), {"name": "ratings"})
             _mark(connection, rows)
             for split, chosen in (("train", ~is_test), ("test", is_test)):
                 columns = rating_columns(ratings, chosen)
                 copy_columns(connection, sql.Identifier("ratings"), columns, {"data_split": split})
-            connection.execute(statement("refresh_drift_baseline"))
+            connection.execute(statement("drift/refresh_drift_baseline"))
         else:
             lock_batch(connection, batch_id)
             held = held_batch(connection, batch_id)
             if held is None or held.place == "deleted":
                 raise ReleaseConflictError(f"{batch_id} has no rows in the tables: rejected ones have nowhere to go")
             if held.place == "merged":
-                connection.execute(statement("lock_name"), {"name": "ratings"})
+                connection.execute(statement("files/lock_name"), {"name": "ratings"})
             _mark(connection, rows)
-            connection.execute(statement("insert_released_batch_rows"), _batch_values(batch_id, ratings))
-            connection.execute(statement("grow_batch"), {"batch_id": batch_id, "rows": len(rows)})
+            connection.execute(statement("files/insert_released_batch_rows"), _batch_values(batch_id, ratings))
+            connection.execute(statement("batches/grow_batch"), {"batch_id": batch_id, "rows": len(rows)})
             if held.place == "merged":
-                connection.execute(statement("refresh_drift_baseline"))
+                connection.execute(statement("drift/refresh_drift_baseline"))
 
 
 def release_movies(connection: psycopg.Connection, rows: Sequence[HeldRow], movies: pd.DataFrame) -> None:
     """Upsert released movies of one content and mark them, in one transaction."""
     values = {name: movies[column].tolist() for name, column in _MOVIE_COLUMNS.items()}
     with connection.transaction():
-        connection.execute(statement("lock_name"), {"name": "movies"})
+        connection.execute(statement("files/lock_name"), {"name": "movies"})
         _mark(connection, rows)
-        connection.execute(statement("upsert_movies"), values)
+        connection.execute(statement("files/upsert_movies"), values)
 
 
 _MOVIE_COLUMNS = {"ids": "movieId", "titles": "title", "genres": "genres"}
@@ -128,8 +128,8 @@ def _batch_values(batch_id: str, ratings: pd.DataFrame) -> dict[str, object]:
 def _mark(connection: psycopg.Connection, rows: Sequence[HeldRow]) -> None:
     """Mark rows under the lock of their table or batch, so that what is looked at cannot change any more."""
     values = {"ids": [row.id for row in rows], "path": rows[0].path, "md5": rows[0].md5, "rows": len(rows)}
-    if connection.execute(statement("mark_released"), values).rowcount != len(rows):
+    if connection.execute(statement("files/mark_released"), values).rowcount != len(rows):
         raise ReleaseConflictError(
             f"{rows[0].path}: rows were released meanwhile, or the table holds a newer content: look at them again"
         )
-    connection.execute(statement("move_released_counts"), values)
+    connection.execute(statement("files/move_released_counts"), values)

@@ -21,7 +21,7 @@ class TableSize:
 
 def storage(connection: psycopg.Connection) -> list[TableSize]:
     """Return the whole database first, then each table, heaviest first."""
-    return [TableSize(*row) for row in connection.execute(statement("select_storage")).fetchall()]
+    return [TableSize(*row) for row in connection.execute(statement("status/select_storage")).fetchall()]
 
 
 def database_mb(connection: psycopg.Connection) -> float:
@@ -40,6 +40,6 @@ def vacuum(connection: psycopg.Connection) -> None:
 def archive_alerts(connection: psycopg.Connection, days: int = 30) -> int:
     """Move alerts older than ``days`` into ``drift_alerts_archive``; return how many."""
     with connection.transaction():
-        connection.execute(statement("lock_name"), {"name": "drift_alerts_archive"})
-        connection.execute(statement("create_alerts_archive"))
-        return connection.execute(statement("archive_alerts"), {"days": days}).rowcount
+        connection.execute(statement("files/lock_name"), {"name": "drift_alerts_archive"})
+        connection.execute(statement("maintenance/create_alerts_archive"))
+        return connection.execute(statement("maintenance/archive_alerts"), {"days": days}).rowcount

@@ -40,9 +40,9 @@ def training_data(url: str) -> TrainingData:
     """Read everything in one snapshot, so that rows and batch contents belong together."""
     file, batches, test = read_frames(
         url,
-        (statement("select_training_file_rows"), _RATING_COLUMNS),
-        (statement("select_training_batch_rows"), _BATCH_COLUMNS),
-        (statement("select_test_rows"), _RATING_COLUMNS),
+        (statement("training/select_training_file_rows"), _RATING_COLUMNS),
+        (statement("training/select_training_batch_rows"), _BATCH_COLUMNS),
+        (statement("training/select_test_rows"), _RATING_COLUMNS),
     )
     waiting = batches["waiting"].to_numpy(bool)
     return TrainingData(
@@ -55,5 +55,5 @@ def training_data(url: str) -> TrainingData:
 
 def seen_pairs(url: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return users and movies, (n,) each, of every rating in any table and any split."""
-    (frame,) = read_frames(url, (statement("select_seen_pairs"), ("userId", "movieId")))
+    (frame,) = read_frames(url, (statement("training/select_seen_pairs"), ("userId", "movieId")))
     return frame["userId"].to_numpy(np.int32), frame["movieId"].to_numpy(np.int32)

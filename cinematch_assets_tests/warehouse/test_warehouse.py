@@ -12,7 +12,7 @@ def test_an_external_database_is_used_as_it_is(url: str, tmp_path: Path) -> None
     warehouse = open_warehouse(url, tmp_path)
     with warehouse.connect() as connection:
         load_file(connection, many(50))
-    frame = warehouse.read("select_seen_pairs", ("userId", "movieId"))
+    frame = warehouse.read("training/select_seen_pairs", ("userId", "movieId"))
     assert frame.shape == (50, 2)
     assert list(frame.columns) == ["userId", "movieId"]
     assert list(tmp_path.iterdir()) == []

@@ -40,7 +40,7 @@ def match_titles(platform: Platform) -> Matched:
     One process at a time does so, and reads what all others have loaded until then.
     """
     with platform.warehouse.connect() as connection, connection.transaction():
-        connection.execute(statement("lock_name"), {"name": "netflix.movie_matches"})
+        connection.execute(statement("files/lock_name"), {"name": "netflix.movie_matches"})
         titles = collection_titles(connection)
         movies, _ = read_movies(connection)
         found = match_collection(titles, movies)

@@ -48,7 +48,9 @@ def recommend_to(platform: Platform, user: int, k: int = 10, *, available: bool 
     version, model = load_champion(platform)
     catalogue = read_catalogue(platform)
     with platform.warehouse.connect() as connection:
-        seen = np.array([row[0] for row in connection.execute(statement("select_user_seen"), {"user": user})], np.int32)
+        seen = np.array(
+            [row[0] for row in connection.execute(statement("training/select_user_seen"), {"user": user})], np.int32
+        )
     users = np.array([user], np.int32)
     candidates = _available(platform) if available else None
     top = model.recommend(users, k, seen=Pairs(np.full(len(seen), user, np.int32), seen), candidates=candidates)
@@ -116,7 +118,7 @@ def _stranger(user: int, seen: int) -> str:
 
 def _available(platform: Platform) -> "np.ndarray[tuple[int], np.dtype[np.int32]]":
     with platform.warehouse.connect() as connection:
-        rows = connection.execute(statement("select_available_movies")).fetchall()
+        rows = connection.execute(statement("collection/select_available_movies")).fetchall()
     if not rows:
         raise CinematchError("the collection has no matched films yet: materialize netflix_movies first")
     return np.array([movie for (movie,) in rows], np.int32)
