@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from benchmarks.measuring import report
 from cinematch_assets.drift.alerts import drift_alerts
 from cinematch_assets.drift.histogram import RatingHistogram
-from cinematch_assets.drift.null_distribution import rating_null_spread
-from cinematch_assets.promotion import HeldOut, gate
+from cinematch_assets.drift.null_distribution import rating_null_distribution
+from cinematch_assets.promotion import HoldoutErrors, gate
 from cinematch_assets_tests.support.populations import (
     a_population,
     at_ks_distance,
@@ -98,7 +98,7 @@ def drift_table(populations: dict[str, Counts], batches: int) -> tuple[list[tupl
 def decide(baseline: Counts, batch: Counts) -> tuple[bool, bool, float]:
     """Whether any score is over its threshold, whether one of those is outside the null spread, KS's bound there."""
     alerts = drift_alerts(histogram(baseline), histogram(batch))
-    bounds = rating_null_spread(baseline, batch.sum(axis=1)).bounds
+    bounds = rating_null_distribution(baseline, batch.sum(axis=1)).bounds
     over = [alert for alert in alerts if alert.alert_triggered]
     due = any(alert.drift_score > bounds[alert.feature_name] for alert in over)
     return bool(over), due, bounds["rating_distribution_ks"]
@@ -120,14 +120,16 @@ def gate_table() -> list[tuple[str, ...]]:
     return rows
 
 
-def contest(users: int, rows_each: int, worse: float, seed: int) -> HeldOut:
+def contest(users: int, rows_each: int, worse: float, seed: int) -> HoldoutErrors:
     """Errors of two models whose true RMSEs differ by ``worse`` and whose errors correlate to 0.95 on one rating."""
     random = np.random.default_rng(seed)
     rows = users * rows_each
     shared = np.sqrt(0.95) * random.normal(0, 0.87, rows)
     candidate, champion = (shared + np.sqrt(0.05) * random.normal(0, 0.87, rows) for _ in range(2))
     hardness = np.repeat(random.uniform(0.7, 1.3, users), rows_each)
-    return HeldOut(np.repeat(np.arange(users), rows_each), candidate * hardness * (1 + worse), champion * hardness)
+    return HoldoutErrors(
+        np.repeat(np.arange(users), rows_each), candidate * hardness * (1 + worse), champion * hardness
+    )
 
 
 if __name__ == "__main__":

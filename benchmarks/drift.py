@@ -29,7 +29,7 @@ import sqlalchemy
 from benchmarks.measuring import ratio, report, rounds
 from cinematch_assets.drift.alerts import DriftAlert, drift_alerts
 from cinematch_assets.drift.histogram import RatingHistogram
-from cinematch_assets.drift.null_distribution import rating_null_spread
+from cinematch_assets.drift.null_distribution import rating_null_distribution
 from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic
 from cinematch_assets.warehouse.copy import copy_columns, read_frame
 from cinematch_assets.warehouse.drift_alerts import baseline_counts, batch_counts, batch_rows, user_histograms
@@ -113,7 +113,7 @@ def by_pandas(here: Bench) -> float:
 def null_spread(here: Bench) -> float:
     start = time.perf_counter()
     users = np.unique(batch_rows(here.connection, BATCH)["userId"].to_numpy(), return_counts=True)[1]
-    rating_null_spread(user_histograms(here.url), users)
+    rating_null_distribution(user_histograms(here.url), users)
     return time.perf_counter() - start
 
 

@@ -21,12 +21,12 @@ import requests
 from benchmarks.measuring import report
 from cinematch_assets.drive.download import CHUNK_BYTES
 from cinematch_assets.drive.folder import DriveError
-from cinematch_assets.drive.google_client import GoogleClient, Patience
+from cinematch_assets.drive.google_client import GoogleClient, RetryPolicy
 from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.token import DriveCredentials, TokenFile
 from cinematch_assets_tests.support.drive_server import DriveServer, Fault
 
-PATIENCE = Patience(attempts=4, first_wait_s=0.05, timeout_s=2, drip_window_s=1.0)
+PATIENCE = RetryPolicy(attempts=4, first_wait_s=0.05, timeout_s=2, drip_window_s=1.0)
 BROKEN = Fault("broken off", at=3_000_000)
 PASSING = {
     "nothing": [],
@@ -79,7 +79,7 @@ def tried(name: str, faults: list[Fault], content: bytes, *, lasts: bool) -> tup
         token.write_text(json.dumps(drive.token()))
         root = drive.folder(None, "CineMatch")
         drive.file(root, "ratings.csv", content)
-        client = _Counting(DriveCredentials(TokenFile(token)), endpoint=drive.url, patience=PATIENCE)
+        client = _Counting(DriveCredentials(TokenFile(token)), endpoint=drive.url, retry_policy=PATIENCE)
         folder = GoogleFolder(root, client)
         (file,) = folder.files()
         drive.faults = [Fault(**vars(fault)) for fault in faults]

@@ -1,13 +1,13 @@
 """Which movie of the catalogue a title of the collection is.
 
-Here: titles reduced to keys, and the rules by which two keys are the same film. Not here: where titles come from and
+Here: titles reduced to keys, and the rules by which two keys are the same movie. Not here: where titles come from and
 where matches go.
 
 MovieLens writes "Matrix, The (1999)", "City of Lost Children, The (Cité des enfants perdus, La) (1995)"; a collection
 writes "The Matrix" with 1999 in a field of its own. A title becomes keys: folded to plain lower-case words, with its
 article in front, without it, its alternatives in brackets, its part before a subtitle. A rule compares one kind of
 key with another and allows some distance between the years. The rules are tried from the surest to the loosest, each
-on titles that none before has matched; two films that fit equally well leave the title unmatched, and listed.
+on titles that none before has matched; two movies that fit equally well leave the title unmatched, and listed.
 """
 
 import re
@@ -59,7 +59,7 @@ PLAIN_ARTICLES = {"the", "a", "an", "le", "la", "les", "el", "los", "las", "il",
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Two titles are the same film when the ``ours`` key of one is the ``theirs`` key of the other, ``years`` apart."""
+    """Two titles are one movie when the ``ours`` key of one is the ``theirs`` key of the other, ``years`` apart."""
 
     method: str
     ours: str

@@ -60,7 +60,7 @@ class GatePolicy:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class HeldOut:
+class HoldoutErrors:
     """Errors (prediction - rating, in stars) of all contenders on the same rows; every array has one value a row."""
 
     user_ids: NDArray[np.integer]
@@ -113,7 +113,11 @@ class Verdict:
 
 
 def gate(
-    test: HeldOut, new: HeldOut | None = None, policy: GatePolicy | None = None, *, alone: str = "first model"
+    test: HoldoutErrors,
+    new: HoldoutErrors | None = None,
+    policy: GatePolicy | None = None,
+    *,
+    alone: str = "first model",
 ) -> Verdict:
     """May the candidate serve? Refused on the first of these that fails.
 
@@ -148,7 +152,7 @@ def gate(
     return Verdict(refusal is None, reason, rmse, baselines, on_test, on_new, rule)
 
 
-def compare(rows: HeldOut, policy: GatePolicy) -> Comparison | None:
+def compare(rows: HoldoutErrors, policy: GatePolicy) -> Comparison | None:
     """Candidate against champion with the interval of their difference; None without a champion or without rows.
 
     The interval is the percentile bootstrap of the ratio of the two RMSEs, drawing users, not rows, and both models'
@@ -199,7 +203,7 @@ def _ratio(candidate: float, champion: float) -> float:
     return 1.0 if candidate == 0 else 1e9
 
 
-def _slices(rows: HeldOut, champion: NDArray[np.floating], policy: GatePolicy) -> dict[str, Slice]:
+def _slices(rows: HoldoutErrors, champion: NDArray[np.floating], policy: GatePolicy) -> dict[str, Slice]:
     """Where the two differ: cold users, the most rated tenth of the movies, the less rated half of them."""
     masks: dict[str, NDArray[np.bool_]] = {}
     if rows.user_ratings is not None:
@@ -221,7 +225,7 @@ def _rmse(errors: NDArray[np.floating]) -> float:
     return float(np.sqrt(np.mean(np.sort(np.square(errors, dtype=np.float64)))))
 
 
-def _not_numbers(rows: HeldOut, name: str) -> str | None:
+def _not_numbers(rows: HoldoutErrors, name: str) -> str | None:
     wrong = int((~np.isfinite(rows.candidate)).sum())
     return f"refused: the candidate predicts no number for {wrong:,} of the {name} rows" if wrong else None
 
@@ -252,8 +256,8 @@ def _why_promoted(
     if test is None:
         beaten = ", ".join(f"{name} ({figure:.4f})" for name, figure in baselines.items())
         return f"{alone}: test RMSE {rmse:.4f} beats {beaten}"
-    judged = _few(new) if new is None or new.users < rule.fewest_users else _said(new, "new rows")
-    return f"no worse: {judged}; {_said(test, 'test rows')}"
+    gated = _few(new) if new is None or new.users < rule.fewest_users else _said(new, "new rows")
+    return f"no worse: {gated}; {_said(test, 'test rows')}"
 
 
 def _said(comparison: Comparison, where: str) -> str:

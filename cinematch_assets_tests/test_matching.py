@@ -128,7 +128,7 @@ def test_articles_move_to_the_front(title, expected):
         ("Ønsker & Ærlighed", "onsker and aerlighed"),
         ("Ri¢hie Ri¢h", "richie rich"),
         ("WALL·E", "wall e"),
-        ("Don't Look Now...", "dont look now"),
+        ("Don't FolderListing Now...", "dont look now"),
         ("ﬁlm №", "film no"),
         ("", ""),
     ],

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cinematch_assets.promotion import GatePolicy, HeldOut, NoYardstickError, compare, gate, holdout_newest
+from cinematch_assets.promotion import GatePolicy, HoldoutErrors, NoYardstickError, compare, gate, holdout_newest
 
 Errors = NDArray[np.float64]
 
 
 def held_out(
     candidate: float, champion: float, *, users: int = 400, rows_each: int = 20, seed: int = 1, **baselines: float
-) -> HeldOut:
+) -> HoldoutErrors:
     """Errors with these RMSEs on average; what is hard for one model is mostly hard for the other."""
     random = np.random.default_rng(seed)
     rows = users * rows_each
@@ -22,7 +22,7 @@ def held_out(
         errors / np.sqrt(np.mean(own[1] ** 2)) * size
         for errors, size in zip(own, (candidate, champion, *baselines.values()), strict=True)
     ]
-    return HeldOut(
+    return HoldoutErrors(
         user_ids=np.repeat(np.arange(users), rows_each),
         candidate=scaled[0],
         champion=scaled[1],
@@ -65,7 +65,7 @@ def test_drifted_data_may_cost_the_old_data_a_little() -> None:
 
 
 @pytest.mark.parametrize("new", [None, held_out(0.90, 0.90, users=29, seed=2)])
-def test_without_enough_new_rows_the_allowed_loss_is_gone(new: HeldOut | None) -> None:
+def test_without_enough_new_rows_the_allowed_loss_is_gone(new: HoldoutErrors | None) -> None:
     refused, passed = gate(held_out(0.914, 0.90), new), gate(held_out(0.90, 0.90), new)
     assert (refused.promoted, passed.promoted) == (False, True)
     assert ("new rows of 29 users only" if new else "no new rows to judge by") in refused.reason
@@ -115,37 +115,37 @@ def fitted(user: NDArray[np.int64], movie: NDArray[np.int64], rating: Errors) ->
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["with new rows", "without new rows"])
-def contest(request: pytest.FixtureRequest) -> tuple[Errors, Errors, HeldOut, HeldOut | None]:
+def contest(request: pytest.FixtureRequest) -> tuple[Errors, Errors, HoldoutErrors, HoldoutErrors | None]:
     """What a gate sees of a champion, and the training ratings behind it; the candidate is still the champion."""
     user, movie, rating = a_world(1)
     predictions = fitted(user, movie, rating)
 
-    def measured(seed: int, rows: int, raised: float) -> HeldOut:
+    def measured(seed: int, rows: int, raised: float) -> HoldoutErrors:
         its_user, its_movie, its_rating = (column[:rows] for column in a_world(seed))
         errors = predictions[its_user, its_movie] - np.minimum(its_rating + raised, 5.0)
-        return HeldOut(its_user, errors, errors, movie_ids=its_movie)
+        return HoldoutErrors(its_user, errors, errors, movie_ids=its_movie)
 
     return predictions, rating, measured(2, 6_000, 0.0), measured(3, 2_000, 0.5) if request.param else None
 
 
-def challenge(contest: tuple[Errors, Errors, HeldOut, HeldOut | None], predictions: Errors) -> bool:
+def challenge(contest: tuple[Errors, Errors, HoldoutErrors, HoldoutErrors | None], predictions: Errors) -> bool:
     """Would these predictions replace the champion's?"""
     champion, _, test, new = contest
 
-    def against(rows: HeldOut) -> HeldOut:
+    def against(rows: HoldoutErrors) -> HoldoutErrors:
         assert rows.movie_ids is not None
         return replace(rows, candidate=rows.champion + (predictions - champion)[rows.user_ids, rows.movie_ids])
 
     return gate(against(test), against(new) if new is not None else None).promoted
 
 
-def test_the_champion_itself_would_pass(contest: tuple[Errors, Errors, HeldOut, HeldOut | None]) -> None:
+def test_the_champion_itself_would_pass(contest: tuple[Errors, Errors, HoldoutErrors, HoldoutErrors | None]) -> None:
     assert challenge(contest, contest[0])
 
 
 @pytest.mark.parametrize("raised", [0.0, 0.25])
 def test_a_model_of_shuffled_ratings_is_never_promoted(
-    contest: tuple[Errors, Errors, HeldOut, HeldOut | None], raised: float
+    contest: tuple[Errors, Errors, HoldoutErrors, HoldoutErrors | None], raised: float
 ) -> None:
     # Even one that has the drifted batch's higher mean right, and so is better on the new rows than the champion.
     user, movie, rating = a_world(1)
@@ -156,7 +156,7 @@ def test_a_model_of_shuffled_ratings_is_never_promoted(
 
 @pytest.mark.parametrize("raised", [0.0, 0.25, 0.5])
 def test_a_popularity_only_model_is_never_promoted(
-    contest: tuple[Errors, Errors, HeldOut, HeldOut | None], raised: float
+    contest: tuple[Errors, Errors, HoldoutErrors, HoldoutErrors | None], raised: float
 ) -> None:
     _, movie, rating = a_world(1)
     times = np.bincount(movie, minlength=200)
@@ -178,14 +178,14 @@ def test_a_prediction_that_is_no_number_refuses(where: str) -> None:
 def test_the_order_of_rows_does_not_matter() -> None:
     rows = held_out(0.91, 0.90)
     order = np.random.default_rng(3).permutation(len(rows.candidate))
-    mixed = HeldOut(rows.user_ids[order], rows.candidate[order], rows.champion[order])
+    mixed = HoldoutErrors(rows.user_ids[order], rows.candidate[order], rows.champion[order])
     assert gate(mixed, mixed).as_dict() == gate(rows, rows).as_dict()
 
 
 def test_the_interval_counts_users_not_rows() -> None:
     # Doubling every row adds no user, so it must not add confidence either.
     rows = held_out(0.91, 0.90, users=100)
-    doubled = HeldOut(*(np.tile(column, 2) for column in (rows.user_ids, rows.candidate, rows.champion)))
+    doubled = HoldoutErrors(*(np.tile(column, 2) for column in (rows.user_ids, rows.candidate, rows.champion)))
     once, twice = compare(rows, GatePolicy()), compare(doubled, GatePolicy())
     assert once is not None
     assert twice is not None
@@ -203,7 +203,7 @@ def test_many_users_are_compared_in_a_moment_and_as_surely() -> None:
 
 
 def test_slices_say_for_whom() -> None:
-    rows = HeldOut(
+    rows = HoldoutErrors(
         user_ids=np.array([1, 1, 2, 2]),
         candidate=np.array([1.0, 1.0, 0.0, 2.0]),
         champion=np.array([1.0, 2.0, 0.0, 1.0]),
@@ -238,16 +238,16 @@ def test_the_verdict_can_be_stored_as_json() -> None:
 
 
 def test_a_flawless_champion_is_still_a_number() -> None:
-    rows = HeldOut(np.array([1, 2]), np.array([0.5, 0.5]), np.zeros(2))
+    rows = HoldoutErrors(np.array([1, 2]), np.array([0.5, 0.5]), np.zeros(2))
     verdict = gate(rows)
     assert not verdict.promoted
     json.dumps(verdict.as_dict(), allow_nan=False)
 
 
 @pytest.mark.parametrize(
-    "rows", [HeldOut(np.zeros(0, int), np.zeros(0), np.zeros(0)), replace(held_out(0.9, 0.9), champion=None)]
+    "rows", [HoldoutErrors(np.zeros(0, int), np.zeros(0), np.zeros(0)), replace(held_out(0.9, 0.9), champion=None)]
 )
-def test_nothing_to_judge_by_is_an_error(rows: HeldOut) -> None:
+def test_nothing_to_judge_by_is_an_error(rows: HoldoutErrors) -> None:
     with pytest.raises(NoYardstickError, match="against a champion or a baseline"):
         gate(rows)
 

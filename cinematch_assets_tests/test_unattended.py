@@ -38,7 +38,7 @@ def platform(monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
         migrate(url)
         made = Platform(
             settings=Settings.from_env({"CINEMATCH_HOME": str(home)}),
-            folder=open_folder(str(home / "drive"), settle_s=0),
+            folder=open_folder(str(home / "drive"), min_age_s=0),
             store=open_store(str(home / "store")),
             warehouse=Warehouse(url),
         )

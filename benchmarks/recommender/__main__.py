@@ -38,7 +38,7 @@ PACKAGE = {
 
 SMALL_ONLY = {
     "Surprise SVD++": "its cost grows with the square of what a user rated",
-    "Surprise KNNBaseline": "it compares all pairs of films in matrices of doubles",
+    "Surprise KNNBaseline": "it compares all pairs of movies in matrices of doubles",
 }
 
 

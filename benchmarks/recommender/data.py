@@ -59,7 +59,7 @@ class Prepared:
 
     @property
     def listed(self) -> Ids:
-        """Who gets lists: users with a liked test film, ascending; a draw of them where there are too many."""
+        """Who gets lists: users with a liked test movie, ascending; a draw of them where there are too many."""
         users = np.unique(self.test.users[self.test.ratings >= LIKED])
         if len(users) <= LISTED_USERS:
             return users

@@ -12,7 +12,7 @@ from cinematch_assets.recommender.config import AlsConfig, RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.model import Recommender, fit_recommender
 from cinematch_assets.recommender.rating_prediction.als_table import fit_factors
-from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
+from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 
 SEED = 20_251_220
 
@@ -59,7 +59,7 @@ class Shipped(Ours):
 class LeastSquares(Ours):
     """What stars come from when there are too many ratings to sample."""
 
-    model: StarTable
+    model: RatingTable
     note = "64 factors, 8 sweeps; stars only"
 
     def fit_rows(self, rows: Ratings) -> None:

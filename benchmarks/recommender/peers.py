@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 Array = NDArray[Any]
 USERS_AT_ONCE = 500
 PAIRS_AT_ONCE = 1 << 18
-FILMS_AT_ONCE = 2_000
+BLOCK_ITEMS = 2_000
 SEARCHED_USERS = 10_000
 
 Knobs = tuple[int, float, float]
@@ -118,7 +118,7 @@ class Popularity(Peer):
 
 class GradedEase(Peer):
     """Steck 2019, eq. 8, on ratings instead of clicks. The inverse takes the place of the Gram matrix, in float32:
-    59,000 films are 14 GB once.
+    59,000 movies are 14 GB once.
     """
 
     note = "r / 5, λ = 300; no library has it, so it is written here: one inverse of movies × movies, by Cholesky"
@@ -129,12 +129,12 @@ class GradedEase(Peer):
         invert(self.inverse)
 
     def _gram(self, x: sp.csr_matrix) -> Array:
-        """X'X + λ, made by block of films, (films, films)."""
+        """X'X + λ, made by block of movies, (movies, movies)."""
         gram = np.zeros((x.shape[1], x.shape[1]), np.float32)
-        films = x.T.tocsr()
-        for first in range(0, len(gram), FILMS_AT_ONCE):
-            block = slice(first, first + FILMS_AT_ONCE)
-            (films[block] @ x).toarray(out=gram[block])
+        movies = x.T.tocsr()
+        for first in range(0, len(gram), BLOCK_ITEMS):
+            block = slice(first, first + BLOCK_ITEMS)
+            (movies[block] @ x).toarray(out=gram[block])
         gram[np.diag_indices_from(gram)] += np.float32(300.0)
         return gram
 
@@ -147,12 +147,12 @@ class GradedEase(Peer):
 def invert(matrix: Array) -> None:
     """The inverse of a symmetric positive definite matrix (n, n) in its place, through A = LLᵀ, by block.
 
-    LAPACK's own does it in one call, but counts cells in 32 bits: it ends with a segmentation fault at 59,000 films.
+    LAPACK's own does it in one call, but counts cells in 32 bits: it ends with a segmentation fault at 59,000 movies.
     """
     from scipy.linalg import cholesky, solve_triangular
 
     n = len(matrix)
-    blocks = [slice(first, min(first + FILMS_AT_ONCE, n)) for first in range(0, n, FILMS_AT_ONCE)]
+    blocks = [slice(first, min(first + BLOCK_ITEMS, n)) for first in range(0, n, BLOCK_ITEMS)]
     for here in blocks:  # the lower triangle becomes L, a column of blocks at a time
         left, below = slice(0, here.start), slice(here.stop, n)
         matrix[here, here] -= matrix[here, left] @ matrix[here, left].T
@@ -209,8 +209,8 @@ class SurpriseSvd(SurpriseModel):
         m, known = self.model, self.model.trainset
         u = np.array([known.to_inner_uid(user) for user in self.users.tolist()])
         i = [known.to_inner_iid(movie) for movie in self.movies[self.rated].tolist()]
-        films, bias = m.qi[i].T, m.bi[i]
-        return self.best(lambda rows: self.of_rated(m.pu[u[rows]] @ films + bias), users, k)
+        movies, bias = m.qi[i].T, m.bi[i]
+        return self.best(lambda rows: self.of_rated(m.pu[u[rows]] @ movies + bias), users, k)
 
 
 class SurpriseSvdpp(SurpriseModel):
@@ -292,8 +292,8 @@ class CornacMf(Peer):
 
     def lists(self, users: Array, k: int) -> Array:
         m = self.model
-        films, bias = m.i_factors[self.rated].T, m.i_biases[self.rated]
-        return self.best(lambda rows: self.of_rated(m.u_factors[rows] @ films + bias), users, k)
+        movies, bias = m.i_factors[self.rated].T, m.i_biases[self.rated]
+        return self.best(lambda rows: self.of_rated(m.u_factors[rows] @ movies + bias), users, k)
 
 
 class SparkAls(Peer):

@@ -93,7 +93,7 @@ def table(facts: dict[str, Any]) -> str:
                 for row, us, peer in rows
             ),
             "",
-            "Ten films for every user out of all, without those rated: by as many factors as implicit has, and by the",
+            "Ten movies for every user out of all, without those rated: by as many factors as implicit has, and by the",
             "ranker that is shipped: likeness, likings, stars, and its cap on franchises.",
             "",
             f"{ROUNDS} rounds in turns, medians; a ratio is the median of the rounds' own. The ranker is fitted once.",

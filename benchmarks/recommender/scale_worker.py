@@ -50,8 +50,8 @@ def cinematch(folder: Path, number: int) -> dict[str, Any]:
     seen = Seen.of(train)
     for first in range(0, len(model.users), USERS_AT_ONCE):
         some = slice(first, first + USERS_AT_ONCE)
-        left_out = seen.among(model.users[some], model.movies)
-        best_of_factors(model.user_factors[some], model.movie_factors, K, left_out, bias=model.movie_bias)
+        skipped = seen.among(model.users[some], model.movies)
+        best_of_factors(model.user_factors[some], model.movie_factors, K, skipped, bias=model.movie_bias)
     facts["lists_seconds"] = time.perf_counter() - start
     facts["lists_peak_mb"] = peak_mb()
     return facts | ranked(train, model, folder / "ranker.npz", number)

@@ -22,7 +22,7 @@ from cinematch_assets.recommender.model import fit_recommender
 from cinematch_assets.recommender.protocol import Predictions, TopN
 from cinematch_assets.recommender.ranking.diversity import franchises
 from cinematch_assets.recommender.ranking.ranker import Ranker, fit_ranker
-from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
+from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 from cinematch_assets.recommender.splits import Split, random_split
 
 HERE = Path(__file__).parent
@@ -35,7 +35,7 @@ class Lists:
     """A ranker as a model, beside the stars that have their share in its order."""
 
     ranker: Ranker
-    stars: StarTable
+    stars: RatingTable
     method: str = "lists"
 
     def predict(self, users: Ids, movies: Ids) -> Predictions:
@@ -56,8 +56,8 @@ def main() -> None:
     header = ["data", "ranker", "nDCG@10", "coverage", "novelty, bits", "ten most popular", "most of one franchise"]
     lines = ["| " + " | ".join(row) + " |" for row in [header, ["---"] * len(header), *rows]]
     about = (
-        f"Means of {len(SEEDS)} random 70/30 splits. Coverage: films on any list. Novelty: mean of -log2 of the share"
-        " of users who rated a listed film. Ten most popular: places that the ten most rated films take. Most of one"
+        f"Means of {len(SEEDS)} random 70/30 splits. Coverage: movies on any list. Novelty: mean of -log2 of the share"
+        " of users who rated a listed movie. Ten most popular: places that the ten most rated movies take. Most of one"
         " franchise: the worst list of all."
     )
     day = date.today().isoformat()  # noqa: DTZ011 - the local day
@@ -78,15 +78,15 @@ def variants(name: str) -> list[list[str]]:
         "without likings": (replace(SHIPPED, likings=0.0), data.catalogue),
         "without stars": (replace(SHIPPED, stars=0.0), data.catalogue),
         "likeness alone": (replace(SHIPPED, likings=0.0, stars=0.0), data.catalogue),
-        "popular films not held back": (replace(SHIPPED, novelty=0.0), data.catalogue),
+        "popular movies not held back": (replace(SHIPPED, novelty=0.0), data.catalogue),
         "franchises not capped": (SHIPPED, untitled),
         "neither": (replace(SHIPPED, novelty=0.0), untitled),
         "neither, users alike, no dropout": (
             replace(SHIPPED, novelty=0.0, dropout=0.0, user_exponent=0.0),
             untitled,
         ),
-        "exact among a fifth of the films": (_core(len(data.catalogue) // 5), data.catalogue),
-        "exact among a tenth of the films": (_core(len(data.catalogue) // 10), data.catalogue),
+        "exact among a fifth of the movies": (_core(len(data.catalogue) // 5), data.catalogue),
+        "exact among a tenth of the movies": (_core(len(data.catalogue) // 10), data.catalogue),
         "a fifth, all 20 neighbours stored": (replace(_core(len(data.catalogue) // 5), kept=20), data.catalogue),
     }
     splits = [random_split(rows, 0.3, seed) for seed in SEEDS]
@@ -98,16 +98,16 @@ def variants(name: str) -> list[list[str]]:
     return [[name, label, *_measured(parts, data.catalogue, *how)] for label, how in asked.items()]
 
 
-def _core(films: int) -> RankingConfig:
+def _core(movies: int) -> RankingConfig:
     """The way for many users, which these sets are too small for."""
-    return RankingConfig(dual_users=0, core_films=films)
+    return RankingConfig(dual_users=0, head_items=movies)
 
 
 _FIELDS = ("users", "movies", "ratings", "timestamps")
 
 
 def _measured(
-    parts: list[tuple[Split, StarTable]], titles: Catalogue, config: RankingConfig, catalogue: Catalogue
+    parts: list[tuple[Split, RatingTable]], titles: Catalogue, config: RankingConfig, catalogue: Catalogue
 ) -> list[str]:
     found = [_once(split, stars, titles, config, catalogue) for split, stars in parts]
     means = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
@@ -121,7 +121,7 @@ def _measured(
 
 
 def _once(
-    split: Split, stars: StarTable, titles: Catalogue, config: RankingConfig, catalogue: Catalogue
+    split: Split, stars: RatingTable, titles: Catalogue, config: RankingConfig, catalogue: Catalogue
 ) -> dict[str, float]:
     ranker = fit_ranker(split.train, catalogue, config=config)
     figures: Any = evaluate(Lists(ranker, stars), split.train, split.test, catalogue)
@@ -134,7 +134,7 @@ def _once(
         "novelty": figures.novelty,
         "popular": float(np.isin(lists, popular).mean()),
         "franchise": float(
-            max(max(Counter(group.get(film, -film) for film in row).values()) for row in lists.tolist())
+            max(max(Counter(group.get(movie, -movie) for movie in row).values()) for row in lists.tolist())
         ),
     }
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cinematch_assets.pipeline.models.query import Answer
 
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
-HowMany = Annotated[int, typer.Option("-k", min=1, help="How many films.")]
+HowMany = Annotated[int, typer.Option("-k", min=1, help="How many movies.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -30,21 +30,21 @@ def recommend(
     user: Annotated[int | None, typer.Argument(help="A userId; an unknown one gets what most people like.")] = None,
     k: HowMany = 10,
     likes: Annotated[
-        list[str] | None, typer.Option(help="Instead of a user: a film by title or movieId; may be repeated.")
+        list[str] | None, typer.Option(help="Instead of a user: a movie by title or movieId; may be repeated.")
     ] = None,
-    available: Annotated[bool, typer.Option("--available", help="Only films that the collection has.")] = False,
+    available: Annotated[bool, typer.Option("--available", help="Only movies that the collection has.")] = False,
     json: Json = False,
 ) -> None:
-    """Recommend films to a user, or to somebody new who names films he likes."""
-    from cinematch_assets.pipeline.models.query import recommend_to, recommend_to_stranger
+    """Recommend movies to a user, or to somebody new who names movies he likes."""
+    from cinematch_assets.pipeline.models.query import recommend_for_likes, recommend_for_user
     from cinematch_assets.pipeline.platform import Platform
 
     if likes:
-        answer = recommend_to_stranger(Platform.open(), likes, k, available=available)
+        answer = recommend_for_likes(Platform.open(), likes, k, available=available)
     elif user is not None:
-        answer = recommend_to(Platform.open(), user, k, available=available)
+        answer = recommend_for_user(Platform.open(), user, k, available=available)
     else:
-        raise CinematchError('name a USER, or a film with --likes "Heat (1995)"')
+        raise CinematchError('name a USER, or a movie with --likes "Heat (1995)"')
     print_answer(answer, json=json)
 
 
@@ -53,11 +53,11 @@ def similar(
     k: HowMany = 10,
     json: Json = False,
 ) -> None:
-    """Name the films nearest to one."""
-    from cinematch_assets.pipeline.models.query import similar_to
+    """Name the movies nearest to one."""
+    from cinematch_assets.pipeline.models.query import similar_movies
     from cinematch_assets.pipeline.platform import Platform
 
-    print_answer(similar_to(Platform.open(), movie, k), json=json)
+    print_answer(similar_movies(Platform.open(), movie, k), json=json)
 
 
 def print_answer(answer: "Answer", *, json: bool = False) -> None:

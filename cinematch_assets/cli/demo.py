@@ -16,7 +16,7 @@ from cinematch_assets.cli.asking import print_answer
 from cinematch_assets.cli.output import err, out, print_table, progress
 from cinematch_assets.cli.status import print_status, read_status
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.pipeline.models.query import recommend_to
+from cinematch_assets.pipeline.models.query import recommend_for_user
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.pipeline.simulate_batch import simulate_next
 from cinematch_assets.samples.catalogue import lay_out, open_sample
@@ -124,7 +124,7 @@ class Loop:
         """A file counts as written when it has been quiet for a while; the sensors leave it alone until then."""
         deadline = time.monotonic() + deadline_s
         while any(
-            e.for_now for part in ("", "batches") for e in self.platform.folder.look(part, recursive=False).left_out
+            e.for_now for part in ("", "batches") for e in self.platform.folder.look(part, recursive=False).skipped
         ):
             if time.monotonic() > deadline:
                 raise CinematchError(
@@ -177,7 +177,7 @@ def _first_fault(result: "dg.ExecuteInProcessResult") -> str:
 
 
 def _require_same_data(platform: Platform, sample: Sample) -> None:
-    """Two data sets in one warehouse would share ids that mean different films."""
+    """Two data sets in one warehouse would share ids that mean different movies."""
     mark = platform.settings.home / _MARK
     if mark.exists() and mark.read_text().strip() != sample.name:
         raise CinematchError(
@@ -212,4 +212,4 @@ def _show_recommendations(platform: Platform) -> None:
         row = connection.execute(statement("status/select_demo_user")).fetchone()
     if row is None:
         raise CinematchError("nobody has recommendations: materialize recommendations")
-    print_answer(recommend_to(platform, row[0]))
+    print_answer(recommend_for_user(platform, row[0]))

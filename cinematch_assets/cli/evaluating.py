@@ -43,8 +43,8 @@ def walk_files(
     """Walk through the time of all rows: train on everything before a slice, measure on it, and on."""
     rows = _ratings(train) if test is None else pd.concat([_ratings(train), _ratings(test)])
     ratings = Ratings.from_frame(rows)
-    films = _movies(movies)
-    catalogue = Catalogue.without_titles(ratings.movies) if films is None else Catalogue.from_frame(films)
+    movie_ids = _movies(movies)
+    catalogue = Catalogue.without_titles(ratings.movies) if movie_ids is None else Catalogue.from_frame(movie_ids)
     yield from backtest(ratings, catalogue, progress=progress)
 
 

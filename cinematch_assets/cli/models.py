@@ -22,17 +22,17 @@ def list_versions(json: Annotated[bool, typer.Option("--json", help="For program
 
     with Platform.open().warehouse.connect() as connection:
         versions = model_registry.model_versions(connection)
-        ruling = model_registry.champion(connection)
-    champion = ruling.version if ruling else None
+        champion = model_registry.read_champion(connection)
+    serving = champion.version if champion else None
     if json:
-        print_json([asdict(each) | {"champion": each.version == champion} for each in versions])
+        print_json([asdict(each) | {"champion": each.version == serving} for each in versions])
         return
     print_table(
         "Model versions",
         ("version", "state", "method", "trained on", "rmse", "nDCG@10"),
         [
             (
-                f"{each.version} ★" if each.version == champion else each.version,
+                f"{each.version} ★" if each.version == serving else each.version,
                 each.state,
                 each.method,
                 each.data_size,
@@ -49,10 +49,10 @@ def list_versions(json: Annotated[bool, typer.Option("--json", help="For program
 @app.command()
 def promote(version: Annotated[str, typer.Argument(help="A version that passed the gate before.")]) -> None:
     """Make a version champion again, with the recommendations it had."""
-    from cinematch_assets.pipeline.models.publish import crown
+    from cinematch_assets.pipeline.models.publish import set_champion
     from cinematch_assets.pipeline.platform import Platform
 
-    out.print(f"{crown(Platform.open(), version, 'promoted by hand')} is champion", highlight=False)
+    out.print(f"{set_champion(Platform.open(), version, 'promoted by hand')} is champion", highlight=False)
 
 
 @app.command()

@@ -23,10 +23,10 @@ def list_rows(
     from dataclasses import asdict
 
     from cinematch_assets.pipeline.platform import Platform
-    from cinematch_assets.warehouse.rejected_rows import held_rows
+    from cinematch_assets.warehouse.rejected_rows import read_rejected_rows
 
     with Platform.open().warehouse.connect() as connection:
-        rows = held_rows(connection, path=path, limit=limit)
+        rows = read_rejected_rows(connection, path=path, limit=limit)
     if json:
         print_json([asdict(row) for row in rows])
         return

@@ -38,7 +38,7 @@ class Status:
 def read_status(platform: Platform) -> Status:
     """Ask the warehouse."""
     with platform.warehouse.connect() as connection:
-        champion = model_registry.champion(connection)
+        champion = model_registry.read_champion(connection)
         batches = status.batch_lines(connection)
         other_format = unreadable_champion(connection, champion) if champion else None
         return Status(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from dagster_postgres import DagsterPostgresStorage
 
 from cinematch_assets.settings import REPOSITORY, Settings
-from cinematch_assets.storage.atomic_file import write_whole
+from cinematch_assets.storage.atomic_file import write_atomically
 from cinematch_assets.warehouse.connection import require_tls
 from cinematch_assets.warehouse.embedded import DAGSTER, embedded_url
 
@@ -51,7 +51,7 @@ def prepare_home(settings: Settings) -> Path:
     """Put ``dagster.yaml`` into the folder that DAGSTER_HOME shall name, and return that folder."""
     home = settings.home.resolve() / "dagster"
     home.mkdir(parents=True, exist_ok=True)
-    write_whole(home / _CONFIGURATION, [(REPOSITORY / _CONFIGURATION).read_bytes()])
+    write_atomically(home / _CONFIGURATION, [(REPOSITORY / _CONFIGURATION).read_bytes()])
     return home
 
 

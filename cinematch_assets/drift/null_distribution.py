@@ -21,7 +21,7 @@ SEED = 20_260_101
 
 
 @dataclass(frozen=True, slots=True)
-class NullSpread:
+class NullDistribution:
     """The scores that one batch in a hundred exceeds although nothing has changed, by ``feature_name``."""
 
     bounds: Mapping[str, float]
@@ -30,9 +30,9 @@ class NullSpread:
     batch_users: int
     batch_rows: int
 
-    def __or__(self, other: "NullSpread") -> "NullSpread":
+    def __or__(self, other: "NullDistribution") -> "NullDistribution":
         """Both spreads of one batch as one."""
-        return NullSpread(
+        return NullDistribution(
             {**self.bounds, **other.bounds}, self.percentile, self.resamples, self.batch_users, self.batch_rows
         )
 
@@ -65,13 +65,13 @@ class UserErrors:
         return cls(np.bincount(user).astype(np.int64), *sums)
 
 
-def rating_null_spread(
+def rating_null_distribution(
     baseline: NDArray[np.integer],
     batch_user_rows: NDArray[np.integer],
     *,
     resamples: int = RESAMPLES,
     seed: int = SEED,
-) -> NullSpread:
+) -> NullDistribution:
     """The 99th percentiles of ``rating_mean``, ``rating_std`` and ``rating_distribution_ks`` without drift.
 
     Args:
@@ -108,12 +108,12 @@ def rating_null_spread(
     )
 
 
-def model_null_spread(
+def model_null_distribution(
     test: UserErrors, batch_user_rows: NDArray[np.integer], *, resamples: int = RESAMPLES, seed: int = SEED
-) -> NullSpread:
+) -> NullDistribution:
     """The 99th percentiles of ``model_rmse`` and ``model_mae`` when the batch is as hard as the test split.
 
-    Arguments and errors as in ``rating_null_spread``, with the champion's errors on its test split as the baseline.
+    Arguments and errors as in ``rating_null_distribution``; the baseline is the champion's errors on its test split.
     """
     _both_have_ratings(test.rows, batch_user_rows)
     sums = np.column_stack([test.squared, test.absolute])
@@ -193,11 +193,11 @@ def _std(shares: NDArray[np.float64]) -> NDArray[np.float64]:
     return deviation
 
 
-def _spread(scores: Mapping[str, NDArray[np.float64]], batch: NDArray[np.integer]) -> NullSpread:
+def _spread(scores: Mapping[str, NDArray[np.float64]], batch: NDArray[np.integer]) -> NullDistribution:
     """Percentiles of the scores; an undefined score (a baseline without any spread) has no bound, and no alert."""
     bounds = {
         name: float(np.percentile(values, PERCENTILE, method="higher"))
         for name, values in scores.items()
         if np.isfinite(values).all()
     }
-    return NullSpread(bounds, PERCENTILE, len(next(iter(scores.values()))), len(batch), int(batch.sum()))
+    return NullDistribution(bounds, PERCENTILE, len(next(iter(scores.values()))), len(batch), int(batch.sum()))

@@ -20,7 +20,7 @@ from cinematch_assets.drive.token import SCOPE, DriveCredentials, Token, TokenFi
 TESTING_LIFE = timedelta(days=7)
 """How long Google lets a refresh token live while the app's consent screen is in "Testing"."""
 
-Standing = Literal["good", "look", "bad"]
+AccessStatus = Literal["good", "look", "bad"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Finding:
     """How one thing stands: ``good``, worth a ``look``, or ``bad``; after a bad one nothing else is tried."""
 
     subject: str
-    standing: Standing
+    standing: AccessStatus
     words: str
 
 
@@ -103,10 +103,10 @@ def _files(folder: Folder) -> Finding:
     look = folder.look()
     size_mb = sum(file.size for file in look.files) / 1e6
     words = f"{len(look.files):,} files, {size_mb:,.1f} MB in {folder.spec}"
-    if not look.left_out:
+    if not look.skipped:
         return Finding("files", "good", words)
-    first = look.left_out[0]
-    words = f"{words}; {len(look.left_out):,} left out, the first of them {first.path}, which {first.reason}"
+    first = look.skipped[0]
+    words = f"{words}; {len(look.skipped):,} left out, the first of them {first.path}, which {first.reason}"
     return Finding("files", "look", words)
 
 

@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 
 from cinematch_assets.drive.folder import DriveFile, FileChangedError, FileError, UnreachableError
 from cinematch_assets.drive.google_client import GoogleClient, RefusedError, TryAgainError
-from cinematch_assets.storage.atomic_file import explained, publish, write_all, write_whole
+from cinematch_assets.storage.atomic_file import explained, publish, write_all, write_atomically
 
 IN_MEMORY_BYTES = 1 << 20
 """Files up to this size come in memory, and from the start again after a kill; 32 threads may do so at once."""
@@ -102,7 +102,7 @@ def download(client: GoogleClient, file: DriveFile, target: Path) -> None:
     if file.size <= IN_MEMORY_BYTES:
         memory = io.BytesIO()
         _bring(client, file, _Arriving(memory))
-        write_whole(target, [memory.getvalue()])
+        write_atomically(target, [memory.getvalue()])
         return
     part = target.with_name(f".{target.name}.{file.md5}.part")
     with _held(part, target, file) as descriptor, _PartFile(descriptor, target) as sink:
@@ -159,7 +159,7 @@ def _check_range(response: requests.Response, start: int, file: DriveFile) -> No
 
 def _pieces(client: GoogleClient, response: requests.Response) -> Iterator[bytes]:
     """Give bytes as they come, until the end, a fault, or a drip; the caller counts whether it was all."""
-    patience = client.patience
+    retry_policy = client.retry_policy
     since, arrived = time.monotonic(), 0
     while True:
         try:
@@ -171,8 +171,8 @@ def _pieces(client: GoogleClient, response: requests.Response) -> Iterator[bytes
         yield piece
         arrived += len(piece)
         elapsed = time.monotonic() - since
-        if elapsed >= patience.drip_window_s:
-            if arrived < patience.slowest_bytes_per_s * elapsed:
+        if elapsed >= retry_policy.drip_window_s:
+            if arrived < retry_policy.slowest_bytes_per_s * elapsed:
                 return
             since, arrived = time.monotonic(), 0
 

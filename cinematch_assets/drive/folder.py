@@ -13,7 +13,7 @@ from typing import Protocol
 from cinematch_assets.errors import CinematchError
 
 GOOGLE_PREFIX = "gdrive:"
-SETTLE_S = 2.0
+MIN_AGE_S = 2.0
 HIDDEN = "."
 """Files and folders whose names begin so are not seen: ``.DS_Store`` is nobody's movie."""
 _TABLE_SUFFIXES = (".csv", ".parquet")
@@ -55,7 +55,7 @@ class DriveFile:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class SkippedEntry:
     """Something in the folder that is not a file to read, and why."""
 
     path: str
@@ -65,11 +65,11 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FolderListing:
     """What one walk through the folder found, by path; a file missing here has not necessarily been deleted."""
 
     files: tuple[DriveFile, ...]
-    left_out: tuple[LeftOut, ...]
+    skipped: tuple[SkippedEntry, ...]
 
 
 class Folder(Protocol):
@@ -79,7 +79,7 @@ class Folder(Protocol):
     def spec(self) -> str:
         """What ``open_folder`` was given: the setting to look at when something is wrong."""
 
-    def look(self, under: str = "", *, recursive: bool = True) -> Look:
+    def look(self, under: str = "", *, recursive: bool = True) -> FolderListing:
         """Walk the folder below ``under``; a sub-folder that is not there is an empty one.
 
         Raises:
@@ -116,13 +116,13 @@ def find_table(folder: Folder, table: str, *, patience_s: float = 30.0) -> Drive
         time.sleep(min(0.2, patience_s))
 
 
-def _candidates(folder: Folder, table: str) -> tuple[list[DriveFile], list[LeftOut]]:
+def _candidates(folder: Folder, table: str) -> tuple[list[DriveFile], list[SkippedEntry]]:
     wanted = PurePosixPath(table)
     parent = "" if wanted.parent == PurePosixPath() else str(wanted.parent)
     look = folder.look(parent, recursive=False)
     names = {f"{wanted.name}{suffix}" for suffix in _TABLE_SUFFIXES}
     found = [file for file in look.files if _plain(file.path) in names]
-    others = [entry for entry in look.left_out if _plain(entry.path) in names | {wanted.name}]
+    others = [entry for entry in look.skipped if _plain(entry.path) in names | {wanted.name}]
     return found, others
 
 
@@ -132,7 +132,7 @@ def _plain(path: str) -> str:
     return f"{name.stem}{name.suffix.lower()}"
 
 
-def _the_one(folder: Folder, table: str, found: list[DriveFile], others: list[LeftOut]) -> DriveFile:
+def _the_one(folder: Folder, table: str, found: list[DriveFile], others: list[SkippedEntry]) -> DriveFile:
     if others:
         raise FileError(f"{others[0].path} in {folder.spec}: {others[0].reason}.")
     if not found:

@@ -34,7 +34,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long to bear with Google."""
 
     attempts: int = 7
@@ -78,10 +78,10 @@ class GoogleClient:
         credentials: Credentials,
         *,
         endpoint: str | None = None,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
         quota: Quota | None = None,
     ) -> None:
-        self.patience = patience or Patience()
+        self.retry_policy = retry_policy or RetryPolicy()
         self._quota = quota or Quota()
         options = {"api_endpoint": _safe_address(endpoint)} if endpoint else None
         service = build(
@@ -118,7 +118,7 @@ class GoogleClient:
         """Do ``work`` until it no longer raises ``TryAgainError``, with growing waits, or give up."""
         retrying = Retrying(
             retry=retry_if_exception_type(TryAgainError),
-            stop=stop_after_attempt(self.patience.attempts),
+            stop=stop_after_attempt(self.retry_policy.attempts),
             wait=self._wait_s,
         )
         try:
@@ -131,10 +131,10 @@ class GoogleClient:
     def _wait_s(self, state: RetryCallState) -> float:
         fault = state.outcome.exception() if state.outcome else None
         jitter = random.uniform(0.5, 1.5)  # noqa: S311  (nothing secret about it)
-        wait_s: float = self.patience.first_wait_s * 2.0 ** (state.attempt_number - 1) * jitter
+        wait_s: float = self.retry_policy.first_wait_s * 2.0 ** (state.attempt_number - 1) * jitter
         if not isinstance(fault, TryAgainError):
             return wait_s
-        if fault.wait_s > self.patience.longest_wait_s:
+        if fault.wait_s > self.retry_policy.longest_wait_s:
             raise UnreachableError(f"Google Drive {fault}, and asks to wait for {fault.wait_s:,.0f} s.") from fault
         wait_s = max(wait_s, fault.wait_s)
         if fault.too_fast:
@@ -172,7 +172,7 @@ class GoogleClient:
         self._quota.take()
         try:
             response: requests.Response = self._session.get(
-                address, headers=headers, timeout=self.patience.timeout_s, stream=True
+                address, headers=headers, timeout=self.retry_policy.timeout_s, stream=True
             )
         except requests.RequestException as fault:
             raise TryAgainError(f"cannot be reached ({_first_line(fault)})") from fault

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cinematch_assets.drive.download import download
-from cinematch_assets.drive.folder import GOOGLE_PREFIX, HIDDEN, DriveError, DriveFile, LeftOut, Look
+from cinematch_assets.drive.folder import GOOGLE_PREFIX, HIDDEN, DriveError, DriveFile, FolderListing, SkippedEntry
 from cinematch_assets.drive.google_client import GoogleClient, RefusedError
 from cinematch_assets.drive.token import DriveCredentials, token_source
 
@@ -40,7 +40,7 @@ def open_google_folder(
 
 
 @dataclass(frozen=True, slots=True)
-class _Room:
+class _DriveFolder:
     """A folder on the way: its id, and its path below the one that was opened."""
 
     id: str
@@ -85,17 +85,17 @@ class GoogleFolder:
             raise DriveError(f"{self.spec} ({name}) {what}: correct CINEMATCH_DRIVE.")
         return name
 
-    def look(self, under: str = "", *, recursive: bool = True) -> Look:
+    def look(self, under: str = "", *, recursive: bool = True) -> FolderListing:
         """Walk the folder, many listings at a time; each folder is entered once, so cycles end."""
         self.name()  # a listing below an id that nobody can see is empty, not an error
         files: list[DriveFile] = []
-        left_out: list[LeftOut] = []
-        for room, entry in self._entries(self._rooms(under), left_out, recursive=recursive):
+        skipped: list[SkippedEntry] = []
+        for room, entry in self._entries(self._rooms(under), skipped, recursive=recursive):
             seen = _seen(entry, room)
-            (files if isinstance(seen, DriveFile) else left_out).append(seen)  # type: ignore[arg-type]
+            (files if isinstance(seen, DriveFile) else skipped).append(seen)  # type: ignore[arg-type]
         files.sort(key=lambda file: (file.path, file.id))
-        left_out.sort(key=lambda entry: entry.path)
-        return Look(files=tuple(files), left_out=tuple(left_out))
+        skipped.sort(key=lambda entry: entry.path)
+        return FolderListing(files=tuple(files), skipped=tuple(skipped))
 
     def files(self, under: str = "") -> Iterator[DriveFile]:
         """Give the files of ``look``."""
@@ -105,28 +105,30 @@ class GoogleFolder:
         """Download the file; ``target`` appears only when size and md5 are what the look saw."""
         download(self.client, file, target)
 
-    def _rooms(self, under: str) -> list[_Room]:
+    def _rooms(self, under: str) -> list[_DriveFolder]:
         """Give the folders of that path: Drive allows several of one name."""
-        rooms = [_Room(self.folder_id, "")]
+        rooms = [_DriveFolder(self.folder_id, "")]
         for name in (part for part in under.split("/") if part):
             quoted = name.replace("\\", "\\\\").replace("'", "\\'")
             only = f"name = '{quoted}' and mimeType = '{_FOLDER}'"
             found = [(room, entry) for room in rooms for entry in self._listed(room, [], only)]
             # Drive compares names without regard to case.
-            rooms = [_Room(entry["id"], _path(room, entry)) for room, entry in found if entry["name"] == name]
+            rooms = [_DriveFolder(entry["id"], _path(room, entry)) for room, entry in found if entry["name"] == name]
         return rooms
 
     def _entries(
-        self, rooms: list[_Room], left_out: list[LeftOut], *, recursive: bool
-    ) -> Iterator[tuple[_Room, dict[str, Any]]]:
+        self, rooms: list[_DriveFolder], skipped: list[SkippedEntry], *, recursive: bool
+    ) -> Iterator[tuple[_DriveFolder, dict[str, Any]]]:
         """Give everything that is not a folder, listing as many folders at once as there are threads."""
         entered = {room.id for room in rooms}
         with ThreadPoolExecutor(LISTING_THREADS, thread_name_prefix="drive-look") as pool:
 
-            def listing(room: _Room) -> Callable[[], list[dict[str, Any]]]:
-                return lambda: list(self._listed(room, left_out))
+            def listing(room: _DriveFolder) -> Callable[[], list[dict[str, Any]]]:
+                return lambda: list(self._listed(room, skipped))
 
-            waiting: dict[Future[list[dict[str, Any]]], _Room] = {pool.submit(listing(room)): room for room in rooms}
+            waiting: dict[Future[list[dict[str, Any]]], _DriveFolder] = {
+                pool.submit(listing(room)): room for room in rooms
+            }
             try:
                 while waiting:
                     for done in wait(waiting, return_when=FIRST_COMPLETED).done:
@@ -135,15 +137,17 @@ class GoogleFolder:
                             if entry["mimeType"] != _FOLDER:
                                 yield room, entry
                             elif entry["id"] in entered:
-                                left_out.append(LeftOut(_path(room, entry), "leads back to a folder already seen"))
+                                skipped.append(SkippedEntry(_path(room, entry), "leads back to a folder already seen"))
                             elif recursive:
                                 entered.add(entry["id"])
-                                inner = _Room(entry["id"], _path(room, entry))
+                                inner = _DriveFolder(entry["id"], _path(room, entry))
                                 waiting[pool.submit(listing(inner))] = inner
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _listed(self, room: _Room, left_out: list[LeftOut], only: str | None = None) -> Iterator[dict[str, Any]]:
+    def _listed(
+        self, room: _DriveFolder, skipped: list[SkippedEntry], only: str | None = None
+    ) -> Iterator[dict[str, Any]]:
         """Page through one folder's listing."""
         query = f"'{room.id}' in parents and trashed = false" + (f" and {only}" if only else "")
         page: str | None = None
@@ -164,7 +168,7 @@ class GoogleFolder:
             found = (entry for entry in answer.get("files", ()) if not entry.get("trashed"))
             yield from (entry for entry in found if not str(entry["name"]).startswith(HIDDEN))
             if answer.get("incompleteSearch"):
-                left_out.append(LeftOut(room.path or ".", "is not fully listed by Google this time", for_now=True))
+                skipped.append(SkippedEntry(room.path or ".", "is not fully listed by Google this time", for_now=True))
             page = answer.get("nextPageToken")
             if not page:
                 return
@@ -181,15 +185,17 @@ class GoogleFolder:
         return DriveError(f"{self.spec}: Google Drive says {fault.status}: {fault.message}.")
 
 
-def _seen(entry: dict[str, Any], room: _Room) -> DriveFile | LeftOut:
+def _seen(entry: dict[str, Any], room: _DriveFolder) -> DriveFile | SkippedEntry:
     """Tell a file from what only stands in a folder."""
     path, kind = _path(room, entry), str(entry["mimeType"])
     if kind == _SHORTCUT:
-        return LeftOut(path, "is a shortcut: put the file itself there")
+        return SkippedEntry(path, "is a shortcut: put the file itself there")
     if kind.startswith(_NATIVE):
-        return LeftOut(path, f"is a Google {kind.removeprefix(_NATIVE)}, which has no content of its own: export it")
+        return SkippedEntry(
+            path, f"is a Google {kind.removeprefix(_NATIVE)}, which has no content of its own: export it"
+        )
     if "md5Checksum" not in entry or "size" not in entry or not _GOOD_ID.fullmatch(str(entry["id"])):
-        return LeftOut(path, "has no md5 in Google Drive, so its content cannot be checked")
+        return SkippedEntry(path, "has no md5 in Google Drive, so its content cannot be checked")
     return DriveFile(
         id=entry["id"],
         path=path,
@@ -199,7 +205,7 @@ def _seen(entry: dict[str, Any], room: _Room) -> DriveFile | LeftOut:
     )
 
 
-def _path(room: _Room, entry: dict[str, Any]) -> str:
+def _path(room: _DriveFolder, entry: dict[str, Any]) -> str:
     """Put the path together; Drive allows a slash in a name, which here becomes another character."""
     name = str(entry["name"]).replace("/", "\u2215")
     return f"{room.path}/{name}" if room.path else name

@@ -15,7 +15,7 @@ LANDED_PREFIX = "landed/"
 _KEPT_SUFFIXES = (".csv", ".parquet", ".json")
 
 
-class Shelf(Protocol):
+class LandingStore(Protocol):
     """What landing asks of a store."""
 
     def exists(self, key: str) -> bool:
@@ -44,7 +44,7 @@ class Landed:
     """True when this content had been landed before, so that nothing was fetched."""
 
 
-def land(folder: Folder, file: DriveFile, store: Shelf) -> Landed:
+def land(folder: Folder, file: DriveFile, store: LandingStore) -> Landed:
     """Bring the file into the store unless its content is there; verified on the way, whole or absent.
 
     Two processes landing the same content do it once: the second waits and finds it there.
@@ -65,11 +65,11 @@ def landing_key(file: DriveFile) -> str:
     return f"{LANDED_PREFIX}{file.id}/{file.md5}{suffix if suffix in _KEPT_SUFFIXES else ''}"
 
 
-def _is_there(store: Shelf, key: str, file: DriveFile) -> bool:
+def _is_there(store: LandingStore, key: str, file: DriveFile) -> bool:
     return store.exists(key) and store.size(key) == file.size
 
 
-def _landed(file: DriveFile, key: str, store: Shelf, *, unchanged: bool) -> Landed:
+def _landed(file: DriveFile, key: str, store: LandingStore, *, unchanged: bool) -> Landed:
     return Landed(
         key=key,
         file_name=file.name,

@@ -13,15 +13,15 @@ from pathlib import Path, PurePosixPath
 
 from cinematch_assets.drive.folder import (
     HIDDEN,
-    SETTLE_S,
+    MIN_AGE_S,
     DriveError,
     DriveFile,
     FileChangedError,
     FileError,
-    LeftOut,
-    Look,
+    FolderListing,
+    SkippedEntry,
 )
-from cinematch_assets.storage.atomic_file import write_whole
+from cinematch_assets.storage.atomic_file import write_atomically
 
 _CHUNK_BYTES = 1 << 20
 _UNFINISHED_SUFFIXES = (".part", ".partial", ".tmp", ".crdownload", ".download")
@@ -38,27 +38,27 @@ class LocalFolder:
     """A folder on this machine; hidden files (``.DS_Store``) are not seen, symbolic links are followed once."""
 
     root: Path
-    settle_s: float = SETTLE_S
+    min_age_s: float = MIN_AGE_S
 
     @property
     def spec(self) -> str:
         """The folder's path."""
         return str(self.root)
 
-    def look(self, under: str = "", *, recursive: bool = True) -> Look:
+    def look(self, under: str = "", *, recursive: bool = True) -> FolderListing:
         """Walk the folder; a file that changes while it is hashed, or changed a moment ago, is left for now."""
         self._check()
         files: list[DriveFile] = []
-        left_out: list[LeftOut] = []
+        skipped: list[SkippedEntry] = []
         start = _below(under)
-        for path in self._walk(start, recursive=recursive, left_out=left_out):
+        for path in self._walk(start, recursive=recursive, skipped=skipped):
             entry = self._seen(path)
             if isinstance(entry, DriveFile):
                 files.append(entry)
             elif entry is not None:
-                left_out.append(entry)
+                skipped.append(entry)
         by_path = sorted(files, key=lambda file: file.path)
-        return Look(files=tuple(by_path), left_out=tuple(sorted(left_out, key=lambda entry: entry.path)))
+        return FolderListing(files=tuple(by_path), skipped=tuple(sorted(skipped, key=lambda entry: entry.path)))
 
     def files(self, under: str = "") -> Iterator[DriveFile]:
         """Give the files of ``look``."""
@@ -67,14 +67,14 @@ class LocalFolder:
     def fetch(self, file: DriveFile, target: Path) -> None:
         """Copy the file once, hashing on the way; ``target`` appears only when size and md5 are what the look saw."""
         self._check()
-        write_whole(target, self._content(file))
+        write_atomically(target, self._content(file))
 
     def _check(self) -> None:
         if not self.root.is_dir():
             what = "is not a folder" if self.root.exists() else "is not there"
             raise DriveError(f"The folder {self.root} {what}: make it, or point CINEMATCH_DRIVE at another.")
 
-    def _walk(self, start: PurePosixPath, *, recursive: bool, left_out: list[LeftOut]) -> Iterator[PurePosixPath]:
+    def _walk(self, start: PurePosixPath, *, recursive: bool, skipped: list[SkippedEntry]) -> Iterator[PurePosixPath]:
         """Give the paths of everything that is not a folder; each real folder is entered once, so cycles end."""
         entered: set[tuple[int, int]] = set()
         waiting = [start]
@@ -83,7 +83,7 @@ class LocalFolder:
             try:
                 facts = (self.root / folder).stat()
                 if (facts.st_dev, facts.st_ino) in entered:
-                    left_out.append(LeftOut(str(folder), "leads back to a folder already seen"))
+                    skipped.append(SkippedEntry(str(folder), "leads back to a folder already seen"))
                     continue
                 entered.add((facts.st_dev, facts.st_ino))
                 with os.scandir(self.root / folder) as found:
@@ -91,38 +91,38 @@ class LocalFolder:
             except (FileNotFoundError, NotADirectoryError):
                 continue  # no such sub-folder, or gone since its parent was read
             except OSError as fault:
-                left_out.append(LeftOut(str(folder), f"cannot be read ({fault.strerror})"))
+                skipped.append(SkippedEntry(str(folder), f"cannot be read ({fault.strerror})"))
                 continue
             visible = [(folder / name, is_folder) for name, is_folder in entries if not name.startswith(HIDDEN)]
             yield from (path for path, is_folder in visible if not is_folder)
             if recursive:
                 waiting.extend(path for path, is_folder in reversed(visible) if is_folder)
 
-    def _seen(self, path: PurePosixPath) -> DriveFile | LeftOut | None:
+    def _seen(self, path: PurePosixPath) -> DriveFile | SkippedEntry | None:
         """Describe one file by its content; None when it has gone meanwhile."""
         name = os.fsencode(str(path)).decode("utf-8", errors="replace")
         if name != str(path):
-            return LeftOut(name, "has a name that is not UTF-8")
+            return SkippedEntry(name, "has a name that is not UTF-8")
         if path.suffix.lower() in _UNFINISHED_SUFFIXES:
-            return LeftOut(name, _BEING_WRITTEN, for_now=True)
+            return SkippedEntry(name, _BEING_WRITTEN, for_now=True)
         try:
             return self._hashed(path)
         except FileNotFoundError:
-            return LeftOut(name, "is a link to nothing") if (self.root / path).is_symlink() else None
+            return SkippedEntry(name, "is a link to nothing") if (self.root / path).is_symlink() else None
         except OSError as fault:
-            return LeftOut(name, f"cannot be read ({fault.strerror})")
+            return SkippedEntry(name, f"cannot be read ({fault.strerror})")
 
-    def _hashed(self, path: PurePosixPath) -> DriveFile | LeftOut:
+    def _hashed(self, path: PurePosixPath) -> DriveFile | SkippedEntry:
         facts = (self.root / path).stat()
         if not stat.S_ISREG(facts.st_mode):
-            return LeftOut(str(path), "is not a regular file")
-        if 0 <= time.time() - facts.st_ctime < self.settle_s:
-            return LeftOut(str(path), _BEING_WRITTEN, for_now=True)
+            return SkippedEntry(str(path), "is not a regular file")
+        if 0 <= time.time() - facts.st_ctime < self.min_age_s:
+            return SkippedEntry(str(path), _BEING_WRITTEN, for_now=True)
         md5 = _remembered_md5.get(_signature(facts))
         if md5 is None:
             md5, facts_after = _digest(self.root / path)
             if _signature(facts_after) != _signature(facts):
-                return LeftOut(str(path), _BEING_WRITTEN, for_now=True)
+                return SkippedEntry(str(path), _BEING_WRITTEN, for_now=True)
             _remember(facts, md5)
         return DriveFile(id=_identity(path), path=str(path), name=path.name, size=facts.st_size, md5=md5)
 
@@ -161,7 +161,7 @@ def _signature(facts: os.stat_result) -> _Signature:
 
 def _remember(facts: os.stat_result, md5: str) -> None:
     """Keep the hash unless the file is so young that a change to come may carry the same time stamp."""
-    if time.time() - facts.st_ctime < SETTLE_S:
+    if time.time() - facts.st_ctime < MIN_AGE_S:
         return
     if len(_remembered_md5) >= _MOST_REMEMBERED:
         _remembered_md5.clear()

@@ -5,21 +5,21 @@ Here: the choice. Not here: what a folder is (``folder``), or how each kind work
 
 from pathlib import Path
 
-from cinematch_assets.drive.folder import GOOGLE_PREFIX, SETTLE_S, Folder
+from cinematch_assets.drive.folder import GOOGLE_PREFIX, MIN_AGE_S, Folder
 from cinematch_assets.drive.local_folder import LocalFolder
 
 
 def open_folder(
     spec: str,
     *,
-    settle_s: float = SETTLE_S,
+    min_age_s: float = MIN_AGE_S,
     google_endpoint: str | None = None,
     token_file: Path | None = None,
     secret_name: str | None = None,
 ) -> Folder:
     """Open a local path, or a Google Drive folder as ``gdrive:<folder id>``; nothing is read yet.
 
-    ``settle_s`` is how long a local file must have been quiet before it counts as written. The rest concerns Google:
+    ``min_age_s`` is how long a local file must have been quiet before it counts as written. The rest concerns Google:
     its address when it is not the usual one, and where the token is.
     """
     if spec.startswith(GOOGLE_PREFIX):
@@ -27,4 +27,4 @@ def open_folder(
 
         folder_id = spec.removeprefix(GOOGLE_PREFIX)
         return open_google_folder(folder_id, endpoint=google_endpoint, token_file=token_file, secret_name=secret_name)
-    return LocalFolder(Path(spec), settle_s=settle_s)
+    return LocalFolder(Path(spec), min_age_s=min_age_s)

@@ -12,7 +12,12 @@ import psycopg
 
 from cinematch_assets.drift.alerts import DriftAlert, ModelErrors, drift_alerts
 from cinematch_assets.drift.histogram import RatingHistogram
-from cinematch_assets.drift.null_distribution import NullSpread, UserErrors, model_null_spread, rating_null_spread
+from cinematch_assets.drift.null_distribution import (
+    NullDistribution,
+    UserErrors,
+    model_null_distribution,
+    rating_null_distribution,
+)
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.models.artifacts import load_model, unreadable
 from cinematch_assets.pipeline.platform import Platform
@@ -20,32 +25,32 @@ from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.retraining import BatchFacts, Decision, Evidence, RetrainingPolicy, retraining_decision
 from cinematch_assets.warehouse import drift_alerts as rows
 from cinematch_assets.warehouse import model_registry
-from cinematch_assets.warehouse.batches import Batch, held_batch
+from cinematch_assets.warehouse.batches import Batch, stored_batch
 from cinematch_assets.warehouse.copy import read_frame
 from cinematch_assets.warehouse.movies import read_movies
 from cinematch_assets.warehouse.statements import statement
 
 
 @dataclass(frozen=True, slots=True)
-class BatchVerdict:
+class BatchDrift:
     """What was found out about a batch, and by which model it was scored, or why by none."""
 
     batch: Batch
     alerts: tuple[DriftAlert, ...]
-    null: NullSpread
+    null: NullDistribution
     decision: Decision
     scored_by: str | None
     unscored: str | None
 
 
-def judge_batch(platform: Platform, batch_id: str) -> BatchVerdict:
+def assess_batch(platform: Platform, batch_id: str) -> BatchDrift:
     """Evaluate a loaded batch and replace its alerts and its open decision.
 
     Raises:
         CinematchError: the batch is not in the tables.
     """
     with platform.warehouse.connect() as connection:
-        batch = held_batch(connection, batch_id)
+        batch = stored_batch(connection, batch_id)
         if batch is None or batch.place == "deleted":
             raise CinematchError(f"{batch_id} has no rows in the tables: materialize ratings_buffer for it first")
         baseline = RatingHistogram(rows.baseline_counts(connection))
@@ -53,13 +58,13 @@ def judge_batch(platform: Platform, batch_id: str) -> BatchVerdict:
         ratings = rows.batch_rows(connection, batch_id)
         scorer, unscored = _scorer_of(connection, batch_id)
         unseen = rows.unseen_ratings(connection)
-        champion = model_registry.champion(connection)
+        champion = model_registry.read_champion(connection)
     users = np.unique(ratings["userId"].to_numpy(), return_counts=True)[1]
-    null = rating_null_spread(rows.user_histograms(platform.warehouse.url), users)
+    null = rating_null_distribution(rows.user_histograms(platform.warehouse.url), users)
     errors = None
     if scorer is not None:
         errors, test = _model_errors(platform, scorer, ratings)
-        null |= model_null_spread(test, users)
+        null |= model_null_distribution(test, users)
     alerts = drift_alerts(baseline, histogram, errors)
     facts = BatchFacts(
         batch_id=batch_id,
@@ -73,7 +78,7 @@ def judge_batch(platform: Platform, batch_id: str) -> BatchVerdict:
     decision = retraining_decision(facts, policy_of(platform))
     scored_by = scorer.version if scorer else None
     with platform.warehouse.connect() as connection:
-        rows.write_verdict(
+        rows.write_assessment(
             connection,
             batch_id,
             batch.md5,
@@ -82,7 +87,7 @@ def judge_batch(platform: Platform, batch_id: str) -> BatchVerdict:
             reason=decision.reason,
             evidence={"null_spread": null.as_metadata(), "scored_by": scored_by, "unscored": unscored},
         )
-    return BatchVerdict(batch, alerts, null, decision, scored_by, unscored)
+    return BatchDrift(batch, alerts, null, decision, scored_by, unscored)
 
 
 def policy_of(platform: Platform) -> RetrainingPolicy:
@@ -134,7 +139,7 @@ def report_batch(platform: Platform, batch_id: str) -> str:
         for name, key in (("training/count_user_ratings", "userId"), ("training/count_movie_ratings", "movieId"))
     )
     with platform.warehouse.connect() as connection:
-        batch = held_batch(connection, batch_id)
+        batch = stored_batch(connection, batch_id)
         ratings = rows.batch_rows(connection, batch_id)
         movies, _ = read_movies(connection)
         baseline = rows.baseline_sample(connection)

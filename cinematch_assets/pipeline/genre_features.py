@@ -8,7 +8,7 @@ from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse.movies import read_movies, stored_basis, write_features
 
 
-def place_movies(platform: Platform) -> tuple[GenreFeatures, int]:
+def project_movies(platform: Platform) -> tuple[GenreFeatures, int]:
     """Write each movie's features; return them and the number of rows that changed."""
     with platform.warehouse.connect() as connection:
         movies, _ = read_movies(connection)

@@ -15,7 +15,7 @@ _PREFIXES = ("landed/", "reports/", "models/", "recommendations/")
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class MaintenanceReport:
     """What a round did, and what the warehouse weighs after it."""
 
     archived_alerts: int
@@ -24,7 +24,7 @@ class Round:
     sizes: tuple[TableSize, ...]
 
 
-def maintain(platform: Platform) -> Round:
+def maintain(platform: Platform) -> MaintenanceReport:
     """Archive old alerts, vacuum, drop what nobody refers to and what nobody finished; safe to run twice or cut off."""
     days = platform.settings.keep_days
     with platform.warehouse.connect() as connection:
@@ -33,7 +33,7 @@ def maintain(platform: Platform) -> Round:
         sizes = tuple(storage(connection))
     platform.store.forget_unfinished(_UNFINISHED)
     deleted, freed = _drop_unreferenced(platform, timedelta(days=days))
-    return Round(archived, deleted, freed / 2**20, sizes)
+    return MaintenanceReport(archived, deleted, freed / 2**20, sizes)
 
 
 def _drop_unreferenced(platform: Platform, age: timedelta) -> tuple[int, int]:

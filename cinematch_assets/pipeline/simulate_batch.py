@@ -12,8 +12,8 @@ from cinematch_assets.drive.folder import GOOGLE_PREFIX
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.models.artifacts import load_champion
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.samples.simulate import SimulatedBatch, Taste, simulate_into
-from cinematch_assets.warehouse.model_registry import champion
+from cinematch_assets.samples.simulate import RatingModel, SimulatedBatch, simulate_into
+from cinematch_assets.warehouse.model_registry import read_champion
 
 
 def simulate_next(
@@ -30,16 +30,16 @@ def simulate_next(
     return simulate_into(folder, drift=drift, rows=rows, seed=seed, taste=_champions_taste(platform))
 
 
-def _champions_taste(platform: Platform) -> Taste | None:
+def _champions_taste(platform: Platform) -> RatingModel | None:
     """What the champion expects, so that a batch without drift is no harder for it than its test split."""
     with platform.warehouse.connect() as connection:
-        if champion(connection) is None:
+        if read_champion(connection) is None:
             return None
-    ruling, model = load_champion(platform)
+    champion, model = load_champion(platform)
 
     def taste(users: NDArray[np.int32], movies: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         expected = model.predict(users, movies)
-        usual = float((ruling.metrics or {})["rmse"])
+        usual = float((champion.metrics or {})["rmse"])
         return expected.stars, np.full(len(users), usual, np.float32) if expected.spread is None else expected.spread
 
     return taste

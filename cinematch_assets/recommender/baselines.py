@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cinematch_assets.recommender.data import Catalogue, Floats, Ids, Ratings, UserMoviePairs
 from cinematch_assets.recommender.protocol import Predictions, TopN
 from cinematch_assets.recommender.rating_prediction.bias import fit_biases
-from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
+from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 from cinematch_assets.recommender.top import best_unseen
 
 DAMPING = 5.0
@@ -21,14 +21,14 @@ DAMPING = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """Stars from a table without factors; lists by one score per film, the same for everyone.
+    """Stars from a table without factors; lists by one score per movie, the same for everyone.
 
-    ``movie_scores`` is (M,), in the order of ``stars.movies``; ``films`` is the catalogue.
+    ``movie_scores`` is (M,), in the order of ``stars.movies``; ``movies`` is the catalogue.
     """
 
     method: str
-    stars: StarTable
-    films: Ids
+    stars: RatingTable
+    movies: Ids
     movie_scores: Floats
 
     def predict(self, users: Ids, movies: Ids) -> Predictions:
@@ -36,35 +36,35 @@ class Baseline:
         return self.stars.predict(users, movies)
 
     def recommend(self, users: Ids, k: int, *, seen: UserMoviePairs, candidates: Ids | None = None) -> TopN:
-        """The highest scored films that each user has not seen."""
-        films = self.films if candidates is None else np.unique(candidates).astype(np.int32)
-        rows = self.stars.movie_rows(films)
+        """The highest scored movies that each user has not seen."""
+        movie_ids = self.movies if candidates is None else np.unique(candidates).astype(np.int32)
+        rows = self.stars.movie_rows(movie_ids)
         row = np.append(self.movie_scores, -np.inf).astype(np.float32)[rows]
         users_, ranks, movies, scores = best_unseen(
-            users, films, k, seen=seen, score=lambda block: np.broadcast_to(row, (len(block), len(row)))
+            users, movie_ids, k, seen=seen, score=lambda block: np.broadcast_to(row, (len(block), len(row)))
         )
         answers = self.predict(users_, movies)
         return TopN(users_, ranks, movies, scores, answers.stars, answers.spread, answers.half_width)
 
 
 def global_mean(train: Ratings, catalogue: Catalogue) -> Baseline:
-    """The mean of all ratings for everything; its lists are the catalogue's first films."""
+    """The mean of all ratings for everything; its lists are the catalogue's first movies."""
     table = fit_biases(train, catalogue, user_damping=np.inf, movie_damping=np.inf)
     return _baseline("global_mean", table, catalogue, np.zeros(len(table.movies), np.float32))
 
 
 def bias_only(train: Ratings, catalogue: Catalogue) -> Baseline:
-    """Damped means of movies and users; its lists are the films with the best damped mean."""
+    """Damped means of movies and users; its lists are the movies with the best damped mean."""
     table = fit_biases(train, catalogue, user_damping=DAMPING, movie_damping=DAMPING)
     return _baseline("bias_only", table, catalogue, table.movie_bias[:-1])
 
 
 def popularity(train: Ratings, catalogue: Catalogue) -> Baseline:
-    """Movie means as stars; its lists are the films most often rated, which a personal list has to beat."""
+    """Movie means as stars; its lists are the movies most often rated, which a personal list has to beat."""
     table = fit_biases(train, catalogue, user_damping=np.inf, movie_damping=DAMPING)
     counts = np.bincount(np.searchsorted(table.movies, train.movies), minlength=len(table.movies))
     return _baseline("popularity", table, catalogue, counts.astype(np.float32))
 
 
-def _baseline(method: str, table: StarTable, catalogue: Catalogue, scores: NDArray[np.float32]) -> Baseline:
+def _baseline(method: str, table: RatingTable, catalogue: Catalogue, scores: NDArray[np.float32]) -> Baseline:
     return Baseline(method, table, catalogue.movies, scores)

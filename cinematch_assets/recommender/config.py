@@ -39,14 +39,14 @@ class AlsConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class LikingsConfig:
+class ImplicitAlsConfig:
     """Knobs of implicit ALS; the defaults were chosen on a validation part of training rows (docs/decisions/0060)."""
 
     factors: int = 32
     ridge: float = 5.0
     """λ, of which a row pays the more, the more is said of it."""
     confidence: float = 15.0
-    """α: how much more a film that was rated says than one that was not."""
+    """α: how much more a movie that was rated says than one that was not."""
     sweeps: int = 10
     steps: int = 3
     """Conjugate gradient steps per row and sweep."""
@@ -61,28 +61,28 @@ class RankingConfig:
     """Knobs of a ranker; the defaults were chosen on a validation part of training rows (docs/decisions/0060)."""
 
     ridge: float = 150.0
-    """λ: how many shared ratings a pair of films needs before it counts."""
+    """λ: how many shared ratings a pair of movies needs before it counts."""
     dropout: float = 1.0
-    """p / (1 − p) of Steck (2020): the share of a film's own co-ratings added to its λ; popular films are held back."""
+    """p / (1 − p) of Steck (2020): the share of a movie's own co-ratings added to its λ: less of what is popular."""
     user_exponent: float = 0.4
     """Users weigh (their ratings / mean)^-this."""
     novelty: float = 0.2
-    """Scores are multiplied by (share of users who rated the film)^-this: a third more films listed, at no loss."""
+    """Scores are multiplied by (share of users who rated the movie)^-this: a third more movies listed, at no loss."""
     likings: float = 0.7
     """What likings weigh in the order of a list, likeness being 1."""
     stars: float = 0.5
     """What the stars to expect weigh in it."""
     dual_users: int = 3_000
     """Up to so many users the exact method of ``ranking.dual`` is taken: one matrix of users², at most 36 MB."""
-    core_films: int = 6_000
-    """Films of the exact inverse of ``ranking.sparse``: 144 MB and some seconds; it grows with the cube."""
+    head_items: int = 6_000
+    """Movies of the exact inverse of ``ranking.sparse``: 144 MB and some seconds; it grows with the cube."""
     neighbours: int = 20
-    """Films that each film outside the exact inverse leans on."""
+    """Movies that each movie outside the exact inverse leans on."""
     kept: int = 10
     """Of these, how many are stored: the others cost time in every list, and nDCG@10 is no better with them."""
 
     def __post_init__(self) -> None:
-        _above_zero(self, "ridge", "core_films", "neighbours", "kept")
+        _above_zero(self, "ridge", "head_items", "neighbours", "kept")
         _not_negative(self, "dropout", "user_exponent", "novelty", "likings", "stars", "dual_users")
 
 

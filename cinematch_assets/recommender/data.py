@@ -89,14 +89,14 @@ class Ratings:
         """
         times = np.zeros(len(users), np.int64) if timestamps is None else np.asarray(timestamps, np.int64)
         stars = np.asarray(ratings, np.float32)
-        people, films = np.asarray(users, np.int32), np.asarray(movies, np.int32)
-        if not len(people) == len(films) == len(stars) == len(times):
-            lengths = (len(people), len(films), len(stars), len(times))
+        people, movies = np.asarray(users, np.int32), np.asarray(movies, np.int32)
+        if not len(people) == len(movies) == len(stars) == len(times):
+            lengths = (len(people), len(movies), len(stars), len(times))
             raise RecommenderInputError(f"users, movies, ratings and timestamps differ in length: {lengths}")
         if not np.isfinite(stars).all():
             raise RecommenderInputError(f"{int((~np.isfinite(stars)).sum()):,} ratings are not finite numbers")
-        order = np.lexsort((stars, times, films, people))
-        return cls(people[order], films[order], stars[order], times[order])
+        order = np.lexsort((stars, times, movies, people))
+        return cls(people[order], movies[order], stars[order], times[order])
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> Ratings:
@@ -131,7 +131,7 @@ class Ratings:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All films that may be recommended: m rows, ``movies`` ascending and unique.
+    """All movies that may be recommended: m rows, ``movies`` ascending and unique.
 
     ``features`` is float32 (m, 10), the genre components, with a row of NaN where a movie has none.
     """
@@ -162,18 +162,18 @@ class Catalogue:
         Raises:
             RecommenderInputError: a movie comes twice, or the columns differ in length.
         """
-        films = np.asarray(movies, np.int32)
-        rows = np.full((len(films), FEATURES), np.nan, np.float32) if features is None else np.asarray(features)
-        if not len(films) == len(titles) == len(genres) == len(rows):
-            lengths = (len(films), len(titles), len(genres), len(rows))
+        movie_ids = np.asarray(movies, np.int32)
+        rows = np.full((len(movie_ids), FEATURES), np.nan, np.float32) if features is None else np.asarray(features)
+        if not len(movie_ids) == len(titles) == len(genres) == len(rows):
+            lengths = (len(movie_ids), len(titles), len(genres), len(rows))
             raise RecommenderInputError(f"movies, titles, genres and features differ in length: {lengths}")
-        order = np.argsort(films, kind="stable")
-        films = films[order]
-        twice = films[1:][films[1:] == films[:-1]]
+        order = np.argsort(movie_ids, kind="stable")
+        movie_ids = movie_ids[order]
+        twice = movie_ids[1:][movie_ids[1:] == movie_ids[:-1]]
         if len(twice):
             raise RecommenderInputError(f"movie {twice[0]} is in the catalogue more than once")
         return cls(
-            films,
+            movie_ids,
             tuple(str(titles[at]) for at in order),
             tuple(str(genres[at]) for at in order),
             np.ascontiguousarray(rows[order], np.float32),
@@ -195,8 +195,8 @@ class Catalogue:
     @classmethod
     def without_titles(cls, movies: NDArray[Any]) -> Catalogue:
         """The catalogue that ratings alone imply: each movie once, nothing known of it but its id."""
-        films = np.unique(np.asarray(movies, np.int32))
-        return cls.of(films, [str(film) for film in films], [""] * len(films))
+        movie_ids = np.unique(np.asarray(movies, np.int32))
+        return cls.of(movie_ids, [str(movie) for movie in movie_ids], [""] * len(movie_ids))
 
     def genre_names(self, row: int) -> tuple[str, ...]:
         """The genres of one row, none for "(no genres listed)"."""

@@ -62,8 +62,8 @@ def evaluate_frames(
 ) -> FileEvaluation:
     """Fit on ``train``, measure on ``test``; both with columns ``userId, movieId, rating`` and maybe ``timestamp``.
 
-    ``movies`` (``movieId, title, genres``) is the catalogue; without it the films of the *training* rows are, since a
-    film that only the test rows know of cannot be listed. ``temporal`` pools the rows and cuts them by time instead,
+    ``movies`` (``movieId, title, genres``) is the catalogue; without it the movies of the *training* rows are, since a
+    movie that only the test rows know of cannot be listed. ``temporal`` pools the rows and cuts them by time instead,
     at the share that the test file had.
 
     Raises:

@@ -16,7 +16,7 @@ from cinematch_assets.recommender.protocol import Model, TopN
 
 K = 10
 LIKED = 4.0
-"""A test rating from here on makes a film relevant, as the seed has it."""
+"""A test rating from here on makes a movie relevant, as the seed has it."""
 
 NOT_A_MOVIE = -1
 """On a place of a list that nothing fills."""
@@ -44,7 +44,7 @@ class Evaluation:
     ``catalogue_*``: lists over the whole catalogue without his training items, relevant = test rating ≥ 4.0, averaged
     over users who have a relevant item; precision divides by ten, the ideal of nDCG stops at ten.
     ``coverage``: share of the catalogue on any of these lists. ``novelty``: mean of -log2 of the share of training
-    users who rated a listed film (one is imagined for a film without any). ``interval_80``: share of test rows within
+    users who rated a listed movie (one is imagined for a movie without any). ``interval_80``: share of test rows within
     stars ± half_width, which is meant to be 80 %. ``squared_errors``, ``users`` and ``movies`` are (rows,), for
     paired comparisons.
     """
@@ -148,7 +148,7 @@ def _lists(model: Model, train: Ratings, test: Ratings, catalogue: Catalogue, k:
 def ndcg_by_user(users: Ids, listed: Ids, liked: Ratings) -> NDArray[np.float64]:
     """Normalized DCG of the lists (users, k), best first, of ascending ``users``, each of whom has rows in ``liked``.
 
-    Relevance is 0 or 1, a hit at rank r is worth 1 / log2(r + 1), and the ideal has a user's liked films first
+    Relevance is 0 or 1, a hit at rank r is worth 1 / log2(r + 1), and the ideal has a user's liked movies first
     (Järvelin & Kekäläinen 2002).
     """
     discounts = 1.0 / np.log2(np.arange(2, listed.shape[1] + 2))
@@ -158,7 +158,7 @@ def ndcg_by_user(users: Ids, listed: Ids, liked: Ratings) -> NDArray[np.float64]
 
 
 def _hits(users: Ids, listed: Ids, liked: Ratings) -> NDArray[np.bool_]:
-    """Which places of the lists (users, k) hold a film that is in ``liked``."""
+    """Which places of the lists (users, k) hold a movie that is in ``liked``."""
     wide = np.int64(1) << 32
     return np.isin(users[:, None] * wide + listed, liked.users * wide + liked.movies)
 
@@ -173,7 +173,7 @@ def _novelty(top: TopN, train: Ratings) -> float | None:
 
 
 def _slices(train: Ratings, test: Ratings, errors: NDArray[np.float64]) -> tuple[Slice, ...]:
-    """Strangers, cold users, the popular fifth of rated films, the tail, new films."""
+    """Strangers, cold users, the popular fifth of rated movies, the tail, new movies."""
     per_user = _training_rows(train.users, test.users)
     per_movie = _training_rows(train.movies, test.movies)
     counts = np.sort(np.unique(train.movies, return_counts=True)[1])[::-1]

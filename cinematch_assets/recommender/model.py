@@ -29,10 +29,10 @@ from cinematch_assets.recommender.protocol import Predictions, Similar, TopN
 from cinematch_assets.recommender.ranking.ranker import Lists, Ranker, fit_ranker
 from cinematch_assets.recommender.ranking.tuning import tuned
 from cinematch_assets.recommender.rating_prediction.bias import fit_biases
-from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
+from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 
 FORMAT = 3
-STRANGER = 0
+UNKNOWN_USER = 0
 """The user id on the lists of ``fold_in``; MovieLens numbers people from 1."""
 
 DAMPING = 5.0
@@ -40,20 +40,20 @@ DAMPING = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Recommender:
-    """A fitted model: ``method`` names its two parts, ``reason`` says why these, ``films`` is the catalogue."""
+    """A fitted model: ``method`` names its two parts, ``reason`` says why these, ``movies`` is the catalogue."""
 
     method: str
     reason: str
-    stars: StarTable
+    stars: RatingTable
     ranker: Ranker
-    films: Ids
+    movies: Ids
 
     def predict(self, users: Ids, movies: Ids) -> Predictions:
         """Stars, spread and who is known, for each (user, movie) row; unknown ids get the best guess there is."""
         return self.stars.predict(users, movies)
 
     def recommend(self, users: Ids, k: int, *, seen: UserMoviePairs, candidates: Ids | None = None) -> TopN:
-        """At most ``k`` films per user out of ``candidates`` (None: the catalogue), none of his ``seen`` pairs."""
+        """At most ``k`` movies per user out of ``candidates`` (None: the catalogue), none of his ``seen`` pairs."""
         lists = self.ranker.top(users, k, seen, candidates, stars=self.stars)
         return _with_stars(lists, users, self.stars)
 
@@ -64,16 +64,16 @@ class Recommender:
             RecommenderInputError: nothing is liked, or a liked movie is not in the catalogue.
         """
         if not likes:
-            raise RecommenderInputError("name at least one film to start from")
+            raise RecommenderInputError("name at least one movie to start from")
         liked = np.array([movie for movie, _ in likes], np.int32)
         self._refuse_unknown(liked)
         given = np.array([stars for _, stars in likes], np.float32)
         stars = self.stars.fold_in(liked, given)
         lists = self.ranker.top_folded(liked, given, k, candidates, stars=stars)
-        return _with_stars(lists, np.array([STRANGER], np.int32), stars)
+        return _with_stars(lists, np.array([UNKNOWN_USER], np.int32), stars)
 
     def similar(self, movie: int, k: int) -> Similar:
-        """The ``k`` films nearest to one, by who likes both and by genres, year and franchise (``nearness``).
+        """The ``k`` movies nearest to one, by who likes both and by genres, year and franchise (``nearness``).
 
         Raises:
             RecommenderInputError: the movie is not in the catalogue.
@@ -83,7 +83,7 @@ class Recommender:
 
     def to_bytes(self) -> bytes:
         """The model as one artifact; equal models are equal bytes."""
-        arrays = _named("stars", self.stars.arrays()) | _named("ranker", self.ranker.arrays()) | {"films": self.films}
+        arrays = _named("stars", self.stars.arrays()) | _named("ranker", self.ranker.arrays()) | {"movies": self.movies}
         facts = {"format": FORMAT, "method": self.method, "reason": self.reason, "ranking": self.ranker.reason}
         return pack(arrays, facts)
 
@@ -101,15 +101,15 @@ class Recommender:
             return cls(
                 method=str(facts["method"]),
                 reason=str(facts["reason"]),
-                stars=StarTable.from_arrays(_part("stars", arrays)),
+                stars=RatingTable.from_arrays(_part("stars", arrays)),
                 ranker=Ranker.from_arrays(_part("ranker", arrays), str(facts["ranking"])),
-                films=arrays["films"],
+                movies=arrays["movies"],
             )
         except KeyError as error:
             raise ArtifactRefusedError(f"the model lacks {error}") from error
 
     def _refuse_unknown(self, movies: Ids) -> None:
-        unknown = movies[~positions(movies, self.films)[1]]
+        unknown = movies[~positions(movies, self.movies)[1]]
         if len(unknown):
             raise RecommenderInputError(f"movie {unknown[0]} is not in the catalogue")
 
@@ -140,7 +140,7 @@ def fit_recommender(
         reason=f"stars: {reason}; lists: {ranker.reason}",
         stars=stars,
         ranker=ranker,
-        films=np.union1d(rows.movies, catalogue.movies).astype(np.int32),
+        movies=np.union1d(rows.movies, catalogue.movies).astype(np.int32),
     )
 
 
@@ -160,7 +160,7 @@ def sha256_of(data: bytes) -> str:
 
 def _fit_stars(
     rows: Ratings, catalogue: Catalogue, config: RecommenderConfig, seed: int, tell: Progress
-) -> tuple[StarTable, str, str]:
+) -> tuple[RatingTable, str, str]:
     """The table of stars, its method's name, and why it was chosen."""
     method, reason = choose_method(len(rows), config)
     if method == "biases":
@@ -175,7 +175,7 @@ def _fit_stars(
     return fit_bayes(rows, catalogue, plan, seed, lambda share: tell("stars", share)), method, f"{reason}; {plan}"
 
 
-def _with_stars(lists: Lists, users: Ids, stars: StarTable) -> TopN:
+def _with_stars(lists: Lists, users: Ids, stars: RatingTable) -> TopN:
     """Lists without their empty places, flat, with predictions beside them."""
     listed = lists.movies >= 0
     owners = np.broadcast_to(users[:, None], listed.shape)[listed].astype(np.int32)

@@ -67,7 +67,7 @@ class TopN:
 
 @dataclass(frozen=True, slots=True)
 class Similar:
-    """The nearest films to one, nearest first; ``scores`` (k,): how many times as often as by chance both are liked."""
+    """Movies similar to one, most similar first; ``scores`` (k,) are lifts over independence."""
 
     movies: Ids
     scores: Floats
@@ -84,4 +84,4 @@ class Model(Protocol):
         """Stars for each (user, movie) row."""
 
     def recommend(self, users: Ids, k: int, *, seen: UserMoviePairs, candidates: Ids | None = None) -> TopN:
-        """At most ``k`` films per user, none of his ``seen`` pairs, out of ``candidates`` (None: the catalogue)."""
+        """At most ``k`` movies per user, none of his ``seen`` pairs, out of ``candidates`` (None: the catalogue)."""

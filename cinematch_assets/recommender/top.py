@@ -1,4 +1,4 @@
-"""The k best of many scores, without the films that a user has seen.
+"""The k best of many scores, without the movies that a user has seen.
 
 Here: selection and its bookkeeping, in blocks so that memory stays bounded. Not here: where scores come from.
 """

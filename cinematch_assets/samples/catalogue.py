@@ -12,7 +12,7 @@ from pathlib import Path
 from cinematch_assets.samples.ml_100k import fetch_ml_100k
 from cinematch_assets.samples.ml_latest_small import fetch_ml_latest_small
 from cinematch_assets.samples.movielens_folder import open_movielens_folder
-from cinematch_assets.samples.sample import SYNTHETIC_LICENCE, Sample, SampleError, table_file, whole_folder
+from cinematch_assets.samples.sample import SYNTHETIC_LICENCE, Sample, SampleError, atomic_folder, table_file
 from cinematch_assets.samples.synthetic import SyntheticSpec, write_synthetic
 
 DEFAULT_SYNTHETIC_ROWS = 100_000
@@ -74,6 +74,6 @@ def _synthetic(rows: int, cache: Path, seed: int, progress: Callable[[int], None
     """A synthetic set of ``rows`` ratings, made once for each size and seed."""
     folder = cache / f"synthetic-{rows}-seed{seed}"
     if not folder.is_dir():
-        with whole_folder(folder) as filling:
+        with atomic_folder(folder) as filling:
             write_synthetic(filling, SyntheticSpec.of_size(rows, seed=seed), progress=progress)
     return Sample("synthetic", folder, SYNTHETIC_LICENCE)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cinematch_assets.samples.sample import MOVIELENS_100K_LICENCE, Sample, SampleError, sha256_of, whole_folder
+from cinematch_assets.samples.sample import MOVIELENS_100K_LICENCE, Sample, SampleError, atomic_folder, sha256_of
 
 REQUIREMENT = "recbole==1.2.1"
 WHEEL_SHA256 = "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
@@ -33,7 +33,7 @@ def fetch_ml_100k(cache: Path) -> Sample:
     """
     folder = cache / "ml-100k"
     if not folder.is_dir():
-        with tempfile.TemporaryDirectory() as downloads, whole_folder(folder) as filling:
+        with tempfile.TemporaryDirectory() as downloads, atomic_folder(folder) as filling:
             convert_wheel(download_wheel(Path(downloads)), filling)
             (filling / "LICENCE.txt").write_text(MOVIELENS_100K_LICENCE + "\n")
     return Sample("ml-100k", folder, MOVIELENS_100K_LICENCE)
@@ -73,7 +73,7 @@ def convert_wheel(wheel: Path, folder: Path) -> None:
 def movielens_movies(items: bytes) -> pd.DataFrame:
     """``movieId, title, genres`` from tab-separated id, title, release year and genres with blanks between.
 
-    The year goes back to the title's end, where MovieLens had it: "Toy Story (1995)". One film is known to MovieLens
+    The year goes back to the title's end, where MovieLens had it: "Toy Story (1995)". One movie is known to MovieLens
     itself as "unknown", which this copy misspells.
     """
     names = ["movieId", "title", "year", "genres"]

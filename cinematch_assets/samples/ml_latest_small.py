@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from cinematch_assets.samples.sample import MOVIELENS_LATEST_LICENCE, Sample, SampleError, whole_folder
+from cinematch_assets.samples.sample import MOVIELENS_LATEST_LICENCE, Sample, SampleError, atomic_folder
 
 URL = "https://files.grouplens.org/datasets/movielens/ml-latest-small.zip"
 # GroupLens may put out another set under the same name, as it did before: these are the files of 26 September 2018.
@@ -32,7 +32,7 @@ def fetch_ml_latest_small(cache: Path, *, url: str = URL, sha256: Mapping[str, s
     folder = cache / "ml-latest-small"
     if not folder.is_dir():
         files = unpack(download(url), sha256)
-        with whole_folder(folder) as filling:
+        with atomic_folder(folder) as filling:
             for name, content in files.items():
                 (filling / name).write_bytes(content)
             (filling / "LICENCE.txt").write_text(MOVIELENS_LATEST_LICENCE + "\n")

@@ -12,9 +12,9 @@ from cinematch_assets.samples.sample import (
     MOVIELENS_LATEST_LICENCE,
     Sample,
     SampleError,
+    atomic_folder,
     sha256_of,
     table_file,
-    whole_folder,
 )
 
 DAT_HEADERS = {"movies": "movieId,title,genres", "ratings": "userId,movieId,rating,timestamp"}
@@ -52,7 +52,7 @@ def _convert_dat_folder(folder: Path, cache: Path) -> Sample:
     key = hashlib.sha256(f"{folder.resolve()}:{sizes}".encode()).hexdigest()[:8]
     target = cache / f"{folder.resolve().name}-{key}"
     if not target.is_dir():
-        with whole_folder(target) as filling:
+        with atomic_folder(target) as filling:
             for table, header in DAT_HEADERS.items():
                 convert_dat(folder / f"{table}.dat", filling / f"{table}.csv", header)
     return Sample(folder.resolve().name, target, MOVIELENS_FOLDER_LICENCE)

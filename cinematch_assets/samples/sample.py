@@ -65,7 +65,7 @@ def sha256_of(path: Path) -> str:
 
 
 @contextmanager
-def whole_folder(target: Path) -> Iterator[Path]:
+def atomic_folder(target: Path) -> Iterator[Path]:
     """A new folder to fill, which becomes ``target`` when the block ends well and is removed when it does not.
 
     Two processes may fill the same target: the second to finish keeps what the first one put there.

@@ -47,12 +47,17 @@ class SimulatedBatch:
     drift: float
 
 
-Taste = Callable[[NDArray[np.int32], NDArray[np.int32]], tuple[NDArray[np.floating], NDArray[np.floating]]]
+RatingModel = Callable[[NDArray[np.int32], NDArray[np.int32]], tuple[NDArray[np.floating], NDArray[np.floating]]]
 """Asked for (user, movie) pairs: the stars to expect of each, and how far from that a rating usually is."""
 
 
 def simulate_into(
-    folder: Path, *, drift: float = 0.0, rows: int | None = None, seed: int | None = None, taste: Taste | None = None
+    folder: Path,
+    *,
+    drift: float = 0.0,
+    rows: int | None = None,
+    seed: int | None = None,
+    taste: RatingModel | None = None,
 ) -> SimulatedBatch:
     """Put the next weekly batch into ``folder/batches``, going by the ratings and batches that lie in ``folder``.
 
@@ -110,7 +115,7 @@ def simulate_batch(
     rows: int,
     drift: float = 0.0,
     seed: int = 0,
-    taste: Taste | None = None,
+    taste: RatingModel | None = None,
 ) -> pd.DataFrame:
     """``userId, movieId, rating, timestamp`` of the next week, in order of time.
 
@@ -162,7 +167,7 @@ class _Habits:
     user_bias: NDArray[np.float64]
     movie_bias: NDArray[np.float64]
     noise: float  # std of what the biases leave over, in stars
-    taste: Taste | None = None
+    taste: RatingModel | None = None
     choice: "_Choice | None" = None
 
     @classmethod
@@ -192,7 +197,7 @@ class _Habits:
         chosen = self.choice.made(rng, self._expected(self.taste, users, movies)[0])
         return users[chosen], movies[chosen]
 
-    def with_taste(self, rng: np.random.Generator, taste: Taste, history: pd.DataFrame) -> "_Habits":
+    def with_taste(self, rng: np.random.Generator, taste: RatingModel, history: pd.DataFrame) -> "_Habits":
         """The same habits with stars to expect from a model, and pairs chosen by them as the history's were."""
         rated = history.iloc[np.sort(rng.permutation(len(history))[:TASTED_ROWS])]
         liked = taste(rated["userId"].to_numpy(np.int32), rated["movieId"].to_numpy(np.int32))[0]
@@ -201,7 +206,7 @@ class _Habits:
         return replace(tasting, choice=_Choice.of(liked, at_random))
 
     def _expected(
-        self, taste: Taste, users: NDArray[np.int64], movies: NDArray[np.int64]
+        self, taste: RatingModel, users: NDArray[np.int64], movies: NDArray[np.int64]
     ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         return taste(self.user_ids[users].astype(np.int32), self.movie_ids[movies].astype(np.int32))
 

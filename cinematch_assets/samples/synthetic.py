@@ -26,7 +26,7 @@ MAX_RATINGS = 25_000_000
 CHUNK_ROWS = 500_000
 FIRST_RATING, LAST_RATING = 978_307_200, 1_577_836_800  # 2001 to 2019 in Unix seconds
 MEAN, USER_STD, MOVIE_STD, FACTOR_STD, NOISE_STD = 3.60, 0.45, 0.42, 0.35, 0.80  # about what MovieLens has
-TASTE_CLIP = 3.0  # standard deviations of affinity; no film is an obsession
+TASTE_CLIP = 3.0  # standard deviations of affinity; no movie is an obsession
 USERS_TO_CENTRE = 256
 CHOICES_AT_ONCE = 1 << 24  # users x movies whose weights are held at once, in float32
 POPULARITY_LIFT = 0.1  # stars by which a movie gains for each standard deviation of log popularity
@@ -77,7 +77,7 @@ class SyntheticSpec:
 
     With rank 32, taste 1 and decay 0.5, lists relate as they do on MovieLens: nDCG@10 of graded EASE is 1.99 times that
     of popularity at a million ratings (.217 and .109; 1.93 at 300,000), where it is 2.05 times on ML-100K (.430 and
-    .210) and about 1.8 times on ML-latest-small. Taste 0.8 gives 1.66 times, 1.5 three times.
+    .210) and about 1.8 times on ML-latest-small. RatingModel 0.8 gives 1.66 times, 1.5 three times.
     """
 
     users: int
@@ -145,16 +145,16 @@ def write_synthetic(
     progress: Callable[[int], None] | None = None,
 ) -> Truth:
     """Write ``movies``, ``ratings`` and ``truth.json`` (the spec and the noise floor) into ``folder``."""
-    maker = _Maker(spec)
+    generator = _Generator(spec)
     with ExitStack() as files:
         movies = files.enter_context(TableWriter(folder / f"movies.{file_format}"))
         ratings = files.enter_context(TableWriter(folder / f"ratings.{file_format}"))
-        movies.write(maker.catalogue)
-        for chunk in maker.chunks():
+        movies.write(generator.catalogue)
+        for chunk in generator.chunks():
             ratings.write(chunk)
             if progress:
                 progress(len(chunk))
-    truth = maker.truth()
+    truth = generator.truth()
     asked = {name: value for name, value in asdict(spec).items() if value or name not in {"taste", "decay"}}
     facts = asked | {"noise_floor_rmse": round(truth.noise_floor_rmse, 6)}
     (folder / "truth.json").write_text(json.dumps(facts, indent=1) + "\n")
@@ -163,12 +163,12 @@ def write_synthetic(
 
 def make_synthetic(spec: SyntheticSpec) -> tuple[pd.DataFrame, pd.DataFrame, Truth]:
     """The same ratings and movies as frames in memory, and their truth."""
-    maker = _Maker(spec)
-    ratings = pd.concat(maker.chunks(), ignore_index=True)
-    return ratings, maker.catalogue, maker.truth()
+    generator = _Generator(spec)
+    ratings = pd.concat(generator.chunks(), ignore_index=True)
+    return ratings, generator.catalogue, generator.truth()
 
 
-class _Maker:
+class _Generator:
     """One pass over the users; the truth is complete when the chunks are used up."""
 
     def __init__(self, spec: SyntheticSpec) -> None:
@@ -320,7 +320,7 @@ def _genre_membership(rng: np.random.Generator, movies: int) -> NDArray[np.bool_
 
 
 def _movie_bias(rng: np.random.Generator, popularity: NDArray[np.float64]) -> NDArray[np.float32]:
-    """b_i: better films are seen more often, (movies,)."""
+    """b_i: better movies are seen more often, (movies,)."""
     fame = np.log(popularity)
     lift = POPULARITY_LIFT * (fame - fame.mean()) / (fame.std() or 1)
     bias: NDArray[np.float32] = _normal(rng, len(popularity), MOVIE_STD) + lift.astype(np.float32)

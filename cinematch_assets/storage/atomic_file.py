@@ -24,7 +24,7 @@ class WriteError(CinematchError):
     """A file could not be written; nothing of it is left where readers look."""
 
 
-def write_whole(target: Path, chunks: Iterable[bytes], *, beside: Path | None = None) -> None:
+def write_atomically(target: Path, chunks: Iterable[bytes], *, beside: Path | None = None) -> None:
     """Make ``target`` hold ``chunks``, or leave it as it was when a chunk or the disk fails.
 
     ``beside`` is the folder for the unfinished file, on the file system of ``target``; by default the target's own.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.storage.atomic_file import explained, held, publish, swept, write_whole
+from cinematch_assets.storage.atomic_file import explained, held, publish, swept, write_atomically
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -101,11 +101,11 @@ class LocalStore:
 
     def put(self, key: str, source: Path) -> None:
         """Copy the file in, forced to disk before it takes its name."""
-        write_whole(self._file(key), _chunks(source), beside=self.root / _STAGING)
+        write_atomically(self._file(key), _chunks(source), beside=self.root / _STAGING)
 
     def put_bytes(self, key: str, content: bytes) -> None:
         """Write the bytes, forced to disk before they take their name."""
-        write_whole(self._file(key), [content], beside=self.root / _STAGING)
+        write_atomically(self._file(key), [content], beside=self.root / _STAGING)
 
     @contextmanager
     def staged(self, key: str) -> Iterator[Path]:
@@ -126,7 +126,7 @@ class LocalStore:
         return self._existing(key).read_bytes()
 
     def exists(self, key: str) -> bool:
-        """Look for the file."""
+        """FolderListing for the file."""
         return self._file(key).is_file()
 
     def delete(self, key: str) -> None:

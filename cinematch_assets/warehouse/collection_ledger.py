@@ -95,7 +95,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class ProblemFile:
     """A file that a person should look at; ``has_rows`` says whether an earlier content still stands for it."""
 
     path: str
@@ -157,9 +157,9 @@ def take_fetched(connection: psycopg.Connection, limit: int) -> list[FetchedFile
         return cursor.execute(statement("collection/take_fetched_files"), {"limit": limit}).fetchall()
 
 
-def settled_files(connection: psycopg.Connection, *, attempts: int = ATTEMPTS) -> set[tuple[str, str]]:
+def processed_files(connection: psycopg.Connection, *, attempts: int = ATTEMPTS) -> set[tuple[str, str]]:
     """Return (file_id, md5) of each content that needs no run: loaded, bad, or failed ``attempts`` times."""
-    return set(connection.execute(statement("collection/select_settled_files"), {"attempts": attempts}).fetchall())
+    return set(connection.execute(statement("collection/select_processed_files"), {"attempts": attempts}).fetchall())
 
 
 def finish_files(connection: psycopg.Connection, outcomes: Sequence[Outcome]) -> None:
@@ -174,10 +174,10 @@ def finish_files(connection: psycopg.Connection, outcomes: Sequence[Outcome]) ->
     connection.execute(statement("collection/finish_drive_files"), values)
 
 
-def troubles(connection: psycopg.Connection, limit: int = 20) -> list[Trouble]:
+def read_problem_files(connection: psycopg.Connection, limit: int = 20) -> list[ProblemFile]:
     """Return files whose last attempt left something to say, by path."""
-    with connection.cursor(row_factory=class_row(Trouble)) as cursor:
-        return cursor.execute(statement("collection/select_collection_troubles"), {"limit": limit}).fetchall()
+    with connection.cursor(row_factory=class_row(ProblemFile)) as cursor:
+        return cursor.execute(statement("collection/select_problem_files"), {"limit": limit}).fetchall()
 
 
 def _array(rows: Sequence[UUID | None]) -> str:

@@ -99,16 +99,16 @@ def connect(url: str, *, application: str = "cinematch", user: str | None = None
         WarehouseUnavailableError: when the server cannot be reached, is lost on the way, or its disk is full.
     """
     require_tls(url)
-    with in_one_sentence(url):
+    with translate_errors(url):
         connection = psycopg.connect(
             url, autocommit=True, prepare_threshold=None, application_name=application, connect_timeout=10, user=user
         )
-    with in_one_sentence(url), connection:
+    with translate_errors(url), connection:
         yield connection
 
 
 @contextmanager
-def in_one_sentence(url: str) -> Iterator[None]:
+def translate_errors(url: str) -> Iterator[None]:
     """Put a fault of the server into one sentence that names it, and neither user nor password.
 
     Raises:

@@ -67,7 +67,7 @@ def batch_rows(connection: psycopg.Connection, batch_id: str) -> pd.DataFrame:
     return frame.astype({"userId": np.int32, "movieId": np.int32, "rating": np.float32, "timestamp": np.int64})
 
 
-def write_verdict(
+def write_assessment(
     connection: psycopg.Connection,
     batch_id: str,
     md5: str,

@@ -152,9 +152,9 @@ def refuse_file(
         finish_file(connection, file, counts, state="refused", note=note)
 
 
-def contents_of(connection: psycopg.Connection) -> set[tuple[str, str]]:
+def processed_contents(connection: psycopg.Connection) -> set[tuple[str, str]]:
     """Return (path, md5) of each content that needs no run: it is in the tables, or was refused for good."""
-    return {(path, md5) for path, md5 in connection.execute(statement("files/select_settled_contents")).fetchall()}
+    return {(path, md5) for path, md5 in connection.execute(statement("files/select_processed_contents")).fetchall()}
 
 
 def referenced_objects(connection: psycopg.Connection) -> set[str]:

@@ -77,7 +77,7 @@ class ModelVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class GateResult:
     """What ``model_metrics`` found out about a candidate."""
 
     rmse: float
@@ -136,7 +136,7 @@ def model_versions(connection: psycopg.Connection) -> list[ModelVersion]:
         return cursor.execute(statement("registry/select_model_versions")).fetchall()
 
 
-def champion(connection: psycopg.Connection) -> ModelVersion | None:
+def read_champion(connection: psycopg.Connection) -> ModelVersion | None:
     """Return the champion, None before the first promotion."""
     row = connection.execute(statement("registry/select_champion")).fetchone()
     return None if row is None else model_version(connection, row[0])
@@ -148,7 +148,7 @@ def require_champion(connection: psycopg.Connection) -> ModelVersion:
     Raises:
         NoChampionError: naming what to run.
     """
-    found = champion(connection)
+    found = read_champion(connection)
     if found is not None:
         return found
     newest = next(iter(model_versions(connection)), None)
@@ -162,7 +162,7 @@ def promote(
     connection: psycopg.Connection,
     version: str,
     final: Artifact,
-    judgement: Judgement,
+    gate_result: GateResult,
     *,
     over: str | None,
     data_size: int,
@@ -176,7 +176,7 @@ def promote(
         connection: autocommit; the transaction is opened here.
         version: the candidate.
         final: the artifact refitted on the held-out rows too.
-        judgement: the evidence.
+        gate_result: the evidence.
         over: the champion it was judged against, None for the first.
         data_size: ratings that the final artifact was fitted on.
         merge: ``merge`` moves the batches into ``ratings`` as train, ``delete`` removes them.
@@ -187,9 +187,9 @@ def promote(
     with connection.transaction():
         connection.execute(statement("files/lock_name"), {"name": "registry"})
         _require_champion_is(connection, over)
-        _judge(connection, version, final, judgement, state="promoted", replaced=over, data_size=data_size)
+        _judge(connection, version, final, gate_result, state="promoted", replaced=over, data_size=data_size)
         connection.execute(statement("registry/upsert_champion"), {"version": version})
-        change = {"version": version, "former": over, "reason": str(judgement.evidence.get("reason", "promoted"))}
+        change = {"version": version, "former": over, "reason": str(gate_result.evidence.get("reason", "promoted"))}
         connection.execute(statement("registry/insert_champion_change"), change)
         moved = _move_batches(connection, version, merge)
         outcome = f"{version} promoted" + (f" over {over}" if over else "")
@@ -199,7 +199,7 @@ def promote(
     return moved
 
 
-def reject(connection: psycopg.Connection, version: str, judgement: Judgement) -> None:
+def reject(connection: psycopg.Connection, version: str, gate_result: GateResult) -> None:
     """Keep the champion; the candidate's evidence is stored, and its batches go on waiting."""
     with connection.transaction():
         connection.execute(statement("files/lock_name"), {"name": "registry"})
@@ -208,18 +208,18 @@ def reject(connection: psycopg.Connection, version: str, judgement: Judgement) -
             connection,
             version,
             candidate.artifact,
-            judgement,
+            gate_result,
             state="rejected",
             replaced=None,
             data_size=candidate.data_size,
         )
-        outcome = f"{version} rejected: {judgement.evidence.get('reason', '')}"
+        outcome = f"{version} rejected: {gate_result.evidence.get('reason', '')}"
         connection.execute(
             statement("drift/settle_decisions"), {"version": version, "state": "rejected", "outcome": outcome}
         )
 
 
-def crown(connection: psycopg.Connection, version: str, lists: pd.DataFrame, reason: str) -> str | None:
+def set_champion(connection: psycopg.Connection, version: str, lists: pd.DataFrame, reason: str) -> str | None:
     """Make a judged version champion by hand, with its recommendations, in one transaction; return the former one."""
     with connection.transaction():
         connection.execute(statement("files/lock_name"), {"name": "registry"})
@@ -258,10 +258,10 @@ def _write_recommendations(connection: psycopg.Connection, version: str, lists: 
 
 def _require_champion_is(connection: psycopg.Connection, expected: str | None) -> None:
     row = connection.execute(statement("registry/select_champion")).fetchone()
-    ruling = row[0] if row else None
-    if ruling != expected:
+    champion = row[0] if row else None
+    if champion != expected:
         raise RegistryConflictError(
-            f"the champion is {ruling or 'nobody'} and not {expected or 'nobody'}, as when this run began: run it again"
+            f"the champion is {champion or 'none'}, and was {expected or 'none'} when this run began: run it again"
         )
 
 
@@ -269,7 +269,7 @@ def _judge(
     connection: psycopg.Connection,
     version: str,
     artifact: Artifact,
-    judgement: Judgement,
+    gate_result: GateResult,
     *,
     state: str,
     replaced: str | None,
@@ -278,21 +278,21 @@ def _judge(
     values = {
         "version": version,
         "state": state,
-        "metrics": Jsonb(dict(judgement.metrics)),
-        "evidence": Jsonb(dict(judgement.evidence)),
+        "metrics": Jsonb(dict(gate_result.metrics)),
+        "evidence": Jsonb(dict(gate_result.evidence)),
         "replaced": replaced,
         "data_size": data_size,
         **_artifact_values(artifact),
     }
-    if connection.execute(statement("registry/judge_model_version"), values).rowcount != 1:
+    if connection.execute(statement("registry/decide_model_version"), values).rowcount != 1:
         raise RegistryConflictError(f"{version} was judged before, or is not in the registry: run retrain again")
     row = {
         "version": version,
-        "rmse": judgement.rmse,
-        "mae": judgement.mae,
-        "precision_at_10": judgement.precision_at_10,
+        "rmse": gate_result.rmse,
+        "mae": gate_result.mae,
+        "precision_at_10": gate_result.precision_at_10,
         "data_size": data_size,
-        "notes": judgement.notes,
+        "notes": gate_result.notes,
     }
     connection.execute(statement("registry/insert_model_metrics"), row)
 

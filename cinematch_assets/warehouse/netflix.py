@@ -1,7 +1,7 @@
 """The movie collection in ``netflix.movies``: each movie once, however many files have it.
 
 Here: which row a file's movie becomes, and writing rows, quarantine and ledger together. Not here: the queue
-(``ledger``), reading files (``reading.collection``), which film of the catalogue a title is (``matching``).
+(``ledger``), reading files (``reading.collection``), which movie of the catalogue a title is (``matching``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -240,7 +240,7 @@ def _outcome(
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A title's film in ``movies``; or None and the ``candidates`` that fit equally well."""
+    """A title's movie in ``movies``; or None and the ``candidates`` that fit equally well."""
 
     id: UUID
     movie: int | None

@@ -42,7 +42,7 @@ def ask(warehouse_url: str, query: str, *, embedded: bool) -> tuple[tuple[str, .
         raise QuestionRefusedError("the query is not one SELECT, WITH, VALUES or TABLE, and nothing else can be asked")
     with (
         connect(warehouse_url, application="cinematch sql", user="analyst" if embedded else None) as connection,
-        _in_one_sentence(warehouse_url, question),
+        _translate_errors(warehouse_url, question),
         connection.transaction(force_rollback=True),
     ):
         connection.execute("SET TRANSACTION READ ONLY")
@@ -69,7 +69,7 @@ def _answer(connection: psycopg.Connection, question: str) -> tuple[tuple[str, .
 
 
 @contextmanager
-def _in_one_sentence(url: str, question: str) -> Iterator[None]:
+def _translate_errors(url: str, question: str) -> Iterator[None]:
     try:
         yield
     except errors.QueryCanceled as late:

@@ -15,7 +15,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.warehouse.batches import held_batch, lock_batch
+from cinematch_assets.warehouse.batches import lock_batch, stored_batch
 from cinematch_assets.warehouse.copy import copy_columns
 from cinematch_assets.warehouse.ratings import rating_columns
 from cinematch_assets.warehouse.statements import statement
@@ -26,7 +26,7 @@ class ReleaseConflictError(CinematchError):
 
 
 @dataclass(frozen=True, slots=True)
-class HeldRow:
+class QuarantinedRow:
     """A row in the quarantine, with what is needed to read it again; ``file_state`` says what became of its file."""
 
     id: int
@@ -41,13 +41,13 @@ class HeldRow:
     file_state: str
 
 
-def held_rows(
+def read_rejected_rows(
     connection: psycopg.Connection, *, path: str | None = None, ids: Sequence[int] = (), limit: int | None = None
-) -> list[HeldRow]:
+) -> list[QuarantinedRow]:
     """Return rows that were not released, newest file first; of one path, or those of ``ids``, or all."""
     values = {"path": path, "ids": list(ids) or None, "limit": limit}
-    with connection.cursor(row_factory=class_row(HeldRow)) as cursor:
-        return cursor.execute(statement("files/select_held_rows"), values).fetchall()
+    with connection.cursor(row_factory=class_row(QuarantinedRow)) as cursor:
+        return cursor.execute(statement("files/select_rejected_rows"), values).fetchall()
 
 
 def remember_columns(connection: psycopg.Connection, path: str, md5: str, columns: Sequence[str]) -> None:
@@ -56,16 +56,16 @@ def remember_columns(connection: psycopg.Connection, path: str, md5: str, column
     connection.execute(statement("files/update_file_columns"), values)
 
 
-def pairs_held(connection: psycopg.Connection, batch_id: str | None, ratings: pd.DataFrame) -> NDArray[np.bool_]:
+def existing_pairs(connection: psycopg.Connection, batch_id: str | None, ratings: pd.DataFrame) -> NDArray[np.bool_]:
     """Which of these ratings are of a (user, movie) that the file's or batch's rows have already, shape (n,)."""
     values = {"users": ratings["userId"].tolist(), "movies": ratings["movieId"].tolist(), "batch_id": batch_id}
-    found = connection.execute(statement("files/select_held_pairs"), values).fetchall()
+    found = connection.execute(statement("files/select_existing_pairs"), values).fetchall()
     return np.array([held for (held,) in found], bool)
 
 
 def release_ratings(
     connection: psycopg.Connection,
-    rows: Sequence[HeldRow],
+    rows: Sequence[QuarantinedRow],
     ratings: pd.DataFrame,
     is_test: NDArray[np.bool_],
 ) -> None:
@@ -91,7 +91,7 @@ def release_ratings(
             connection.execute(statement("drift/refresh_drift_baseline"))
         else:
             lock_batch(connection, batch_id)
-            held = held_batch(connection, batch_id)
+            held = stored_batch(connection, batch_id)
             if held is None or held.place == "deleted":
                 raise ReleaseConflictError(f"{batch_id} has no rows in the tables: rejected ones have nowhere to go")
             if held.place == "merged":
@@ -103,7 +103,7 @@ def release_ratings(
                 connection.execute(statement("drift/refresh_drift_baseline"))
 
 
-def release_movies(connection: psycopg.Connection, rows: Sequence[HeldRow], movies: pd.DataFrame) -> None:
+def release_movies(connection: psycopg.Connection, rows: Sequence[QuarantinedRow], movies: pd.DataFrame) -> None:
     """Upsert released movies of one content and mark them, in one transaction."""
     values = {name: movies[column].tolist() for name, column in _MOVIE_COLUMNS.items()}
     with connection.transaction():
@@ -125,7 +125,7 @@ def _batch_values(batch_id: str, ratings: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def _mark(connection: psycopg.Connection, rows: Sequence[HeldRow]) -> None:
+def _mark(connection: psycopg.Connection, rows: Sequence[QuarantinedRow]) -> None:
     """Mark rows under the lock of their table or batch, so that what is looked at cannot change any more."""
     values = {"ids": [row.id for row in rows], "path": rows[0].path, "md5": rows[0].md5, "rows": len(rows)}
     if connection.execute(statement("files/mark_released"), values).rowcount != len(rows):

@@ -30,7 +30,7 @@ def prepared(test: Ratings) -> data.Prepared:
 def test_graded_ease_is_what_its_formula_says(
     split: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(peers, "FILMS_AT_ONCE", 4)  # blocks that do not come out even
+    monkeypatch.setattr(peers, "BLOCK_ITEMS", 4)  # blocks that do not come out even
     monkeypatch.setattr(peers, "USERS_AT_ONCE", 7)
     peer = peers.GradedEase(tmp_path)
     peer.prepare(split)
@@ -58,7 +58,7 @@ def test_popularity_lists_the_most_rated_without_training_items_and_lower_ids_fi
     counts = np.bincount(split["movies"], minlength=13)[1:]
     for user, listed in zip((1, 7, 30), peer.lists(np.array([1, 7, 30]), 4), strict=True):
         seen = set(split["movies"][split["users"] == user])
-        wanted = sorted((film for film in FILMS if film not in seen), key=lambda film: (-counts[film - 1], film))
+        wanted = sorted((movie for movie in FILMS if movie not in seen), key=lambda movie: (-counts[movie - 1], movie))
         assert listed.tolist() == wanted[:4]
 
 
@@ -75,7 +75,7 @@ def test_those_who_get_lists_are_drawn_from_those_who_liked_something(monkeypatc
 
 
 def test_lists_are_measured_on_those_alone_who_were_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    # Users 1 to 4 like film 5; two of them are asked for, and everybody's only list is film 5, then film 6.
+    # Users 1 to 4 like movie 5; two of them are asked for, and everybody's only list is movie 5, then movie 6.
     test = Ratings.of(np.array([1, 2, 3, 4]), np.full(4, 5), np.full(4, 5.0))
     monkeypatch.setattr(data, "LISTED_USERS", 2)
     facts = json.dumps({"fit_seconds": 1.5, "versions": "one 1.0", "note": ""})

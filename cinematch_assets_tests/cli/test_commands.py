@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from cinematch_assets.cli.main import main
-from cinematch_assets.pipeline.models.gate_candidate import judge_candidate
-from cinematch_assets.pipeline.models.publish import recommend_to_all
+from cinematch_assets.pipeline.models.gate_candidate import gate_candidate
+from cinematch_assets.pipeline.models.publish import publish_recommendations
 from cinematch_assets.pipeline.models.train_candidate import train_candidate
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets_tests.conftest import _template
@@ -27,8 +27,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgres) -> 
         history = drop_history(made)
         drop(made, "ratings.csv", pd.concat([history, history[:1].assign(rating=7.0)]))
         take_in_history(made)
-        judge_candidate(made, train_candidate(made, "abcdef0123").version)
-        recommend_to_all(made)
+        gate_candidate(made, train_candidate(made, "abcdef0123").version)
+        publish_recommendations(made)
         yield made
 
 
@@ -73,7 +73,7 @@ def test_recommend_names_films_with_titles_and_stars(cinematch: Command) -> None
 
 
 def test_similar_answers_by_title_or_id_and_names_near_titles(cinematch: Command) -> None:
-    assert "films like Film 7 (1957)" in cinematch("similar", "7")
+    assert "movies like Film 7 (1957)" in cinematch("similar", "7")
     assert "did you mean" in cinematch("similar", "Film 7 (1999)", code=1)
 
 

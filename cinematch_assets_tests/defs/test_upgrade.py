@@ -10,14 +10,14 @@ import pytest
 
 from cinematch_assets.cli.status import read_status
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.pipeline.batch_drift import BatchVerdict, judge_batch
+from cinematch_assets.pipeline.batch_drift import BatchDrift, assess_batch
 from cinematch_assets.pipeline.ingest.land_tables import land_table
 from cinematch_assets.pipeline.ingest.load_tables import load_batch_file
 from cinematch_assets.pipeline.models import train_candidate as training_module
 from cinematch_assets.pipeline.models.artifacts import load_champion
-from cinematch_assets.pipeline.models.gate_candidate import judge_candidate
-from cinematch_assets.pipeline.models.publish import crown, recommend_to_all, roll_back
-from cinematch_assets.pipeline.models.query import recommend_to, recommend_to_stranger, similar_to
+from cinematch_assets.pipeline.models.gate_candidate import gate_candidate
+from cinematch_assets.pipeline.models.publish import publish_recommendations, roll_back, set_champion
+from cinematch_assets.pipeline.models.query import recommend_for_likes, recommend_for_user, similar_movies
 from cinematch_assets.pipeline.models.train_candidate import train_candidate
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.pipeline.simulate_batch import simulate_next
@@ -43,8 +43,8 @@ def grown(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgres) -> Ite
         made = a_platform(tmp_path_factory.mktemp("grown"), url)
         drop_history(made)
         take_in_history(made)
-        assert judge_candidate(made, train_candidate(made, "11111111").version).verdict.promoted
-        recommend_to_all(made)
+        assert gate_candidate(made, train_candidate(made, "11111111").version).verdict.promoted
+        publish_recommendations(made)
         simulate_next(made, rows=1_100, drift=0.7)
         yield made
 
@@ -82,10 +82,10 @@ def move_artifact(platform: Platform, key: str, content: bytes) -> None:
         connection.execute(order, values)
 
 
-def ingest(platform: Platform) -> BatchVerdict:
+def ingest(platform: Platform) -> BatchDrift:
     land_table(platform, "batches/batch_w1")
     load_batch_file(platform, "batch_w1")
-    return judge_batch(platform, "batch_w1")
+    return assess_batch(platform, "batch_w1")
 
 
 def look(platform: Platform, instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
@@ -153,7 +153,7 @@ def test_a_release_that_was_left_behind_touches_nothing(current: Platform, insta
     assert said in skipped.skip_message
     candidate = train_candidate(current, "33333333").version
     with pytest.raises(CinematchError, match=f"{candidate} cannot replace the champion: {said}"):
-        judge_candidate(current, candidate)
+        gate_candidate(current, candidate)
     with pytest.raises(ArtifactRefusedError, match="upgrade this one"):
         load_champion(current)
     assert rows_of(current, "SELECT count(*) FROM ops.champion_changes") == [(1,)]
@@ -162,8 +162,8 @@ def test_a_release_that_was_left_behind_touches_nothing(current: Platform, insta
 def test_who_goes_back_to_the_former_release_rolls_back_to_its_champion(
     upgraded: Platform, instance: dg.DagsterInstance
 ) -> None:
-    newer = judge_candidate(upgraded, train_candidate(upgraded, "22222222").version).version
-    recommend_to_all(upgraded)
+    newer = gate_candidate(upgraded, train_candidate(upgraded, "22222222").version).version
+    publish_recommendations(upgraded)
     with upgraded.warehouse.connect() as connection:  # as the former release sees both
         for version, its_format in ((newer, FORMAT + 1), (FIRST, FORMAT)):
             order = "UPDATE ops.model_versions SET artifact_format = %s WHERE version = %s"
@@ -175,10 +175,10 @@ def test_who_goes_back_to_the_former_release_rolls_back_to_its_champion(
 
 
 def test_nobody_goes_back_to_a_version_of_another_format(upgraded: Platform) -> None:
-    judge_candidate(upgraded, train_candidate(upgraded, "22222222").version)
-    recommend_to_all(upgraded)
+    gate_candidate(upgraded, train_candidate(upgraded, "22222222").version)
+    publish_recommendations(upgraded)
     lists = rows_of(upgraded, LISTS)
-    for attempt in (roll_back, lambda platform: crown(platform, FIRST, "by hand")):
+    for attempt in (roll_back, lambda platform: set_champion(platform, FIRST, "by hand")):
         with pytest.raises(CinematchError, match=f"{FIRST} has format 1, .* cannot become champion again"):
             attempt(upgraded)
     assert load_champion(upgraded)[0].version == "run_22222222_v2"
@@ -188,11 +188,11 @@ def test_nobody_goes_back_to_a_version_of_another_format(upgraded: Platform) -> 
 @pytest.mark.parametrize(
     "question",
     [
-        lambda platform: recommend_to(platform, 1),
-        lambda platform: recommend_to_stranger(platform, ["Film 7"]),
-        lambda platform: similar_to(platform, "Film 7"),
+        lambda platform: recommend_for_user(platform, 1),
+        lambda platform: recommend_for_likes(platform, ["Film 7"]),
+        lambda platform: similar_movies(platform, "Film 7"),
         simulate_next,
-        recommend_to_all,
+        publish_recommendations,
     ],
     ids=["recommend", "likes", "similar", "simulate", "lists"],
 )
@@ -215,7 +215,7 @@ def test_a_candidate_that_the_former_release_left_is_not_judged(upgraded: Platfo
             connection, "left0000", former, method="m", config={}, seed=0, data_size=1, batches=[]
         )
     with pytest.raises(CinematchError, match=r"has format 1.*materialize recommender_model"):
-        judge_candidate(upgraded, version)
+        gate_candidate(upgraded, version)
 
 
 def test_a_refused_candidate_is_not_retried_for_ever_and_a_later_batch_is_another_chance(
@@ -251,7 +251,7 @@ def flip(content: bytes) -> bytes:
 
 def lacking(content: bytes) -> bytes:
     arrays, facts = unpack(content, sha256_of(content))
-    return pack({name: array for name, array in arrays.items() if name != "films"}, facts)
+    return pack({name: array for name, array in arrays.items() if name != "movies"}, facts)
 
 
 def of_format_1(content: bytes) -> bytes:
@@ -264,7 +264,7 @@ def of_format_1(content: bytes) -> bytes:
     [
         (flip, False, "was registered"),
         (lambda _: b"\x80\x04N.", True, "pickles are never loaded"),
-        (lacking, True, "lacks 'films'"),
+        (lacking, True, "lacks 'movies'"),
         (of_format_1, True, "has format 1"),
     ],
     ids=["another hash", "a pickle", "an array less", "a format that the registry does not know of"],
@@ -288,12 +288,12 @@ def test_a_damaged_artifact_of_this_format_still_fails_loudly(
     with pytest.raises(ArtifactRefusedError, match=reason):
         ingest(current)
     with pytest.raises(ArtifactRefusedError, match=reason):
-        recommend_to(current, 1)
+        recommend_for_user(current, 1)
     with current.warehouse.connect() as connection:
         version = model_registry.register_candidate(
             connection, "same0000", damaged, method="m", config={}, seed=0, data_size=1, batches=[]
         )
     with pytest.raises(ArtifactRefusedError, match=reason):
-        judge_candidate(current, version)
+        gate_candidate(current, version)
     assert look(current, instance).skip_message == "no decision waits"
     assert rows_of(current, "SELECT version FROM ops.champion") == [(FIRST,)]

@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 
 from cinematch_assets.drift.alerts import drift_alerts
 from cinematch_assets.drift.histogram import RatingHistogram
-from cinematch_assets.drift.null_distribution import NullSpread, UserErrors, model_null_spread, rating_null_spread
+from cinematch_assets.drift.null_distribution import (
+    NullDistribution,
+    UserErrors,
+    model_null_distribution,
+    rating_null_distribution,
+)
 from cinematch_assets.drift.statistics import NothingToCompareError
 from cinematch_assets_tests.support.populations import (
     a_population,
@@ -30,7 +35,7 @@ def histogram(users: Counts) -> RatingHistogram:
 
 def found_drifted(population: Counts, batch: Counts, *, resamples: int = 400) -> bool:
     """What a batch's decision asks: is an alert over its threshold and also outside the null spread?"""
-    spread = rating_null_spread(population, batch.sum(axis=1), resamples=resamples)
+    spread = rating_null_distribution(population, batch.sum(axis=1), resamples=resamples)
     alerts = drift_alerts(histogram(population), histogram(batch))
     return any(alert.alert_triggered and alert.drift_score > spread.bounds[alert.feature_name] for alert in alerts)
 
@@ -102,8 +107,8 @@ def test_size_and_power_in_full(source: str) -> None:
 
 
 def test_few_users_spread_more_than_many(population: Counts) -> None:
-    few = rating_null_spread(population, np.full(40, 50))
-    many = rating_null_spread(population, np.full(2_000, 1))
+    few = rating_null_distribution(population, np.full(40, 50))
+    many = rating_null_distribution(population, np.full(2_000, 1))
     assert few.bounds["rating_distribution_ks"] > 2 * many.bounds["rating_distribution_ks"]
     assert (few.batch_users, few.batch_rows) == (40, 2_000)
 
@@ -111,7 +116,7 @@ def test_few_users_spread_more_than_many(population: Counts) -> None:
 def test_users_who_all_rate_alike_leave_only_the_rows_chance() -> None:
     # Binomial: half of the ratings are 3.0, half 4.0, so KS is |share - 1/2| with deviation 0.5 / sqrt(rows).
     alike = np.tile([0, 0, 0, 0, 0, 5_000, 0, 5_000, 0, 0], (50, 1))
-    bound = rating_null_spread(alike, np.full(100, 25), resamples=4_000).bounds["rating_distribution_ks"]
+    bound = rating_null_distribution(alike, np.full(100, 25), resamples=4_000).bounds["rating_distribution_ks"]
     assert bound == pytest.approx(2.576 * 0.5 / np.sqrt(2_500), rel=0.06)
 
 
@@ -119,35 +124,37 @@ def test_one_opinion_a_user_makes_users_count_not_rows() -> None:
     # Each user always says 3.0 or always 4.0: forty users are forty coins, however often they rate.
     decided = np.zeros((200, 10), dtype=np.int64)
     decided[:100, 5] = decided[100:, 7] = 100
-    bound = rating_null_spread(decided, np.full(40, 100), resamples=4_000).bounds["rating_distribution_ks"]
+    bound = rating_null_distribution(decided, np.full(40, 100), resamples=4_000).bounds["rating_distribution_ks"]
     assert bound == pytest.approx(2.576 * 0.5 / np.sqrt(40), rel=0.08)
 
 
 def test_the_same_question_has_the_same_answer(population: Counts) -> None:
-    assert rating_null_spread(population, np.full(50, 40)) == rating_null_spread(population, np.full(50, 40))
+    assert rating_null_distribution(population, np.full(50, 40)) == rating_null_distribution(
+        population, np.full(50, 40)
+    )
 
 
 def test_a_spread_takes_a_fraction_of_a_second() -> None:
     population = a_population(6_000)
-    rating_null_spread(population, np.full(300, 140), resamples=10)
+    rating_null_distribution(population, np.full(300, 140), resamples=10)
     start = time.process_time()
-    rating_null_spread(population, np.full(300, 140), resamples=500)
+    rating_null_distribution(population, np.full(300, 140), resamples=500)
     assert time.process_time() - start < 0.5
 
 
 def test_a_baseline_without_spread_bounds_no_spread() -> None:
     one_opinion = np.tile([0, 0, 0, 0, 0, 0, 0, 9, 0, 0], (5, 1))
-    assert set(rating_null_spread(one_opinion, np.array([3])).bounds) == {"rating_mean", "rating_distribution_ks"}
+    assert set(rating_null_distribution(one_opinion, np.array([3])).bounds) == {"rating_mean", "rating_distribution_ks"}
 
 
 def test_users_without_ratings_change_nothing(population: Counts) -> None:
     idle = np.vstack([population, np.zeros((5, 10), dtype=np.int64)])
-    assert rating_null_spread(idle, np.full(50, 40)) == rating_null_spread(population, np.full(50, 40))
+    assert rating_null_distribution(idle, np.full(50, 40)) == rating_null_distribution(population, np.full(50, 40))
 
 
 def test_no_ratings_are_no_baseline() -> None:
     with pytest.raises(NothingToCompareError, match="ratings in both"):
-        rating_null_spread(np.zeros((3, 10), dtype=np.int64), np.array([3]))
+        rating_null_distribution(np.zeros((3, 10), dtype=np.int64), np.array([3]))
 
 
 def errors_of_users(users: int, random: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -164,7 +171,7 @@ def test_a_champion_is_not_blamed_for_hard_users() -> None:
     over = {"model_rmse": 0, "model_mae": 0}
     for _ in range(200):
         users, errors = errors_of_users(40, random)
-        bounds = model_null_spread(test, np.unique(users, return_counts=True)[1], resamples=400).bounds
+        bounds = model_null_distribution(test, np.unique(users, return_counts=True)[1], resamples=400).bounds
         rmse = np.sqrt(np.mean(errors**2)) / np.sqrt(np.mean(test_errors**2)) - 1
         mae = np.mean(np.abs(errors)) / np.mean(np.abs(test_errors)) - 1
         over["model_rmse"] += rmse > bounds["model_rmse"]
@@ -182,6 +189,6 @@ def test_errors_are_summed_by_user_in_any_order() -> None:
 
 
 def test_both_spreads_of_a_batch_join() -> None:
-    ratings = NullSpread({"rating_mean": 0.1}, 99.0, 10, 2, 5)
-    model = NullSpread({"model_rmse": 0.2}, 99.0, 10, 2, 5)
+    ratings = NullDistribution({"rating_mean": 0.1}, 99.0, 10, 2, 5)
+    model = NullDistribution({"model_rmse": 0.2}, 99.0, 10, 2, 5)
     assert (ratings | model).as_metadata()["bounds"] == {"rating_mean": 0.1, "model_rmse": 0.2}

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from cinematch_assets.drive.google_client import GoogleClient, Patience
+from cinematch_assets.drive.google_client import GoogleClient, RetryPolicy
 from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.token import DriveCredentials, TokenFile
 from cinematch_assets_tests.support.drive_server import DriveServer
 
-IMPATIENT = Patience(attempts=4, first_wait_s=0.01, timeout_s=2, drip_window_s=0.3, slowest_bytes_per_s=1000)
+IMPATIENT = RetryPolicy(attempts=4, first_wait_s=0.01, timeout_s=2, drip_window_s=0.3, slowest_bytes_per_s=1000)
 
 
 @pytest.fixture
@@ -29,6 +29,6 @@ def token_file(drive: DriveServer, tmp_path: Path) -> Path:
 @pytest.fixture
 def google(drive: DriveServer, token_file: Path) -> Iterator[GoogleFolder]:
     root = drive.folder(None, "CineMatch")
-    client = GoogleClient(DriveCredentials(TokenFile(token_file)), endpoint=drive.url, patience=IMPATIENT)
+    client = GoogleClient(DriveCredentials(TokenFile(token_file)), endpoint=drive.url, retry_policy=IMPATIENT)
     yield GoogleFolder(root, client)
     client.close()

@@ -78,7 +78,7 @@ def test_the_risk_of_its_ending_is_said(token: dict[str, str], standing: str, wo
 
 def test_a_local_folder_needs_no_token(tmp_path: Path) -> None:
     (tmp_path / "movies.csv").write_bytes(b"1")
-    (finding,) = check_local(LocalFolder(tmp_path, settle_s=0))
+    (finding,) = check_local(LocalFolder(tmp_path, min_age_s=0))
     assert (finding.standing, finding.words) == ("good", f"1 files, 0.0 MB in {tmp_path}")
     (finding,) = check_local(LocalFolder(tmp_path / "none"))
     assert finding.standing == "bad"

@@ -243,7 +243,7 @@ def test_a_full_disk_is_one_sentence(
 
 def _land(endpoint: str, token_file: Path, root: str, file: DriveFile, store: Path) -> None:
     module.CHUNK_BYTES = CHUNK
-    client = GoogleClient(DriveCredentials(TokenFile(token_file)), endpoint=endpoint, patience=IMPATIENT)
+    client = GoogleClient(DriveCredentials(TokenFile(token_file)), endpoint=endpoint, retry_policy=IMPATIENT)
     land(GoogleFolder(root, client), file, LocalStore(store))
 
 

@@ -37,7 +37,7 @@ def _local(root: Path) -> tuple[Folder, Write]:
         (root / path).write_bytes(content)
 
     root.mkdir()
-    return LocalFolder(root, settle_s=0), write
+    return LocalFolder(root, min_age_s=0), write
 
 
 def _google(drive: DriveServer, google: GoogleFolder) -> tuple[Folder, Write]:

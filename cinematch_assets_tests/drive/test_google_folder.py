@@ -23,7 +23,7 @@ def test_a_look_pages_through_folders_in_folders(drive: DriveServer, google: Goo
     ]
     assert look.files[5].md5 == hashlib.md5(b"movieId,title,genres\n", usedforsecurity=False).hexdigest()
     assert (look.files[5].name, look.files[5].size) == ("movies.csv", 21)
-    assert look.left_out == ()
+    assert look.skipped == ()
 
 
 def test_a_look_below_a_folder_does_not_walk_the_others(drive: DriveServer, google: GoogleFolder) -> None:
@@ -44,7 +44,7 @@ def test_what_is_no_file_is_left_out_and_said(drive: DriveServer, google: Google
     drive.items[trashed].trashed = True
     look = google.look()
     assert look.files == ()
-    assert {entry.path: entry.reason for entry in look.left_out} == {
+    assert {entry.path: entry.reason for entry in look.skipped} == {
         "a link": "is a shortcut: put the file itself there",
         "movies": "is a Google spreadsheet, which has no content of its own: export it",
     }
@@ -58,7 +58,7 @@ def test_cycles_are_survived(drive: DriveServer, google: GoogleFolder) -> None:
     drive.also_in(google.folder_id, inner)
     look = google.look()
     assert [file.path for file in look.files] == ["a/x.csv"]
-    assert [entry.path for entry in look.left_out] == ["a/CineMatch"]
+    assert [entry.path for entry in look.skipped] == ["a/CineMatch"]
 
 
 def test_names_cannot_make_paths(drive: DriveServer, google: GoogleFolder) -> None:

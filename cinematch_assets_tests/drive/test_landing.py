@@ -22,7 +22,7 @@ class CountingFolder(LocalFolder):
 def folder(tmp_path: Path) -> LocalFolder:
     (tmp_path / "drop").mkdir()
     CountingFolder.fetched = 0
-    return CountingFolder(tmp_path / "drop", settle_s=0)
+    return CountingFolder(tmp_path / "drop", min_age_s=0)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from cinematch_assets.storage.atomic_file import WriteError
 @pytest.fixture
 def folder(tmp_path: Path) -> LocalFolder:
     (tmp_path / "drop").mkdir()
-    return LocalFolder(tmp_path / "drop", settle_s=0)
+    return LocalFolder(tmp_path / "drop", min_age_s=0)
 
 
 def write(folder: LocalFolder, path: str, content: bytes = b"x") -> Path:
@@ -35,7 +35,7 @@ def test_a_look_walks_folders_in_folders_and_knows_content_by_md5(folder: LocalF
     assert [file.path for file in look.files] == ["Netflix_Movie_Collection/a/b/c.json", "movies.csv"]
     assert look.files[0].md5 == hashlib.md5(b"{}", usedforsecurity=False).hexdigest()
     assert (look.files[1].name, look.files[1].size) == ("movies.csv", 21)
-    assert look.left_out == ()
+    assert look.skipped == ()
 
 
 def test_a_look_below_a_folder_keeps_paths_from_the_top(folder: LocalFolder) -> None:
@@ -73,8 +73,8 @@ def test_a_hundred_looks_hash_an_unchanged_file_once(folder: LocalFolder, monkey
         return digest(path)
 
     monkeypatch.setattr(local_folder, "_digest", counting)
-    monkeypatch.setattr(local_folder, "SETTLE_S", -1.0)  # as if the file had been written long ago
-    looks = [LocalFolder(folder.root, settle_s=0).look() for _ in range(100)]
+    monkeypatch.setattr(local_folder, "MIN_AGE_S", -1.0)  # as if the file had been written long ago
+    looks = [LocalFolder(folder.root, min_age_s=0).look() for _ in range(100)]
     assert len(set(looks)) == 1
     assert len(hashed) == 1
     write(folder, "ratings.csv", b"same length")
@@ -93,11 +93,11 @@ def test_a_young_file_is_hashed_again_because_its_time_stamp_may_not_move(folder
 
 
 def test_a_file_written_a_moment_ago_is_left_for_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = LocalFolder(tmp_path, settle_s=60)
+    folder = LocalFolder(tmp_path, min_age_s=60)
     write(folder, "batch_w1.csv")
     look = folder.look()
     assert look.files == ()
-    assert [(entry.path, entry.reason, entry.for_now) for entry in look.left_out] == [
+    assert [(entry.path, entry.reason, entry.for_now) for entry in look.skipped] == [
         ("batch_w1.csv", "is still being written", True)
     ]
     monkeypatch.setattr(local_folder, "time", SimpleNamespace(time=lambda: time.time() + 61))
@@ -106,7 +106,7 @@ def test_a_file_written_a_moment_ago_is_left_for_now(tmp_path: Path, monkeypatch
 
 def test_an_old_modification_time_does_not_hide_a_file_that_is_being_copied(tmp_path: Path) -> None:
     # `cp -p` sets the old time at its end, `rsync -t` too; the change time cannot be set.
-    folder = LocalFolder(tmp_path, settle_s=60)
+    folder = LocalFolder(tmp_path, min_age_s=60)
     os.utime(write(folder, "a.csv"), (0, 0))
     assert folder.look().files == ()
 
@@ -125,7 +125,7 @@ def test_a_file_that_changes_while_it_is_hashed_is_left_for_now(
     monkeypatch.setattr(local_folder, "_digest", digest_of_a_growing_file)
     look = folder.look()
     assert look.files == ()
-    assert look.left_out[0].for_now
+    assert look.skipped[0].for_now
 
 
 def test_cycles_and_broken_links_are_survived_and_reported(folder: LocalFolder) -> None:
@@ -135,7 +135,7 @@ def test_cycles_and_broken_links_are_survived_and_reported(folder: LocalFolder) 
     (folder.root / "lost.csv").symlink_to(folder.root / "nowhere")
     look = folder.look()
     assert [file.path for file in look.files] == ["a/file.json"]
-    assert {entry.path: entry.reason for entry in look.left_out} == {
+    assert {entry.path: entry.reason for entry in look.skipped} == {
         "a/up": "leads back to a folder already seen",
         "b": "leads back to a folder already seen",
         "lost.csv": "is a link to nothing",
@@ -146,7 +146,7 @@ def test_what_is_no_file_is_reported_and_never_opened(folder: LocalFolder) -> No
     os.mkfifo(folder.root / "pipe.csv")  # opening it would wait for ever
     write(folder, "ratings.csv.part")
     (folder.root / os.fsdecode(b"caf\xe9.csv")).write_bytes(b"x")
-    reasons = {entry.path: entry.reason for entry in folder.look().left_out}
+    reasons = {entry.path: entry.reason for entry in folder.look().skipped}
     assert reasons == {
         "pipe.csv": "is not a regular file",
         "ratings.csv.part": "is still being written",
@@ -218,7 +218,7 @@ def test_no_file_or_two_files_of_a_table_say_so(folder: LocalFolder) -> None:
 
 
 def test_a_table_still_being_written_is_waited_for(tmp_path: Path) -> None:
-    folder = LocalFolder(tmp_path, settle_s=1.0)
+    folder = LocalFolder(tmp_path, min_age_s=1.0)
     write(folder, "movies.csv")
     with pytest.raises(FileError, match=r"movies\.csv in .* is still being written"):
         find_table(folder, "movies", patience_s=0)

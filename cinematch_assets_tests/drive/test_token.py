@@ -30,7 +30,7 @@ def secret(aws: str, drive: DriveServer) -> str:
 
 def folder_with(source: TokenFile | TokenSecret, drive: DriveServer) -> GoogleFolder:
     root = drive.folder(None, "CineMatch")
-    return GoogleFolder(root, GoogleClient(DriveCredentials(source), endpoint=drive.url, patience=IMPATIENT))
+    return GoogleFolder(root, GoogleClient(DriveCredentials(source), endpoint=drive.url, retry_policy=IMPATIENT))
 
 
 def test_a_file_that_is_there_counts_before_the_secret(tmp_path: Path) -> None:

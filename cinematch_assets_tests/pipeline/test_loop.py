@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.pipeline.batch_drift import judge_batch
+from cinematch_assets.pipeline.batch_drift import assess_batch
 from cinematch_assets.pipeline.ingest.land_tables import land_table
 from cinematch_assets.pipeline.ingest.load_tables import load_batch_file
 from cinematch_assets.pipeline.models.artifacts import load_champion
-from cinematch_assets.pipeline.models.gate_candidate import judge_candidate
-from cinematch_assets.pipeline.models.publish import recommend_to_all, roll_back
-from cinematch_assets.pipeline.models.query import recommend_to, recommend_to_stranger, similar_to
+from cinematch_assets.pipeline.models.gate_candidate import gate_candidate
+from cinematch_assets.pipeline.models.publish import publish_recommendations, roll_back
+from cinematch_assets.pipeline.models.query import recommend_for_likes, recommend_for_user, similar_movies
 from cinematch_assets.pipeline.models.train_candidate import train_candidate
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.pipeline.simulate_batch import simulate_next
@@ -36,9 +36,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgres) -> 
 
 
 def retrain(platform: Platform, run_id: str) -> "object":
-    judged = judge_candidate(platform, train_candidate(platform, run_id).version)
-    recommend_to_all(platform)
-    return judged
+    gated = gate_candidate(platform, train_candidate(platform, run_id).version)
+    publish_recommendations(platform)
+    return gated
 
 
 def ingest(platform: Platform, **asked: float) -> str:
@@ -67,14 +67,14 @@ def test_a_drifted_batch_ends_in_a_new_champion_that_learned_from_it_and_goes_ba
 ) -> None:
     _, first = load_champion(platform)
     before = rows_of(platform, "SELECT userid, rank, movieid, score FROM recommendations ORDER BY 1, 2")
-    calm = judge_batch(platform, ingest(platform, rows=1_100))
+    calm = assess_batch(platform, ingest(platform, rows=1_100))
     assert not calm.decision.due, calm.decision.reason
-    drifted = judge_batch(platform, ingest(platform, rows=1_100, drift=0.7))
+    drifted = assess_batch(platform, ingest(platform, rows=1_100, drift=0.7))
     assert drifted.decision.due, drifted.decision.reason
     assert drifted.scored_by == "run_11111111_v1"
-    judged = retrain(platform, "22222222")
-    assert judged.verdict.promoted, judged.verdict.reason
-    assert judged.merged == ("batch_w1", "batch_w2")
+    gated = retrain(platform, "22222222")
+    assert gated.verdict.promoted, gated.verdict.reason
+    assert gated.merged == ("batch_w1", "batch_w2")
     assert rows_of(platform, "SELECT count(*) FROM ratings_buffer") == [(0,)]
     assert rows_of(platform, "SELECT DISTINCT data_split FROM ratings WHERE batch_id IS NOT NULL") == [("train",)]
     assert rows_of(platform, "SELECT state FROM ops.retraining_decisions ORDER BY id") == [
@@ -92,8 +92,8 @@ def test_a_drifted_batch_ends_in_a_new_champion_that_learned_from_it_and_goes_ba
 
 def test_evaluating_a_batch_again_replaces_its_rows_and_opens_nothing(platform: Platform) -> None:
     batch = ingest(platform, rows=1_200)
-    first = judge_batch(platform, batch)
-    assert judge_batch(platform, batch).alerts == first.alerts
+    first = assess_batch(platform, batch)
+    assert assess_batch(platform, batch).alerts == first.alerts
     where = f"WHERE batch_id = '{batch}'"
     assert rows_of(platform, f"SELECT count(*), count(DISTINCT feature_name) FROM drift_alerts {where}") == [(5, 5)]
     assert rows_of(platform, f"SELECT count(*) FROM ops.retraining_decisions {where}") == [(1,)]
@@ -116,16 +116,16 @@ def test_a_worthless_challenger_is_never_promoted(
 
     monkeypatch.setattr(training_module, "fit_recommender", worthless)
     version = train_candidate(platform, "bad00000").version
-    ruling = load_champion(platform)[0].version
-    judged = judge_candidate(platform, version)
-    assert not judged.verdict.promoted, judged.verdict.reason
-    assert load_champion(platform)[0].version == ruling
+    champion = load_champion(platform)[0].version
+    gated = gate_candidate(platform, version)
+    assert not gated.verdict.promoted, gated.verdict.reason
+    assert load_champion(platform)[0].version == champion
     assert rows_of(platform, f"SELECT state FROM ops.model_versions WHERE version = '{version}'") == [("rejected",)]
 
 
 def test_a_version_is_judged_once(platform: Platform) -> None:
     with pytest.raises(CinematchError, match="judged before"):
-        judge_candidate(platform, "run_11111111_v1")
+        gate_candidate(platform, "run_11111111_v1")
 
 
 def test_training_twice_on_the_same_rows_gives_the_same_bytes(platform: Platform) -> None:
@@ -135,18 +135,18 @@ def test_training_twice_on_the_same_rows_gives_the_same_bytes(platform: Platform
 
 
 def test_strangers_and_titles_are_answered(platform: Platform) -> None:
-    known = recommend_to(platform, 1, 5)
+    known = recommend_for_user(platform, 1, 5)
     assert len(known.suggestions) == 5
     assert "has rated" in known.basis
-    unknown = recommend_to(platform, 999_999, 5)
+    unknown = recommend_for_user(platform, 999_999, 5)
     assert "rated nothing" in unknown.basis
     title = unknown.suggestions[0].title
-    liked = recommend_to_stranger(platform, [title], 5)
+    liked = recommend_for_likes(platform, [title], 5)
     assert title in liked.basis
     assert title not in {each.title for each in liked.suggestions}
-    assert title not in {each.title for each in similar_to(platform, title, 5).suggestions}
+    assert title not in {each.title for each in similar_movies(platform, title, 5).suggestions}
     with pytest.raises(CinematchError, match="no movie is called"):
-        similar_to(platform, "A film that nobody made")
+        similar_movies(platform, "A film that nobody made")
 
 
 def test_promotion_is_refused_when_another_champion_came_first(platform: Platform) -> None:
@@ -159,7 +159,7 @@ def test_promotion_is_refused_when_another_champion_came_first(platform: Platfor
             connection,
             candidate.version,
             candidate.artifact,
-            model_registry.Judgement(1, 1, 1, "", {}, {}),
+            model_registry.GateResult(1, 1, 1, "", {}, {}),
             over="run_00000000_v0",
             data_size=1,
             merge="merge",
@@ -177,7 +177,7 @@ def test_a_refused_first_model_is_named_with_its_reason(tmp_path: Path, database
             connection, "poor0000", artifact, method="m", config={}, seed=0, data_size=1, batches=[]
         )
         model_registry.reject(
-            connection, version, model_registry.Judgement(1, 1, 1, "", {}, {"reason": "refused: no better"})
+            connection, version, model_registry.GateResult(1, 1, 1, "", {}, {"reason": "refused: no better"})
         )
         with pytest.raises(model_registry.NoChampionError, match="run_poor0000_v1 was refused: no better"):
             model_registry.require_champion(connection)

@@ -35,7 +35,7 @@ def test_the_artifact_holds_the_whole_model(model: Recommender):
 
 def test_an_artifact_of_another_format_or_kind_is_refused():
     for facts, reason in (({"format": 99}, "has format 99"), ({"format": FORMAT}, "lacks")):
-        data = pack({"films": np.arange(3)}, facts)
+        data = pack({"movies": np.arange(3)}, facts)
         with pytest.raises(ArtifactRefusedError, match=reason):
             Recommender.from_bytes(data, sha256_of(data))
 
@@ -51,13 +51,13 @@ def test_an_altered_artifact_is_refused(model: Recommender):
 @pytest.mark.parametrize("method", ["bayes", "als"])
 def test_the_order_of_rows_does_not_change_a_byte(method: str):
     config = RecommenderConfig(method=method, **QUICK)
-    frame, films = WORLD.ratings.to_frame(), WORLD.catalogue
+    frame, movies = WORLD.ratings.to_frame(), WORLD.catalogue
     hashes = set()
     for seed in (1, 2, 3):
         rows = frame.sample(frac=1.0, random_state=seed)
-        order = np.random.default_rng(seed).permutation(len(films))
-        titles, genres = [films.titles[at] for at in order], [films.genres[at] for at in order]
-        shuffled = Catalogue.of(films.movies[order], titles, genres)
+        order = np.random.default_rng(seed).permutation(len(movies))
+        titles, genres = [movies.titles[at] for at in order], [movies.genres[at] for at in order]
+        shuffled = Catalogue.of(movies.movies[order], titles, genres)
         hashes.add(sha256_of(fit_recommender(Ratings.from_frame(rows), shuffled, config=config, seed=7).to_bytes()))
     assert len(hashes) == 1
 
@@ -173,8 +173,8 @@ class TestSimilar:
         assert (np.diff(found.scores) <= 0).all()
 
     def test_a_film_that_nobody_rated_still_has_company(self):
-        films = WORLD.catalogue
-        more = Catalogue.of(np.append(films.movies, 5), [*films.titles, "New (2009)"], [*films.genres, "Horror"])
+        movies = WORLD.catalogue
+        more = Catalogue.of(np.append(movies.movies, 5), [*movies.titles, "New (2009)"], [*movies.genres, "Horror"])
         model = fit_recommender(WORLD.ratings, more, config=CONFIG, seed=7)
         found = model.similar(5, 5)
         genres = dict(zip(more.movies.tolist(), more.genres, strict=True))

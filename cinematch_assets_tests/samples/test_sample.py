@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from cinematch_assets.samples.sample import SampleError, table_file, whole_folder
+from cinematch_assets.samples.sample import SampleError, atomic_folder, table_file
 
 
 def test_a_folder_that_could_not_be_filled_is_not_there(tmp_path: Path) -> None:
     def broken_off() -> None:
-        with whole_folder(tmp_path / "set") as filling:
+        with atomic_folder(tmp_path / "set") as filling:
             (filling / "ratings.csv").touch()
             raise KeyboardInterrupt
 
@@ -17,14 +17,14 @@ def test_a_folder_that_could_not_be_filled_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_folder_appears_only_when_it_is_filled(tmp_path: Path) -> None:
-    with whole_folder(tmp_path / "set") as filling:
+    with atomic_folder(tmp_path / "set") as filling:
         (filling / "ratings.csv").touch()
         assert not (tmp_path / "set").exists()
     assert [path.name for path in (tmp_path / "set").iterdir()] == ["ratings.csv"]
 
 
 def test_who_comes_second_keeps_what_is_there(tmp_path: Path) -> None:
-    with whole_folder(tmp_path / "set") as second, whole_folder(tmp_path / "set") as first:
+    with atomic_folder(tmp_path / "set") as second, atomic_folder(tmp_path / "set") as first:
         (first / "who").write_text("first")
         (second / "who").write_text("second")
     assert (tmp_path / "set" / "who").read_text() == "first"

@@ -163,7 +163,7 @@ def test_people_with_taste_choose_what_they_have_an_affinity_to(
         return float(interaction.mean()) / synthetic.FACTOR_STD
 
     assert abs(affinity(made)) < 0.1
-    assert 0.5 < affinity(tasteful) < 1.0  # 1 for a normal affinity; the catalogue is finite, and films run out
+    assert 0.5 < affinity(tasteful) < 1.0  # 1 for a normal affinity; the catalogue is finite, and movies run out
 
 
 def test_movies_are_drawn_by_popularity_times_taste() -> None:

@@ -27,7 +27,7 @@ class LoggedFolder(LocalFolder):
 def collect(home: str, url: str, portion: int = 20) -> None:
     """Both halves and the matching, as the two assets do them, in smaller transactions."""
     netflix_collection.FILES_A_TRANSACTION = portion
-    folder = LoggedFolder(Path(home) / "drive", settle_s=0)
+    folder = LoggedFolder(Path(home) / "drive", min_age_s=0)
     LoggedFolder.log = Path(home) / "fetched.log"
     platform = Platform(
         settings=Settings.from_env({"CINEMATCH_HOME": home, "CINEMATCH_DATABASE_URL": url}),

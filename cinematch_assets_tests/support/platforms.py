@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cinematch_assets.drive.opening import open_folder
-from cinematch_assets.pipeline.genre_features import place_movies
+from cinematch_assets.pipeline.genre_features import project_movies
 from cinematch_assets.pipeline.ingest.land_tables import land_table
 from cinematch_assets.pipeline.ingest.load_tables import load_movies_file, load_ratings_file
 from cinematch_assets.pipeline.platform import Platform
@@ -28,7 +28,7 @@ def a_platform(home: Path, url: str, **settings: str) -> Platform:
     chosen = Settings.from_env({"CINEMATCH_HOME": str(home), "CINEMATCH_DATABASE_URL": url, **settings})
     return Platform(
         settings=chosen,
-        folder=open_folder(str(folder), settle_s=0),
+        folder=open_folder(str(folder), min_age_s=0),
         store=open_store(str(home / "store")),
         warehouse=Warehouse(url),
     )
@@ -80,7 +80,7 @@ def take_in_history(platform: Platform) -> None:
         land_table(platform, table)
     load_movies_file(platform)
     load_ratings_file(platform)
-    place_movies(platform)
+    project_movies(platform)
 
 
 def rows_of(platform: Platform, query: str) -> list[tuple[object, ...]]:

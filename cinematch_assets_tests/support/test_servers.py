@@ -52,7 +52,7 @@ def test_aws_is_empty_for_each_test(aws: str) -> None:
 
     s3 = boto3.client("s3")
     assert s3.list_buckets()["Buckets"] == []
-    s3.create_bucket(Bucket="films", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    s3.create_bucket(Bucket="movies", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     assert urllib.request.urlopen(aws).status == 200  # noqa: S310 - 127.0.0.1
 
 

@@ -43,7 +43,7 @@ def promoting(url: str, version: str, over: str | None, die: int = 0) -> None:
         die_at(die)
     with connect(url) as connection:
         final = warehouse_rows.artifact(f"final-{version}")
-        promote(connection, version, final, warehouse_rows.judgement(), over=over, data_size=1, merge="merge")
+        promote(connection, version, final, warehouse_rows.gate_result(), over=over, data_size=1, merge="merge")
 
 
 def archiving(url: str, die: int = 0) -> None:

@@ -12,7 +12,7 @@ from psycopg import sql
 from cinematch_assets.splitting import is_test_by_hash
 from cinematch_assets.warehouse.batches import BatchLoad, load_batch
 from cinematch_assets.warehouse.landed_files import LandedFile, newest_landed, record_landing
-from cinematch_assets.warehouse.model_registry import Artifact, Judgement, TrainedBatch, register_candidate
+from cinematch_assets.warehouse.model_registry import Artifact, GateResult, TrainedBatch, register_candidate
 from cinematch_assets.warehouse.ratings import RatingsLoad, load_ratings
 
 Row = tuple[int, int, float, int]
@@ -103,5 +103,5 @@ def artifact(name: str) -> Artifact:
     return Artifact(f"models/{name}", hashlib.sha256(name.encode()).hexdigest(), 1_000, 2)
 
 
-def judgement(rmse: float = 0.9) -> Judgement:
-    return Judgement(rmse, 0.7, 0.8, "notes", {"rmse": rmse}, {"reason": "better on the newest rows"})
+def gate_result(rmse: float = 0.9) -> GateResult:
+    return GateResult(rmse, 0.7, 0.8, "notes", {"rmse": rmse}, {"reason": "better on the newest rows"})

@@ -16,7 +16,7 @@ from cinematch_assets_tests.support.warehouse_rows import (
     Rejected,
     artifact,
     candidate,
-    judgement,
+    gate_result,
     land,
     load,
     load_file,
@@ -78,7 +78,7 @@ def test_a_year_fits_the_free_tier(database_url: str, capsys: pytest.CaptureFixt
         for week in range(3):
             load(connection, f"w{week}", many(43_000, seed=10 + week, users=USERS, movies=2_000), f"w{week}")
         version = candidate(connection, "run", TrainedBatch("none", md5_of("none"), 0))
-        promote(connection, version, artifact("f"), judgement(), over=None, data_size=1, merge="merge")
+        promote(connection, version, artifact("f"), gate_result(), over=None, data_size=1, merge="merge")
         users = np.repeat(np.arange(1, USERS + 1), 10)
         ranks = np.tile(np.arange(1, 11), USERS)
         lists = pd.DataFrame({"userId": users, "rank": ranks, "movieId": ranks * 7, "score": ranks / 2})

@@ -10,9 +10,9 @@ from cinematch_assets.warehouse.collection_ledger import (
     Outcome,
     finish_files,
     pending_ids,
+    processed_files,
     record_fetches,
     record_listing,
-    settled_files,
     take_fetched,
     take_pending,
 )
@@ -106,7 +106,7 @@ def test_a_content_is_settled_when_it_is_loaded_bad_or_given_up(connection_18: p
     for attempt in range(1, ATTEMPTS + 1):
         record_fetches(connection_18, [failing])
         given_up = {("f002", FILES[2].md5)} if attempt == ATTEMPTS else set()
-        assert settled_files(connection_18) == {("f000", FILES[0].md5), ("f001", FILES[1].md5)} | given_up
+        assert processed_files(connection_18) == {("f000", FILES[0].md5), ("f001", FILES[1].md5)} | given_up
         record_listing(connection_18, FILES[:4])
     assert pending_ids(connection_18) == {"f003"}
 

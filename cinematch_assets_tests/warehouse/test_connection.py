@@ -7,8 +7,8 @@ from cinematch_assets.warehouse.connection import (
     WarehouseUnavailableError,
     connect,
     describe,
-    in_one_sentence,
     require_tls,
+    translate_errors,
 )
 from cinematch_assets_tests.support.servers import Postgres
 
@@ -124,14 +124,14 @@ def wait_for_a_lock(url: str) -> None:
 
 def test_a_deadlock_does_not_blame_the_url() -> None:
     expected = pytest.raises(WarehouseUnavailableError, match=r"deadlock detected .*run it again")
-    with expected as told, in_one_sentence("postgresql://127.0.0.1/films"):
+    with expected as told, translate_errors("postgresql://127.0.0.1/films"):
         raise psycopg.errors.DeadlockDetected("deadlock detected")
     assert "CINEMATCH_DATABASE_URL" not in str(told.value)
 
 
 def test_a_full_disk_is_one_sentence() -> None:
     expected = pytest.raises(WarehouseUnavailableError, match="disk is full; nothing was changed")
-    with expected, in_one_sentence("postgresql://127.0.0.1/films"):
+    with expected, translate_errors("postgresql://127.0.0.1/films"):
         raise psycopg.errors.DiskFull("could not extend file")
 
 

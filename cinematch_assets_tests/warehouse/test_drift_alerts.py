@@ -16,13 +16,13 @@ from cinematch_assets.warehouse.drift_alerts import (
     unseen_ratings,
     user_histograms,
     waiting_decisions,
-    write_verdict,
+    write_assessment,
 )
 from cinematch_assets.warehouse.model_registry import reject
 from cinematch_assets_tests.support.warehouse_rows import (
     candidate,
     frame,
-    judgement,
+    gate_result,
     load,
     load_file,
     many,
@@ -89,8 +89,8 @@ def test_each_user_s_histogram_sums_to_the_baseline(url: str) -> None:
 
 def test_a_verdict_replaces_the_batch_s_former_one(connection: psycopg.Connection) -> None:
     for alerts, due in (([MEAN, STD], True), ([STD], False)):
-        write_verdict(connection, "w1", md5_of("a"), alerts, due=due, reason="why", evidence={"scored_by": None})
-        write_verdict(connection, "w2", md5_of("a"), [MEAN], due=True, reason="other", evidence={})
+        write_assessment(connection, "w1", md5_of("a"), alerts, due=due, reason="why", evidence={"scored_by": None})
+        write_assessment(connection, "w2", md5_of("a"), [MEAN], due=True, reason="other", evidence={})
     columns = "batch_id, feature_name, drift_score, threshold, alert_triggered, notes, baseline_rows, batch_rows"
     assert stored(connection, "drift_alerts", columns) == [
         ("w1", "rating_std", 0.045, 0.15, False, "Baseline: 1.070, New: 1.118", 700, 43),
@@ -103,10 +103,10 @@ def test_a_verdict_replaces_the_batch_s_former_one(connection: psycopg.Connectio
 
 
 def test_a_decision_that_was_given_up_stays_so(connection: psycopg.Connection) -> None:
-    write_verdict(connection, "w1", md5_of("a"), [], due=True, reason="drift", evidence={})
+    write_assessment(connection, "w1", md5_of("a"), [], due=True, reason="drift", evidence={})
     (waiting,) = waiting_decisions(connection)
     give_up(connection, waiting, "failed three times: no memory")
-    write_verdict(connection, "w1", md5_of("a"), [], due=True, reason="drift again", evidence={})
+    write_assessment(connection, "w1", md5_of("a"), [], due=True, reason="drift again", evidence={})
     assert waiting_decisions(connection) == []
     assert stored(connection, "ops.retraining_decisions", "state, outcome") == [
         ("failed", "failed three times: no memory")
@@ -124,7 +124,7 @@ def test_ratings_that_no_champion_has_seen(connection: psycopg.Connection) -> No
 
 def test_the_time_since_the_last_verdict(connection: psycopg.Connection) -> None:
     assert seconds_since_retraining(connection) is None
-    reject(connection, candidate(connection, "run"), judgement())
+    reject(connection, candidate(connection, "run"), gate_result())
     since = seconds_since_retraining(connection)
     assert since is not None
     assert 0 <= since < 60

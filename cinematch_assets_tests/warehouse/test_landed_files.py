@@ -4,9 +4,9 @@ import pytest
 from cinematch_assets.warehouse.landed_files import (
     Counts,
     NothingLandedError,
-    contents_of,
     finish_file,
     newest_landed,
+    processed_contents,
     quarantine,
     record_landing,
     referenced_objects,
@@ -42,7 +42,7 @@ def test_a_loaded_content_supersedes_the_former_one_of_either_format(connection:
         ("ratings.csv", "superseded"),
         ("ratings.parquet", "loaded"),
     ]
-    assert contents_of(connection) == {("movies.csv", md5_of("m")), ("ratings.parquet", md5_of("b"))}
+    assert processed_contents(connection) == {("movies.csv", md5_of("m")), ("ratings.parquet", md5_of("b"))}
 
 
 def test_rows_read_are_rows_accepted_and_rejected(connection: psycopg.Connection) -> None:
@@ -56,7 +56,7 @@ def test_a_refused_file_keeps_its_bad_rows_and_its_reason(connection: psycopg.Co
     rows = stored(connection, "ops.rejected_rows", "path, batch_id, row_number, raw_row, reasons")
     assert rows == [("batches/w1.csv", "w1", bad.row_number, bad.raw_row, list(bad.reasons)) for bad in BAD]
     assert stored(connection, "ops.files", "state, rows_read, note") == [("refused", 9, "2 of 9 rows")]
-    assert contents_of(connection) == {("batches/w1.csv", file.md5)}
+    assert processed_contents(connection) == {("batches/w1.csv", file.md5)}
 
 
 def test_a_content_that_is_read_again_is_judged_again(connection: psycopg.Connection) -> None:

@@ -4,21 +4,21 @@ import pandas as pd
 import psycopg
 import pytest
 
-from cinematch_assets.warehouse.batches import held_batch
+from cinematch_assets.warehouse.batches import stored_batch
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.drift_alerts import baseline_counts, waiting_decisions, write_verdict
+from cinematch_assets.warehouse.drift_alerts import baseline_counts, waiting_decisions, write_assessment
 from cinematch_assets.warehouse.model_registry import (
     NoChampionError,
     RegistryConflictError,
     TrainedBatch,
-    champion,
-    crown,
     model_version,
     newest_candidate,
     promote,
+    read_champion,
     reject,
     require_champion,
     scorer_of,
+    set_champion,
     trained_batches,
     write_recommendations,
 )
@@ -28,7 +28,7 @@ from cinematch_assets_tests.support.warehouse_rows import (
     candidate,
     count,
     frame,
-    judgement,
+    gate_result,
     load,
     load_file,
     md5_of,
@@ -46,11 +46,11 @@ def lists(*rows: tuple[int, int, int, float]) -> pd.DataFrame:
 
 
 def promoted(connection: psycopg.Connection, run: str, *batches: TrainedBatch, merge: str = "merge") -> tuple[str, ...]:
-    ruling = champion(connection)
+    champion = read_champion(connection)
     version = candidate(connection, run, *batches)
-    over = ruling.version if ruling else None
+    over = champion.version if champion else None
     return version, *promote(
-        connection, version, artifact(f"final-{run}"), judgement(), over=over, data_size=3, merge=merge
+        connection, version, artifact(f"final-{run}"), gate_result(), over=over, data_size=3, merge=merge
     )
 
 
@@ -62,7 +62,7 @@ def test_versions_are_named_after_their_run_and_counted(connection: psycopg.Conn
 
 
 def test_before_the_first_promotion_there_is_no_champion(connection: psycopg.Connection) -> None:
-    assert champion(connection) is None
+    assert read_champion(connection) is None
     with pytest.raises(NoChampionError, match="cinematch demo"):
         require_champion(connection)
 
@@ -95,7 +95,7 @@ def test_by_setting_the_batches_are_deleted(connection: psycopg.Connection) -> N
     _, *moved = promoted(connection, "first", TrainedBatch("w1", A, 2), merge="delete")
     assert moved == ["w1"]
     assert (count(connection, "ratings"), count(connection, "ratings_buffer")) == (0, 0)
-    held = held_batch(connection, "w1")
+    held = stored_batch(connection, "w1")
     assert held is not None
     assert held.place == "deleted"
 
@@ -104,7 +104,7 @@ def test_a_batch_that_changed_during_training_stays(connection: psycopg.Connecti
     load(connection, "w1", W1, "a")
     version = candidate(connection, "first", TrainedBatch("w1", A, 2))
     load(connection, "w1", W2, "b")
-    assert promote(connection, version, artifact("f"), judgement(), over=None, data_size=1, merge="merge") == ()
+    assert promote(connection, version, artifact("f"), gate_result(), over=None, data_size=1, merge="merge") == ()
     assert stored(connection, "ratings_buffer") == [(2, 10, 1.0, 300)]
     assert count(connection, "ratings") == 0
 
@@ -118,7 +118,7 @@ def test_a_batch_that_changes_during_the_promotion_stays(url: str) -> None:
 
         def swap() -> None:
             moved.extend(
-                promote(connection, version, artifact("f"), judgement(), over=None, data_size=1, merge="merge")
+                promote(connection, version, artifact("f"), gate_result(), over=None, data_size=1, merge="merge")
             )
 
         with loader.transaction():
@@ -151,9 +151,9 @@ def test_a_promotion_over_somebody_else_s_champion_changes_nothing(connection: p
     first, *_ = promoted(connection, "first")
     second = candidate(connection, "second", TrainedBatch("w1", A, 2))
     with pytest.raises(RegistryConflictError, match=f"the champion is {first} and not nobody"):
-        promote(connection, second, artifact("f"), judgement(), over=None, data_size=1, merge="merge")
+        promote(connection, second, artifact("f"), gate_result(), over=None, data_size=1, merge="merge")
     with pytest.raises(RegistryConflictError, match=f"{first} was judged before"):
-        promote(connection, first, artifact("f"), judgement(), over=first, data_size=1, merge="merge")
+        promote(connection, first, artifact("f"), gate_result(), over=first, data_size=1, merge="merge")
     assert require_champion(connection).version == first
     assert count(connection, "ratings_buffer") == 2
     assert count(connection, "model_metrics") == 1
@@ -167,7 +167,7 @@ def test_a_promotion_killed_at_any_order_is_all_or_nothing(url: str) -> None:
         kills = 0
         while workers.finish(workers.start(warehouse_jobs.promoting, url, version, None, kills + 1)) == [-9]:
             kills += 1
-            assert champion(connection) is None
+            assert read_champion(connection) is None
             assert (count(connection, "ratings_buffer"), count(connection, "ratings")) == (3, 0)
             assert count(connection, "model_metrics") == 0
         assert kills >= 10
@@ -180,7 +180,7 @@ def test_a_rejected_candidate_leaves_everything_but_its_evidence(connection: psy
     first, *_ = promoted(connection, "first")
     version = candidate(connection, "second", TrainedBatch("w1", A, 2))
     before = versions(connection, "ratings_buffer")
-    reject(connection, version, judgement(1.2))
+    reject(connection, version, gate_result(1.2))
     assert require_champion(connection).version == first
     assert versions(connection, "ratings_buffer") == before
     row = model_version(connection, version)
@@ -206,7 +206,7 @@ def test_a_rollback_brings_the_former_champion_and_its_lists(connection: psycopg
     second, *_ = promoted(connection, "second")
     write_recommendations(connection, second, lists((1, 1, 50, 4.0)))
     assert model_version(connection, second).replaced == first
-    assert crown(connection, first, old, "rolled back") == second
+    assert set_champion(connection, first, old, "rolled back") == second
     assert require_champion(connection).version == first
     rows = stored(connection, "recommendations", "userid, rank, movieid, score, model_version")
     assert rows == [(1, 1, 30, 4.5, first), (1, 2, 40, 4.25, first)]
@@ -240,17 +240,17 @@ def test_a_batch_is_scored_by_a_champion_that_has_not_learned_from_it(connection
 
 def test_what_became_of_a_decision_is_written_with_the_verdict(connection: psycopg.Connection) -> None:
     load(connection, "w1", W1)
-    write_verdict(connection, "w1", A, [], due=True, reason="rating_mean over threshold", evidence={})
+    write_assessment(connection, "w1", A, [], due=True, reason="rating_mean over threshold", evidence={})
     assert [(d.batch_id, d.reason) for d in waiting_decisions(connection)] == [("w1", "rating_mean over threshold")]
     version, *_ = promoted(connection, "first", TrainedBatch("w1", A, 2))
     assert waiting_decisions(connection) == []
     assert stored(connection, "ops.retraining_decisions", "state, outcome") == [("retrained", f"{version} promoted")]
-    write_verdict(connection, "w1", A, [], due=True, reason="again", evidence={})
+    write_assessment(connection, "w1", A, [], due=True, reason="again", evidence={})
     assert waiting_decisions(connection) == []  # one piece of evidence, one retraining
 
 
 def test_another_content_of_a_batch_is_another_piece_of_evidence(connection: psycopg.Connection) -> None:
-    write_verdict(connection, "w1", A, [], due=True, reason="first content", evidence={})
-    write_verdict(connection, "w1", B, [], due=True, reason="second content", evidence={})
+    write_assessment(connection, "w1", A, [], due=True, reason="first content", evidence={})
+    write_assessment(connection, "w1", B, [], due=True, reason="second content", evidence={})
     assert [d.reason for d in waiting_decisions(connection)] == ["second content"]
     assert stored(connection, "ops.retraining_decisions", "id, state")[0][1] == "superseded"

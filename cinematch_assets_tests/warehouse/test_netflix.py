@@ -6,7 +6,7 @@ import pandas as pd
 import psycopg
 import pytest
 
-from cinematch_assets.warehouse.collection_ledger import record_listing, take_pending, troubles
+from cinematch_assets.warehouse.collection_ledger import read_problem_files, record_listing, take_pending
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.netflix import (
     CollectionLoad,
@@ -145,28 +145,28 @@ def test_a_file_that_turns_bad_keeps_its_last_good_row_and_says_so(connection: p
     assert done.quarantined == 1
     assert states(connection) == {"f1": "quarantined"}
     assert rows_of_files(connection) == {"f1": [MATRIX]}
-    (trouble,) = troubles(connection)
+    (trouble,) = read_problem_files(connection)
     assert trouble.last_error == "row 1: title is empty; the rows of its last good content stay"
     assert trouble.has_rows
     held = stored(connection, "ops.rejected_rows", "path, table_name, row_number, raw_row, reasons")
     assert held == [("Netflix_Movie_Collection/f1.json", "netflix.movies", 1, '{"title": ""}', ["title is empty"])]
     arrive(connection, {"f1": [HEAT]})
     assert states(connection) == {"f1": "loaded"}
-    assert troubles(connection) == []
+    assert read_problem_files(connection) == []
     assert rows_of_files(connection) == {"f1": [HEAT]}
     assert count(connection, "netflix.movies") == 1
 
 
 def test_a_file_that_never_was_good_has_no_row(connection: psycopg.Connection) -> None:
     arrive(connection, {"f1": []}, [BadMovie.of("f1", 1, "{\0", "is not JSON")])
-    (trouble,) = troubles(connection)
+    (trouble,) = read_problem_files(connection)
     assert (trouble.state, trouble.last_error, trouble.has_rows) == ("quarantined", "row 1: is not JSON", False)
     assert stored(connection, "ops.rejected_rows", "raw_row") == [("{\\x00",)]
 
 
 def test_a_file_without_any_movie_is_told(connection: psycopg.Connection) -> None:
     arrive(connection, {"f1": []})
-    assert troubles(connection)[0].last_error == "holds no movie"
+    assert read_problem_files(connection)[0].last_error == "holds no movie"
 
 
 def test_one_bad_movie_of_a_list_keeps_its_own_row_only(connection: psycopg.Connection) -> None:
@@ -175,7 +175,7 @@ def test_one_bad_movie_of_a_list_keeps_its_own_row_only(connection: psycopg.Conn
     done = arrive(connection, {"f1": [changed, None, ALIEN]}, [BadMovie.of("f1", 2, "{}", "title is empty")])
     assert (done.updated, done.inserted, done.deleted, done.loaded) == (1, 0, 0, 1)
     assert rows_of_files(connection) == {"f1": [changed, HEAT, ALIEN]}
-    assert "1 of 3 movies rejected, row 2: title is empty" in troubles(connection)[0].last_error
+    assert "1 of 3 movies rejected, row 2: title is empty" in read_problem_files(connection)[0].last_error
 
 
 def test_a_file_that_cannot_be_fetched_is_tried_again_and_then_given_up(connection: psycopg.Connection) -> None:
@@ -185,7 +185,7 @@ def test_a_file_that_cannot_be_fetched_is_tried_again_and_then_given_up(connecti
     assert states(connection) == {"f1": "failed", "f2": "loaded"}
     for attempt in range(2, 6):
         assert arrive(connection, contents, failures={"f1": "f1.json: connection reset"}).failed == 1
-        assert troubles(connection)[0].attempts == attempt
+        assert read_problem_files(connection)[0].attempts == attempt
     assert arrive(connection, contents).loaded == 0  # five attempts, and it waits for a person
     arrive(connection, {"f1": [ALIEN]})  # or for another content
     assert rows_of_files(connection)["f1"] == [ALIEN]

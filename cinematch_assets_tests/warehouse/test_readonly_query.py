@@ -95,7 +95,7 @@ def test_a_question_that_leaves_the_role_gets_no_answer(shared_url: str) -> None
     [
         ("SELECT *\n  FORM movies", 'syntax error at or near "FORM", line 2, column 3: FORM movies'),
         ("SELECT nope FROM movies", 'column "nope" does not exist, line 1, column 8: SELECT nope FROM movies'),
-        ("SELECT * FROM films", 'relation "films" does not exist, line 1, column 15: SELECT * FROM films'),
+        ("SELECT * FROM films", 'relation "movies" does not exist, line 1, column 15: SELECT * FROM films'),
         ("SELECT (", "syntax error at end of input, at the end of the query"),
     ],
 )

@@ -5,7 +5,12 @@ import pytest
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.drift_alerts import baseline_counts
 from cinematch_assets.warehouse.landed_files import newest_landed, quarantine
-from cinematch_assets.warehouse.rejected_rows import ReleaseConflictError, held_rows, pairs_held, release_ratings
+from cinematch_assets.warehouse.rejected_rows import (
+    ReleaseConflictError,
+    existing_pairs,
+    read_rejected_rows,
+    release_ratings,
+)
 from cinematch_assets_tests.support.warehouse_rows import (
     Rejected,
     count,
@@ -32,13 +37,13 @@ def reject(connection: psycopg.Connection, path: str, batch_id: str | None = Non
 def test_a_released_row_of_the_file_is_in_the_table_and_counted(connection: psycopg.Connection) -> None:
     load_file(connection, frame((1, 1, 4.0, 1)))
     reject(connection, "ratings.csv")
-    rows = held_rows(connection, path="ratings.csv")
+    rows = read_rejected_rows(connection, path="ratings.csv")
     assert [(row.row_number, row.reasons, row.file_state) for row in rows] == [(2, ["x"], "loaded")]
     release_ratings(connection, rows, LATE, NO)
     assert (9, 99, 4.0, 900) in stored(connection, "ratings WHERE data_split = 'train' AND batch_id IS NULL")
     counts = stored(connection, "ops.files", "rows_read, rows_accepted, rows_rejected")
     assert counts == [(2, 2, 0)]
-    assert held_rows(connection) == []
+    assert read_rejected_rows(connection) == []
     assert sum(baseline_counts(connection)) == count(connection, "ratings WHERE data_split = 'train'")
 
 
@@ -49,7 +54,7 @@ def test_a_released_row_of_a_batch_goes_where_the_batch_is(connection: psycopg.C
     if place == "merged":
         load_file(connection, frame())
         merge(connection, "w1")
-    release_ratings(connection, held_rows(connection), LATE, NO)
+    release_ratings(connection, read_rejected_rows(connection), LATE, NO)
     table = "ratings_buffer" if place == "buffer" else "ratings"
     assert stored(connection, f"{table} WHERE batch_id = 'w1'") == [(1, 1, 4.0, 1), (9, 99, 4.0, 900)]
     assert stored(connection, "ops.batches", "rows, place") == [(2, place)]
@@ -61,7 +66,7 @@ def test_a_row_is_released_once(url: str) -> None:
     with connect(url) as connection:
         load(connection, "w1", frame((1, 1, 4.0, 1)))
         reject(connection, "batches/w1.csv", "w1")
-        rows = held_rows(connection)
+        rows = read_rejected_rows(connection)
         release_ratings(connection, rows, LATE, NO)
         with pytest.raises(ReleaseConflictError, match="released meanwhile"):
             release_ratings(connection, rows, LATE, NO)
@@ -71,7 +76,7 @@ def test_a_row_is_released_once(url: str) -> None:
 def test_a_row_of_a_former_content_is_not_released(connection: psycopg.Connection) -> None:
     load(connection, "w1", frame((1, 1, 4.0, 1)))
     reject(connection, "batches/w1.csv", "w1")
-    rows = held_rows(connection)
+    rows = read_rejected_rows(connection)
     load(connection, "w1", frame((1, 1, 5.0, 1)), "b")
     with pytest.raises(ReleaseConflictError, match="newer content"):
         release_ratings(connection, rows, LATE, NO)
@@ -82,15 +87,15 @@ def test_pairs_that_are_there_already_are_known(connection: psycopg.Connection) 
     load_file(connection, frame((1, 1, 4.0, 1)))
     load(connection, "w1", frame((2, 2, 4.0, 1)))
     asked = frame((1, 1, 1.0, 9), (2, 2, 1.0, 9))
-    assert pairs_held(connection, None, asked).tolist() == [True, False]
-    assert pairs_held(connection, "w1", asked).tolist() == [False, True]
+    assert existing_pairs(connection, None, asked).tolist() == [True, False]
+    assert existing_pairs(connection, "w1", asked).tolist() == [False, True]
 
 
 def test_rows_are_listed_up_to_a_limit_and_by_id(connection: psycopg.Connection) -> None:
     file = land(connection, "ratings.csv")
     quarantine(connection, file, "ratings", [Rejected(n, f"{n}", ("x",)) for n in range(1, 6)])
-    assert len(held_rows(connection, limit=3)) == 3
-    every = held_rows(connection)
+    assert len(read_rejected_rows(connection, limit=3)) == 3
+    every = read_rejected_rows(connection)
     assert [row.row_number for row in every] == [1, 2, 3, 4, 5]
-    assert held_rows(connection, ids=[every[2].id]) == [every[2]]
-    assert held_rows(connection, path="movies.csv") == []
+    assert read_rejected_rows(connection, ids=[every[2].id]) == [every[2]]
+    assert read_rejected_rows(connection, path="movies.csv") == []

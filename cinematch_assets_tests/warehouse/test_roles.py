@@ -7,15 +7,15 @@ import psycopg
 import pytest
 
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.drift_alerts import write_verdict
-from cinematch_assets.warehouse.model_registry import TrainedBatch, champion, promote, write_recommendations
+from cinematch_assets.warehouse.drift_alerts import write_assessment
+from cinematch_assets.warehouse.model_registry import TrainedBatch, promote, read_champion, write_recommendations
 from cinematch_assets.warehouse.training_data import training_data
 from cinematch_assets_tests.support.warehouse_rows import (
     artifact,
     candidate,
     count,
     frame,
-    judgement,
+    gate_result,
     load,
     load_file,
     many,
@@ -84,14 +84,14 @@ def test_the_pipeline_s_role_can_do_a_batch_s_whole_way(url: str) -> None:
     with signed_in(url, "ml_pipeline") as connection:
         load_file(connection, many(300))
         load(connection, "w1", frame((1, 10, 4.0, 1), (2, 20, 3.0, 2)))
-        write_verdict(connection, "w1", md5_of("a"), [], due=True, reason="drift", evidence={})
+        write_assessment(connection, "w1", md5_of("a"), [], due=True, reason="drift", evidence={})
         version = candidate(connection, "run", TrainedBatch("w1", md5_of("a"), 2))
-        moved = promote(connection, version, artifact("f"), judgement(), over=None, data_size=1, merge="merge")
+        moved = promote(connection, version, artifact("f"), gate_result(), over=None, data_size=1, merge="merge")
         assert moved == ("w1",)
         write_recommendations(connection, version, lists((1, 1, 30, 4.5)))
-        ruling = champion(connection)
-        assert ruling is not None
-        assert ruling.version == version
+        champion = read_champion(connection)
+        assert champion is not None
+        assert champion.version == version
         assert count(connection, "ratings") == 302
         assert load(connection, "w1", frame((1, 10, 5.0, 1)), "b").place == "merged"
     assert len(training_data(url).merged) <= 1

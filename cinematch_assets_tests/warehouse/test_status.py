@@ -1,7 +1,7 @@
 import psycopg
 
 from cinematch_assets.warehouse.batches import fail_batch, load_batch
-from cinematch_assets.warehouse.drift_alerts import write_verdict
+from cinematch_assets.warehouse.drift_alerts import write_assessment
 from cinematch_assets.warehouse.status import batch_lines, file_lines, rejected_lines
 from cinematch_assets_tests.support.warehouse_rows import Rejected, frame, land, load, load_file, many, md5_of
 from cinematch_assets_tests.warehouse.test_batches import merge
@@ -14,7 +14,7 @@ def test_nothing_yet(connection: psycopg.Connection) -> None:
 
 def test_a_line_a_batch_in_the_order_of_arrival(connection: psycopg.Connection) -> None:
     load(connection, "w2", frame((1, 1, 4.0, 1)))
-    write_verdict(
+    write_assessment(
         connection, "w2", md5_of("a"), [STD, MEAN], due=True, reason="rating_mean over threshold", evidence={}
     )
     load(connection, "w1", frame((1, 2, 4.0, 1)))

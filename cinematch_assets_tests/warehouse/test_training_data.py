@@ -9,7 +9,7 @@ from cinematch_assets_tests.support.warehouse_rows import (
     artifact,
     candidate,
     frame,
-    judgement,
+    gate_result,
     load,
     load_file,
     many,
@@ -29,7 +29,7 @@ def test_a_pair_of_the_test_split_never_comes_out_whichever_table_has_it(url: st
         load_file(connection, file)
         load(connection, "merged", rated_again.iloc[:800])
         version = candidate(connection, "run", TrainedBatch("merged", md5_of("a"), 800))
-        promote(connection, version, artifact("f"), judgement(), over=None, data_size=1, merge="merge")
+        promote(connection, version, artifact("f"), gate_result(), over=None, data_size=1, merge="merge")
         load(connection, "waiting", rated_again.iloc[600:1_400])
         # Rows that came by the schema reference's own statement carry no batch.
         connection.execute(
@@ -54,7 +54,7 @@ def test_rows_come_out_by_where_they_came_from(url: str) -> None:
         load_file(connection, train.iloc[:10])
         load(connection, "w1", train.iloc[10:14], "a")
         version = candidate(connection, "run", TrainedBatch("w1", md5_of("a"), 4))
-        promote(connection, version, artifact("f"), judgement(), over=None, data_size=1, merge="merge")
+        promote(connection, version, artifact("f"), gate_result(), over=None, data_size=1, merge="merge")
         load(connection, "w2", train.iloc[14:20], "b")
     data = training_data(url)
     assert (len(data.file), len(data.merged), len(data.waiting), len(data.test)) == (10, 4, 6, 0)

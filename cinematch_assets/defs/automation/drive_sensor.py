@@ -13,7 +13,7 @@ from cinematch_assets.defs.automation.jobs import ingest_batch, load_catalog
 from cinematch_assets.defs.drive.raw_netflix_collection import raw_netflix_collection
 from cinematch_assets.defs.partitions import BATCH_PARTITIONS, batch_id
 from cinematch_assets.defs.tables.netflix_movies import netflix_movies
-from cinematch_assets.pipeline.ingest.folder_changes import News, look_for_news, next_attempt
+from cinematch_assets.pipeline.ingest.folder_changes import FolderChanges, find_folder_changes, next_attempt
 from cinematch_assets.pipeline.ingest.netflix_collection import FOLDER
 from cinematch_assets.pipeline.platform import Platform
 
@@ -32,7 +32,7 @@ def drive_sensor(context: dg.SensorEvaluationContext, platform: dg.ResourceParam
 
     An earlier run with the same key, failed ones too, would be skipped for ever, so the attempt is in it.
     """
-    news = look_for_news(platform)
+    news = find_folder_changes(platform)
     requests: list[dg.RunRequest] = []
     reasons = list(news.reported)
     for wanted in _wanted(news):
@@ -78,7 +78,7 @@ class _Wanted:
     assets: Sequence[dg.AssetKey] | None = None
 
 
-def _wanted(news: News) -> Iterator[_Wanted]:
+def _wanted(news: FolderChanges) -> Iterator[_Wanted]:
     """Name the runs that news ask for, those of whole jobs first."""
     if news.catalogue:
         yield _Wanted("movies and ratings", load_catalog.name, f"catalogue:{news.catalogue}")

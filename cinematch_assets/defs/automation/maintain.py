@@ -6,7 +6,7 @@ Here: the job and its schedule. Not here: what a round does (``steps.maintaining
 import dagster as dg
 
 from cinematch_assets.dagster_support.asset_checks import storage_check
-from cinematch_assets.pipeline.maintenance import maintain as make_round
+from cinematch_assets.pipeline.maintenance import maintain as run_maintenance
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse.table_sizes import database_mb
 
@@ -14,7 +14,7 @@ from cinematch_assets.warehouse.table_sizes import database_mb
 @dg.op(description="Vacuum, archive of old alerts, retention of files, reports and models.")
 def tidy_up(context: dg.OpExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """One round; it says what it did in its log and on the run's page."""
-    done = make_round(platform)
+    done = run_maintenance(platform)
     table = "\n".join(f"| {size.table} | {size.bytes / 2**20:.1f} MB |" for size in done.sizes)
     with platform.warehouse.connect() as connection:
         used = database_mb(connection)

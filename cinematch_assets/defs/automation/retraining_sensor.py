@@ -18,7 +18,7 @@ from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.retraining import WaitingDecision, next_retraining
 from cinematch_assets.warehouse.drift_alerts import give_up, seconds_since_retraining, waiting_decisions
 from cinematch_assets.warehouse.inspection import row_count
-from cinematch_assets.warehouse.model_registry import ModelVersion, champion, recommended_version
+from cinematch_assets.warehouse.model_registry import ModelVersion, read_champion, recommended_version
 
 DECISION_TAG = "cinematch/decision-"
 
@@ -34,14 +34,14 @@ def retraining_sensor(
 ) -> dg.RunRequest | dg.SkipReason:
     """Start what is due, one run at a time; rows are the memory, so a restart neither loses nor doubles a run."""
     with platform.warehouse.connect() as connection:
-        ruling = champion(connection)
+        champion = read_champion(connection)
         listed = recommended_version(connection)
-    if ruling and (newer := of_a_newer_release(ruling)):
+    if champion and (newer := of_a_newer_release(champion)):
         return dg.SkipReason(newer)
-    if ruling is None or unreadable(ruling):
-        return _new_model(platform, context.instance, ruling)
-    if listed != ruling.version:
-        return _missing_lists(platform, context.instance, ruling.version)
+    if champion is None or unreadable(champion):
+        return _new_model(platform, context.instance, champion)
+    if listed != champion.version:
+        return _missing_lists(platform, context.instance, champion.version)
     return _due_retraining(platform, context.instance)
 
 

@@ -13,7 +13,7 @@ from cinematch_assets.dagster_support.metadata import rounded, table_metadata
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
 from cinematch_assets.defs.tables.ratings import ratings
 from cinematch_assets.defs.tables.ratings_buffer import ratings_buffer
-from cinematch_assets.pipeline.batch_drift import BatchVerdict, judge_batch, report_batch
+from cinematch_assets.pipeline.batch_drift import BatchDrift, assess_batch, report_batch
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.drift_alerts import DRIFT_ALERTS
 
@@ -31,7 +31,7 @@ def drift_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam[P
     """Five statistics in ``drift_alerts``, the retraining decision, and Evidently's pictures of the batch."""
 
     def judge(batch: str) -> dict[str, Any]:
-        verdict = judge_batch(platform, batch)
+        verdict = assess_batch(platform, batch)
         context.log.info(verdict.decision.reason)
         report = report_batch(platform, batch)
         return {
@@ -47,7 +47,7 @@ def drift_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam[P
     return each_batch(context, judge)
 
 
-def _statistics(verdict: BatchVerdict) -> str:
+def _statistics(verdict: BatchDrift) -> str:
     lines = ["| statistic | score | threshold | without drift | alert | |", "|---|---|---|---|---|---|"]
     for alert in verdict.alerts:
         score = "undefined" if alert.drift_score is None else f"{alert.drift_score:.4f}"

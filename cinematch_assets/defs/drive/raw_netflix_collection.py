@@ -15,7 +15,7 @@ from cinematch_assets.pipeline.platform import Platform
 def raw_netflix_collection(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """Each movie file of the collection, in folders in folders; what is new or changed is fetched once and verified."""
     done = fetch_collection(platform)
-    left_out = [f"{entry.path}: {entry.reason}" for entry in done.left_out]
+    skipped = [f"{entry.path}: {entry.reason}" for entry in done.skipped]
     return dg.MaterializeResult(
         metadata={
             "folder": f"{platform.folder.spec}: {FOLDER}",
@@ -27,9 +27,9 @@ def raw_netflix_collection(platform: dg.ResourceParam[Platform]) -> dg.Materiali
             "in_store_already": done.in_store,
             "unchanged": done.unchanged,
             "failed": len(done.failed),
-            "left_out": len(left_out),
+            "skipped": len(skipped),
             "known_but_not_seen": done.listing.missing,
             "what_failed": sentences(done.failed),
-            "what_was_left_out": sentences(left_out),
+            "what_was_left_out": sentences(skipped),
         }
     )

@@ -8,7 +8,7 @@ import dagster as dg
 from cinematch_assets.dagster_support.metadata import rounded, table_metadata
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.movies import movies
-from cinematch_assets.pipeline.genre_features import place_movies
+from cinematch_assets.pipeline.genre_features import project_movies
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.movie_genre_features import MOVIE_GENRE_FEATURES
 
@@ -32,7 +32,7 @@ LEAST_EXPLAINED = 0.7
 )
 def movie_genre_features(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """Each movie as a point in genre space, on a basis that is fitted once; NULL for a movie without genres."""
-    features, changed = place_movies(platform)
+    features, changed = project_movies(platform)
     check = dg.AssetCheckResult(
         check_name="explained_variance",
         passed=features.explained_variance >= LEAST_EXPLAINED,

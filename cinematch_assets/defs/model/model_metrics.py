@@ -9,7 +9,7 @@ import dagster as dg
 from cinematch_assets.dagster_support.metadata import rounded, table_metadata
 from cinematch_assets.defs.model.recommender_model import recommender_model
 from cinematch_assets.defs.partitions import OWNERS
-from cinematch_assets.pipeline.models.gate_candidate import Judged, judge_candidate
+from cinematch_assets.pipeline.models.gate_candidate import GatedCandidate, gate_candidate
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.model_metrics import MODEL_METRICS
 from cinematch_assets.warehouse.model_registry import newest_candidate
@@ -33,42 +33,42 @@ def model_metrics(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     """Candidate and champion measured on the same rows; promoted or rejected, with the evidence stored."""
     with platform.warehouse.connect() as connection:
         version = newest_candidate(connection, context.run.run_id)
-    judged = judge_candidate(platform, version, lambda what, share: context.log.info("%s: %.0f %%", what, 100 * share))
+    gated = gate_candidate(platform, version, lambda what, share: context.log.info("%s: %.0f %%", what, 100 * share))
     return dg.MaterializeResult(
         metadata={
-            "version": judged.version,
-            "promoted": judged.verdict.promoted,
-            "reason": judged.verdict.reason,
-            "champion_before": judged.champion or "none",
-            "merged_batches": list(judged.merged),
-            "figures": dg.MetadataValue.md(_figures(judged)),
-            "evidence": dg.MetadataValue.json(judged.verdict.as_dict()),
-            **rounded(judged.evaluation.summary()),
+            "version": gated.version,
+            "promoted": gated.verdict.promoted,
+            "reason": gated.verdict.reason,
+            "champion_before": gated.champion or "none",
+            "merged_batches": list(gated.merged),
+            "figures": dg.MetadataValue.md(_figures(gated)),
+            "evidence": dg.MetadataValue.json(gated.verdict.as_dict()),
+            **rounded(gated.evaluation.summary()),
         },
-        check_results=[_better_than_baselines(judged)],
+        check_results=[_better_than_baselines(gated)],
     )
 
 
-def _better_than_baselines(judged: Judged) -> dg.AssetCheckResult:
-    others = judged.baselines.values()
+def _better_than_baselines(gated: GatedCandidate) -> dg.AssetCheckResult:
+    others = gated.baselines.values()
     best_rmse = min(other.rmse for other in others)
     best_ndcg = max(other.catalogue_ndcg_at_10 or 0.0 for other in others)
     return dg.AssetCheckResult(
         check_name="better_than_baselines",
-        passed=judged.evaluation.rmse < best_rmse and (judged.evaluation.catalogue_ndcg_at_10 or 0.0) > best_ndcg,
+        passed=gated.evaluation.rmse < best_rmse and (gated.evaluation.catalogue_ndcg_at_10 or 0.0) > best_ndcg,
         metadata={
-            "rmse": round(judged.evaluation.rmse, 4),
+            "rmse": round(gated.evaluation.rmse, 4),
             "best_baseline_rmse": round(best_rmse, 4),
-            "catalogue_ndcg_at_10": round(judged.evaluation.catalogue_ndcg_at_10 or 0.0, 4),
+            "catalogue_ndcg_at_10": round(gated.evaluation.catalogue_ndcg_at_10 or 0.0, 4),
             "best_baseline_ndcg": round(best_ndcg, 4),
         },
     )
 
 
-def _figures(judged: Judged) -> str:
+def _figures(gated: GatedCandidate) -> str:
     columns = ("rmse", "mae", "precision_at_10", "catalogue_precision_at_10", "catalogue_ndcg_at_10", "coverage")
     lines = ["| model | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    for name, evaluation in ((judged.version, judged.evaluation), *judged.baselines.items()):
+    for name, evaluation in ((gated.version, gated.evaluation), *gated.baselines.items()):
         values = (getattr(evaluation, column) for column in columns)
         lines.append(f"| {name} | " + " | ".join("" if v is None else f"{v:.4f}" for v in values) + " |")
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from cinematch_assets.dagster_support.asset_checks import schema_check, storage_
 from cinematch_assets.dagster_support.metadata import table_metadata
 from cinematch_assets.defs.model.model_metrics import model_metrics
 from cinematch_assets.defs.partitions import OWNERS
-from cinematch_assets.pipeline.models.publish import recommend_to_all
+from cinematch_assets.pipeline.models.publish import publish_recommendations
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.recommendations import RECOMMENDATIONS
 
@@ -29,8 +29,8 @@ from cinematch_assets.schemas.recommendations import RECOMMENDATIONS
     ],
 )
 def recommendations(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
-    """Ten films for each user who has rated any, none that he has rated in any table or split."""
-    lists = recommend_to_all(platform)
+    """Ten movies for each user who has rated any, none that he has rated in any table or split."""
+    lists = publish_recommendations(platform)
     with platform.warehouse.connect() as connection:
         checks = [
             schema_check(connection, "public", RECOMMENDATIONS),
@@ -40,7 +40,7 @@ def recommendations(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResul
         metadata={
             "version": lists.version,
             "users": lists.users,
-            "different_films": lists.films,
+            "different_films": lists.movies,
             "dagster/row_count": lists.rows,
         },
         check_results=checks,

@@ -1,4 +1,4 @@
-"""``netflix_movies``: the movies of the collection, and the film of the catalogue that each is.
+"""``netflix_movies``: the movies of the collection, and the movie of the catalogue that each is.
 
 Here: the asset and the checks that certify it. Not here: reading files (``reading.collection``), transactions
 (``steps.collecting``), the rules of matching (``matching``), the shape of a row (``schemas.netflix_movies``).
@@ -15,7 +15,7 @@ from cinematch_assets.pipeline.ingest.netflix_collection import load_fetched
 from cinematch_assets.pipeline.ingest.netflix_matches import match_titles
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.netflix_movies import NETFLIX_MOVIES
-from cinematch_assets.warehouse.collection_ledger import troubles
+from cinematch_assets.warehouse.collection_ledger import read_problem_files
 from cinematch_assets.warehouse.inspection import row_count
 from cinematch_assets.warehouse.netflix import collection_duplicates
 from cinematch_assets.warehouse.status import collection_states
@@ -35,13 +35,13 @@ from cinematch_assets.warehouse.status import collection_states
     ],
 )
 def netflix_movies(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
-    """Fetched files as rows, each file with its ledger in one transaction; then each title's film in ``movies``."""
+    """Fetched files as rows, each file with its ledger in one transaction; then each title's movie in ``movies``."""
     loaded = load_fetched(platform)
     matched = match_titles(platform)
     with platform.warehouse.connect() as connection:
         rows = row_count(connection, "netflix", "movies")
         states = collection_states(connection)
-        bad = troubles(connection)
+        bad = read_problem_files(connection)
         checks = [
             schema_check(connection, "netflix", NETFLIX_MOVIES),
             each_movie_once(collection_duplicates(connection)),

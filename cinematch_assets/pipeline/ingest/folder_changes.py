@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from cinematch_assets.drive.folder import DriveFile, Look
-from cinematch_assets.pipeline.ingest.netflix_collection import FOLDER, look_for_movies
+from cinematch_assets.drive.folder import DriveFile, FolderListing
+from cinematch_assets.pipeline.ingest.netflix_collection import FOLDER, list_collection
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.warehouse.collection_ledger import settled_files
-from cinematch_assets.warehouse.landed_files import contents_of
+from cinematch_assets.warehouse.collection_ledger import processed_files
+from cinematch_assets.warehouse.landed_files import processed_contents
 
 BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,50}")
 _FORMATS = {".csv", ".parquet"}
@@ -21,7 +21,7 @@ _TABLES = {"movies.csv", "movies.parquet", "ratings.csv", "ratings.parquet"}
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class FolderChanges:
     """What one look found: batches and tables whose content is not in the tables yet, and what cannot be one.
 
     ``batches`` are (batch_id, md5); ``catalogue`` is one name for the contents of movies and ratings, empty when
@@ -35,18 +35,18 @@ class News:
     reported: tuple[str, ...]
 
 
-def look_for_news(platform: Platform) -> News:
+def find_folder_changes(platform: Platform) -> FolderChanges:
     """Compare the folder's contents (never its times) with those that were loaded or refused."""
     tables = platform.folder.look("", recursive=False)
     batches = platform.folder.look("batches", recursive=False)
-    collection = look_for_movies(platform.folder)
+    collection = list_collection(platform.folder)
     with platform.warehouse.connect() as connection:
-        settled = contents_of(connection)
-        collected = settled_files(connection)
-    reported = [f"{entry.path}: {entry.reason}" for entry in (*tables.left_out, *batches.left_out)]
-    if collection.left_out:
-        first = collection.left_out[0]
-        reported.append(f"{len(collection.left_out):,} of {FOLDER} left out, first {first.path}: {first.reason}")
+        settled = processed_contents(connection)
+        collected = processed_files(connection)
+    reported = [f"{entry.path}: {entry.reason}" for entry in (*tables.skipped, *batches.skipped)]
+    if collection.skipped:
+        first = collection.skipped[0]
+        reported.append(f"{len(collection.skipped):,} of {FOLDER} left out, first {first.path}: {first.reason}")
     by_batch: dict[str, list[DriveFile]] = {}
     for file in batches.files:
         name = PurePosixPath(file.path)
@@ -65,10 +65,10 @@ def look_for_news(platform: Platform) -> News:
         elif (files[0].path, files[0].md5) not in settled:
             new.append((batch_id, files[0].md5))
     changed = [file.md5 for file in tables.files if file.name in _TABLES and (file.path, file.md5) not in settled]
-    return News(tuple(new), "-".join(sorted(changed)), _collection_key(collection, collected), tuple(reported))
+    return FolderChanges(tuple(new), "-".join(sorted(changed)), _collection_key(collection, collected), tuple(reported))
 
 
-def _collection_key(look: Look, settled: set[tuple[str, str]]) -> str:
+def _collection_key(look: FolderListing, settled: set[tuple[str, str]]) -> str:
     """One name for the collection's contents, whatever its files are called; empty when all were dealt with."""
     contents = sorted((file.id, file.md5) for file in look.files)
     if settled.issuperset(contents):

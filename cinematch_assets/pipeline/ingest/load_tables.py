@@ -15,7 +15,14 @@ from cinematch_assets.reading.movies import read_movies
 from cinematch_assets.reading.ratings import read_ratings
 from cinematch_assets.reading.results import FileRefused, Reading, RejectionLimit
 from cinematch_assets.splitting import is_test
-from cinematch_assets.warehouse.batches import BatchLoad, confirm_batch, fail_batch, held_batch, load_batch, start_batch
+from cinematch_assets.warehouse.batches import (
+    BatchLoad,
+    confirm_batch,
+    fail_batch,
+    load_batch,
+    start_batch,
+    stored_batch,
+)
 from cinematch_assets.warehouse.landed_files import Counts, LandedFile, newest_landed, refuse_file
 from cinematch_assets.warehouse.movies import MoviesLoad, known_movies, load_movies
 from cinematch_assets.warehouse.ratings import RatingsLoad, load_ratings
@@ -76,7 +83,7 @@ def load_batch_file(platform: Platform, batch_id: str) -> TableLoad[BatchLoad]:
     """
     with platform.warehouse.connect() as connection:
         file = newest_landed(connection, f"batches/{batch_id}")
-        held = held_batch(connection, batch_id)
+        held = stored_batch(connection, batch_id)
         if held is not None and held.md5 == file.md5:
             confirm_batch(connection, held, file)
             return TableLoad(file, _known_counts(file), BatchLoad(batch_id, held.place, 0, 0, held.rows))

@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 
 import psycopg
 
-from cinematch_assets.drive.folder import Folder, LeftOut, Look
+from cinematch_assets.drive.folder import Folder, FolderListing, SkippedEntry
 from cinematch_assets.drive.landing import Landed, land
 from cinematch_assets.drive.parallel import THREADS, Done, in_parallel
 from cinematch_assets.drive.progress import with_bar
@@ -47,20 +47,20 @@ class Collected:
     in_store: int
     unchanged: int
     failed: tuple[str, ...]
-    left_out: tuple[LeftOut, ...]
+    skipped: tuple[SkippedEntry, ...]
 
 
-def look_for_movies(folder: Folder) -> Look:
+def list_collection(folder: Folder) -> FolderListing:
     """Walk the collection; a file that is neither JSON nor CSV holds no movie and is left out.
 
     A file may lie in several folders of a Drive: it is one file, by the first of its paths.
     """
     look = folder.look(FOLDER)
     movies = {file.id: file for file in reversed(look.files) if _is_movie(file.name)}
-    others = (LeftOut(file.path, "is neither .json nor .csv") for file in look.files if not _is_movie(file.name))
-    return Look(
+    others = (SkippedEntry(file.path, "is neither .json nor .csv") for file in look.files if not _is_movie(file.name))
+    return FolderListing(
         files=tuple(sorted(movies.values(), key=lambda file: file.path)),
-        left_out=tuple(sorted((*look.left_out, *others), key=lambda entry: entry.path)),
+        skipped=tuple(sorted((*look.skipped, *others), key=lambda entry: entry.path)),
     )
 
 
@@ -74,7 +74,7 @@ def fetch_collection(platform: Platform) -> Collected:
     Raises:
         CinematchError: the folder, the store or the warehouse itself cannot be used.
     """
-    look = look_for_movies(platform.folder)
+    look = list_collection(platform.folder)
     with platform.warehouse.connect() as connection:
         listing = collection_ledger.record_listing(connection, look.files)
         wanted = collection_ledger.pending_ids(connection)
@@ -94,7 +94,7 @@ def fetch_collection(platform: Platform) -> Collected:
         in_store=in_store,
         unchanged=len(look.files) - len(files),
         failed=tuple(sorted(failed)),
-        left_out=look.left_out,
+        skipped=look.skipped,
     )
 
 

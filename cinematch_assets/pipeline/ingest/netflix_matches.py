@@ -1,4 +1,4 @@
-"""Each title of the collection and its film in the catalogue.
+"""Each title of the collection and its movie in the catalogue.
 
 Here: reading both sides, writing what was found. Not here: the rules (``matching``).
 """
@@ -16,7 +16,7 @@ from cinematch_assets.warehouse.statements import statement
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """How many titles are one film of the catalogue, how many might be several, how many are none.
+    """How many titles are one movie of the catalogue, how many might be several, how many are none.
 
     ``ambiguous`` has id, title, year, method and movieIds; ``changed`` counts the rows of ``netflix.movie_matches``
     that are not what they were.
@@ -35,7 +35,7 @@ class Matched:
 
 
 def match_titles(platform: Platform) -> Matched:
-    """Match the whole collection anew: a title's film may have come, or a second one that fits as well.
+    """Match the whole collection anew: a title's movie may have come, or a second one that fits as well.
 
     One process at a time does so, and reads what all others have loaded until then.
     """
@@ -49,7 +49,7 @@ def match_titles(platform: Platform) -> Matched:
 
 
 def _rows(found: Matching) -> list[Match]:
-    """One row a title that a rule found; those that fit several films name them and no film."""
+    """One row a title that a rule found; those that fit several movies name them and no movie."""
     matched, several = found.matched, found.ambiguous
     return [
         *(Match(*row) for row in matched[["id", "movieId", "method", "score"]].itertuples(index=False, name=None)),

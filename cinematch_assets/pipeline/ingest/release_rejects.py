@@ -18,7 +18,13 @@ from cinematch_assets.reading.released import reread_movies, reread_ratings
 from cinematch_assets.reading.results import Reading
 from cinematch_assets.splitting import is_test
 from cinematch_assets.warehouse.movies import known_movies
-from cinematch_assets.warehouse.rejected_rows import HeldRow, held_rows, pairs_held, release_movies, release_ratings
+from cinematch_assets.warehouse.rejected_rows import (
+    QuarantinedRow,
+    existing_pairs,
+    read_rejected_rows,
+    release_movies,
+    release_ratings,
+)
 
 ALREADY_THERE = "the table has a rating of this user and movie"
 
@@ -45,7 +51,7 @@ def release_rows(
     if correction is not None and len(ids) != 1:
         raise CinematchError("--correct is the new text of one row: name exactly one id")
     with platform.warehouse.connect() as connection:
-        rows = held_rows(connection, path=path, ids=ids)
+        rows = read_rejected_rows(connection, path=path, ids=ids)
         if not rows:
             raise CinematchError(f"no such row is held: {path or ', '.join(map(str, ids))}")
         released, reasons = 0, Counter[str]()
@@ -59,7 +65,7 @@ def release_rows(
 
 
 def _release_content(
-    platform: Platform, connection: psycopg.Connection, rows: list[HeldRow], correction: str | None
+    platform: Platform, connection: psycopg.Connection, rows: list[QuarantinedRow], correction: str | None
 ) -> tuple[int, list[str]]:
     texts = [correction] if correction is not None else [row.raw_row for row in rows]
     columns = rows[0].columns or []
@@ -73,7 +79,7 @@ def _release_content(
         if fitting:
             release_movies(connection, fitting, accepted)
         return len(fitting), reasons
-    free = ~pairs_held(connection, rows[0].batch_id, accepted)
+    free = ~existing_pairs(connection, rows[0].batch_id, accepted)
     fitting = [row for row, fits in zip(fitting, free.tolist(), strict=True) if fits]
     accepted = accepted[free]
     if fitting:
@@ -83,14 +89,14 @@ def _release_content(
     return len(fitting), reasons + [ALREADY_THERE] * int((~free).sum())
 
 
-def _fitting(rows: Sequence[HeldRow], reading: Reading) -> tuple[list[HeldRow], list[str]]:
+def _fitting(rows: Sequence[QuarantinedRow], reading: Reading) -> tuple[list[QuarantinedRow], list[str]]:
     """The held rows that were accepted now, in the order of the accepted frame, and the reasons of the others."""
     refused = {row.row_number for row in reading.rejected}
     fitting = [row for number, row in enumerate(rows, start=1) if number not in refused]
     return fitting, [reason for row in reading.rejected for reason in row.reasons]
 
 
-def _require_loaded(row: HeldRow) -> None:
+def _require_loaded(row: QuarantinedRow) -> None:
     if row.file_state == "refused":
         raise CinematchError(f"{row.path} was refused whole: mend the file, nothing of it is in a table")
     if row.file_state == "collection":

@@ -20,7 +20,7 @@ from cinematch_assets.pipeline.models.artifacts import (
 )
 from cinematch_assets.pipeline.models.train_candidate import Progress, Rows, rows_of
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.promotion import GatePolicy, HeldOut, Verdict, gate
+from cinematch_assets.promotion import GatePolicy, HoldoutErrors, Verdict, gate
 from cinematch_assets.recommender.baselines import bias_only, global_mean, popularity
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
@@ -32,7 +32,7 @@ from cinematch_assets.warehouse.training_data import training_data
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class GatedCandidate:
     """A candidate's verdict, figures and, when it was promoted, the batches that moved with it."""
 
     version: str
@@ -43,37 +43,37 @@ class Judged:
     merged: tuple[str, ...]
 
 
-def judge_candidate(platform: Platform, version: str, progress: Progress | None = None) -> Judged:
+def gate_candidate(platform: Platform, version: str, progress: Progress | None = None) -> GatedCandidate:
     """Promote ``version`` or reject it, on evidence that is stored with it."""
     with platform.warehouse.connect() as connection:
         row = model_registry.model_version(connection, version)
         batches = tuple(model_registry.trained_batches(connection, version))
-        ruling = model_registry.champion(connection)
+        champion = model_registry.read_champion(connection)
     if row.state != "candidate":
         raise CinematchError(f"{version} was judged before ({row.state}): materialize recommender_model for a new one")
     if reason := unreadable(row):
         raise CinematchError(f"{reason}: materialize recommender_model for a new one")
-    if ruling and (newer := of_a_newer_release(ruling)):
+    if champion and (newer := of_a_newer_release(champion)):
         raise CinematchError(f"{version} cannot replace the champion: {newer}")
     catalogue = read_catalogue(platform)
     rows = rows_of(training_data(platform.warehouse.url), batches)
     candidate = load_model(platform, row)
-    before = ruling.version if ruling else None
-    champion = load_model(platform, ruling) if ruling and not unreadable(ruling) else None
+    before = champion.version if champion else None
+    champion_model = load_model(platform, champion) if champion and not unreadable(champion) else None
     baselines = {model.method: model for model in _baselines(rows.teach, catalogue)}
     policy = GatePolicy(allowed_loss=platform.settings.max_test_rmse_loss)
     verdict = gate(
-        _errors(rows.test, rows.teach, candidate, champion, baselines),
-        _errors(rows.judge, rows.teach, candidate, champion, {}) if len(rows.judge) else None,
+        _errors(rows.test, rows.teach, candidate, champion_model, baselines),
+        _errors(rows.judge, rows.teach, candidate, champion_model, {}) if len(rows.judge) else None,
         policy,
-        alone=_why_alone(ruling),
+        alone=_why_alone(champion),
     )
     measured = {name: evaluate(model, rows.teach, rows.test, catalogue) for name, model in baselines.items()}
     if not verdict.promoted:
         evaluation = evaluate(candidate, rows.teach, rows.test, catalogue)
         with platform.warehouse.connect() as connection:
-            model_registry.reject(connection, version, _judgement(verdict, evaluation, measured, candidate))
-        return Judged(version, before, verdict, evaluation, measured, ())
+            model_registry.reject(connection, version, _gate_result(verdict, evaluation, measured, candidate))
+        return GatedCandidate(version, before, verdict, evaluation, measured, ())
     final, taught = _refitted(platform, candidate, rows, catalogue, progress)
     evaluation = evaluate(final, taught, rows.test, catalogue)
     artifact = keep_model(platform, final)
@@ -82,19 +82,19 @@ def judge_candidate(platform: Platform, version: str, progress: Progress | None 
             connection,
             version,
             artifact,
-            _judgement(verdict, evaluation, measured, final),
+            _gate_result(verdict, evaluation, measured, final),
             over=before,
             data_size=len(taught),
             merge=platform.settings.merge,
         )
-    return Judged(version, before, verdict, evaluation, measured, merged)
+    return GatedCandidate(version, before, verdict, evaluation, measured, merged)
 
 
-def _why_alone(ruling: model_registry.ModelVersion | None) -> str:
+def _why_alone(champion: model_registry.ModelVersion | None) -> str:
     """Why a candidate is judged by the baselines alone, where it is."""
-    if ruling is None:
+    if champion is None:
         return "first model"
-    named = f"the champion, {ruling.version}, has format {ruling.artifact_format}"
+    named = f"the champion, {champion.version}, has format {champion.artifact_format}"
     return f"{named}, which this version cannot compare with"
 
 
@@ -115,11 +115,11 @@ def _baselines(train: Ratings, catalogue: Catalogue) -> list[Model]:
 
 def _errors(
     rows: Ratings, train: Ratings, candidate: Model, champion: Model | None, baselines: dict[str, Model]
-) -> HeldOut:
+) -> HoldoutErrors:
     def error(model: Model) -> NDArray[np.float64]:
         return model.predict(rows.users, rows.movies).stars.astype(np.float64) - rows.ratings
 
-    return HeldOut(
+    return HoldoutErrors(
         user_ids=rows.users,
         candidate=error(candidate),
         champion=error(champion) if champion else None,
@@ -137,11 +137,11 @@ def _how_often(ids: NDArray[np.int32], among: NDArray[np.int32]) -> NDArray[np.i
     return np.where(known[at] == ids, counts[at], 0) if len(known) else np.zeros(len(ids), np.int64)
 
 
-def _judgement(
+def _gate_result(
     verdict: Verdict, evaluation: Evaluation, baselines: dict[str, Evaluation], model: Recommender
-) -> model_registry.Judgement:
+) -> model_registry.GateResult:
     metrics: dict[str, Any] = {**evaluation.summary(), "baselines": {n: e.summary() for n, e in baselines.items()}}
-    return model_registry.Judgement(
+    return model_registry.GateResult(
         rmse=evaluation.rmse,
         mae=evaluation.mae,
         precision_at_10=evaluation.precision_at_10,

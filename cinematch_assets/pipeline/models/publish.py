@@ -27,11 +27,11 @@ class Lists:
     version: str
     rows: int
     users: int
-    films: int
+    movies: int
 
 
-def recommend_to_all(platform: Platform, k: int = LIST_LENGTH) -> Lists:
-    """Write ``k`` films for each user who has rated any, none of which he has rated in any table or split."""
+def publish_recommendations(platform: Platform, k: int = LIST_LENGTH) -> Lists:
+    """Write ``k`` movies for each user who has rated any, none of which he has rated in any table or split."""
     version, model = load_champion(platform)
     users, movies = seen_pairs(platform.warehouse.url)
     top = model.recommend(np.unique(users), k, seen=Pairs(users, movies))
@@ -51,13 +51,13 @@ def roll_back(platform: Platform) -> tuple[str, str]:
         CinematchError: the champion is the first one, or the former one's lists were never written.
     """
     with platform.warehouse.connect() as connection:
-        ruling = model_registry.require_champion(connection)
-    if ruling.replaced is None:
-        raise CinematchError(f"{ruling.version} replaced nobody: there is no earlier champion to go back to")
-    return crown(platform, ruling.replaced, f"rolled back from {ruling.version}"), ruling.version
+        champion = model_registry.require_champion(connection)
+    if champion.replaced is None:
+        raise CinematchError(f"{champion.version} replaced nobody: there is no earlier champion to go back to")
+    return set_champion(platform, champion.replaced, f"rolled back from {champion.version}"), champion.version
 
 
-def crown(platform: Platform, version: str, reason: str) -> str:
+def set_champion(platform: Platform, version: str, reason: str) -> str:
     """Make a promoted version champion, with the lists it had; return it."""
     with platform.warehouse.connect() as connection:
         row = model_registry.model_version(connection, version)
@@ -71,7 +71,7 @@ def crown(platform: Platform, version: str, reason: str) -> str:
         )
     lists = pd.read_parquet(io.BytesIO(platform.store.read_bytes(_key(version))))
     with platform.warehouse.connect() as connection:
-        model_registry.crown(connection, version, lists, reason)
+        model_registry.set_champion(connection, version, lists, reason)
     return version
 
 

@@ -1,4 +1,4 @@
-"""Questions to the champion: what to recommend to somebody, what is like a film.
+"""Questions to the champion: what to recommend to somebody, what is like a movie.
 
 Here: one person's answers with titles. Not here: everybody's lists (``recommending``).
 """
@@ -20,7 +20,7 @@ from cinematch_assets.warehouse.statements import statement
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A film, with what the champion says of it; None where it says nothing.
+    """A movie, with what the champion says of it; None where it says nothing.
 
     The rating is within ``stars`` ± ``half_width`` with a probability of 80 %; ``spread`` is its standard deviation.
     """
@@ -43,7 +43,7 @@ class Answer:
     suggestions: tuple[Suggestion, ...]
 
 
-def recommend_to(platform: Platform, user: int, k: int = 10, *, available: bool = False) -> Answer:
+def recommend_for_user(platform: Platform, user: int, k: int = 10, *, available: bool = False) -> Answer:
     """Answer for one user; an unknown one gets the cold-start list and is told so."""
     version, model = load_champion(platform)
     catalogue = read_catalogue(platform)
@@ -55,14 +55,14 @@ def recommend_to(platform: Platform, user: int, k: int = 10, *, available: bool 
     candidates = _available(platform) if available else None
     top = model.recommend(users, k, seen=Pairs(np.full(len(seen), user, np.int32), seen), candidates=candidates)
     known = bool(model.predict(users, catalogue.movies[:1]).user_known[0])
-    basis = f"user {user}, who has rated {len(seen):,} films" if known else _stranger(user, len(seen))
+    basis = f"user {user}, who has rated {len(seen):,} movies" if known else _stranger(user, len(seen))
     return Answer(basis, version.version, _suggestions(top, catalogue))
 
 
-def recommend_to_stranger(
+def recommend_for_likes(
     platform: Platform, likes: Sequence[str], k: int = 10, *, available: bool = False, stars: float = 5.0
 ) -> Answer:
-    """Answer for somebody who is not in the data but names films he likes, as titles or ids; nothing is retrained."""
+    """Answer for somebody who is not in the data but names movies he likes, as titles or ids; nothing is retrained."""
     version, model = load_champion(platform)
     catalogue = read_catalogue(platform)
     liked = [(find_movie(catalogue, like), stars) for like in likes]
@@ -72,8 +72,8 @@ def recommend_to_stranger(
     return Answer(f"somebody who likes {names}", version.version, _suggestions(top, catalogue))
 
 
-def similar_to(platform: Platform, movie: str, k: int = 10) -> Answer:
-    """Name the films nearest to one, given by title or id."""
+def similar_movies(platform: Platform, movie: str, k: int = 10) -> Answer:
+    """Name the movies nearest to one, given by title or id."""
     version, model = load_champion(platform)
     catalogue = read_catalogue(platform)
     number = find_movie(catalogue, movie)
@@ -83,14 +83,14 @@ def similar_to(platform: Platform, movie: str, k: int = 10) -> Answer:
         Suggestion(int(found), catalogue.titles[row], catalogue.genres[row], float(score))
         for found, row, score in zip(nearest.movies, rows, nearest.scores, strict=True)
     )
-    return Answer(f"films like {catalogue.title_of(number)}", version.version, suggestions)
+    return Answer(f"movies like {catalogue.title_of(number)}", version.version, suggestions)
 
 
 def find_movie(catalogue: Catalogue, name: str) -> int:
     """Return the movieId that an id or a title, with or without its year, means.
 
     Raises:
-        CinematchError: no film or several are called that; near titles are named.
+        CinematchError: no movie or several are called that; near titles are named.
     """
     if name.isdigit() and int(name) in set(catalogue.movies.tolist()):
         return int(name)
@@ -120,7 +120,7 @@ def _available(platform: Platform) -> "np.ndarray[tuple[int], np.dtype[np.int32]
     with platform.warehouse.connect() as connection:
         rows = connection.execute(statement("collection/select_available_movies")).fetchall()
     if not rows:
-        raise CinematchError("the collection has no matched films yet: materialize netflix_movies first")
+        raise CinematchError("the collection has no matched movies yet: materialize netflix_movies first")
     return np.array([movie for (movie,) in rows], np.int32)
 
 

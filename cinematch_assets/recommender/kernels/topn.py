@@ -1,4 +1,4 @@
-"""The k best films of many users, without those that each has seen, in bounded memory on every core.
+"""The k best movies of many users, without those that each has seen, in bounded memory on every core.
 
 Here: selection from scores and from factors. Not here: where they come from (``stars``,
 ``ranking``). Importing this module loads numba, so it is imported where it is used.
@@ -33,7 +33,7 @@ LOOKED_AT_ONCE = 64
 """Scores that one comparison in vector registers can pass over."""
 
 USERS_AT_ONCE = 256
-FILMS_AT_ONCE = 4096
+BLOCK_ITEMS = 4096
 """A tile of scores is 4 MB of float32: it stays in the cache between being computed and being looked through."""
 
 
@@ -45,9 +45,9 @@ class Exclusions:
     columns: Ids
 
     @classmethod
-    def of(cls, users: Ids, films: Ids, seen: UserMoviePairs) -> Exclusions:
-        """What each of ``users`` (in any order) has seen among ``films`` (ascending)."""
-        return Seen.of(seen).among(users, films)
+    def of(cls, users: Ids, movies: Ids, seen: UserMoviePairs) -> Exclusions:
+        """What each of ``users`` (in any order) has seen among ``movies`` (ascending)."""
+        return Seen.of(seen).among(users, movies)
 
     @classmethod
     def none(cls, rows: int) -> Exclusions:
@@ -71,16 +71,16 @@ class Seen:
         order = np.argsort(users, kind="stable")
         return cls(users[order], movies[order])
 
-    def among(self, users: Ids, films: Ids) -> Exclusions:
-        """The columns of ``films`` (ascending) that each of ``users`` has seen."""
+    def among(self, users: Ids, movies: Ids) -> Exclusions:
+        """The columns of ``movies`` (ascending) that each of ``users`` has seen."""
         first = np.searchsorted(self.users, users, "left")
         lengths = np.searchsorted(self.users, users, "right") - first
         begin = np.concatenate([[0], np.cumsum(lengths)])
         source = np.repeat(first - begin[:-1], lengths) + np.arange(begin[-1])
-        columns, known = positions(self.movies[source], films)
+        columns, known = positions(self.movies[source], movies)
         rows = np.repeat(np.arange(len(users)), lengths)[known]
         columns = columns[known]
-        cells = rows * len(films) + columns
+        cells = rows * len(movies) + columns
         if not (cells[1:] >= cells[:-1]).all():
             columns = columns[np.argsort(cells, kind="stable")]
         starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(users)))]).astype(np.int64)
@@ -100,38 +100,38 @@ class Best:
         return cls(np.full((rows, k), NONE, np.int32), np.full((rows, k), -np.inf, np.float32))
 
 
-def best_of_scores(scores: Floats, k: int, left_out: Exclusions) -> Best:
+def best_of_scores(scores: Floats, k: int, skipped: Exclusions) -> Best:
     """The ``k`` best columns of each row of (rows, m) scores; a score of -inf or NaN is never listed."""
     best = Best.unfilled(len(scores), min(k, scores.shape[1]))
-    merge(np.ascontiguousarray(scores, np.float32), 0, left_out.starts, left_out.columns, best.columns, best.scores)
+    merge(np.ascontiguousarray(scores, np.float32), 0, skipped.starts, skipped.columns, best.columns, best.scores)
     return best
 
 
-def best_of_factors(users: Floats, films: Floats, k: int, left_out: Exclusions, *, bias: Floats | None = None) -> Best:
-    """The ``k`` best of ``users @ films.T + bias`` for factors (rows, f) and (m, f), and biases (m,).
+def best_of_factors(users: Floats, movies: Floats, k: int, skipped: Exclusions, *, bias: Floats | None = None) -> Best:
+    """The ``k`` best of ``users @ movies.T + bias`` for factors (rows, f) and (m, f), and biases (m,).
 
     Scores exist one tile at a time: memory is 4 MB a thread beside the result.
     """
-    width = len(films)
+    width = len(movies)
     best = Best.unfilled(len(users), min(k, width))
     if bias is not None:  # as one more factor, it costs no pass of its own
         users = np.column_stack([users, np.ones(len(users), np.float32)])
-        films = np.column_stack([films, bias])
-    columns = np.ascontiguousarray(films.T, np.float32)
+        movies = np.column_stack([movies, bias])
+    columns = np.ascontiguousarray(movies.T, np.float32)
     kept = threading.local()
 
     def rows_from(start: int) -> None:
         rows = slice(start, min(start + USERS_AT_ONCE, len(users)))
-        starts = left_out.starts[rows.start : rows.stop + 1]
+        starts = skipped.starts[rows.start : rows.stop + 1]
         room: Floats | None = getattr(kept, "room", None)
         if room is None:
-            room = kept.room = np.empty(USERS_AT_ONCE * FILMS_AT_ONCE, np.float32)
-        for first in range(0, width, FILMS_AT_ONCE):
-            last = min(first + FILMS_AT_ONCE, width)
+            room = kept.room = np.empty(USERS_AT_ONCE * BLOCK_ITEMS, np.float32)
+        for first in range(0, width, BLOCK_ITEMS):
+            last = min(first + BLOCK_ITEMS, width)
             shape = (rows.stop - rows.start, last - first)
             tile = room[: shape[0] * shape[1]].reshape(shape)
             np.matmul(users[rows], columns[:, first:last], out=tile)
-            merge(tile, first, starts, left_out.columns, best.columns[rows], best.scores[rows])
+            merge(tile, first, starts, skipped.columns, best.columns[rows], best.scores[rows])
 
     in_blocks(rows_from, range(0, len(users), USERS_AT_ONCE))
     return best
@@ -175,7 +175,7 @@ def merge(  # pragma: no cover - compiled
     tile: NDArray[Any],
     first: int,
     starts: NDArray[Any],
-    left_out: NDArray[Any],
+    skipped: NDArray[Any],
     columns: NDArray[Any],
     scores: NDArray[Any],
 ) -> None:
@@ -184,9 +184,9 @@ def merge(  # pragma: no cover - compiled
     for row in range(tile.shape[0]):
         values = tile[row]
         begin, end = starts[row], starts[row + 1]
-        begin += np.searchsorted(left_out[begin:end], first)
-        while begin < end and left_out[begin] < first + width:
-            values[left_out[begin] - first] = -np.inf
+        begin += np.searchsorted(skipped[begin:end], first)
+        while begin < end and skipped[begin] < first + width:
+            values[skipped[begin] - first] = -np.inf
             begin += 1
         worst = len(scores[row]) - 1
         if worst < 0:

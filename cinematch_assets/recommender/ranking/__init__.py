@@ -1,1 +1,1 @@
-"""Lists: which films someone will like most. ``ranker`` is the door; the other modules are its parts."""
+"""Lists: which movies someone will like most. ``ranker`` is the door; the other modules are its parts."""

@@ -1,12 +1,12 @@
-"""EASE for many films: exact among those often rated, by neighbours for the rest.
+"""EASE for many movies: exact among those often rated, by neighbours for the rest.
 
 Here: fitting and scoring when users are many. Not here: few users (``dual``, whose formulas and symbols are
 these), which one is taken (``ranker``). Importing this module loads numba.
 
-The inverse costs movies³, so it is taken over the core alone, the ``core_films`` most rated films. A film j outside
-regresses on its nearest of those: b = (G_NN + L_N)⁻¹ G_Nj, N the films of highest cosine with j; by the inverse of a
+The inverse costs movies³, so it is taken over the core alone, the ``head_items`` most rated movies. A movie j outside
+regresses on its nearest of those: b = (G_NN + L_N)⁻¹ G_Nj, N the movies of highest cosine with j; by the inverse of a
 bordered matrix P_jj = 1 / (G_jj + L_j − bᵀG_Nj), which gives B_ij = b_i for the way in and B_ji = b_i P_jj / P_ii for
-the way out. Of each such film the ``kept`` largest b_i are stored; the rest are small, and mostly of films that
+the way out. Of each such movie the ``kept`` largest b_i are stored; the rest are small, and mostly of movies that
 everyone rated, so that they would cost the most time for the least (docs/decisions/0060).
 """
 
@@ -25,24 +25,24 @@ from cinematch_assets.recommender.data import Floats, Ids, Ratings
 from cinematch_assets.recommender.kernels.bfloat16 import narrow, wide
 from cinematch_assets.recommender.kernels.compiled import compiled_in_order
 from cinematch_assets.recommender.kernels.topn import NONE, Best, Compressed, Exclusions, in_blocks, merge, put
-from cinematch_assets.recommender.ranking.histories import Profiles, user_weights
+from cinematch_assets.recommender.ranking.histories import UserHistories, user_weights
 
-FILMS_AT_ONCE = 64
+BLOCK_ITEMS = 64
 USERS_AT_ONCE = 256
 COLUMNS_AT_ONCE = 1024
-"""Cells of a core film's row that are read at once: those of all core films stay in the cache from user to user."""
+"""Cells of a core movie's row that are read at once: those of all core movies stay in the cache from user to user."""
 
 
 @dataclass(frozen=True, slots=True)
 class SparseEase:
-    """B from rated film to scored film, over ``films`` (M,) ascending.
+    """B from rated movie to scored movie, over ``movies`` (M,) ascending.
 
     ``core`` (D,) are the columns of the core; ``core_cells`` (D, D) is B among them, the bits of bfloat16. ``border``
     is the rest of B, CSR (M, M).
     """
 
-    films: Ids
-    profiles: Profiles
+    movies: Ids
+    histories: UserHistories
     core: Ids
     core_cells: NDArray[np.uint16]
     border: sparse.csr_matrix
@@ -51,7 +51,7 @@ class SparseEase:
     users_at_once = 16_384  # only their lists are held
 
     def scores(self, history: sparse.csr_matrix) -> Floats:
-        """Scores of all films for weights (rows, M): (rows, M) float32."""
+        """Scores of all movies for weights (rows, M): (rows, M) float32."""
         out = np.empty(history.shape, np.float32)
 
         def rows_from(start: int) -> None:
@@ -62,53 +62,53 @@ class SparseEase:
         in_blocks(rows_from, range(0, history.shape[0], USERS_AT_ONCE))
         return out
 
-    def best(self, history: sparse.csr_matrix, line: tuple[Floats, Floats], k: int, left_out: Exclusions) -> Best:
-        """The best films by a + b · score; a thread holds one row of scores, and those of the core for a block."""
-        best = Best.unfilled(history.shape[0], min(k, len(self.films)))
+    def best(self, history: sparse.csr_matrix, line: tuple[Floats, Floats], k: int, skipped: Exclusions) -> Best:
+        """The best movies by a + b · score; a thread holds one row of scores, and those of the core for a block."""
+        best = Best.unfilled(history.shape[0], min(k, len(self.movies)))
 
         def rows_from(start: int) -> None:
             some = slice(start, start + USERS_AT_ONCE)
             block, sums = self._core_sums(history[some])
-            starts = left_out.starts[start : start + len(sums) + 1]
+            starts = skipped.starts[start : start + len(sums) + 1]
             lists = best.columns[some], best.scores[some]
-            _list(block, sums, self.core, self._border(), line, (starts, left_out.columns), lists)
+            _list(block, sums, self.core, self._border(), line, (starts, skipped.columns), lists)
 
         in_blocks(rows_from, range(0, history.shape[0], USERS_AT_ONCE))
         return best
 
     def profile(self, users: Ids) -> sparse.csr_matrix:
         """The weights of known users; a stranger's row is empty."""
-        return self.profiles.rows_of(users, len(self.films))
+        return self.histories.rows_of(users, len(self.movies))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The model as named arrays."""
-        width = np.uint16 if len(self.films) <= np.iinfo(np.uint16).max else np.int32
+        width = np.uint16 if len(self.movies) <= np.iinfo(np.uint16).max else np.int32
         return {
-            "films": self.films,
+            "movies": self.movies,
             "core": self.core,
             "core_cells": self.core_cells,
             "border_starts": self.border.indptr.astype(np.int64),
             "border_columns": self.border.indices.astype(width),
             "border_values": self.border.data,
-        } | self.profiles.arrays()
+        } | self.histories.arrays()
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> SparseEase:
         """The inverse of ``arrays``."""
-        width = len(arrays["films"])
+        width = len(arrays["movies"])
         starts, columns = arrays["border_starts"].astype(np.int32), arrays["border_columns"].astype(np.int32)
         return cls(
-            films=arrays["films"],
-            profiles=Profiles.from_arrays(arrays),
+            movies=arrays["movies"],
+            histories=UserHistories.from_arrays(arrays),
             core=arrays["core"],
             core_cells=arrays["core_cells"],
             border=sparse.csr_matrix((arrays["border_values"], columns, starts), shape=(width, width)),
         )
 
     def _core_sums(self, history: sparse.csr_matrix) -> tuple[Compressed, Floats]:
-        """The block as bare arrays, and its scores of the core's films from the core's films, (rows, D)."""
+        """The block as bare arrays, and its scores of the core's movies from the core's movies, (rows, D)."""
         block = history.indptr, history.indices, history.data
-        place = np.full(len(self.films), NONE, np.int32)
+        place = np.full(len(self.movies), NONE, np.int32)
         place[self.core] = np.arange(len(self.core), dtype=np.int32)
         sums = np.empty((history.shape[0], len(self.core)), np.float32)
         _add_core(block, place, self.core_cells, sums)
@@ -120,23 +120,23 @@ class SparseEase:
 
 def fit_sparse(
     train: Ratings,
-    films: Ids,
+    movies: Ids,
     *,
     ridge: float,
     dropout: float,
     user_exponent: float,
-    core_films: int,
+    head_items: int,
     neighbours: int,
     kept: int,
 ) -> SparseEase:
-    """EASE over the ``core_films`` most rated films, ridge over ``neighbours`` of them for the others."""
-    profiles = Profiles.of(train, films)
-    rows = profiles.matrix(len(films))
+    """EASE over the ``head_items`` most rated movies, ridge over ``neighbours`` of them for the others."""
+    histories = UserHistories.of(train, movies)
+    rows = histories.matrix(len(movies))
     rows.data *= np.repeat(np.sqrt(user_weights(rows, user_exponent)), np.diff(rows.indptr))
     columns = rows.tocsc()
     counts = np.diff(columns.indptr)
-    core = np.sort(np.lexsort((films, -counts))[: min(core_films, int((counts > 0).sum()))])
-    squares = np.asarray(np.bincount(rows.indices, np.square(rows.data), minlength=len(films)), np.float64)
+    core = np.sort(np.lexsort((movies, -counts))[: min(head_items, int((counts > 0).sum()))])
+    squares = np.asarray(np.bincount(rows.indices, np.square(rows.data), minlength=len(movies)), np.float64)
     penalty = (ridge + dropout * squares).astype(np.float32)
 
     gram = _gram(rows, core)
@@ -148,7 +148,7 @@ def fit_sparse(
     inverse[core] = np.diag(core_inverse)
     inverse[tail] = tail_inverse
     border = _border_cells(_largest(edges, edge_weights, kept), edge_weights, core, tail, inverse)
-    return SparseEase(films, profiles, core.astype(np.int32), _core_cells(core_inverse), border)
+    return SparseEase(movies, histories, core.astype(np.int32), _core_cells(core_inverse), border)
 
 
 def _gram(rows: sparse.csr_matrix, core: NDArray[np.int64]) -> Floats:
@@ -161,10 +161,10 @@ def _gram(rows: sparse.csr_matrix, core: NDArray[np.int64]) -> Floats:
     gram = np.zeros((len(core), len(core)), np.float32)
 
     def block(start: int) -> None:
-        stop = min(start + FILMS_AT_ONCE, len(core))
+        stop = min(start + BLOCK_ITEMS, len(core))
         _upper((starts[start : stop + 1], order, ends), inner.indices, inner.data, gram[start:stop])
 
-    in_blocks(block, range(0, len(core), FILMS_AT_ONCE))
+    in_blocks(block, range(0, len(core), BLOCK_ITEMS))
     _mirror(gram)
     return gram
 
@@ -175,7 +175,7 @@ def _inverse(gram: Floats) -> Floats:
         factor, failed = linalg.lapack.spotrf(gram.T, lower=1, overwrite_a=1)
         inverse, failed_too = linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
     if failed or failed_too:
-        raise linalg.LinAlgError(f"the films' co-ratings cannot be inverted (LAPACK {failed}, {failed_too})")
+        raise linalg.LinAlgError(f"the movies' co-ratings cannot be inverted (LAPACK {failed}, {failed_too})")
     _mirror(inverse.T)
     return np.asarray(inverse.T)
 
@@ -210,7 +210,7 @@ def _tail(
     reach = np.sqrt(np.diag(gram))
 
     def block(start: int) -> None:
-        stop = min(start + FILMS_AT_ONCE, len(tail))
+        stop = min(start + BLOCK_ITEMS, len(tail))
         _regress(
             (rows.indptr, rows.indices, rows.data),
             (columns.indptr, columns.indices, columns.data),
@@ -220,7 +220,7 @@ def _tail(
             (edges[start:stop], weights[start:stop], inverse[start:stop]),
         )
 
-    in_blocks(block, range(0, len(tail), FILMS_AT_ONCE))
+    in_blocks(block, range(0, len(tail), BLOCK_ITEMS))
     return edges, weights, inverse
 
 
@@ -239,7 +239,7 @@ def _border_cells(
     tail: NDArray[np.int64],
     inverse: Floats,
 ) -> sparse.csr_matrix:
-    """Both ways between the tail's films and their neighbours, (M, M)."""
+    """Both ways between the tail's movies and their neighbours, (M, M)."""
     known = edges >= 0
     near, far = core[edges[known]], np.broadcast_to(tail[:, None], edges.shape)[known]
     inward = weights[known]
@@ -256,7 +256,7 @@ def _border_cells(
 def _upper(  # pragma: no cover - compiled
     cells: Compressed, columns: NDArray[Any], weights: NDArray[Any], out: NDArray[Any]
 ) -> None:
-    """out[i, j] = Σ over the raters of film i of both weights, j ≥ i; ``cells`` are a film's, and where rows end."""
+    """out[i, j] = Σ over the raters of movie i of both weights, j ≥ i; ``cells`` are a movie's, and where rows end."""
     starts, order, ends = cells
     for i in range(len(starts) - 1):
         for at in range(starts[i], starts[i + 1]):
@@ -267,13 +267,13 @@ def _upper(  # pragma: no cover - compiled
 
 @compiled_in_order
 def _products(  # pragma: no cover - compiled
-    rows: Compressed, columns: Compressed, place: NDArray[Any], films: NDArray[Any], out: NDArray[Any]
+    rows: Compressed, columns: Compressed, place: NDArray[Any], movies: NDArray[Any], out: NDArray[Any]
 ) -> None:
-    """out[i] = Σ over the raters of films[i] of their rows times their weight for it; out is (films, D), zeros."""
+    """out[i] = Σ over the raters of movies[i] of their rows times their weight for it; out is (movies, D), zeros."""
     r_starts, r_columns, r_weights = rows
     c_starts, c_rows, c_weights = columns
-    for i in range(len(films)):
-        for at in range(c_starts[films[i]], c_starts[films[i] + 1]):
+    for i in range(len(movies)):
+        for at in range(c_starts[movies[i]], c_starts[movies[i] + 1]):
             user, weight = c_rows[at], c_weights[at]
             for cell in range(r_starts[user], r_starts[user + 1]):
                 to = place[r_columns[cell]]
@@ -286,28 +286,28 @@ def _regress(  # pragma: no cover - compiled
     rows: Compressed,
     columns: Compressed,
     place: NDArray[Any],
-    films: NDArray[Any],
+    movies: NDArray[Any],
     known: Compressed,
     found: Compressed,
 ) -> None:
-    """Ridge of each film on the core's films of highest cosine with it."""
+    """Ridge of each movie on the core's movies of highest cosine with it."""
     gram, reach, penalty = known
     edges, weights, inverse = found
     joint = np.zeros((1, len(reach)), np.float32)
     near = np.empty(edges.shape[1], np.int32)
     nearest = np.empty(edges.shape[1], np.float32)
-    for i in range(len(films)):
+    for i in range(len(movies)):
         joint[:] = 0.0
-        _products(rows, columns, place, films[i : i + 1], joint)
+        _products(rows, columns, place, movies[i : i + 1], joint)
         cosine = joint[0] / reach
         near[:] = NONE
         nearest[:] = 0.0
-        for film in range(len(reach)):
-            if cosine[film] > nearest[-1]:
-                put(near, nearest, film, cosine[film])
+        for movie in range(len(reach)):
+            if cosine[movie] > nearest[-1]:
+                put(near, nearest, movie, cosine[movie])
         count = int(np.sum(near >= 0))
-        own = penalty[films[i]]
-        for at in range(columns[0][films[i]], columns[0][films[i] + 1]):
+        own = penalty[movies[i]]
+        for at in range(columns[0][movies[i]], columns[0][movies[i] + 1]):
             own += columns[2][at] ** 2
         if count > 0:
             chosen = np.sort(near[:count])
@@ -336,9 +336,9 @@ def _mirror(matrix: NDArray[Any]) -> None:  # pragma: no cover - compiled
 def _add_core(  # pragma: no cover - compiled
     history: Compressed, place: NDArray[Any], cells: NDArray[Any], sums: NDArray[Any]
 ) -> None:
-    """sums[row] = Σ weight · cells[film] over the history's films in the core, four at a time: fewer trips to sums."""
+    """sums[row] = Σ weight · cells[movie] over the history's movies in the core, four at a time."""
     starts, columns, weights = history
-    films, shares = np.empty(cells.shape[0] + 4, np.int32), np.empty(cells.shape[0] + 4, np.float32)
+    movies, shares = np.empty(cells.shape[0] + 4, np.int32), np.empty(cells.shape[0] + 4, np.float32)
     total = np.empty(COLUMNS_AT_ONCE, np.float32)
     for first in range(0, cells.shape[1], COLUMNS_AT_ONCE):
         last = min(first + COLUMNS_AT_ONCE, cells.shape[1])
@@ -346,15 +346,15 @@ def _add_core(  # pragma: no cover - compiled
             count = 0
             for at in range(starts[row], starts[row + 1]):
                 if place[columns[at]] >= 0:
-                    films[count] = place[columns[at]]
+                    movies[count] = place[columns[at]]
                     shares[count] = weights[at]
                     count += 1
-            films[count : count + 3] = 0
+            movies[count : count + 3] = 0
             shares[count : count + 3] = 0.0
             total[:] = 0.0
             for at in range(0, count, 4):
-                a, b = cells[films[at], first:last], cells[films[at + 1], first:last]
-                c, d = cells[films[at + 2], first:last], cells[films[at + 3], first:last]
+                a, b = cells[movies[at], first:last], cells[movies[at + 1], first:last]
+                c, d = cells[movies[at + 2], first:last], cells[movies[at + 3], first:last]
                 of_a, of_b, of_c, of_d = shares[at], shares[at + 1], shares[at + 2], shares[at + 3]
                 for j in range(last - first):
                     total[j] += of_a * wide(a[j]) + of_b * wide(b[j]) + of_c * wide(c[j]) + of_d * wide(d[j])
@@ -363,12 +363,12 @@ def _add_core(  # pragma: no cover - compiled
 
 @compiled_in_order
 def _add_border(  # pragma: no cover - compiled
-    films: NDArray[Any], weights: NDArray[Any], border: Compressed, out: NDArray[Any]
+    movies: NDArray[Any], weights: NDArray[Any], border: Compressed, out: NDArray[Any]
 ) -> None:
     """Add the border's rows of one history to its scores."""
     starts, columns, cells = border
-    for at in range(len(films)):
-        for cell in range(starts[films[at]], starts[films[at] + 1]):
+    for at in range(len(movies)):
+        for cell in range(starts[movies[at]], starts[movies[at] + 1]):
             out[columns[cell]] += weights[at] * cells[cell]
 
 
@@ -376,13 +376,13 @@ def _add_border(  # pragma: no cover - compiled
 def _score(  # pragma: no cover - compiled
     history: Compressed, sums: NDArray[Any], core: NDArray[Any], border: Compressed, out: NDArray[Any]
 ) -> None:
-    """Scores of all films, (rows, M), from those of the core, (rows, D)."""
-    starts, films, weights = history
+    """Scores of all movies, (rows, M), from those of the core, (rows, D)."""
+    starts, movies, weights = history
     for row in range(len(starts) - 1):
         mine = slice(starts[row], starts[row + 1])
         out[row] = 0.0
         out[row][core] = sums[row]
-        _add_border(films[mine], weights[mine], border, out[row])
+        _add_border(movies[mine], weights[mine], border, out[row])
 
 
 @compiled_in_order
@@ -392,16 +392,16 @@ def _list(  # pragma: no cover - compiled
     core: NDArray[Any],
     border: Compressed,
     line: tuple[NDArray[Any], NDArray[Any]],
-    left_out: tuple[NDArray[Any], NDArray[Any]],
+    skipped: tuple[NDArray[Any], NDArray[Any]],
     lists: tuple[NDArray[Any], NDArray[Any]],
 ) -> None:
     """The best of a + b · score for each row, without what it leaves out."""
-    starts, films, weights = history
+    starts, movies, weights = history
     base, slope = line
     values = np.empty((1, len(base)), np.float32)
     for row in range(len(starts) - 1):
         one = slice(row, row + 1)
-        _score((starts[row : row + 2], films, weights), sums[one], core, border, values)
-        for film in range(len(base)):
-            values[0, film] = base[film] + slope[film] * values[0, film]
-        merge(values, 0, left_out[0][row : row + 2], left_out[1], lists[0][one], lists[1][one])
+        _score((starts[row : row + 2], movies, weights), sums[one], core, border, values)
+        for movie in range(len(base)):
+            values[0, movie] = base[movie] + slope[movie] * values[0, movie]
+        merge(values, 0, skipped[0][row : row + 2], skipped[1], lists[0][one], lists[1][one])

@@ -19,11 +19,11 @@ from cinematch_assets.recommender.data import Floats, Ids, Ratings, positions
 Rows = NDArray[np.int64]
 
 SMALLEST_WEIGHT = 0.0625
-"""What a rating of one star or less still says: that the film was watched."""
+"""What a rating of one star or less still says: that the movie was watched."""
 
 
 def weight_of(stars: NDArray[Any]) -> Floats:
-    """How much a rating says "more of this": (r − 1) / 4, and a little for the films that displeased.
+    """How much a rating says "more of this": (r − 1) / 4, and a little for the movies that displeased.
 
     Steck (2019) takes r / 5; this one did better on a validation part of both data sets (docs/decisions/0060).
     """
@@ -32,10 +32,10 @@ def weight_of(stars: NDArray[Any]) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class Profiles:
+class UserHistories:
     """Histories in compressed rows: user ``users[i]`` rated ``columns[starts[i]:starts[i + 1]]`` with ``stars``.
 
-    ``users`` (U,) is ascending; ``columns`` (n,) points into the ranker's films, ascending within a user.
+    ``users`` (U,) is ascending; ``columns`` (n,) points into the ranker's movies, ascending within a user.
     """
 
     users: Ids
@@ -44,13 +44,13 @@ class Profiles:
     stars: NDArray[np.float16]
 
     @classmethod
-    def of(cls, train: Ratings, films: Ids) -> Profiles:
-        """The rows of ``train`` whose film is among ``films`` (ascending); users without any keep an empty history."""
+    def of(cls, train: Ratings, movies: Ids) -> UserHistories:
+        """The rows of ``train`` whose movie is among ``movies`` (ascending); others get an empty history."""
         users = np.unique(train.users)
-        at, known = positions(train.movies, films)
+        at, known = positions(train.movies, movies)
         rows = np.searchsorted(users, train.users[known])
         starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(users)))]).astype(np.int64)
-        kind = np.uint16 if len(films) <= np.iinfo(np.uint16).max else np.int32
+        kind = np.uint16 if len(movies) <= np.iinfo(np.uint16).max else np.int32
         return cls(users.astype(np.int32), starts, at[known].astype(kind), train.ratings[known].astype(np.float16))
 
     def matrix(self, width: int) -> sparse.csr_matrix:
@@ -75,7 +75,7 @@ class Profiles:
         return {f"profiles.{name}": getattr(self, name) for name in ("users", "starts", "columns", "stars")}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Profiles:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> UserHistories:
         """The inverse of ``arrays``."""
         return cls(*(arrays[f"profiles.{name}"] for name in ("users", "starts", "columns", "stars")))
 

@@ -1,9 +1,9 @@
-"""A few tastes that many share: which films people choose, by factors of users and films.
+"""A few tastes that many share: which movies people choose, by factors of users and movies.
 
-Here: fitting and folding in. Not here: likeness film by film (``dual``, ``sparse``), how both become
+Here: fitting and folding in. Not here: likeness movie by movie (``dual``, ``sparse``), how both become
 one list (``blend``), stars by factors (``als``). Importing this module loads numba.
 
-Implicit ALS (Hu, Koren & Volinsky 2008): p_u · q_i ≈ 1 where user u rated film i, with confidence 1 + αw for a rating
+Implicit ALS (Hu, Koren & Volinsky 2008): p_u · q_i ≈ 1 where user u rated movie i, with confidence 1 + αw for a rating
 of weight w, and ≈ 0 with confidence 1 everywhere else. With one side fixed, each row of the other solves
 (QᵀQ + Σ αw q qᵀ + λ_n) p = Σ (1 + αw) q. A row's ridge grows with what is said of it (Rendle et al. 2022, eq. 6, with
 the exponent ½): n ratings that say α, and N others on the other side that say 1, λ_n = λ (n + N / α)^½. A row's matrix
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from cinematch_assets.recommender.config import LikingsConfig
+from cinematch_assets.recommender.config import ImplicitAlsConfig
 from cinematch_assets.recommender.data import Floats
 from cinematch_assets.recommender.kernels.compiled import compiled
 from cinematch_assets.recommender.kernels.conjugate_gradient import LEAST_GAIN, advance, begin
@@ -32,49 +32,49 @@ ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Likings:
-    """Factors of ``users`` (U, f) and ``films`` (M, f), zeros without ratings; ``knobs`` (2,) are λ and α."""
+class ImplicitFactors:
+    """Factors of ``users`` (U, f) and ``movies`` (M, f), zeros without ratings; ``knobs`` (2,) are λ and α."""
 
     users: Floats
-    films: Floats
+    movies: Floats
     knobs: Floats
 
     def fold_in(self, history: sparse.csr_matrix) -> Floats:
         """Factors (rows, f) of people known by these weights (rows, M) alone."""
         ridge, alpha = (float(knob) for knob in self.knobs)
         penalties = _penalties(history, ridge, alpha)
-        films = self.films.astype(np.float64)
-        shared = films.T @ films
-        folded = np.zeros((history.shape[0], films.shape[1]), np.float32)
+        movies = self.movies.astype(np.float64)
+        shared = movies.T @ movies
+        folded = np.zeros((history.shape[0], movies.shape[1]), np.float32)
         for row in np.flatnonzero(np.diff(history.indptr)):
             cells = slice(history.indptr[row], history.indptr[row + 1])
-            rated, weights = films[history.indices[cells]], alpha * history.data[cells].astype(np.float64)
-            said = shared + (rated.T * weights) @ rated + penalties[row] * np.eye(films.shape[1])
+            rated, weights = movies[history.indices[cells]], alpha * history.data[cells].astype(np.float64)
+            said = shared + (rated.T * weights) @ rated + penalties[row] * np.eye(movies.shape[1])
             folded[row] = np.linalg.solve(said, rated.T @ (1.0 + weights))
         return folded
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The factors as named arrays."""
-        return {f"likings.{name}": getattr(self, name) for name in ("users", "films", "knobs")}
+        return {f"likings.{name}": getattr(self, name) for name in ("users", "movies", "knobs")}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Likings:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> ImplicitFactors:
         """The inverse of ``arrays``."""
-        return cls(*(arrays[f"likings.{name}"] for name in ("users", "films", "knobs")))
+        return cls(*(arrays[f"likings.{name}"] for name in ("users", "movies", "knobs")))
 
 
-def fit_likings(history: sparse.csr_matrix, config: LikingsConfig, seed: int) -> Likings:
+def fit_implicit_als(history: sparse.csr_matrix, config: ImplicitAlsConfig, seed: int) -> ImplicitFactors:
     """Fit to weights (U, M) float32. The same weights and seed give the same bytes on any number of threads."""
-    by_film = history.T.tocsr()
+    by_movie = history.T.tocsr()
     drawn = np.random.default_rng(seed).standard_normal((history.shape[1], config.factors), dtype=np.float32)
-    films = drawn * np.float32(0.1 / np.sqrt(config.factors))
-    films[np.diff(by_film.indptr) == 0] = 0.0
+    movies = drawn * np.float32(0.1 / np.sqrt(config.factors))
+    movies[np.diff(by_movie.indptr) == 0] = 0.0
     users = np.zeros((history.shape[0], config.factors), np.float32)
-    _half_sweep(history, films, users, config)
+    _half_sweep(history, movies, users, config)
     for _ in range(config.sweeps):
-        _half_sweep(by_film, users, films, config)
-        _half_sweep(history, films, users, config)
-    return Likings(users, films, np.array([config.ridge, config.confidence], np.float32))
+        _half_sweep(by_movie, users, movies, config)
+        _half_sweep(history, movies, users, config)
+    return ImplicitFactors(users, movies, np.array([config.ridge, config.confidence], np.float32))
 
 
 def _penalties(rows: sparse.csr_matrix, ridge: float, alpha: float) -> Floats:
@@ -82,7 +82,7 @@ def _penalties(rows: sparse.csr_matrix, ridge: float, alpha: float) -> Floats:
     return np.asarray(ridge * np.sqrt(np.diff(rows.indptr) + rows.shape[1] / alpha), np.float32)
 
 
-def _half_sweep(rows: sparse.csr_matrix, fixed: Floats, solved: Floats, config: LikingsConfig) -> None:
+def _half_sweep(rows: sparse.csr_matrix, fixed: Floats, solved: Floats, config: ImplicitAlsConfig) -> None:
     """Improve each row of ``solved`` in place; a row without ratings stays as it is."""
     with threadpool_limits(limits=1, user_api="blas"):
         shared = fixed.T @ fixed

@@ -1,10 +1,10 @@
-"""Lists: which films someone will like most, from what he liked before.
+"""Lists: which movies someone will like most, from what he liked before.
 
-A pool of films comes from likeness film by film, EASE; likings, a few tastes that many share, and the stars to expect
-put it in order; a cap keeps franchises from filling a list.
+A pool of movies comes from likeness movie by movie, EASE; likings, a few tastes that many share, and the stars to
+expect put it in order; a cap keeps franchises from filling a list.
 
 Here: the ranker and the choice of its method by size. Not here: likeness (``dual``, ``sparse``) and selection from it
-(``topn``), likings (``likings``), the order of a pool (``blend``), variety (``variety``), which films are near to one
+(``topn``), likings (``likings``), the order of a pool (``blend``), variety (``variety``), which movies are near to one
 (``nearness``), stars.
 """
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.recommender.config import LikingsConfig, RankingConfig
+from cinematch_assets.recommender.config import ImplicitAlsConfig, RankingConfig
 from cinematch_assets.recommender.data import (
     Catalogue,
     Floats,
@@ -33,23 +33,23 @@ from cinematch_assets.recommender.data import (
 from cinematch_assets.recommender.protocol import Similar
 from cinematch_assets.recommender.ranking.diversity import BEFORE_THE_CAP, franchises, lift, without_repetition
 from cinematch_assets.recommender.ranking.ease_dual import DualEase, fit_dual
-from cinematch_assets.recommender.ranking.histories import Profiles, weight_of
-from cinematch_assets.recommender.ranking.similar_items import Nearness
+from cinematch_assets.recommender.ranking.histories import UserHistories, weight_of
+from cinematch_assets.recommender.ranking.similar_items import ItemSimilarity
 
 if TYPE_CHECKING:
     from cinematch_assets.recommender.kernels.topn import Best, Exclusions
-    from cinematch_assets.recommender.ranking.implicit_als import Likings
+    from cinematch_assets.recommender.ranking.implicit_als import ImplicitFactors
 
 POPULARITY_SHARE = 1e-6
-"""What is added to scores of the films that please most: nothing, unless all else is equal, as it is for strangers."""
+"""What is added to scores of the movies that please most: nothing, unless all else is equal, as it is for strangers."""
 
 
-class UnknownFilmError(CinematchError):
-    """Someone asks about a film that the catalogue does not hold."""
+class UnknownMovieError(CinematchError):
+    """Someone asks about a movie that the catalogue does not hold."""
 
 
 class Expected(Protocol):
-    """Stars to expect, as factors whose products put films in order for a user."""
+    """Stars to expect, as factors whose products put movies in order for a user."""
 
     def user_side(self, users: Ids) -> Floats:
         """Factors of users, (n, f)."""
@@ -59,18 +59,18 @@ class Expected(Protocol):
 
 
 class Weights(Protocol):
-    """A fitted film-by-film model, whatever it looks like inside; M films, ascending."""
+    """A fitted movie-by-movie model, whatever it looks like inside; M movies, ascending."""
 
     @property
     def name(self) -> str:
         """The method."""
 
     @property
-    def films(self) -> Ids:
-        """Its films, (M,)."""
+    def movies(self) -> Ids:
+        """Its movies, (M,)."""
 
     @property
-    def profiles(self) -> Profiles:
+    def histories(self) -> UserHistories:
         """What each user rated in training."""
 
     @property
@@ -80,8 +80,8 @@ class Weights(Protocol):
     def scores(self, history: sparse.csr_matrix) -> Floats:
         """(rows, M) scores for (rows, M) weights."""
 
-    def best(self, history: sparse.csr_matrix, line: tuple[Floats, Floats], k: int, left_out: Exclusions) -> Best:
-        """The ``k`` best films by a + b · score, line = (a, b), without what is left out or has a base of −inf."""
+    def best(self, history: sparse.csr_matrix, line: tuple[Floats, Floats], k: int, skipped: Exclusions) -> Best:
+        """The ``k`` best movies by a + b · score, line = (a, b), without what is left out or has a base of −inf."""
 
     def profile(self, users: Ids) -> sparse.csr_matrix:
         """The weights that users were known by in training, (users, M)."""
@@ -100,7 +100,7 @@ class Lists:
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """How long lists are, what each film starts with, (M,), and the films' side of the opinions, (M, f)."""
+    """How long lists are, what each movie starts with, (M,), and the movies' side of the opinions, (M, f)."""
 
     k: int
     base: Floats
@@ -112,19 +112,19 @@ class _Cut:
 class Ranker:
     """A fitted ranker. ``reason`` says why this method; ``popularity`` (M,) ranks for those we know nothing of.
 
-    Likeness is multiplied by ``lift`` (M,), which holds popular films back, and likings by its root; ``shares`` (2,) is
-    what likings and stars weigh beside likeness. ``groups`` (M,) numbers franchises, of which a list shows one film in
-    five places; ``nearness`` compares films.
+    Likeness is multiplied by ``lift`` (M,), which holds popular movies back, and likings by its root; ``shares`` (2,)
+    is what likings and stars weigh beside likeness. ``groups`` (M,) numbers franchises, of which a list shows one movie in
+    five places; ``nearness`` compares movies.
     """
 
     weights: Weights
-    likings: Likings
+    likings: ImplicitFactors
     shares: Floats
     reason: str
     popularity: Floats
     lift: Floats
     groups: Ids
-    nearness: Nearness
+    item_similarity: ItemSimilarity
 
     @property
     def method(self) -> str:
@@ -137,7 +137,7 @@ class Ranker:
         """At most ``k`` of ``candidates`` (None: the catalogue) for each user, none of his ``seen`` pairs.
 
         ``stars`` have their share in the order where they are given. Scores are comparable within one list only.
-        Candidates outside the catalogue are passed over; a user without ratings gets the films that please most people.
+        Candidates outside the catalogue are passed over; users without ratings get the popular list.
         """
         from cinematch_assets.recommender.kernels.topn import Seen  # noqa: PLC0415  loads numba
 
@@ -147,10 +147,10 @@ class Ranker:
         step = self.weights.users_at_once
         for start in range(0, len(users), step):
             some = users[start : start + step]
-            left_out = known.among(some, self.weights.films)
-            row, rated = positions(some, self.weights.profiles.users)
+            skipped = known.among(some, self.weights.movies)
+            row, rated = positions(some, self.weights.histories.users)
             likings = np.where(rated[:, None], self.likings.users[row], np.float32(0.0))
-            found = self._top(self.weights.profile(some), some, likings, cut, left_out)
+            found = self._top(self.weights.profile(some), some, likings, cut, skipped)
             movies[start : start + step] = found.movies
             scores[start : start + step] = found.scores
         return Lists(movies, scores)
@@ -165,27 +165,27 @@ class Ranker:
         from cinematch_assets.recommender.kernels.topn import Exclusions  # noqa: PLC0415  loads numba
 
         nobody = np.zeros(1, np.int32)
-        left_out = Exclusions.of(nobody, self.weights.films, Pairs(np.zeros(len(movies), np.int32), movies))
+        skipped = Exclusions.of(nobody, self.weights.movies, Pairs(np.zeros(len(movies), np.int32), movies))
         history = self._history(movies, ratings)
-        return self._top(history, nobody, self.likings.fold_in(history), self._cut(k, candidates, stars), left_out)
+        return self._top(history, nobody, self.likings.fold_in(history), self._cut(k, candidates, stars), skipped)
 
     def similar(self, movie: int, k: int) -> Similar:
-        """The ``k`` films nearest to ``movie``, nearest first; of equally near ones, those that please most people."""
+        """The ``k`` movies nearest to ``movie``, nearest first; of equally near ones, those that please most people."""
         column = self._column(movie)
-        near = self.nearness.to_all(column, self.weights.profiles, self.groups)
+        near = self.item_similarity.to_all(column, self.weights.histories, self.groups)
         order = np.lexsort((-self.popularity, -near))
         best = order[order != column][:k]
-        return Similar(self.weights.films[best], near[best].astype(np.float32))
+        return Similar(self.weights.movies[best], near[best].astype(np.float32))
 
     def refitted(self, train: Ratings, config: RankingConfig) -> Ranker:
         """The ranker with likeness fitted anew to the ``train`` that it was fitted to, and other shares."""
-        weights, reason = _likeness(train, self.weights.films, config)
+        weights, reason = _likeness(train, self.weights.movies, config)
         return replace(self, weights=weights, reason=reason, shares=_shares(config))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The ranker as named numeric arrays; ``reason`` is kept by its caller."""
         own = {name: getattr(self, name) for name in ("shares", "popularity", "lift", "groups")}
-        return own | self.weights.arrays() | self.likings.arrays() | self.nearness.arrays()
+        return own | self.weights.arrays() | self.likings.arrays() | self.item_similarity.arrays()
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], reason: str = "") -> Ranker:
@@ -194,7 +194,7 @@ class Ranker:
         Raises:
             KeyError: an array is missing.
         """
-        from cinematch_assets.recommender.ranking.implicit_als import Likings  # noqa: PLC0415  loads numba
+        from cinematch_assets.recommender.ranking.implicit_als import ImplicitFactors  # noqa: PLC0415  loads numba
 
         weights: Weights
         if "kernel" in arrays:
@@ -205,56 +205,56 @@ class Ranker:
             weights = SparseEase.from_arrays(arrays)
         return cls(
             weights,
-            Likings.from_arrays(arrays),
+            ImplicitFactors.from_arrays(arrays),
             arrays["shares"],
             reason,
             arrays["popularity"],
             arrays["lift"],
             arrays["groups"],
-            Nearness.from_arrays(arrays),
+            ItemSimilarity.from_arrays(arrays),
         )
 
     def _history(self, movies: Ids, stars: Floats) -> sparse.csr_matrix:
-        at, known = positions(np.asarray(movies, np.int32), self.weights.films)
-        row = np.zeros((1, len(self.weights.films)), np.float32)
+        at, known = positions(np.asarray(movies, np.int32), self.weights.movies)
+        row = np.zeros((1, len(self.weights.movies)), np.float32)
         row[0, at[known]] = weight_of(np.asarray(stars)[known])
         return sparse.csr_matrix(row)
 
     def _cut(self, k: int, candidates: Ids | None, stars: Expected | None) -> _Cut:
-        """How lists are cut: films that are no candidates are moved out of sight."""
-        films = self.weights.films
+        """How lists are cut: movies that are no candidates are moved out of sight."""
+        movies = self.weights.movies
         base = self.popularity * np.float32(POPULARITY_SHARE)
-        able = np.ones(len(films), np.bool_) if candidates is None else np.isin(films, candidates)
+        able = np.ones(len(movies), np.bool_) if candidates is None else np.isin(movies, candidates)
         base[~able] = -np.inf
-        likings = self.likings.films * np.sqrt(self.lift)[:, None]
-        table = (stars, stars.movie_side(films)) if stars else None
+        likings = self.likings.movies * np.sqrt(self.lift)[:, None]
+        table = (stars, stars.movie_side(movies)) if stars else None
         return _Cut(min(k, int(able.sum())), base, likings, table)
 
-    def _top(self, history: sparse.csr_matrix, users: Ids, likings: Floats, cut: _Cut, left_out: Exclusions) -> Lists:
-        from cinematch_assets.recommender.ranking.rerank import POOL, Opinion, blended  # noqa: PLC0415  loads numba
+    def _top(self, history: sparse.csr_matrix, users: Ids, likings: Floats, cut: _Cut, skipped: Exclusions) -> Lists:
+        from cinematch_assets.recommender.ranking.rerank import POOL, Signal, blended  # noqa: PLC0415  loads numba
 
-        opinions = [Opinion(likings, cut.likings, float(self.shares[0]))]
+        signals = [Signal(likings, cut.likings, float(self.shares[0]))]
         if cut.stars:
-            table, films = cut.stars
-            opinions.append(Opinion(table.user_side(users), films, float(self.shares[1])))
+            table, movies = cut.stars
+            signals.append(Signal(table.user_side(users), movies, float(self.shares[1])))
         rivals = cut.k * BEFORE_THE_CAP
-        pool = self.weights.best(history, (cut.base, self.lift), max(POOL, rivals), left_out)
-        best = blended(pool, opinions)
+        pool = self.weights.best(history, (cut.base, self.lift), max(POOL, rivals), skipped)
+        best = blended(pool, signals)
         columns, scores = best.columns[:, :rivals], best.scores[:, :rivals]
         if self.groups_repeat:
             columns, scores = without_repetition(columns, scores, self.groups, cut.k)
         columns, scores = columns[:, : cut.k], scores[:, : cut.k]
-        return Lists(np.where(columns >= 0, self.weights.films[columns], -1).astype(np.int32), scores)
+        return Lists(np.where(columns >= 0, self.weights.movies[columns], -1).astype(np.int32), scores)
 
     @property
     def groups_repeat(self) -> bool:
-        """Whether any two films are of one franchise."""
+        """Whether any two movies are of one franchise."""
         return len(self.groups) > 0 and int(self.groups.max()) + 1 < len(self.groups)
 
     def _column(self, movie: int) -> int:
-        at, known = positions(np.array([movie], np.int32), self.weights.films)
+        at, known = positions(np.array([movie], np.int32), self.weights.movies)
         if not known[0]:
-            raise UnknownFilmError(f"movie {movie} is not in the catalogue")
+            raise UnknownMovieError(f"movie {movie} is not in the catalogue")
         return int(at[0])
 
 
@@ -270,46 +270,46 @@ def fit_ranker(
 
     The same set of rows and seed give the same bytes on any number of threads.
     """
-    from cinematch_assets.recommender.ranking.implicit_als import fit_likings  # noqa: PLC0415  loads numba
+    from cinematch_assets.recommender.ranking.implicit_als import fit_implicit_als  # noqa: PLC0415  loads numba
 
     knobs, tell = config or RankingConfig(), progress or _quiet
-    films = np.union1d(train.movies, catalogue.movies).astype(np.int32)
+    movies = np.union1d(train.movies, catalogue.movies).astype(np.int32)
     tell("lists", 0.0)
-    weights, reason = _likeness(train, films, knobs)
+    weights, reason = _likeness(train, movies, knobs)
     tell("lists", 0.5)
-    likings = fit_likings(weights.profiles.matrix(len(films)), LikingsConfig(), seed)
+    likings = fit_implicit_als(weights.histories.matrix(len(movies)), ImplicitAlsConfig(), seed)
     tell("lists", 1.0)
     return Ranker(
         weights,
         likings,
         _shares(knobs),
         reason,
-        _popularity(train, films),
-        lift(train, films, knobs.novelty),
-        _groups(catalogue, films),
-        Nearness.of(weights.profiles, films, catalogue),
+        _popularity(train, movies),
+        lift(train, movies, knobs.novelty),
+        _groups(catalogue, movies),
+        ItemSimilarity.of(weights.histories, movies, catalogue),
     )
 
 
-def _likeness(train: Ratings, films: Ids, knobs: RankingConfig) -> tuple[Weights, str]:
-    """Likeness film by film, by the method for that many users, and why it was taken."""
+def _likeness(train: Ratings, movies: Ids, knobs: RankingConfig) -> tuple[Weights, str]:
+    """Likeness movie by movie, by the method for that many users, and why it was taken."""
     users = len(np.unique(train.users))
     if users <= knobs.dual_users:
-        how = f"{users:,} users, at most {knobs.dual_users:,}: exact, through users instead of films"
+        how = f"{users:,} users, at most {knobs.dual_users:,}: exact, through users instead of movies"
         weights: Weights = fit_dual(
-            train, films, ridge=knobs.ridge, dropout=knobs.dropout, user_exponent=knobs.user_exponent
+            train, movies, ridge=knobs.ridge, dropout=knobs.dropout, user_exponent=knobs.user_exponent
         )
     else:
         from cinematch_assets.recommender.ranking.ease_sparse import fit_sparse  # noqa: PLC0415  loads numba
 
-        how = f"{users:,} users, over {knobs.dual_users:,}: exact among the {knobs.core_films:,} most rated films"
+        how = f"{users:,} users, over {knobs.dual_users:,}: exact among the {knobs.head_items:,} most rated movies"
         weights = fit_sparse(
             train,
-            films,
+            movies,
             ridge=knobs.ridge,
             dropout=knobs.dropout,
             user_exponent=knobs.user_exponent,
-            core_films=knobs.core_films,
+            head_items=knobs.head_items,
             neighbours=knobs.neighbours,
             kept=knobs.kept,
         )
@@ -320,19 +320,19 @@ def _shares(knobs: RankingConfig) -> Floats:
     return np.array([knobs.likings, knobs.stars], np.float32)
 
 
-def _groups(catalogue: Catalogue, films: Ids) -> Ids:
-    """Franchises of ``films``, (M,); a film without a title in the catalogue is alone."""
-    at, known = positions(films, catalogue.movies)
+def _groups(catalogue: Catalogue, movies: Ids) -> Ids:
+    """Franchises of ``movies``, (M,); a movie without a title in the catalogue is alone."""
+    at, known = positions(movies, catalogue.movies)
     groups = franchises(catalogue.titles)
-    alone = len(catalogue) + np.arange(len(films))
+    alone = len(catalogue) + np.arange(len(movies))
     together = np.where(known, groups[at], alone) if len(catalogue) else alone
     return np.unique(together, return_inverse=True)[1].astype(np.int32)
 
 
-def _popularity(train: Ratings, films: Ids) -> Floats:
-    """Σ of weights by film over the number of users, (M,)."""
-    at = np.searchsorted(films, train.movies)
-    total = np.bincount(at, weight_of(train.ratings), minlength=len(films))
+def _popularity(train: Ratings, movies: Ids) -> Floats:
+    """Σ of weights by movie over the number of users, (M,)."""
+    at = np.searchsorted(movies, train.movies)
+    total = np.bincount(at, weight_of(train.ratings), minlength=len(movies))
     return np.asarray(total / max(1, len(np.unique(train.users))), np.float32)
 
 

@@ -1,10 +1,10 @@
-"""One list from several opinions: the best films by likeness, put in order by likings and expected stars as well.
+"""One list from several opinions: the best movies by likeness, put in order by likings and expected stars as well.
 
 Here: the order within a pool. Not here: where the pool comes from (``dual``, ``sparse``), the opinions
 (``likings``, ``stars/table``), franchises (``variety``). Importing this module loads numba.
 
 Opinions have scales of their own, so each is standardized over a user's pool before they are added up:
-s_i = z(e_i) + Σ w z(v_i), z(x) = (x − mean) / standard deviation. One that is the same for all films says nothing.
+s_i = z(e_i) + Σ w z(v_i), z(x) = (x − mean) / standard deviation. One that is the same for all movies says nothing.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from cinematch_assets.recommender.kernels.compiled import compiled, compiled_in_
 from cinematch_assets.recommender.kernels.topn import USERS_AT_ONCE, Best, in_blocks
 
 POOL = 50
-"""Films that are put in order for a list of ten; with 100 and 200 nDCG@10 was the same on validation rows."""
+"""Movies that are put in order for a list of ten; with 100 and 200 nDCG@10 was the same on validation rows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
-    """What somebody thinks of films: ``users`` (rows, f) · ``films`` (M, f), which counts ``weight`` times."""
+class Signal:
+    """What somebody thinks of movies: ``users`` (rows, f) · ``movies`` (M, f), which counts ``weight`` times."""
 
     users: Floats
-    films: Floats
+    movies: Floats
     weight: float
 
 
-def blended(best: Best, opinions: Sequence[Opinion]) -> Best:
-    """The same films for each row, (rows, pool), in the order of all opinions; equals stay as they were."""
+def blended(best: Best, signals: Sequence[Signal]) -> Best:
+    """The same movies for each row, (rows, pool), in the order of all opinions; equals stay as they were."""
     columns, scores = np.empty_like(best.columns), np.empty_like(best.scores)
 
     def rows_from(start: int) -> None:
@@ -42,10 +42,10 @@ def blended(best: Best, opinions: Sequence[Opinion]) -> Best:
         pool = best.columns[some]
         total = np.where(pool >= 0, np.float32(0.0), np.float32(-np.inf))
         _add(pool, best.scores[some], np.float32(1.0), total)
-        for opinion in opinions:
+        for signal in signals:
             values = np.empty(pool.shape, np.float32)
-            _values(pool, opinion.users[some], opinion.films, values)
-            _add(pool, values, np.float32(opinion.weight), total)
+            _values(pool, signal.users[some], signal.movies, values)
+            _add(pool, values, np.float32(signal.weight), total)
         order = np.argsort(-total, axis=1, kind="stable")
         columns[some] = np.take_along_axis(pool, order, axis=1)
         scores[some] = np.take_along_axis(total, order, axis=1)
@@ -56,16 +56,16 @@ def blended(best: Best, opinions: Sequence[Opinion]) -> Best:
 
 @compiled
 def _values(  # pragma: no cover - compiled
-    columns: NDArray[Any], users: NDArray[Any], films: NDArray[Any], values: NDArray[Any]
+    columns: NDArray[Any], users: NDArray[Any], movies: NDArray[Any], values: NDArray[Any]
 ) -> None:
-    """Each row's user factors times those of its films; nothing is written for empty places."""
+    """Each row's user factors times those of its movies; nothing is written for empty places."""
     for row in range(len(columns)):
         for place in range(columns.shape[1]):
             if columns[row, place] >= 0:
-                film = films[columns[row, place]]
+                movie = movies[columns[row, place]]
                 value = np.float32(0.0)
-                for f in range(len(film)):
-                    value += users[row, f] * film[f]
+                for f in range(len(movie)):
+                    value += users[row, f] * movie[f]
                 values[row, place] = value
 
 
@@ -73,7 +73,7 @@ def _values(  # pragma: no cover - compiled
 def _add(  # pragma: no cover - compiled
     columns: NDArray[Any], values: NDArray[Any], weight: Any, total: NDArray[Any]
 ) -> None:
-    """Add each row's standardized values; mean and deviation are those of the films in the first ``POOL`` places."""
+    """Add each row's standardized values; mean and deviation are those of the movies in the first ``POOL`` places."""
     for row in range(len(columns)):
         count, mean, spread = 0, 0.0, 0.0
         for place in range(min(POOL, columns.shape[1])):

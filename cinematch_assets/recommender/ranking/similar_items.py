@@ -1,13 +1,14 @@
-"""Which films are near to one: how much more often the same people like both than chance would have it.
+"""Which movies are near to one: how much more often the same people like both than chance would have it.
 
-Here: what chance would have, what the descriptions lead one to expect, and the nearness of one film to all. Not here:
+Here: what chance would have, what the descriptions lead one to expect, and the nearness of one movie to all. Not here:
 the list that is cut from it (``ranker``), lists for people (``dual``, ``sparse``).
 
-n_ij sums, over those who rated both films, the products of the two ratings' weights. e_ij is what that sum would be if
-i's raters had chosen by chance: a user u rates a film j with odds x_u·y_j, fitted so that every user and every film
+n_ij sums, over those who rated both movies, the products of the two ratings' weights. e_ij is what that sum would be if
+i's raters had chosen by chance: a user u rates a movie j with odds x_u·y_j, fitted so that every user and every movie
 keeps its number of ratings (the Rasch model, which knows no taste). The ratio n_ij / e_ij is noise where e_ij is small,
 so it has a gamma prior, as DuMouchel (1999) has for rare events: worth K expected products, with a mean m_ij that
-genres, years and franchise give. Nearness is the lower end of the posterior, (n + Km) / (e + K) · exp(−z / √(n + Km)).
+genres, years and franchise give. The similarity is the lower end of
+the posterior, (n + Km) / (e + K) · exp(−z / √(n + Km)).
 Where little was rated, the description decides; where much was, it is forgotten.
 """
 
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.recommender.data import UNKNOWN_YEAR, Catalogue, Floats, Ids, positions
-from cinematch_assets.recommender.ranking.histories import Profiles, Rows, weight_of
+from cinematch_assets.recommender.ranking.histories import Rows, UserHistories, weight_of
 
 PRIOR_WEIGHT = 5.0
 """K, in expected products. What was chosen and what was set, for this and the five below: docs/decisions/0062."""
@@ -37,7 +38,7 @@ FRANCHISE = 1.0
 
 FAR_DECADES = 3.0
 UNKNOWN_DECADES = 1.0
-"""Taken as the distance of two films of which one has no year."""
+"""Taken as the distance of two movies of which one has no year."""
 
 STEPS_AN_OCTAVE = 16
 """Counts of ratings are rounded to so many steps between one and its double when chance is fitted."""
@@ -47,10 +48,10 @@ RATERS_AT_ONCE = 4_096
 
 
 @dataclass(frozen=True, slots=True)
-class Nearness:
-    """What, beside the histories of U users, is needed to compare M films.
+class ItemSimilarity:
+    """What, beside the histories of U users, is needed to compare M movies.
 
-    ``activity`` (U,) x and ``appeal`` (M,) y are odds; ``liking`` (M,) is the mean weight of a film's ratings;
+    ``activity`` (U,) x and ``appeal`` (M,) y are odds; ``liking`` (M,) is the mean weight of a movie's ratings;
     ``genres`` (M, bytes) are packed bits, a bit each; ``years`` (M,) of release, 0 where unknown.
     """
 
@@ -61,25 +62,25 @@ class Nearness:
     years: NDArray[np.int16]
 
     @classmethod
-    def of(cls, profiles: Profiles, films: Ids, catalogue: Catalogue) -> Nearness:
-        """From training histories over ``films`` (M,), ascending; films outside the catalogue have no description."""
-        counts = np.bincount(profiles.columns, minlength=len(films))
-        liked = np.bincount(profiles.columns, weight_of(profiles.stars), minlength=len(films))
-        activity, appeal = chance(np.diff(profiles.starts), counts)
-        at, known = positions(catalogue.movies, films)
-        genres = np.zeros((len(films), (len(_genre_names(catalogue)) + 7) // 8), np.uint8)
-        years = np.full(len(films), UNKNOWN_YEAR, np.int16)
+    def of(cls, histories: UserHistories, movies: Ids, catalogue: Catalogue) -> ItemSimilarity:
+        """From training histories over ``movies`` (M,), ascending; movies outside the catalogue have no description."""
+        counts = np.bincount(histories.columns, minlength=len(movies))
+        liked = np.bincount(histories.columns, weight_of(histories.stars), minlength=len(movies))
+        activity, appeal = chance(np.diff(histories.starts), counts)
+        at, known = positions(catalogue.movies, movies)
+        genres = np.zeros((len(movies), (len(_genre_names(catalogue)) + 7) // 8), np.uint8)
+        years = np.full(len(movies), UNKNOWN_YEAR, np.int16)
         genres[at[known]] = _genre_bits(catalogue)[known]
         years[at[known]] = catalogue.years()[known]
         return cls(activity, appeal, (liked / np.maximum(counts, 1)).astype(np.float32), genres, years)
 
-    def to_all(self, film: int, profiles: Profiles, franchises: Ids) -> NDArray[np.float64]:
-        """How many times as often as by chance at least the film (a column) goes with each, (M,); its own is 0."""
-        together, expected = self._together(film, profiles)
-        prior = PRIOR_WEIGHT * np.exp(self._described(film, franchises))
+    def to_all(self, movie: int, histories: UserHistories, franchises: Ids) -> NDArray[np.float64]:
+        """How many times as often as by chance at least the movie (a column) goes with each, (M,); its own is 0."""
+        together, expected = self._together(movie, histories)
+        prior = PRIOR_WEIGHT * np.exp(self._described(movie, franchises))
         seen = together + prior
         near = seen / (expected + PRIOR_WEIGHT) * np.exp(-CAUTION / np.sqrt(seen))
-        near[film] = 0.0
+        near[movie] = 0.0
         return np.asarray(near)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -87,55 +88,55 @@ class Nearness:
         return {f"nearness.{name}": getattr(self, name) for name in self.__slots__}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Nearness:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> ItemSimilarity:
         """The inverse of ``arrays``."""
         return cls(**{name: arrays[f"nearness.{name}"] for name in cls.__slots__})
 
-    def _together(self, film: int, profiles: Profiles) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The sums n and e of one film with all, both (M,)."""
-        cells = np.flatnonzero(profiles.columns == film)
-        raters = np.searchsorted(profiles.starts, cells, "right") - 1
-        weights = weight_of(profiles.stars[cells])
+    def _together(self, movie: int, histories: UserHistories) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The sums n and e of one movie with all, both (M,)."""
+        cells = np.flatnonzero(histories.columns == movie)
+        raters = np.searchsorted(histories.starts, cells, "right") - 1
+        weights = weight_of(histories.stars[cells])
         together = np.zeros(len(self.appeal))
         for start in range(0, len(raters), RATERS_AT_ONCE):
             some = slice(start, start + RATERS_AT_ONCE)
-            together += profiles.rows_of(profiles.users[raters[some]], len(together)).T @ weights[some]
+            together += histories.rows_of(histories.users[raters[some]], len(together)).T @ weights[some]
         alike, kind = np.unique(self.activity[raters], return_inverse=True)
         expected = np.zeros(len(self.appeal))
         for odds, weight in zip(alike, np.bincount(kind, weights), strict=True):
             expected += weight * _probability(odds * self.appeal)
         return together, expected * self.liking
 
-    def _described(self, film: int, franchises: Ids) -> NDArray[np.float64]:
-        """The logarithm of m for one film with all, (M,)."""
+    def _described(self, movie: int, franchises: Ids) -> NDArray[np.float64]:
+        """The logarithm of m for one movie with all, (M,)."""
         years = self.years.astype(np.float64)
-        known = (years != UNKNOWN_YEAR) & (years[film] != UNKNOWN_YEAR)
-        decades = np.where(known, np.minimum(np.abs(years - years[film]) / 10.0, FAR_DECADES), UNKNOWN_DECADES)
-        same = franchises == franchises[film]
-        return np.asarray(PRIOR_LEVEL + GENRES * self._genre_cosines(film) - DECADE * decades + FRANCHISE * same)
+        known = (years != UNKNOWN_YEAR) & (years[movie] != UNKNOWN_YEAR)
+        decades = np.where(known, np.minimum(np.abs(years - years[movie]) / 10.0, FAR_DECADES), UNKNOWN_DECADES)
+        same = franchises == franchises[movie]
+        return np.asarray(PRIOR_LEVEL + GENRES * self._genre_cosines(movie) - DECADE * decades + FRANCHISE * same)
 
-    def _genre_cosines(self, film: int) -> NDArray[np.float64]:
-        """Cosines of genres that weigh log(M / films that have them), (M,)."""
+    def _genre_cosines(self, movie: int) -> NDArray[np.float64]:
+        """Cosines of genres that weigh log(M / movies that have them), (M,)."""
         has = np.unpackbits(self.genres, axis=1)
         rarity = np.square(np.log((len(has) + 1.0) / (has.sum(axis=0, dtype=np.int64) + 1.0)))
         lengths = np.sqrt((has * rarity).sum(axis=1))
-        shared = (has * (rarity * has[film])).sum(axis=1)
-        return np.asarray(shared / np.maximum(lengths * lengths[film], 1e-12))
+        shared = (has * (rarity * has[movie])).sum(axis=1)
+        return np.asarray(shared / np.maximum(lengths * lengths[movie], 1e-12))
 
 
-def chance(user_counts: Rows, film_counts: Rows) -> tuple[Floats, Floats]:
+def chance(user_counts: Rows, movie_counts: Rows) -> tuple[Floats, Floats]:
     """Odds x (U,) and y (M,) under which p = xy / (1 + xy) gives all their expected numbers of ratings.
 
-    By fixed-point iteration over classes of users and of films that have about the same number.
+    By fixed-point iteration over classes of users and of movies that have about the same number.
     """
     a, users, of_user = _classes(user_counts)
-    b, films, of_film = _classes(film_counts)
+    b, movies, of_movie = _classes(movie_counts)
     total = max(float((a * users).sum()), 1.0)
     x, y = a / np.sqrt(total), b / np.sqrt(total)
     for _ in range(SWEEPS):
-        x = a / np.maximum((films * y / (1.0 + np.outer(x, y))).sum(axis=1), 1e-12)
+        x = a / np.maximum((movies * y / (1.0 + np.outer(x, y))).sum(axis=1), 1e-12)
         y = b / np.maximum((users * x / (1.0 + np.outer(y, x))).sum(axis=1), 1e-12)
-    return x[of_user].astype(np.float32), y[of_film].astype(np.float32)
+    return x[of_user].astype(np.float32), y[of_movie].astype(np.float32)
 
 
 def _classes(counts: Rows) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.intp]]:

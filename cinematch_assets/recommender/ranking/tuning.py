@@ -1,9 +1,9 @@
-"""How far the ranker should trust likeness film by film on the data at hand, tried out on a part of the training rows.
+"""Choose λ and the implicit-ALS weight on a validation split of the training rows.
 
 Here: the trial. Not here: the ranker (``ranker``), figures on test rows (``evaluation``).
 
-What is right for MovieLens need not be right for other people: where likeness is spread thin over many films, pairs of
-films say less and tastes that many share say more. Then a stronger ridge λ and a larger share of the likings give
+What is right for MovieLens need not be right for other people: where likeness is spread thin over many movies, pairs of
+movies say less and tastes that many share say more. Then a stronger ridge λ and a larger share of the likings give
 better lists, so both are raised together, step by step, for as long as that is clearly better. Measured are a fifth of
 the rows of at most ``TRIED_USERS`` users, by the exact ranker fitted to the rest of theirs.
 """
@@ -30,12 +30,12 @@ MOST_STEPS = 2
 TRIED_USERS = 2_000
 """With 1,000 users chance decided for some seeds on synthetic sets of one and three million ratings."""
 
-HELD_SHARE = 0.2
+HOLDOUT_SHARE = 0.2
 STANDARD_ERRORS = 2.0
 """By how many, of the paired difference, a step has to be better; without it, small sets choose by chance."""
 
 WORTH = 1.03
-"""And by how much in proportion: a stronger ridge lists fewer films, which is not worth a smaller gain."""
+"""And by how much in proportion: a stronger ridge lists fewer movies, which is not worth a smaller gain."""
 
 
 def tuned(train: Ratings, catalogue: Catalogue, config: RankingConfig, seed: int) -> RankingConfig:
@@ -46,7 +46,7 @@ def tuned(train: Ratings, catalogue: Catalogue, config: RankingConfig, seed: int
     rng = np.random.default_rng(np.random.SeedSequence([seed, TRIED_USERS]))
     everyone = np.unique(train.users)
     asked = everyone if len(everyone) <= TRIED_USERS else rng.choice(everyone, TRIED_USERS, replace=False)
-    split = random_split(train.where(np.isin(train.users, asked)), HELD_SHARE, seed)
+    split = random_split(train.where(np.isin(train.users, asked)), HOLDOUT_SHARE, seed)
     liked = split.test.where(split.test.ratings >= LIKED)
     if len(split.train) == 0 or len(liked) == 0:
         return config
@@ -70,6 +70,6 @@ def clearly_better(found: NDArray[np.float64], before: NDArray[np.float64]) -> b
 
 
 def _worth(ranker: Ranker, train: Ratings, liked: Ratings) -> NDArray[np.float64]:
-    """nDCG@10 of each user with liked films that were held back."""
+    """nDCG@10 of each user with liked movies that were held back."""
     users = np.unique(liked.users)
     return ndcg_by_user(users, ranker.top(users, K, train).movies, liked)

@@ -21,7 +21,7 @@ from cinematch_assets.recommender.kernels.compiled import compiled
 from cinematch_assets.recommender.rating_prediction.cold_start import lean_on_descriptions
 from cinematch_assets.recommender.rating_prediction.design import Design, build_design
 from cinematch_assets.recommender.rating_prediction.gibbs import Chain, Sample
-from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
+from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 
 OVERSAMPLING = 8
 POWER_STEPS = 2
@@ -64,7 +64,7 @@ def plan_for(rows: int, config: RecommenderConfig) -> BayesPlan:
 
 def fit_bayes(
     train: Ratings, catalogue: Catalogue, plan: BayesPlan, seed: int, report: Callable[[float], None]
-) -> StarTable:
+) -> RatingTable:
     """Sample, average and summarize; ``train`` has each (user, movie) once. ``report`` is told the share done.
 
     Chains are independent and averaged in their own order, and the linear algebra runs on one thread: the result
@@ -80,7 +80,7 @@ def fit_bayes(
     user_variance, movie_variance = _variances(samples, design, rng)
     user_noise = 1.0 / np.asarray(np.mean([sample.user_precision for sample in samples], axis=0, dtype=np.float64))
     noise = float(user_noise[:-1].mean())
-    table = StarTable(
+    table = RatingTable(
         mean=float(np.mean([sample.mean for sample in samples])),
         low=float(train.ratings.min()),
         high=float(train.ratings.max()),

@@ -8,13 +8,13 @@ from __future__ import annotations
 import numpy as np
 
 from cinematch_assets.recommender.data import Catalogue, Ratings
-from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
+from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 
 NORMAL_80 = 1.2815515655446004
 """Half the width of a normal distribution's central 80 %, in standard deviations."""
 
 
-def fit_biases(train: Ratings, catalogue: Catalogue, *, user_damping: float, movie_damping: float) -> StarTable:
+def fit_biases(train: Ratings, catalogue: Catalogue, *, user_damping: float, movie_damping: float) -> RatingTable:
     """r(u, m) ≈ μ + b_m + b_u, movies first: b_m = Σ(r - μ) / (n_m + damping), then users on what is left.
 
     The damping is how many average ratings we imagine first (Koren 2009, section 3.1). ``train`` is not empty.
@@ -28,7 +28,7 @@ def fit_biases(train: Ratings, catalogue: Catalogue, *, user_damping: float, mov
     b_m = np.bincount(m, stars - mean, len(movies)) / (counts_m + movie_damping)
     b_u = np.bincount(u, stars - mean - b_m[m], len(users)) / (counts_u + user_damping)
     noise = float(np.mean((stars - mean - b_m[m] - b_u[u]) ** 2))
-    return StarTable(
+    return RatingTable(
         mean=mean,
         low=float(stars.min()),
         high=float(stars.max()),

@@ -1,11 +1,11 @@
-"""What to expect of a film that nobody rated, and of a user who rated nothing, and how far off that may be.
+"""What to expect of a movie that nobody rated, and of a user who rated nothing, and how far off that may be.
 
 Here: giving both a row in a fitted table of stars. Not here: fitting it (``bayes``, ``als``), users who name a few
-films (``StarTable.fold_in``).
+movies (``RatingTable.fold_in``).
 
-Ratings do not fall on films at random: people rate what they chose to see, and like it better than its description
-says. So a new film is expected to be as far above its description as the films that this user picks, and a new user as
-generous as the people who pick this film. How far off that is, training rows tell: each is predicted as if its film,
+Ratings do not fall on movies at random: people rate what they chose to see, and like it better than its description
+says. So a new movie is expected to be as far above its description as the movies that this user picks, and a new user
+as generous as the people who pick this movie. How far off that is, training rows tell: each is predicted as if its movie,
 or its user, had no ratings.
 """
 
@@ -19,19 +19,19 @@ from numpy.typing import NDArray
 from cinematch_assets.recommender.data import Catalogue, Floats, Ratings
 from cinematch_assets.recommender.rating_prediction.design import describe_movies
 from cinematch_assets.recommender.rating_prediction.gibbs import INTERVAL
-from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
+from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 
 DESCRIPTION_RIDGE = 20.0
-"""How many films without a property its weight imagines, and the ratings at which a film counts half."""
+"""How many movies without a property its weight imagines, and the ratings at which a movie counts half."""
 
 CHOICE_DAMPING = 10.0
-"""How many average choices we imagine of each user and each film."""
+"""How many average choices we imagine of each user and each movie."""
 
 POPULARITY_DISCOUNT = 0.5
-"""Choosing a film with n ratings says n to the minus this of how a user likes unrated films.
+"""Choosing a movie with n ratings says n to the minus this of how a user likes unrated movies.
 
-At 0 those are taken for films like the ones that are rated a lot, which films held out whole are; at 1 for films that
-nobody cares to see, which a random split is full of. Chosen on training rows (docs/decisions/0050).
+At 0 those are taken for movies like the ones that are rated a lot, which movies held out whole are; at 1 for movies
+that nobody cares to see, which a random split is full of. Chosen on training rows (docs/decisions/0050).
 """
 
 ROWS_FOR_SPREAD = 1 << 20
@@ -43,7 +43,7 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class _Choices:
-    """How far the ratings (n,) of some owners, users or films, are above what is expected of strangers.
+    """How far the ratings (n,) of some owners, users or movies, are above what is expected of strangers.
 
     ``means`` (E,) are weighted, and damped towards everyone's; ``sums`` (E,) of the weights include the damping.
     """
@@ -70,8 +70,8 @@ class _Choices:
         return np.asarray((self.gaps[rows] - self.means[owners]) * total / (total - self.weights[rows]), np.float64)
 
 
-def lean_on_descriptions(table: StarTable, train: Ratings, catalogue: Catalogue) -> StarTable:
-    """``table`` with rows for unrated films and for strangers; those of everyone else stay as they are."""
+def lean_on_descriptions(table: RatingTable, train: Ratings, catalogue: Catalogue) -> RatingTable:
+    """``table`` with rows for unrated movies and for strangers; those of everyone else stay as they are."""
     u, m = table.user_rows(train.users), table.movie_rows(train.movies)
     raters = np.bincount(m, minlength=len(table.movies) + 1)
     described = _described(table, catalogue, raters)
@@ -82,24 +82,24 @@ def lean_on_descriptions(table: StarTable, train: Ratings, catalogue: Catalogue)
     of_movies = _Choices.of(train.ratings - by_nobody[m], np.ones(len(m), np.float32), m, len(raters))
     some = slice(None, None, 1 + len(m) // ROWS_FOR_SPREAD)
     stars, unrated = train.ratings[some], ~table.movie_rated
-    new_film = _variance(table, stars, of_users.errors(some), table.user_variance[u[some]])
+    new_movie = _variance(table, stars, of_users.errors(some), table.user_variance[u[some]])
     new_user = _variance(table, stars, of_movies.errors(some), np.zeros(len(stars), np.float32))
     return replace(
         table,
         movie_bias=np.where(unrated, described[:, 0], table.movie_bias),
         movie_factors=np.where(unrated[:, None], described[:, 1:], table.movie_factors),
         user_variance=np.append(table.user_variance[:-1], np.float32(new_user)),
-        movie_variance=np.where(unrated, np.float32(new_film), table.movie_variance),
+        movie_variance=np.where(unrated, np.float32(new_movie), table.movie_variance),
         user_choice=of_users.means.astype(np.float32),
         movie_choice=of_movies.means.astype(np.float32),
     )
 
 
-def _described(table: StarTable, catalogue: Catalogue, raters: NDArray[np.intp]) -> Floats:
-    """Bias and factors (M + 1, 1 + k) of each film as a ridge regression on descriptions has them from the others.
+def _described(table: RatingTable, catalogue: Catalogue, raters: NDArray[np.intp]) -> Floats:
+    """Bias and factors (M + 1, 1 + k) of each movie as a ridge regression on descriptions has them from the others.
 
-    The film's own row is taken out of what is learned by its leverage, so that rated films are described no better
-    than new ones. One film is imagined without any weight, DESCRIPTION_RIDGE for each property.
+    The movie's own row is taken out of what is learned by its leverage, so that rated movies are described no better
+    than new ones. One movie is imagined without any weight, DESCRIPTION_RIDGE for each property.
     """
     rows = np.column_stack([table.movie_bias, table.movie_factors]).astype(np.float64)
     columns = [np.ones((len(rows), 1), np.float32), *describe_movies(table.movies, catalogue)]
@@ -113,7 +113,7 @@ def _described(table: StarTable, catalogue: Catalogue, raters: NDArray[np.intp])
     return np.asarray((design @ (shares @ rows) - leverage * rows) / (1.0 - leverage), np.float32)
 
 
-def _with_average_user(table: StarTable) -> StarTable:
+def _with_average_user(table: RatingTable) -> RatingTable:
     """``table`` with the mean of the known users' rows for whom nobody has heard of."""
     bias, factors = table.user_bias.copy(), table.user_factors.copy()
     bias[-1] = bias[table.user_rated].mean(dtype=np.float64)
@@ -122,12 +122,12 @@ def _with_average_user(table: StarTable) -> StarTable:
 
 
 def _discounts(raters: NDArray[np.intp]) -> Floats:
-    """The weight (M + 1,) of a film's ratings; the mean over ratings is one, and films without any have none."""
+    """The weight (M + 1,) of a movie's ratings; the mean over ratings is one, and movies without any have none."""
     weights = np.where(raters > 0, np.maximum(raters, 1) ** -POPULARITY_DISCOUNT, 0.0)
     return np.asarray(weights * raters.sum() / (weights @ raters), np.float32)
 
 
-def _variance(table: StarTable, ratings: Floats, errors: Wide, known: Floats) -> float:
+def _variance(table: RatingTable, ratings: Floats, errors: Wide, known: Floats) -> float:
     """What σ² and the ``known`` part lack for INTERVAL of the ratings (n,) to be within the interval of their stars."""
     if table.noise == 0:
         return 0.0

@@ -140,7 +140,7 @@ def _placed(group: NDArray[np.float32], at: NDArray[np.intp], count: int) -> NDA
 
 
 def _genres(catalogue: Catalogue) -> NDArray[np.float32]:
-    """A column per genre; a film's entries share a squared length of one."""
+    """A column per genre; a movie's entries share a squared length of one."""
     lists = [catalogue.genre_names(row) for row in range(len(catalogue))]
     names = {name: column for column, name in enumerate(sorted({name for listed in lists for name in listed}))}
     group = np.zeros((len(catalogue), len(names)), np.float32)

@@ -232,7 +232,7 @@ class Sample:
     half_width: float  # the share INTERVAL of residuals is within so many of their standard deviations
 
 
-class _Half:
+class _SideState:
     """One side's state in a chain."""
 
     def __init__(self, side: Side, other: Side, factors: int, rng: np.random.Generator) -> None:
@@ -302,8 +302,8 @@ class Chain:
 
     def __init__(self, design: Design, factors: int, seed: np.random.SeedSequence) -> None:
         self._rng = np.random.Generator(np.random.PCG64(seed))
-        self._users = _Half(design.users, design.movies, factors, self._rng)
-        self._movies = _Half(design.movies, design.users, factors, self._rng)
+        self._users = _SideState(design.users, design.movies, factors, self._rng)
+        self._movies = _SideState(design.movies, design.users, factors, self._rng)
         self._to_movies = design.users.mirror
         self._user_of_row = np.repeat(np.arange(design.users.entities), np.diff(design.users.pointers))
         self._rows_of_user = np.diff(design.users.pointers)
@@ -359,7 +359,7 @@ class Chain:
         """Sums of (n,) over the rows of each user."""
         return np.asarray(np.bincount(self._user_of_row, values, len(self._consistency)), np.float64)
 
-    def _sweep(self, side: _Half, other: _Half) -> None:
+    def _sweep(self, side: _SideState, other: _SideState) -> None:
         draws = side.parts(self._rng.standard_normal(side.flat.shape))
         _sweep_side(
             side.rows,

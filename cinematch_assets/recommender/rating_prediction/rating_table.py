@@ -23,7 +23,7 @@ NOISE_FREEDOM = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class StarTable:
+class RatingTable:
     """r(u, m) ≈ clip(μ + b_u + b_m + p_u · q_m, low, high), with variance σ² + v_u + v_m.
 
     ``v_u`` is below zero for a user who is more consistent than most.
@@ -47,8 +47,8 @@ class StarTable:
     movie_variance: Floats
     user_rated: NDArray[np.bool_]
     movie_rated: NDArray[np.bool_]
-    user_choice: Floats  # (U + 1,) added for films without ratings: how well the user picks
-    movie_choice: Floats  # (M + 1,) added for users without ratings: how generous those who pick the film are
+    user_choice: Floats  # (U + 1,) added for movies without ratings: how well the user picks
+    movie_choice: Floats  # (M + 1,) added for users without ratings: how generous those who pick the movie are
 
     def predict(self, users: Ids, movies: Ids) -> Predictions:
         """Stars and spread of each (user, movie) row, (n,)."""
@@ -99,7 +99,7 @@ class StarTable:
         extra = self.movie_bias[m], (~self.movie_rated[m]).astype(np.float32), self.movie_choice[m]
         return np.column_stack([self.movie_factors[m], *extra])
 
-    def fold_in(self, movies: Ids, ratings: Floats) -> StarTable:
+    def fold_in(self, movies: Ids, ratings: Floats) -> RatingTable:
         """A table with one user, id 0, known by these ratings alone.
 
         His row has the posterior of a linear-Gaussian model: the rows of the known users are the prior, σ² and v_m the
@@ -111,16 +111,16 @@ class StarTable:
         centre = known.mean(axis=0)
         prior = np.cov(known, rowvar=False).reshape(len(centre), -1) if len(known) > 1 else np.eye(len(centre))
         usual = (self.noise or 1.0) + float(np.median(self.user_variance[rated]))
-        films = np.column_stack([np.ones(len(self.movie_bias), np.float32), self.movie_factors])
+        movie_ids = np.column_stack([np.ones(len(self.movie_bias), np.float32), self.movie_factors])
         m = self.movie_rows(movies)
-        design = films[m].astype(np.float64)
+        design = movie_ids[m].astype(np.float64)
         gain = prior @ design.T
         residual = ratings - self.mean - self.movie_bias[m] - design @ centre
         covariance = design @ gain + np.diag(usual + self.movie_variance[m])
         solved = np.linalg.solve(covariance, np.column_stack([residual, gain.T]))
         row, left = centre + gain @ solved[:, 0], np.asarray(prior - gain @ solved[:, 1:], np.float32)
         unsteady = (NOISE_FREEDOM + residual @ solved[:, 0]) / (NOISE_FREEDOM + len(m))
-        unknown = np.maximum(np.einsum("nk,nk->n", films @ left, films), 0.0)
+        unknown = np.maximum(np.einsum("nk,nk->n", movie_ids @ left, movie_ids), 0.0)
         return replace(
             self,
             users=np.zeros(1, np.int32),
@@ -138,7 +138,7 @@ class StarTable:
         return {"numbers": numbers} | {name: getattr(self, name) for name in _ARRAYS}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> StarTable:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> RatingTable:
         """The inverse of ``arrays``."""
         mean, low, high, noise, half_width = (float(number) for number in arrays["numbers"])
         return cls(mean, low, high, noise, half_width, **{name: arrays[name] for name in _ARRAYS})

@@ -1,7 +1,7 @@
 """How far off least squares are, and for whom: a variance learned from ratings that a fit had not seen.
 
 Here: the variance of a rating around its prediction, and the width of its 80 % interval. Not here: which rows are put
-aside for it (``als``), films and users without ratings (``strangers``).
+aside for it (``als``), movies and users without ratings (``strangers``).
 
 Var(r − r̂) = c + a·(1 / (n_u + d) + 1 / (n_m + d)) + b·s_u: the variance of a damped mean of n ratings on either side,
 and the user's own consistency, his mean squared error on ratings that were learned from. That is too small a number,

@@ -11,7 +11,7 @@ from cinematch_assets.pipeline.ingest.load_tables import load_movies_file, load_
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.warehouse import model_registry
-from cinematch_assets.warehouse.drift_alerts import write_verdict
+from cinematch_assets.warehouse.drift_alerts import write_assessment
 from cinematch_assets_tests.support.definitions import repository
 from cinematch_assets_tests.support.platforms import MOVIES, RATINGS, a_platform, drop, rows_of
 
@@ -33,8 +33,8 @@ def crowned(platform: Platform, *, listed: bool = True, artifact_format: int = F
         version = model_registry.register_candidate(
             connection, "run00000", artifact, method="m", config={}, seed=0, data_size=1, batches=[]
         )
-        judgement = model_registry.Judgement(1, 1, 1, "", {}, {})
-        model_registry.promote(connection, version, artifact, judgement, over=None, data_size=1, merge="merge")
+        gate_result = model_registry.GateResult(1, 1, 1, "", {}, {})
+        model_registry.promote(connection, version, artifact, gate_result, over=None, data_size=1, merge="merge")
         if listed:
             lists = pd.DataFrame({"userId": [1], "rank": [1], "movieId": [10], "score": [0.5]})
             model_registry.write_recommendations(connection, version, lists)
@@ -53,7 +53,7 @@ def rated(platform: Platform) -> None:
 
 def decided(platform: Platform, batch: str, *, due: bool = True) -> None:
     with platform.warehouse.connect() as connection:
-        write_verdict(connection, batch, batch.ljust(32, "0"), [], due=due, reason=f"{batch} moved", evidence={})
+        write_assessment(connection, batch, batch.ljust(32, "0"), [], due=due, reason=f"{batch} moved", evidence={})
 
 
 def ended(instance: dg.DagsterInstance, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
@@ -104,7 +104,7 @@ def test_a_decision_on_a_replaced_content_starts_nothing(platform: Platform, ins
     crowned(platform)
     decided(platform, "batch_w1")
     with platform.warehouse.connect() as connection:
-        write_verdict(connection, "batch_w1", "f" * 32, [], due=False, reason="calm now", evidence={})
+        write_assessment(connection, "batch_w1", "f" * 32, [], due=False, reason="calm now", evidence={})
     assert isinstance(tick(platform, instance), dg.SkipReason)
 
 

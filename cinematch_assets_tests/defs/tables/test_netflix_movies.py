@@ -40,13 +40,13 @@ def test_a_run_says_what_it_found_and_what_became_of_it(platform: Platform, inst
     drop(platform, f"{folder}/b/bad.json", json.dumps(MATRIX | {"year": 1899}))
     drop(platform, f"{folder}/b/poster.png", b"\x89PNG")
     raw, table, checks = run(platform, instance)
-    assert {name: raw[name] for name in ("files", "new", "fetched", "unchanged", "failed", "left_out")} == {
+    assert {name: raw[name] for name in ("files", "new", "fetched", "unchanged", "failed", "skipped")} == {
         "files": 3,
         "new": 3,
         "fetched": 3,
         "unchanged": 0,
         "failed": 0,
-        "left_out": 1,
+        "skipped": 1,
     }
     assert raw["what_was_left_out"] == [f"{folder}/b/poster.png: is neither .json nor .csv"]
     assert (table["dagster/row_count"], table["inserted"], table["files_loaded"], table["files_quarantined"]) == (
@@ -72,7 +72,7 @@ def test_long_lists_of_troubles_are_cut(platform: Platform, instance: dg.Dagster
     for number in range(30):
         drop(platform, f"Netflix_Movie_Collection/{number}.txt", b"no movie")
     raw, _, _ = run(platform, instance)
-    assert raw["left_out"] == 30
+    assert raw["skipped"] == 30
     assert len(raw["what_was_left_out"]) == 21
     assert raw["what_was_left_out"][-1] == "and 10 more"
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.pipeline.ingest.folder_changes import look_for_news
+from cinematch_assets.pipeline.ingest.folder_changes import find_folder_changes
 from cinematch_assets.pipeline.ingest.land_tables import land_table
 from cinematch_assets.pipeline.ingest.load_tables import load_batch_file, load_movies_file, load_ratings_file
 from cinematch_assets.pipeline.platform import Platform
@@ -122,8 +122,8 @@ def test_a_batch_whose_former_content_is_put_back_is_completed_again(platform: P
         load(platform, "batches/batch_w1", "nothing like ratings\n1\n")
     assert rows_of(platform, "SELECT status, record_count FROM ingestion_metadata") == [("failed", 20)]
     drop(platform, "batches/batch_w1.csv", RATINGS + TWENTY_GOOD)
-    assert [batch for batch, _ in look_for_news(platform).batches] == ["batch_w1"]
+    assert [batch for batch, _ in find_folder_changes(platform).batches] == ["batch_w1"]
     land_table(platform, "batches/batch_w1")
     load_batch_file(platform, "batch_w1")
     assert rows_of(platform, "SELECT status, record_count FROM ingestion_metadata") == [("completed", 20)]
-    assert look_for_news(platform).batches == ()
+    assert find_folder_changes(platform).batches == ()

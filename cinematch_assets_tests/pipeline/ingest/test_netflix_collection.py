@@ -21,7 +21,7 @@ from cinematch_assets.pipeline.ingest import netflix_collection
 from cinematch_assets.pipeline.ingest.netflix_collection import Collected, fetch_collection, load_fetched
 from cinematch_assets.pipeline.ingest.netflix_matches import match_titles
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.warehouse.collection_ledger import settled_files, troubles
+from cinematch_assets.warehouse.collection_ledger import processed_files, read_problem_files
 from cinematch_assets.warehouse.netflix import CollectionLoad
 from cinematch_assets_tests.support import collection_jobs, workers
 from cinematch_assets_tests.support.drive_server import DriveServer, Fault
@@ -106,7 +106,7 @@ def test_a_file_that_turns_bad_keeps_its_row_and_says_so(platform: Platform) -> 
     assert (loaded.quarantined, loaded.deleted) == (1, 0)
     assert [title for title, *_ in rows_of(platform, TABLE)] == ["The Matrix"]
     with platform.warehouse.connect() as connection:
-        (trouble,) = troubles(connection)
+        (trouble,) = read_problem_files(connection)
     assert trouble.path == f"{FOLDER}/one.json"
     assert "rating" in trouble.last_error
     assert "last good content stay" in trouble.last_error
@@ -159,7 +159,7 @@ def test_a_file_that_cannot_be_had_stops_no_other_and_is_tried_again(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flaky = Platform(
-        platform.settings, Flaky(Path(platform.folder.spec), settle_s=0), platform.store, platform.warehouse
+        platform.settings, Flaky(Path(platform.folder.spec), min_age_s=0), platform.store, platform.warehouse
     )
     for number in range(60):
         put(flaky, f"{number}.json", movie(f"Film {number}"))
@@ -169,7 +169,7 @@ def test_a_file_that_cannot_be_had_stops_no_other_and_is_tried_again(
     assert (found.fetched, loaded.loaded) == (59, 59)
     assert ledger(flaky)["7.json"] == "failed"
     with flaky.warehouse.connect() as connection:
-        assert len(settled_files(connection)) == 59  # so the sensor asks again
+        assert len(processed_files(connection)) == 59  # so the sensor asks again
     monkeypatch.setattr(Flaky, "broken", "nothing")
     found, loaded = collect(flaky)
     assert (found.listing.again, found.fetched, found.unchanged, loaded.loaded) == (1, 1, 59, 1)
@@ -202,7 +202,7 @@ def test_a_change_between_fetching_and_loading_is_loaded_once_it_is_fetched(plat
     put(platform, "one.json", movie("The Matrix", rating=2))
     with platform.warehouse.connect() as connection:
         netflix_collection.collection_ledger.record_listing(
-            connection, netflix_collection.look_for_movies(platform.folder).files
+            connection, netflix_collection.list_collection(platform.folder).files
         )
     assert load_fetched(platform).loaded == 0  # what lies in the store is not this content
     assert collect(platform)[1].loaded == 1
@@ -214,11 +214,11 @@ def test_other_files_are_left_out_by_name(platform: Platform) -> None:
     put(platform, "poster.png", b"\x89PNG")
     put(platform, "one.json", movie("The Matrix"))
     found, _ = collect(platform)
-    assert (found.files, [entry.reason for entry in found.left_out]) == (1, ["is neither .json nor .csv"] * 2)
+    assert (found.files, [entry.reason for entry in found.skipped]) == (1, ["is neither .json nor .csv"] * 2)
 
 
 def test_a_csv_and_a_file_a_movie_give_the_same_rows(platform: Platform) -> None:
-    films = pd.DataFrame(
+    movies = pd.DataFrame(
         {
             "title": ["Heat", "Crash, The", 'The "Matrix"', "Amélie"],
             "genre": ["Crime", "Drama", "Sci-Fi", "Comedy"],
@@ -226,11 +226,11 @@ def test_a_csv_and_a_file_a_movie_give_the_same_rows(platform: Platform) -> None
             "year": pd.array([1995, 1996, 1999, None], dtype="Int64"),
         }
     )
-    drop(platform, f"{FOLDER}/all.csv", films)
+    drop(platform, f"{FOLDER}/all.csv", movies)
     collect(platform)
     together = rows_of(platform, TABLE)
     assert len(together) == 4
-    for number, row in enumerate(films.astype(object).where(films.notna(), None).to_dict("records")):
+    for number, row in enumerate(movies.astype(object).where(movies.notna(), None).to_dict("records")):
         put(platform, f"nested/{number % 2}/{number}.json", row)
     _, loaded = collect(platform)
     assert (loaded.loaded, loaded.inserted) == (4, 0)
@@ -254,7 +254,7 @@ def test_a_collection_in_google_drive_is_fetched_once(platform: Platform) -> Non
         found, loaded = collect(google)
         assert (found.files, found.fetched, len(found.failed), loaded.loaded) == (40, 39, 1, 39)
         assert f"{FOLDER}/5/inner/5.json" in found.failed[0]
-        assert [entry.path for entry in found.left_out] == [f"{FOLDER}/notes"]
+        assert [entry.path for entry in found.skipped] == [f"{FOLDER}/notes"]
         drive.faults.clear()
         served = len(drive.content_requests())
         assert collect(google)[0].fetched == 1
@@ -299,8 +299,8 @@ def collection(tmp_path: Path, pooled_database_url: str) -> Platform:
     """300 files in 40 folders: some hold a list, some the same movie as another, some nothing good."""
     platform = a_platform(tmp_path, pooled_database_url)
     for number in range(300):
-        film = number % 280
-        content: object = movie(f"Film {film}", 1950 + film % 60, film % 100 / 10)
+        movie_id = number % 280
+        content: object = movie(f"Film {movie}", 1950 + movie_id % 60, movie_id % 100 / 10)
         if number % 50 == 3:
             content = [content, movie(f"Second of {number}", None, None), movie("bad", 1800)]
         put(platform, f"{number % 8}/{number % 5}/film {number}.json", b"{" if number % 60 == 7 else content)

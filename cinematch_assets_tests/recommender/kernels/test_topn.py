@@ -23,15 +23,15 @@ def some_factors(rows: int, width: int) -> tuple[NDArray[np.float32], NDArray[np
 
 
 def some_exclusions(rows: int, width: int, share: float = 0.2) -> Exclusions:
-    users, films = np.nonzero(np.random.default_rng(RNG_SEED).random((rows, width)) < share)
+    users, movies = np.nonzero(np.random.default_rng(RNG_SEED).random((rows, width)) < share)
     ids = np.arange(rows, dtype=np.int32), np.arange(width, dtype=np.int32)
-    return Exclusions.of(*ids, Pairs(users.astype(np.int32), films.astype(np.int32)))
+    return Exclusions.of(*ids, Pairs(users.astype(np.int32), movies.astype(np.int32)))
 
 
-def slowly(scores: NDArray[np.float32], k: int, left_out: Exclusions) -> NDArray[np.int64]:
+def slowly(scores: NDArray[np.float32], k: int, skipped: Exclusions) -> NDArray[np.int64]:
     scores = scores.copy()
     for row in range(len(scores)):
-        scores[row, left_out.columns[left_out.starts[row] : left_out.starts[row + 1]]] = -np.inf
+        scores[row, skipped.columns[skipped.starts[row] : skipped.starts[row + 1]]] = -np.inf
     return np.argsort(-scores, axis=1, kind="stable")[:, :k]
 
 
@@ -43,22 +43,22 @@ def test_the_best_columns_come_first_and_ties_by_column() -> None:
 
 
 def test_what_is_left_out_is_not_listed_though_it_is_best() -> None:
-    left_out = Exclusions.of(
+    skipped = Exclusions.of(
         np.array([50, 40], np.int32),
         np.array([7, 8, 9], np.int32),
         Pairs(np.array([40, 50, 50, 99], np.int32), np.array([9, 7, 1000, 8], np.int32)),
     )
-    best = best_of_scores(np.array([[3, 2, 1], [1, 2, 3]], np.float32), 2, left_out)
+    best = best_of_scores(np.array([[3, 2, 1], [1, 2, 3]], np.float32), 2, skipped)
     assert best.columns.tolist() == [[1, 2], [1, 0]]
 
 
 def test_pairs_may_come_in_any_order_and_a_user_may_be_asked_twice() -> None:
     rng = np.random.default_rng(0)
-    users, films = rng.integers(1, 9, 60).astype(np.int32), rng.integers(1, 20, 60).astype(np.int32)
+    users, movies = rng.integers(1, 9, 60).astype(np.int32), rng.integers(1, 20, 60).astype(np.int32)
     asked, shown = np.array([5, 2, 5, 77], np.int32), np.arange(0, 15, dtype=np.int32)
-    found = Exclusions.of(asked, shown, Pairs(users, films))
+    found = Exclusions.of(asked, shown, Pairs(users, movies))
     rows = [found.columns[start:stop].tolist() for start, stop in itertools.pairwise(found.starts)]
-    expected = [sorted(film for film in films[users == user].tolist() if film < 15) for user in asked]
+    expected = [sorted(movie for movie in movies[users == user].tolist() if movie < 15) for user in asked]
     assert rows == expected
 
 
@@ -77,22 +77,22 @@ def test_no_places_no_rows_and_no_columns_are_fine() -> None:
 
 @pytest.mark.parametrize("width", [9, 5000], ids=["one tile", "two tiles"])
 def test_factors_give_the_lists_of_the_whole_matrix(width: int) -> None:
-    users, films = some_factors(300, width)
-    bias = films[:, 0].copy()
-    left_out = some_exclusions(300, width)
-    best = best_of_factors(users, films, 7, left_out, bias=bias)
-    expected = slowly(users @ films.T + bias, 7, left_out)
+    users, movies = some_factors(300, width)
+    bias = movies[:, 0].copy()
+    skipped = some_exclusions(300, width)
+    best = best_of_factors(users, movies, 7, skipped, bias=bias)
+    expected = slowly(users @ movies.T + bias, 7, skipped)
     same = best.columns == expected
     assert same[best.columns >= 0].mean() > 0.999  # BLAS may round a tie apart in another tile shape
     assert (best.scores[:, :-1] >= best.scores[:, 1:]).all()
 
 
 def test_lists_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    users, films = some_factors(1000, 4500)
+    users, movies = some_factors(1000, 4500)
     lists: list[Best] = []
     for threads in (1, 4):
         monkeypatch.setattr(topn, "cores", lambda threads=threads: threads)
-        lists.append(best_of_factors(users, films, 10, Exclusions.none(1000)))
+        lists.append(best_of_factors(users, movies, 10, Exclusions.none(1000)))
     assert lists[0].columns.tobytes() == lists[1].columns.tobytes()
     assert lists[0].scores.tobytes() == lists[1].scores.tobytes()
 

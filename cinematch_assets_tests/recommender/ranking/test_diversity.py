@@ -51,9 +51,9 @@ def test_instalments_beyond_the_share_wait_until_nothing_else_is_left() -> None:
 
 def test_the_lift_of_a_film_falls_with_its_raters_and_ends_at_the_least_share() -> None:
     train = Ratings.of(np.array([1, 2, 1]), np.array([5, 5, 6]), np.array([4.0, 4.0, 4.0]))
-    films = np.array([5, 6, 7], np.int32)
-    assert np.allclose(lift(train, films, 0.5), [1.0, 0.5**-0.5, LEAST_SHARE**-0.5])
-    assert lift(train, films, 0.0).tolist() == [1.0, 1.0, 1.0]
+    movies = np.array([5, 6, 7], np.int32)
+    assert np.allclose(lift(train, movies, 0.5), [1.0, 0.5**-0.5, LEAST_SHARE**-0.5])
+    assert lift(train, movies, 0.0).tolist() == [1.0, 1.0, 1.0]
 
 
 def test_a_skipped_film_comes_before_an_empty_place() -> None:

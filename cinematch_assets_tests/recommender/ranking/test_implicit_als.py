@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from cinematch_assets.recommender.config import LikingsConfig, RecommenderConfigError
+from cinematch_assets.recommender.config import ImplicitAlsConfig, RecommenderConfigError
 from cinematch_assets.recommender.kernels import topn
-from cinematch_assets.recommender.ranking.implicit_als import Likings, fit_likings
+from cinematch_assets.recommender.ranking.implicit_als import ImplicitFactors, fit_implicit_als
 
 USERS, FILMS = 300, 60
 
@@ -19,8 +19,8 @@ def some_history(seed: int = 0) -> sparse.csr_matrix:
 
 
 def test_people_like_the_films_of_their_half() -> None:
-    likings = fit_likings(some_history(), LikingsConfig(factors=4), 0)
-    scores = (likings.users @ likings.films.T)[:-1, :-1]
+    likings = fit_implicit_als(some_history(), ImplicitAlsConfig(factors=4), 0)
+    scores = (likings.users @ likings.movies.T)[:-1, :-1]
     own = np.arange(USERS - 1)[:, None] % 2 == np.arange(FILMS - 1)[None, :] % 2
     assert (scores[own] > 0.5).mean() > 0.9
     assert (scores[~own] < 0.5).mean() > 0.9
@@ -28,31 +28,31 @@ def test_people_like_the_films_of_their_half() -> None:
 
 def test_a_row_solves_the_equations_of_the_paper() -> None:
     """Hu, Koren & Volinsky (2008), eq. 4, dense: a confidence for every cell, rated or not; ridge by Rendle (2022)."""
-    history, config = some_history(), LikingsConfig(factors=4, steps=30)
-    likings = fit_likings(history, config, 0)
+    history, config = some_history(), ImplicitAlsConfig(factors=4, steps=30)
+    likings = fit_implicit_als(history, config, 0)
     confidence = 1.0 + config.confidence * history.toarray().astype(np.float64)
-    wanted, films = (history.toarray() > 0).astype(np.float64), likings.films.astype(np.float64)
+    wanted, movies = (history.toarray() > 0).astype(np.float64), likings.movies.astype(np.float64)
     for user in (0, 17, 298):
         said = history[user].nnz + FILMS / config.confidence
-        matrix = films.T @ (confidence[user][:, None] * films) + config.ridge * np.sqrt(said) * np.eye(4)
-        row = np.linalg.solve(matrix, films.T @ (confidence[user] * wanted[user]))
+        matrix = movies.T @ (confidence[user][:, None] * movies) + config.ridge * np.sqrt(said) * np.eye(4)
+        row = np.linalg.solve(matrix, movies.T @ (confidence[user] * wanted[user]))
         assert np.allclose(likings.users[user], row, atol=1e-4)
 
 
 def test_folding_in_a_user_s_own_history_gives_his_row() -> None:
     history = some_history()
-    likings = fit_likings(history, LikingsConfig(factors=4, steps=30), 0)
+    likings = fit_implicit_als(history, ImplicitAlsConfig(factors=4, steps=30), 0)
     assert np.allclose(likings.fold_in(history[:20]), likings.users[:20], atol=1e-4)
 
 
 def test_nothing_is_known_of_who_and_what_has_no_ratings() -> None:
-    likings = fit_likings(some_history(), LikingsConfig(), 0)
+    likings = fit_implicit_als(some_history(), ImplicitAlsConfig(), 0)
     assert not likings.users[-1].any()
-    assert not likings.films[-1].any()
+    assert not likings.movies[-1].any()
     assert not likings.fold_in(some_history()[-1]).any()
 
 
-def bytes_of(likings: Likings) -> dict[str, bytes]:
+def bytes_of(likings: ImplicitFactors) -> dict[str, bytes]:
     return {name: array.tobytes() for name, array in likings.arrays().items()}
 
 
@@ -60,15 +60,15 @@ def test_the_same_bytes_on_any_number_of_threads_and_from_arrays(monkeypatch: py
     found = []
     for threads in (1, 2, 5):
         monkeypatch.setattr(topn, "cores", lambda threads=threads: threads)
-        found.append(bytes_of(fit_likings(some_history(), LikingsConfig(), 3)))
+        found.append(bytes_of(fit_implicit_als(some_history(), ImplicitAlsConfig(), 3)))
     assert found[0] == found[1] == found[2]
-    likings = fit_likings(some_history(), LikingsConfig(), 3)
-    again = Likings.from_arrays(likings.arrays())
+    likings = fit_implicit_als(some_history(), ImplicitAlsConfig(), 3)
+    again = ImplicitFactors.from_arrays(likings.arrays())
     assert bytes_of(again) == found[0]
-    assert fit_likings(some_history(), LikingsConfig(), 4).users.tobytes() != likings.users.tobytes()
+    assert fit_implicit_als(some_history(), ImplicitAlsConfig(), 4).users.tobytes() != likings.users.tobytes()
 
 
 @pytest.mark.parametrize(("knob", "value"), [("factors", 0), ("ridge", 0.0), ("confidence", np.nan), ("steps", 0)])
 def test_a_knob_out_of_range_is_named(knob: str, value: float) -> None:
     with pytest.raises(RecommenderConfigError, match=knob):
-        LikingsConfig(**{knob: value})
+        ImplicitAlsConfig(**{knob: value})

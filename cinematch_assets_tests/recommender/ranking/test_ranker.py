@@ -15,26 +15,26 @@ from cinematch_assets.recommender.kernels import topn
 from cinematch_assets.recommender.kernels.bfloat16 import narrow
 from cinematch_assets.recommender.kernels.topn import Exclusions
 from cinematch_assets.recommender.ranking.ease_sparse import SparseEase
-from cinematch_assets.recommender.ranking.histories import Profiles, user_weights, weight_of
-from cinematch_assets.recommender.ranking.ranker import Ranker, UnknownFilmError, fit_ranker
+from cinematch_assets.recommender.ranking.histories import UserHistories, user_weights, weight_of
+from cinematch_assets.recommender.ranking.ranker import Ranker, UnknownMovieError, fit_ranker
 
 METHODS = {"dual": RankingConfig(), "sparse": RankingConfig(dual_users=0)}
 LIKENESS = RankingConfig(likings=0.0, stars=0.0)
-SMALL = RankingConfig(dual_users=0, core_films=40, neighbours=20, kept=20)
+SMALL = RankingConfig(dual_users=0, head_items=40, neighbours=20, kept=20)
 
 
-def some_ratings(seed: int = 3, users: int = 120, films: int = 80) -> Ratings:
+def some_ratings(seed: int = 3, users: int = 120, movies: int = 80) -> Ratings:
     """Two tastes: people rate films of their own half highly, and more of them."""
     rng = np.random.default_rng(seed)
-    taste, kind = np.arange(users) % 2, np.arange(films) % 2
+    taste, kind = np.arange(users) % 2, np.arange(movies) % 2
     own = taste[:, None] == kind[None, :]
-    u, m = np.nonzero(rng.random((users, films)) < np.where(own, 0.3, 0.06) * np.linspace(1.5, 0.2, films))
+    u, m = np.nonzero(rng.random((users, movies)) < np.where(own, 0.3, 0.06) * np.linspace(1.5, 0.2, movies))
     stars = np.where(own[u, m], 4.0, 2.0) + rng.choice([-0.5, 0.0, 0.5, 1.0], len(u))
     return Ratings.of(u + 1, 10 * (m + 1), stars)
 
 
-def a_catalogue(films: int = 80) -> Catalogue:
-    return Catalogue.without_titles(10 * (np.arange(films + 2) + 1))
+def a_catalogue(movies: int = 80) -> Catalogue:
+    return Catalogue.without_titles(10 * (np.arange(movies + 2) + 1))
 
 
 @pytest.fixture(scope="module", params=sorted(METHODS))
@@ -42,9 +42,9 @@ def ranker(request: pytest.FixtureRequest) -> Ranker:
     return fit_ranker(some_ratings(), a_catalogue(), config=METHODS[request.param])
 
 
-def textbook(train: Ratings, films: NDArray[np.int32], config: RankingConfig) -> NDArray[np.float64]:
+def textbook(train: Ratings, movies: NDArray[np.int32], config: RankingConfig) -> NDArray[np.float64]:
     """EASE with dropout and user weights, written as in the papers: one inverse of (films, films)."""
-    x = Profiles.of(train, films).matrix(len(films)).astype(np.float64)
+    x = UserHistories.of(train, movies).matrix(len(movies)).astype(np.float64)
     w = user_weights(x, config.user_exponent).astype(np.float64)
     gram = (x.T @ sparse.diags(w) @ x).toarray()
     p = np.linalg.inv(gram + np.diag(config.ridge + config.dropout * np.diag(gram)))
@@ -60,15 +60,15 @@ def test_both_ways_give_the_scores_of_the_paper(config: RankingConfig, off: floa
     """The second keeps its cells as bfloat16, which is right to one part in 256."""
     train = some_ratings()
     ranker = fit_ranker(train, a_catalogue(), config=config)
-    films = ranker.weights.films
+    movies = ranker.weights.movies
     scores = ranker.weights.scores(ranker.weights.profile(np.unique(train.users)))
-    assert np.allclose(scores, textbook(train, films, config), atol=off)
+    assert np.allclose(scores, textbook(train, movies, config), atol=off)
 
 
 def test_popular_films_are_held_back_by_a_power_of_their_share() -> None:
     train = some_ratings()
     plain, novel = (fit_ranker(train, a_catalogue(), config=RankingConfig(novelty=n)) for n in (0.0, 0.2))
-    share = np.array([(train.movies == film).sum() for film in plain.weights.films]) / 120
+    share = np.array([(train.movies == movie).sum() for movie in plain.weights.movies]) / 120
     assert (plain.lift == 1.0).all()
     assert np.allclose(novel.lift, np.maximum(share, 1e-3) ** -0.2, atol=1e-5)
 
@@ -78,15 +78,15 @@ def test_films_outside_the_inverse_keep_nearly_their_scores() -> None:
     users = np.unique(train.users)
     exact = fit_ranker(train, a_catalogue(), config=METHODS["sparse"])
     near = fit_ranker(train, a_catalogue(), config=SMALL)
-    films = exact.weights.films
-    tail = np.isin(films, np.unique(train.movies)) & ~np.isin(films, most_rated(train, 40))
+    movies = exact.weights.movies
+    tail = np.isin(movies, np.unique(train.movies)) & ~np.isin(movies, most_rated(train, 40))
     scores = (one.weights.scores(one.weights.profile(users))[:, tail].ravel() for one in (exact, near))
     assert np.corrcoef(*scores)[0, 1] > 0.97
 
 
 def most_rated(train: Ratings, count: int) -> NDArray[np.int32]:
-    films, counts = np.unique(train.movies, return_counts=True)
-    return films[np.lexsort((films, -counts))[:count]]
+    movies, counts = np.unique(train.movies, return_counts=True)
+    return movies[np.lexsort((movies, -counts))[:count]]
 
 
 def test_lists_hold_what_the_own_half_likes(ranker: Ranker) -> None:
@@ -104,7 +104,7 @@ def test_no_list_holds_a_film_that_was_seen(ranker: Ranker) -> None:
     seen = set(zip(train.users.tolist(), train.movies.tolist(), strict=True))
     listed = {(int(u), int(m)) for u, row in zip(users, lists.movies, strict=True) for m in row if m >= 0}
     assert not seen & listed
-    assert len(seen) + len(listed) == len(users) * len(ranker.weights.films)
+    assert len(seen) + len(listed) == len(users) * len(ranker.weights.movies)
 
 
 @pytest.mark.parametrize("users", [0, 3_000], ids=["sparse", "dual"])
@@ -113,7 +113,7 @@ def test_where_likeness_alone_counts_lists_are_in_its_order(users: int) -> None:
     asked = np.array([7, 3], np.int32)
     scores = ranker.lift * ranker.weights.scores(ranker.weights.profile(asked)) + 1e-6 * ranker.popularity
     lists = ranker.top(asked, 6, Pairs.none())
-    assert lists.movies.tolist() == ranker.weights.films[np.argsort(-scores, axis=1, kind="stable")[:, :6]].tolist()
+    assert lists.movies.tolist() == ranker.weights.movies[np.argsort(-scores, axis=1, kind="stable")[:, :6]].tolist()
 
 
 class StarsOf:
@@ -206,7 +206,7 @@ def test_what_is_near_does_not_depend_on_the_method() -> None:
 
 
 def test_what_is_near_to_an_unknown_film_cannot_be_asked(ranker: Ranker) -> None:
-    with pytest.raises(UnknownFilmError, match="movie 7 is not in the catalogue"):
+    with pytest.raises(UnknownMovieError, match="movie 7 is not in the catalogue"):
         ranker.similar(7, 5)
 
 
@@ -239,15 +239,15 @@ def test_rows_in_any_order_on_any_number_of_threads_give_the_same_bytes(
 def test_scores_and_lists_of_many_films_are_those_of_the_whole_matrix() -> None:
     """More users than a block has, and more core films than are read at once."""
     rng = np.random.default_rng(8)
-    films, users, wide = np.arange(1_700, dtype=np.int32), 600, np.zeros((1_700, 1_700), np.float32)
-    core = np.sort(rng.choice(films, 1_500, replace=False)).astype(np.int32)
+    movies, users, wide = np.arange(1_700, dtype=np.int32), 600, np.zeros((1_700, 1_700), np.float32)
+    core = np.sort(rng.choice(movies, 1_500, replace=False)).astype(np.int32)
     wide[np.ix_(core, core)] = rng.standard_normal((1_500, 1_500), np.float32)
     cells = narrow(wide[np.ix_(core, core)])
     wide[np.ix_(core, core)] = (cells.astype(np.uint32) << 16).view(np.float32)
     border = sparse.random(1_700, 1_700, 0.01, "csr", np.float32, rng)
     history = sparse.random(users, 1_700, 0.02, "csr", np.float32, rng)
-    profiles = Profiles(films[:0], np.zeros(1, np.int64), films[:0], np.zeros(0, np.float16))
-    model = SparseEase(films, profiles, core, cells, border)
+    histories = UserHistories(movies[:0], np.zeros(1, np.int64), movies[:0], np.zeros(0, np.float16))
+    model = SparseEase(movies, histories, core, cells, border)
     scores = history.toarray() @ (wide + border.toarray())
     assert np.allclose(model.scores(history), scores, atol=1e-4)
     line = rng.random(1_700, np.float32), rng.random(1_700, np.float32)
@@ -280,12 +280,12 @@ def test_a_rating_says_more_the_higher_it_is_and_never_nothing() -> None:
     assert weight_of(np.array([0.5, 1.0, 3.0, 5.0])).tolist() == [0.0625, 0.0625, 0.5, 1.0]
 
 
-def ndcg_at_10(scores: NDArray[np.float32], train: Ratings, test: Ratings, users: NDArray, films: NDArray) -> float:
+def ndcg_at_10(scores: NDArray[np.float32], train: Ratings, test: Ratings, users: NDArray, movies: NDArray) -> float:
     scores = scores.copy()
-    scores[np.searchsorted(users, train.users), np.searchsorted(films, train.movies)] = -np.inf
+    scores[np.searchsorted(users, train.users), np.searchsorted(movies, train.movies)] = -np.inf
     relevant = np.zeros(scores.shape, bool)
     liked = test.where((test.ratings >= 4) & np.isin(test.users, users))
-    relevant[np.searchsorted(users, liked.users), np.searchsorted(films, liked.movies)] = True
+    relevant[np.searchsorted(users, liked.users), np.searchsorted(movies, liked.movies)] = True
     hits = np.take_along_axis(relevant, np.argsort(-scores, axis=1, kind="stable")[:, :10], axis=1)
     gain = 1 / np.log2(np.arange(2, 12))
     best = np.concatenate([[0.0], np.cumsum(gain)])[np.minimum(relevant.sum(axis=1), 10)]
@@ -301,8 +301,8 @@ def test_lists_of_real_people_are_better_than_those_of_plain_graded_ease() -> No
     held = np.random.default_rng(42).random(len(rows)) < 0.3
     train, test = rows.where(~held), rows.where(held)
     ranker = fit_ranker(train, Catalogue.without_titles(rows.movies))
-    users, films = np.unique(train.users), ranker.weights.films
-    at = np.searchsorted(users, train.users), np.searchsorted(films, train.movies)
+    users, movies = np.unique(train.users), ranker.weights.movies
+    at = np.searchsorted(users, train.users), np.searchsorted(movies, train.movies)
     x = sparse.csr_matrix((train.ratings / 5.0, at)).toarray()
     inner = np.linalg.inv(x @ x.T / 300.0 + np.eye(len(x)))
     taken = inner @ x
@@ -310,17 +310,17 @@ def test_lists_of_real_people_are_better_than_those_of_plain_graded_ease() -> No
     liked = test.where((test.ratings >= 4) & np.isin(test.users, users))
     people = np.unique(liked.users)
     ours = ndcg_by_user(people, ranker.top(people, 10, train).movies, liked).mean()
-    theirs = ndcg_at_10(-graded.astype(np.float32) + x, train, test, users, films)
+    theirs = ndcg_at_10(-graded.astype(np.float32) + x, train, test, users, movies)
     assert ours > theirs > 0.3
 
 
 @pytest.mark.parametrize(
     "config", [RankingConfig(), RankingConfig(dual_users=0), SMALL], ids=["dual", "sparse", "tail"]
 )
-@pytest.mark.parametrize("films", [1, 2, 60])
-def test_one_user_and_few_films_are_enough(config: RankingConfig, films: int) -> None:
-    train = Ratings.of(np.ones(films, np.int32), np.arange(films), np.full(films, 4.0))
-    ranker = fit_ranker(train, Catalogue.without_titles(np.arange(films + 3)), config=config)
+@pytest.mark.parametrize("movies", [1, 2, 60])
+def test_one_user_and_few_films_are_enough(config: RankingConfig, movies: int) -> None:
+    train = Ratings.of(np.ones(movies, np.int32), np.arange(movies), np.full(movies, 4.0))
+    ranker = fit_ranker(train, Catalogue.without_titles(np.arange(movies + 3)), config=config)
     lists = ranker.top(np.array([1, 2], np.int32), 2, train)
-    assert lists.movies[0].tolist() == [films, films + 1]
+    assert lists.movies[0].tolist() == [movies, movies + 1]
     assert np.isfinite(lists.scores).all()

@@ -3,27 +3,33 @@ import pytest
 from numpy.typing import NDArray
 
 from cinematch_assets.recommender.data import Catalogue, Ratings
-from cinematch_assets.recommender.ranking.histories import Profiles
-from cinematch_assets.recommender.ranking.similar_items import FRANCHISE, PRIOR_LEVEL, PRIOR_WEIGHT, Nearness, chance
+from cinematch_assets.recommender.ranking.histories import UserHistories
+from cinematch_assets.recommender.ranking.similar_items import (
+    FRANCHISE,
+    PRIOR_LEVEL,
+    PRIOR_WEIGHT,
+    ItemSimilarity,
+    chance,
+)
 
 FILMS = np.arange(6, dtype=np.int32)
 APART = np.arange(6, dtype=np.int32)
 NO_DESCRIPTION = Catalogue.without_titles(FILMS)
 
 
-def rated(rows: dict[int, list[int]]) -> Profiles:
+def rated(rows: dict[int, list[int]]) -> UserHistories:
     """Users and the films each of them gave five stars, which weigh 1."""
-    users = np.repeat(list(rows), [len(films) for films in rows.values()])
+    users = np.repeat(list(rows), [len(movie_ids) for movie_ids in rows.values()])
     movies = np.concatenate(list(rows.values()))
-    return Profiles.of(Ratings.of(users, movies, np.full(len(movies), 5.0)), FILMS)
+    return UserHistories.of(Ratings.of(users, movies, np.full(len(movies), 5.0)), FILMS)
 
 
-def near(profiles: Profiles, catalogue: Catalogue, film: int, franchises: NDArray[np.int32] = APART) -> NDArray:
-    return Nearness.of(profiles, FILMS, catalogue).to_all(film, profiles, franchises)
+def near(histories: UserHistories, catalogue: Catalogue, movie: int, franchises: NDArray[np.int32] = APART) -> NDArray:
+    return ItemSimilarity.of(histories, FILMS, catalogue).to_all(movie, histories, franchises)
 
 
-def described(**of_film: tuple[str, str]) -> Catalogue:
-    rows = [of_film.get(f"film{film}", (f"Film {film}", "")) for film in FILMS]
+def described(**of_movie: tuple[str, str]) -> Catalogue:
+    rows = [of_movie.get(f"film{movie}", (f"Film {movie}", "")) for movie in FILMS]
     return Catalogue.of(FILMS, [title for title, _ in rows], [genres for _, genres in rows])
 
 
@@ -46,8 +52,8 @@ def test_no_one_rates_a_film_that_nobody_rated_nor_more_films_than_there_are() -
 
 
 def test_the_formula_on_four_people() -> None:
-    profiles = rated({1: [0, 1], 2: [0, 1], 3: [2, 3], 4: [2, 3]})
-    found = near(profiles, NO_DESCRIPTION, 0)
+    histories = rated({1: [0, 1], 2: [0, 1], 3: [2, 3], 4: [2, 3]})
+    found = near(histories, NO_DESCRIPTION, 0)
     mean = PRIOR_WEIGHT * np.exp(PRIOR_LEVEL - 0.1)  # no year: as if a decade apart
     both, neither = (n + mean for n in (2.0, 0.0))
     expected = 2 * 0.5  # two raters, each with an even chance
@@ -57,8 +63,8 @@ def test_the_formula_on_four_people() -> None:
 
 
 def test_a_film_that_everyone_rates_is_not_near_to_all() -> None:
-    profiles = rated({user: [0, 5, 1] if user % 4 == 0 else [5, 2 + user % 3] for user in range(1, 41)})
-    found = near(profiles, NO_DESCRIPTION, 0)
+    histories = rated({user: [0, 5, 1] if user % 4 == 0 else [5, 2 + user % 3] for user in range(1, 41)})
+    found = near(histories, NO_DESCRIPTION, 0)
     assert found[1] > 1.0 > found[5]
 
 
@@ -78,16 +84,16 @@ def test_an_unrated_film_is_near_to_its_franchise_then_its_genres_and_time() -> 
         film3=("Old (1938)", "Horror"),
         film4=("Warm (1998)", "Comedy"),
     )
-    profiles = rated({1: [1, 2, 3, 4, 5], 2: [2, 3, 4, 5]})
-    found = near(profiles, catalogue, 0, np.array([0, 0, 1, 2, 3, 4], np.int32))
+    histories = rated({1: [1, 2, 3, 4, 5], 2: [2, 3, 4, 5]})
+    found = near(histories, catalogue, 0, np.array([0, 0, 1, 2, 3, 4], np.int32))
     assert np.argsort(-found)[:4].tolist() == [1, 2, 3, 4]
     assert FRANCHISE > 0
 
 
 def test_arrays_carry_it_all() -> None:
-    profiles = rated({1: [0, 1], 2: [1, 2]})
+    histories = rated({1: [0, 1], 2: [1, 2]})
     catalogue = described(film0=("One (1999)", "Drama|Comedy"))
-    before = Nearness.of(profiles, FILMS, catalogue)
-    again = Nearness.from_arrays(before.arrays())
-    assert again.to_all(0, profiles, APART).tobytes() == before.to_all(0, profiles, APART).tobytes()
+    before = ItemSimilarity.of(histories, FILMS, catalogue)
+    again = ItemSimilarity.from_arrays(before.arrays())
+    assert again.to_all(0, histories, APART).tobytes() == before.to_all(0, histories, APART).tobytes()
     assert all(array.dtype.kind in "iuf" for array in before.arrays().values())

@@ -6,14 +6,14 @@ import pytest
 from cinematch_assets.recommender.config import AlsConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.rating_prediction.als_table import fit_factors
-from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
+from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 from cinematch_assets.recommender.splits import Split, random_split
 from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic
 
 CONFIG = AlsConfig(factors=16)
 
 
-def fit(train: Ratings, catalogue: Catalogue, config: AlsConfig = CONFIG) -> StarTable:
+def fit(train: Ratings, catalogue: Catalogue, config: AlsConfig = CONFIG) -> RatingTable:
     return fit_factors(train, catalogue, config, 0, lambda _what, _share: None)
 
 
@@ -51,9 +51,9 @@ def test_errors_on_rows_that_were_learned_from_would_be_too_small(
 def test_a_film_with_few_ratings_is_less_sure_and_so_is_a_user(catalogue_and_split: tuple[Catalogue, Split]) -> None:
     catalogue, split = catalogue_and_split
     table = fit(split.train, catalogue)
-    films = np.bincount(table.movie_rows(split.train.movies), minlength=len(table.movies) + 1)
+    movies = np.bincount(table.movie_rows(split.train.movies), minlength=len(table.movies) + 1)
     rated = np.flatnonzero(table.movie_rated)
-    order = rated[np.argsort(films[rated])]
+    order = rated[np.argsort(movies[rated])]
     assert table.movie_variance[order[0]] > 2 * table.movie_variance[order[-1]]
     users = np.bincount(table.user_rows(split.train.users))
     few, many = users <= np.quantile(users, 0.1), users >= np.quantile(users, 0.9)

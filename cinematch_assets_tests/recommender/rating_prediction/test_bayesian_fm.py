@@ -7,7 +7,7 @@ from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.evaluation import evaluate
 from cinematch_assets.recommender.rating_prediction.bayesian_fm import BayesPlan, _average_product, fit_bayes, plan_for
 from cinematch_assets.recommender.rating_prediction.gibbs import Sample
-from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
+from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 from cinematch_assets.recommender.splits import random_split
 from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic
 from cinematch_assets_tests.support.worlds import World, a_world, rmse
@@ -15,7 +15,7 @@ from cinematch_assets_tests.support.worlds import World, a_world, rmse
 PLAN = BayesPlan(factors=3, chains=2, sweeps=45, burn_in=15, thinning=2, rank=12)
 
 
-def fit(world: World, train) -> StarTable:
+def fit(world: World, train) -> RatingTable:
     return fit_bayes(train, world.catalogue, PLAN, 1, lambda _share: None)
 
 
@@ -43,8 +43,8 @@ def test_on_few_ratings_it_is_no_worse_than_biases(users: int, movies: int, rows
     # Three worlds, because the test rows of one say little.
     ours, theirs = [], []
     for seed in (0, 1, 2):
-        frame, films, _ = make_synthetic(SyntheticSpec(users, movies, rows, seed=seed))
-        split, catalogue = random_split(Ratings.from_frame(frame), 0.3, seed), Catalogue.from_frame(films)
+        frame, movie_ids, _ = make_synthetic(SyntheticSpec(users, movies, rows, seed=seed))
+        split, catalogue = random_split(Ratings.from_frame(frame), 0.3, seed), Catalogue.from_frame(movie_ids)
         plan = plan_for(len(split.train), RecommenderConfig())
         for model, errors in (
             (fit_bayes(split.train, catalogue, plan, seed, lambda _share: None), ours),

@@ -22,8 +22,8 @@ def mean_by(ids, ratings):
 
 
 def test_films_held_out_whole_are_predicted_better_than_by_the_user_mean():
-    rows, films = WORLD.ratings, WORLD.catalogue.movies
-    held_out = np.isin(rows.movies, np.random.default_rng(1).choice(films, 20, replace=False))
+    rows, movies = WORLD.ratings, WORLD.catalogue.movies
+    held_out = np.isin(rows.movies, np.random.default_rng(1).choice(movies, 20, replace=False))
     train, test = rows.where(~held_out), rows.where(held_out)
     found = fit_recommender(train, WORLD.catalogue, config=CONFIG, seed=1).predict(test.users, test.movies)
     assert not found.movie_known.any()
@@ -42,37 +42,37 @@ def test_users_held_out_whole_are_predicted_no_worse_than_by_the_movie_mean():
 
 
 def test_a_new_film_leans_on_its_genre():
-    films = WORLD.catalogue
+    movies = WORLD.catalogue
     more = Catalogue.of(
-        np.append(films.movies, [3, 4]),
-        [*films.titles, "Loved (2001)", "Hated (2001)"],
-        [*films.genres, "Action", "Horror"],
+        np.append(movies.movies, [3, 4]),
+        [*movies.titles, "Loved (2001)", "Hated (2001)"],
+        [*movies.genres, "Action", "Horror"],
     )
     for method in ("bayes", "als"):
         config = RecommenderConfig(method=method, factors=3, chains=2, sweeps=30, burn_in=10, als=AlsConfig(factors=4))
         model = fit_recommender(WORLD.ratings, more, config=config, seed=1)
         everyone = np.unique(WORLD.ratings.users)
-        loved, hated = (model.predict(everyone, np.full(len(everyone), film, np.int32)).stars for film in (3, 4))
+        loved, hated = (model.predict(everyone, np.full(len(everyone), movie, np.int32)).stars for movie in (3, 4))
         assert loved.mean() > hated.mean() + 0.4
 
 
 def test_features_stand_in_for_genres():
-    films = WORLD.catalogue
-    one_hot = np.zeros((len(films) + 2, 10), np.float32)
-    names = sorted(set(films.genres))
-    for row, genre in enumerate([*films.genres, "Action", "Horror"]):
+    movies = WORLD.catalogue
+    one_hot = np.zeros((len(movies) + 2, 10), np.float32)
+    names = sorted(set(movies.genres))
+    for row, genre in enumerate([*movies.genres, "Action", "Horror"]):
         one_hot[row, names.index(genre)] = 1.0
-    unnamed = Catalogue.of(np.append(films.movies, [3, 4]), ["x"] * len(one_hot), [""] * len(one_hot), one_hot)
+    unnamed = Catalogue.of(np.append(movies.movies, [3, 4]), ["x"] * len(one_hot), [""] * len(one_hot), one_hot)
     model = fit_recommender(WORLD.ratings, unnamed, config=CONFIG, seed=1)
     everyone = np.unique(WORLD.ratings.users)
-    loved, hated = (model.predict(everyone, np.full(len(everyone), film, np.int32)).stars for film in (3, 4))
+    loved, hated = (model.predict(everyone, np.full(len(everyone), movie, np.int32)).stars for movie in (3, 4))
     assert loved.mean() > hated.mean() + 0.4
 
 
-def described_by_biases(ratings, films):
+def described_by_biases(ratings, movies):
     """A table of biases, with rows for strangers."""
-    table = fit_biases(ratings, films, user_damping=5.0, movie_damping=5.0)
-    return lean_on_descriptions(table, ratings, films)
+    table = fit_biases(ratings, movies, user_damping=5.0, movie_damping=5.0)
+    return lean_on_descriptions(table, ratings, movies)
 
 
 def one_by_one(frame):
@@ -82,11 +82,11 @@ def one_by_one(frame):
 
 
 def test_what_rare_films_are_liked_counts_more_for_a_film_without_ratings():
-    # Six see film 10 and love it; what only one of them saw, he did not like. The seventh film has no ratings.
+    # Six see movie 10 and love it; what only one of them saw, he did not like. The seventh movie has no ratings.
     loved = [(user, 10, 5.0) for user in range(1, 7)]
     rare = [(user, 10 + user, 2.0 if user < 4 else 5.0) for user in range(1, 7)]
-    films = Catalogue.without_titles(np.arange(10, 18))
-    table = described_by_biases(one_by_one(loved + rare), films)
+    movies = Catalogue.without_titles(np.arange(10, 18))
+    table = described_by_biases(one_by_one(loved + rare), movies)
     assert table.user_choice[0] < table.user_choice[5] - 0.2
     assert table.user_choice[-1] < np.mean([5.0] * 9 + [2.0] * 3) - table.mean
 
@@ -101,16 +101,16 @@ def test_a_stranger_and_an_unrated_film_get_what_everyone_chooses_like():
 
 def test_a_rated_film_is_described_by_the_others_as_if_it_had_no_ratings():
     genres = ["Horror"] * 6 + ["Drama"] * 6 + ["Comedy"]
-    rows = [(user, film, 1.0 if film < 6 else 3.0 + film % 3) for film in range(13) for user in range(30)]
-    films = Catalogue.of(np.arange(13), ["x"] * 13, genres)
-    table = fit_biases(one_by_one(rows), films, user_damping=5.0, movie_damping=5.0)
+    rows = [(user, movie, 1.0 if movie < 6 else 3.0 + movie % 3) for movie in range(13) for user in range(30)]
+    movies = Catalogue.of(np.arange(13), ["x"] * 13, genres)
+    table = fit_biases(one_by_one(rows), movies, user_damping=5.0, movie_damping=5.0)
     raters = np.append(np.full(13, 30), 0)
-    described = _described(table, films, raters)
-    for film in (0, 7, 12):
-        unrated = np.arange(14) == film
+    described = _described(table, movies, raters)
+    for movie in (0, 7, 12):
+        unrated = np.arange(14) == movie
         left = dataclasses.replace(table, movie_rated=table.movie_rated & ~unrated)
-        alone = _described(left, films, np.where(unrated, 0, raters))
-        np.testing.assert_allclose(described[film], alone[film], rtol=1e-5)
+        alone = _described(left, movies, np.where(unrated, 0, raters))
+        np.testing.assert_allclose(described[movie], alone[movie], rtol=1e-5)
 
 
 @pytest.mark.parametrize("side", ["movies", "users"])
@@ -118,14 +118,14 @@ def test_a_rated_film_is_described_by_the_others_as_if_it_had_no_ratings():
 def test_four_of_five_ratings_of_strangers_are_within_the_interval(method, side):
     # With twelve ratings a user, what the fit has not found out of the truth must be in the interval too.
     rows = a_world(users=400, movies=80, share=0.15, noise=0.6, seed=6).ratings
-    films = Catalogue.without_titles(rows.movies)
+    movies = Catalogue.without_titles(rows.movies)
     ids, everyone = getattr(rows, side), np.unique(getattr(rows, side))
     held_out = np.isin(ids, np.random.default_rng(2).choice(everyone, len(everyone) // 4, replace=False))
     train, test = rows.where(~held_out), rows.where(held_out)
     table = (
-        fit_bayes(train, films, PLAN, 1, lambda _: None)
+        fit_bayes(train, movies, PLAN, 1, lambda _: None)
         if method == "bayes"
-        else fit_factors(train, films, AlsConfig(factors=4), 1, lambda *_: None)
+        else fit_factors(train, movies, AlsConfig(factors=4), 1, lambda *_: None)
     )
     found = table.predict(test.users, test.movies)
     share = np.mean(np.abs(found.stars - test.ratings) <= found.half_width)

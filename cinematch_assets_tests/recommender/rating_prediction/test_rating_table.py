@@ -3,12 +3,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cinematch_assets.recommender.rating_prediction.rating_table import StarTable
+from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 
 
-def a_table(**changes) -> StarTable:
+def a_table(**changes) -> RatingTable:
     """Users 1 and 3, movies 10 and 20 (20 without ratings), one factor; the last row of each side is the stranger."""
-    table = StarTable(
+    table = RatingTable(
         mean=3.0,
         low=0.5,
         high=5.0,
@@ -94,9 +94,9 @@ def test_more_ratings_leave_less_unknown():
 
 
 def test_whoever_is_hard_to_predict_gets_a_wider_interval():
-    films = np.full(6, 10, np.int32)
+    movies = np.full(6, 10, np.int32)
     steady, unsteady = (
-        a_table().fold_in(films, np.array(stars, np.float32)).predict(ids(0), ids(10)).half_width[0]
+        a_table().fold_in(movies, np.array(stars, np.float32)).predict(ids(0), ids(10)).half_width[0]
         for stars in ([4, 4, 4, 4, 4, 4], [2, 5, 3, 5, 4, 5])
     )
     assert unsteady > 1.3 * steady
@@ -118,8 +118,8 @@ def test_someone_who_loves_a_film_is_expected_to_like_its_kind_more():
 
 def test_arrays_carry_the_whole_table():
     table = a_table()
-    back = StarTable.from_arrays(table.arrays())
-    for field in dataclasses.fields(StarTable):
+    back = RatingTable.from_arrays(table.arrays())
+    for field in dataclasses.fields(RatingTable):
         np.testing.assert_array_equal(getattr(back, field.name), getattr(table, field.name))
 
 
@@ -127,4 +127,4 @@ def test_a_missing_array_is_a_key_error():
     arrays = a_table().arrays()
     del arrays["movie_choice"]
     with pytest.raises(KeyError, match="movie_choice"):
-        StarTable.from_arrays(arrays)
+        RatingTable.from_arrays(arrays)
