@@ -9,6 +9,7 @@ import typer
 
 from cinematch_assets.cli.output import out, print_json, print_table
 from cinematch_assets.warehouse import model_registry
+from cinematch_assets.warehouse.champion import read_champion
 
 app = typer.Typer(help="Model versions: which there are, and which is champion.", no_args_is_help=True)
 
@@ -22,7 +23,7 @@ def list_versions(json: Annotated[bool, typer.Option("--json", help="For program
 
     with Platform.open().warehouse.connect() as connection:
         versions = model_registry.model_versions(connection)
-        champion = model_registry.read_champion(connection)
+        champion = read_champion(connection)
     serving = champion.version if champion else None
     if json:
         print_json([asdict(each) | {"champion": each.version == serving} for each in versions])

@@ -10,6 +10,7 @@ from cinematch_assets.cli.output import out, print_table
 from cinematch_assets.pipeline.models.artifacts import unreadable_champion
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse import model_registry, status
+from cinematch_assets.warehouse.champion import read_champion
 from cinematch_assets.warehouse.connection import describe
 from cinematch_assets.warehouse.drift_alerts import unseen_ratings, waiting_decisions
 from cinematch_assets.warehouse.table_sizes import TableSize, storage
@@ -38,7 +39,7 @@ class Status:
 def read_status(platform: Platform) -> Status:
     """Ask the warehouse."""
     with platform.warehouse.connect() as connection:
-        champion = model_registry.read_champion(connection)
+        champion = read_champion(connection)
         batches = status.batch_lines(connection)
         other_format = unreadable_champion(connection, champion) if champion else None
         return Status(

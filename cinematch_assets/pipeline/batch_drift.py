@@ -26,6 +26,7 @@ from cinematch_assets.retraining import BatchFacts, Decision, Evidence, Retraini
 from cinematch_assets.warehouse import drift_alerts as rows
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.batches import Batch, stored_batch
+from cinematch_assets.warehouse.champion import read_champion, scorer_of
 from cinematch_assets.warehouse.copy import read_frame
 from cinematch_assets.warehouse.movies import read_movies
 from cinematch_assets.warehouse.statements import statement
@@ -58,7 +59,7 @@ def assess_batch(platform: Platform, batch_id: str) -> BatchDrift:
         ratings = rows.batch_rows(connection, batch_id)
         scorer, unscored = _scorer_of(connection, batch_id)
         unseen = rows.unseen_ratings(connection)
-        champion = model_registry.read_champion(connection)
+        champion = read_champion(connection)
     users = np.unique(ratings["userId"].to_numpy(), return_counts=True)[1]
     null = rating_null_distribution(rows.user_histograms(platform.warehouse.url), users)
     errors = None
@@ -103,7 +104,7 @@ def policy_of(platform: Platform) -> RetrainingPolicy:
 
 def _scorer_of(connection: psycopg.Connection, batch_id: str) -> tuple[model_registry.ModelVersion | None, str | None]:
     """The version whose errors on a batch count, or why there is none."""
-    found = model_registry.scorer_of(connection, batch_id)
+    found = scorer_of(connection, batch_id)
     reason = unreadable(found) if found else "no champion yet"
     return (None, reason) if reason else (found, None)
 

@@ -13,7 +13,7 @@ from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.models.artifacts import load_champion
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.samples.simulate import RatingModel, SimulatedBatch, simulate_into
-from cinematch_assets.warehouse.model_registry import read_champion
+from cinematch_assets.warehouse.champion import read_champion
 
 
 def simulate_next(

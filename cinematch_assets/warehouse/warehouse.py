@@ -4,11 +4,12 @@ Here: where it is, and that its schema is the newest. Not here: what is asked of
 connection.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 import psycopg
@@ -25,6 +26,21 @@ class SchemaBehindError(CinematchError):
     """The database misses migrations that this version needs."""
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Several questions on one connection; see ``Warehouse.session``."""
+
+    _connection: psycopg.Connection
+
+    def run(self, question: Callable[Concatenate[psycopg.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function of this package on the session's connection."""
+        return question(self._connection, *args, **kwargs)
+
+
 @dataclass(frozen=True, slots=True)
 class Warehouse:
     """A Postgres database with the newest schema."""
@@ -33,9 +49,23 @@ class Warehouse:
 
     @contextmanager
     def connect(self) -> Iterator[psycopg.Connection]:
-        """Yield an autocommit connection; whoever writes opens a transaction."""
+        """Yield an autocommit connection; the caller opens a transaction to write."""
         with connect(self.url) as connection:
             yield connection
+
+    def run(self, question: Callable[Concatenate[psycopg.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function of this package, which takes a connection first, on a connection of its own.
+
+        ``warehouse.run(read_champion)``: the packages above name the question and see neither SQL nor a connection.
+        """
+        with self.connect() as connection:
+            return question(connection, *args, **kwargs)
+
+    @contextmanager
+    def session(self) -> Iterator["Session"]:
+        """Yield ``run`` for several questions on one connection; each write is a transaction of its own."""
+        with self.connect() as connection:
+            yield Session(connection)
 
     def read(self, name: str, columns: tuple[str, ...] = ()) -> pd.DataFrame:
         """Read a statement without parameters, of any size."""

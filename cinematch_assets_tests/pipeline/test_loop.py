@@ -20,6 +20,7 @@ from cinematch_assets.pipeline.simulate_batch import simulate_next
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.warehouse import model_registry
+from cinematch_assets.warehouse.champion import NoChampionError, promote, reject, require_champion
 from cinematch_assets_tests.conftest import _template
 from cinematch_assets_tests.support.platforms import a_platform, drop_history, rows_of, take_in_history
 from cinematch_assets_tests.support.servers import Postgres
@@ -155,7 +156,7 @@ def test_promotion_is_refused_when_another_champion_came_first(platform: Platfor
         platform.warehouse.connect() as connection,
         pytest.raises(model_registry.RegistryConflictError, match="run it again"),
     ):
-        model_registry.promote(
+        promote(
             connection,
             candidate.version,
             candidate.artifact,
@@ -171,13 +172,11 @@ def test_a_refused_first_model_is_named_with_its_reason(tmp_path: Path, database
     fresh = a_platform(tmp_path, database_url_18)
     artifact = model_registry.Artifact("models/x", "0" * 64, 1, FORMAT)
     with fresh.warehouse.connect() as connection:
-        with pytest.raises(model_registry.NoChampionError, match="yet"):
-            model_registry.require_champion(connection)
+        with pytest.raises(NoChampionError, match="yet"):
+            require_champion(connection)
         version = model_registry.register_candidate(
             connection, "poor0000", artifact, method="m", config={}, seed=0, data_size=1, batches=[]
         )
-        model_registry.reject(
-            connection, version, model_registry.GateResult(1, 1, 1, "", {}, {"reason": "refused: no better"})
-        )
-        with pytest.raises(model_registry.NoChampionError, match="run_poor0000_v1 was refused: no better"):
-            model_registry.require_champion(connection)
+        reject(connection, version, model_registry.GateResult(1, 1, 1, "", {}, {"reason": "refused: no better"}))
+        with pytest.raises(NoChampionError, match="run_poor0000_v1 was refused: no better"):
+            require_champion(connection)

@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 
 from cinematch_assets.warehouse.batches import start_batch
+from cinematch_assets.warehouse.champion import promote
 from cinematch_assets.warehouse.collection_ledger import take_pending
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.embedded import embedded_url
 from cinematch_assets.warehouse.migrations import migrate
-from cinematch_assets.warehouse.model_registry import promote
 from cinematch_assets.warehouse.netflix import load_collection
 from cinematch_assets.warehouse.table_sizes import archive_alerts
 from cinematch_assets_tests.support import warehouse_rows

@@ -4,9 +4,10 @@ import psycopg
 import pytest
 
 from cinematch_assets.warehouse.batches import fail_batch, load_batch, start_batch, stored_batch
+from cinematch_assets.warehouse.champion import promote, read_champion
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.drift_alerts import baseline_counts
-from cinematch_assets.warehouse.model_registry import TrainedBatch, promote, read_champion
+from cinematch_assets.warehouse.model_registry import TrainedBatch
 from cinematch_assets_tests.support import warehouse_jobs, workers
 from cinematch_assets_tests.support.warehouse_rows import (
     Rejected,

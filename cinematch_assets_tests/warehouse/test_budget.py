@@ -7,10 +7,12 @@ import pandas as pd
 import psycopg
 import pytest
 
+from cinematch_assets.warehouse.champion import promote
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.landed_files import quarantine
-from cinematch_assets.warehouse.model_registry import TrainedBatch, promote, write_recommendations
+from cinematch_assets.warehouse.model_registry import TrainedBatch
 from cinematch_assets.warehouse.movies import load_movies, write_features
+from cinematch_assets.warehouse.recommendations import write_recommendations
 from cinematch_assets.warehouse.table_sizes import database_mb, storage, vacuum
 from cinematch_assets_tests.support.warehouse_rows import (
     Rejected,

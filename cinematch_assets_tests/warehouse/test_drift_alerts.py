@@ -4,6 +4,7 @@ import numpy as np
 import psycopg
 import pytest
 
+from cinematch_assets.warehouse.champion import reject
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.drift_alerts import (
     NoBaselineError,
@@ -18,7 +19,6 @@ from cinematch_assets.warehouse.drift_alerts import (
     waiting_decisions,
     write_assessment,
 )
-from cinematch_assets.warehouse.model_registry import reject
 from cinematch_assets_tests.support.warehouse_rows import (
     candidate,
     frame,

@@ -5,23 +5,25 @@ import psycopg
 import pytest
 
 from cinematch_assets.warehouse.batches import stored_batch
-from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.drift_alerts import baseline_counts, waiting_decisions, write_assessment
-from cinematch_assets.warehouse.model_registry import (
+from cinematch_assets.warehouse.champion import (
     NoChampionError,
-    RegistryConflictError,
-    TrainedBatch,
-    model_version,
-    newest_candidate,
     promote,
     read_champion,
     reject,
     require_champion,
     scorer_of,
     set_champion,
-    trained_batches,
-    write_recommendations,
 )
+from cinematch_assets.warehouse.connection import connect
+from cinematch_assets.warehouse.drift_alerts import baseline_counts, waiting_decisions, write_assessment
+from cinematch_assets.warehouse.model_registry import (
+    RegistryConflictError,
+    TrainedBatch,
+    model_version,
+    newest_candidate,
+    trained_batches,
+)
+from cinematch_assets.warehouse.recommendations import write_recommendations
 from cinematch_assets_tests.support import warehouse_jobs, workers
 from cinematch_assets_tests.support.warehouse_rows import (
     artifact,
@@ -150,7 +152,7 @@ def test_a_promotion_over_somebody_else_s_champion_changes_nothing(connection: p
     load(connection, "w1", W1)
     first, *_ = promoted(connection, "first")
     second = candidate(connection, "second", TrainedBatch("w1", A, 2))
-    with pytest.raises(RegistryConflictError, match=f"the champion is {first} and not nobody"):
+    with pytest.raises(RegistryConflictError, match=f"the champion is {first}, and was none"):
         promote(connection, second, artifact("f"), gate_result(), over=None, data_size=1, merge="merge")
     with pytest.raises(RegistryConflictError, match=f"{first} was judged before"):
         promote(connection, first, artifact("f"), gate_result(), over=first, data_size=1, merge="merge")

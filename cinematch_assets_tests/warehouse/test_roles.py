@@ -6,9 +6,11 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
+from cinematch_assets.warehouse.champion import promote, read_champion
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.drift_alerts import write_assessment
-from cinematch_assets.warehouse.model_registry import TrainedBatch, promote, read_champion, write_recommendations
+from cinematch_assets.warehouse.model_registry import TrainedBatch
+from cinematch_assets.warehouse.recommendations import write_recommendations
 from cinematch_assets.warehouse.training_data import training_data
 from cinematch_assets_tests.support.warehouse_rows import (
     artifact,

@@ -2,8 +2,9 @@ import psycopg
 import pytest
 
 from cinematch_assets.splitting import is_test_by_hash
+from cinematch_assets.warehouse.champion import promote
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.model_registry import TrainedBatch, promote
+from cinematch_assets.warehouse.model_registry import TrainedBatch
 from cinematch_assets.warehouse.training_data import seen_pairs, training_data
 from cinematch_assets_tests.support.warehouse_rows import (
     artifact,

@@ -16,9 +16,11 @@ from cinematch_assets.pipeline.models.artifacts import of_a_newer_release, unrea
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.retraining import WaitingDecision, next_retraining
+from cinematch_assets.warehouse.champion import read_champion
 from cinematch_assets.warehouse.drift_alerts import give_up, seconds_since_retraining, waiting_decisions
 from cinematch_assets.warehouse.inspection import row_count
-from cinematch_assets.warehouse.model_registry import ModelVersion, read_champion, recommended_version
+from cinematch_assets.warehouse.model_registry import ModelVersion
+from cinematch_assets.warehouse.recommendations import recommended_version
 
 DECISION_TAG = "cinematch/decision-"
 

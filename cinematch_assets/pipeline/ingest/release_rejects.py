@@ -18,13 +18,8 @@ from cinematch_assets.reading.released import reread_movies, reread_ratings
 from cinematch_assets.reading.results import Reading
 from cinematch_assets.splitting import is_test
 from cinematch_assets.warehouse.movies import known_movies
-from cinematch_assets.warehouse.rejected_rows import (
-    QuarantinedRow,
-    existing_pairs,
-    read_rejected_rows,
-    release_movies,
-    release_ratings,
-)
+from cinematch_assets.warehouse.rejected_rows import QuarantinedRow, read_rejected_rows
+from cinematch_assets.warehouse.release import existing_pairs, release_movies, release_ratings
 
 ALREADY_THERE = "the table has a rating of this user and movie"
 

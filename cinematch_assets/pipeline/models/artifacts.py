@@ -9,7 +9,8 @@ from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.artifact import ArtifactRefusedError
 from cinematch_assets.recommender.data import Catalogue
 from cinematch_assets.recommender.model import FORMAT, Recommender, sha256_of
-from cinematch_assets.warehouse.model_registry import Artifact, ModelVersion, model_versions, require_champion
+from cinematch_assets.warehouse.champion import require_champion
+from cinematch_assets.warehouse.model_registry import Artifact, ModelVersion, model_versions
 from cinematch_assets.warehouse.movies import read_movies
 
 

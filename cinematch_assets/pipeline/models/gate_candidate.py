@@ -28,6 +28,7 @@ from cinematch_assets.recommender.evaluation import Evaluation, evaluate
 from cinematch_assets.recommender.model import Recommender, fit_recommender
 from cinematch_assets.recommender.protocol import Model
 from cinematch_assets.warehouse import model_registry
+from cinematch_assets.warehouse.champion import promote, read_champion, reject
 from cinematch_assets.warehouse.training_data import training_data
 
 
@@ -48,7 +49,7 @@ def gate_candidate(platform: Platform, version: str, progress: Progress | None =
     with platform.warehouse.connect() as connection:
         row = model_registry.model_version(connection, version)
         batches = tuple(model_registry.trained_batches(connection, version))
-        champion = model_registry.read_champion(connection)
+        champion = read_champion(connection)
     if row.state != "candidate":
         raise CinematchError(f"{version} was judged before ({row.state}): materialize recommender_model for a new one")
     if reason := unreadable(row):
@@ -72,13 +73,13 @@ def gate_candidate(platform: Platform, version: str, progress: Progress | None =
     if not verdict.promoted:
         evaluation = evaluate(candidate, rows.teach, rows.test, catalogue)
         with platform.warehouse.connect() as connection:
-            model_registry.reject(connection, version, _gate_result(verdict, evaluation, measured, candidate))
+            reject(connection, version, _gate_result(verdict, evaluation, measured, candidate))
         return GatedCandidate(version, before, verdict, evaluation, measured, ())
     final, taught = _refitted(platform, candidate, rows, catalogue, progress)
     evaluation = evaluate(final, taught, rows.test, catalogue)
     artifact = keep_model(platform, final)
     with platform.warehouse.connect() as connection:
-        merged = model_registry.promote(
+        merged = promote(
             connection,
             version,
             artifact,

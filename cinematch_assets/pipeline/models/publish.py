@@ -13,7 +13,10 @@ from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.models.artifacts import load_champion, unreadable
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.data import Pairs
+from cinematch_assets.warehouse import champion as champion_table
 from cinematch_assets.warehouse import model_registry
+from cinematch_assets.warehouse.champion import require_champion
+from cinematch_assets.warehouse.recommendations import write_recommendations
 from cinematch_assets.warehouse.training_data import seen_pairs
 
 LIST_LENGTH = 10
@@ -40,7 +43,7 @@ def publish_recommendations(platform: Platform, k: int = LIST_LENGTH) -> Lists:
     lists.to_parquet(buffer, index=False)
     platform.store.put_bytes(_key(version.version), buffer.getvalue())
     with platform.warehouse.connect() as connection:
-        rows = model_registry.write_recommendations(connection, version.version, lists)
+        rows = write_recommendations(connection, version.version, lists)
     return Lists(version.version, rows, int(lists["userId"].nunique()), int(lists["movieId"].nunique()))
 
 
@@ -51,7 +54,7 @@ def roll_back(platform: Platform) -> tuple[str, str]:
         CinematchError: the champion is the first one, or the former one's lists were never written.
     """
     with platform.warehouse.connect() as connection:
-        champion = model_registry.require_champion(connection)
+        champion = require_champion(connection)
     if champion.replaced is None:
         raise CinematchError(f"{champion.version} replaced nobody: there is no earlier champion to go back to")
     return set_champion(platform, champion.replaced, f"rolled back from {champion.version}"), champion.version
@@ -71,7 +74,7 @@ def set_champion(platform: Platform, version: str, reason: str) -> str:
         )
     lists = pd.read_parquet(io.BytesIO(platform.store.read_bytes(_key(version))))
     with platform.warehouse.connect() as connection:
-        model_registry.set_champion(connection, version, lists, reason)
+        champion_table.set_champion(connection, version, lists, reason)
     return version
 
 

@@ -113,8 +113,8 @@ class Ranker:
     """A fitted ranker. ``reason`` says why this method; ``popularity`` (M,) ranks for those we know nothing of.
 
     Likeness is multiplied by ``lift`` (M,), which holds popular movies back, and likings by its root; ``shares`` (2,)
-    is what likings and stars weigh beside likeness. ``groups`` (M,) numbers franchises, of which a list shows one movie in
-    five places; ``nearness`` compares movies.
+    is what likings and stars weigh beside likeness. ``groups`` (M,) numbers franchises, of which a list shows
+    one movie in five places; ``nearness`` compares movies.
     """
 
     weights: Weights

@@ -5,8 +5,8 @@ movies (``RatingTable.fold_in``).
 
 Ratings do not fall on movies at random: people rate what they chose to see, and like it better than its description
 says. So a new movie is expected to be as far above its description as the movies that this user picks, and a new user
-as generous as the people who pick this movie. How far off that is, training rows tell: each is predicted as if its movie,
-or its user, had no ratings.
+as generous as the people who pick this movie. How far off that is follows from training rows: each is
+predicted as if its movie, or its user, had no ratings.
 """
 
 from __future__ import annotations

@@ -11,7 +11,9 @@ from cinematch_assets.pipeline.ingest.load_tables import load_movies_file, load_
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.warehouse import model_registry
+from cinematch_assets.warehouse.champion import promote
 from cinematch_assets.warehouse.drift_alerts import write_assessment
+from cinematch_assets.warehouse.recommendations import write_recommendations
 from cinematch_assets_tests.support.definitions import repository
 from cinematch_assets_tests.support.platforms import MOVIES, RATINGS, a_platform, drop, rows_of
 
@@ -34,10 +36,10 @@ def crowned(platform: Platform, *, listed: bool = True, artifact_format: int = F
             connection, "run00000", artifact, method="m", config={}, seed=0, data_size=1, batches=[]
         )
         gate_result = model_registry.GateResult(1, 1, 1, "", {}, {})
-        model_registry.promote(connection, version, artifact, gate_result, over=None, data_size=1, merge="merge")
+        promote(connection, version, artifact, gate_result, over=None, data_size=1, merge="merge")
         if listed:
             lists = pd.DataFrame({"userId": [1], "rank": [1], "movieId": [10], "score": [0.5]})
-            model_registry.write_recommendations(connection, version, lists)
+            write_recommendations(connection, version, lists)
     return version
 
 

@@ -5,12 +5,8 @@ import pytest
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.drift_alerts import baseline_counts
 from cinematch_assets.warehouse.landed_files import newest_landed, quarantine
-from cinematch_assets.warehouse.rejected_rows import (
-    ReleaseConflictError,
-    existing_pairs,
-    read_rejected_rows,
-    release_ratings,
-)
+from cinematch_assets.warehouse.rejected_rows import read_rejected_rows
+from cinematch_assets.warehouse.release import ReleaseConflictError, existing_pairs, release_ratings
 from cinematch_assets_tests.support.warehouse_rows import (
     Rejected,
     count,

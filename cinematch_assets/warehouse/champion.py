@@ -1,0 +1,184 @@
+"""Which version is champion: promotion, rejection, rollback, and the merge of batches on promotion.
+
+Here: transactions that change the champion. Not here: the gate's rule (``promotion``), rows of versions
+(``model_registry``).
+"""
+
+import pandas as pd
+import psycopg
+from psycopg.types.json import Jsonb
+
+from cinematch_assets.errors import CinematchError
+from cinematch_assets.warehouse.batches import lock_batch
+from cinematch_assets.warehouse.model_registry import (
+    Artifact,
+    GateResult,
+    ModelVersion,
+    RegistryConflictError,
+    artifact_values,
+    model_version,
+    model_versions,
+    require_champion_is,
+)
+from cinematch_assets.warehouse.recommendations import replace_recommendations
+from cinematch_assets.warehouse.statements import statement
+
+
+class NoChampionError(CinematchError):
+    """A question needs a model, and none was promoted yet."""
+
+
+def read_champion(connection: psycopg.Connection) -> ModelVersion | None:
+    """Return the champion, None before the first promotion."""
+    row = connection.execute(statement("registry/select_champion")).fetchone()
+    return None if row is None else model_version(connection, row[0])
+
+
+def require_champion(connection: psycopg.Connection) -> ModelVersion:
+    """Return the champion.
+
+    Raises:
+        NoChampionError: naming what to run.
+    """
+    found = read_champion(connection)
+    if found is not None:
+        return found
+    newest = next(iter(model_versions(connection)), None)
+    if newest is not None and newest.state == "rejected":
+        reason = (newest.evidence or {}).get("reason", "see cinematch models list")
+        raise NoChampionError(f"there is no champion: {newest.version} was {reason}; more ratings may change that")
+    raise NoChampionError("there is no champion yet: run cinematch demo, or materialize the retrain job")
+
+
+def scorer_of(connection: psycopg.Connection, batch_id: str) -> ModelVersion | None:
+    """Return the newest champion that has not learned from a batch, the only one whose errors on it are honest."""
+    row = connection.execute(statement("registry/select_scorer"), {"batch_id": batch_id}).fetchone()
+    return None if row is None else model_version(connection, row[0])
+
+
+def promote(
+    connection: psycopg.Connection,
+    version: str,
+    final: Artifact,
+    gate_result: GateResult,
+    *,
+    over: str | None,
+    data_size: int,
+    merge: str,
+) -> tuple[str, ...]:
+    """Make a candidate champion and move the batches it learned from, in one transaction; return those batches.
+
+    Only batches that still have the content it was trained on move; one that arrived or changed meanwhile stays.
+
+    Args:
+        connection: autocommit; the transaction is opened here.
+        version: the candidate.
+        final: the artifact refitted on the held-out rows too.
+        gate_result: the evidence.
+        over: the champion it was judged against, None for the first.
+        data_size: ratings that the final artifact was fitted on.
+        merge: ``merge`` moves the batches into ``ratings`` as train, ``delete`` removes them.
+
+    Raises:
+        RegistryConflictError: another champion rules than ``over``, or the version was judged before.
+    """
+    with connection.transaction():
+        connection.execute(statement("files/lock_name"), {"name": "registry"})
+        require_champion_is(connection, over)
+        _record_decision(connection, version, final, gate_result, state="promoted", replaced=over, data_size=data_size)
+        connection.execute(statement("registry/upsert_champion"), {"version": version})
+        change = {"version": version, "former": over, "reason": str(gate_result.evidence.get("reason", "promoted"))}
+        connection.execute(statement("registry/insert_champion_change"), change)
+        moved = _move_batches(connection, version, merge)
+        outcome = f"{version} promoted" + (f" over {over}" if over else "")
+        connection.execute(
+            statement("drift/settle_decisions"), {"version": version, "state": "retrained", "outcome": outcome}
+        )
+    return moved
+
+
+def reject(connection: psycopg.Connection, version: str, gate_result: GateResult) -> None:
+    """Keep the champion; the candidate's evidence is stored, and its batches go on waiting."""
+    with connection.transaction():
+        connection.execute(statement("files/lock_name"), {"name": "registry"})
+        candidate = model_version(connection, version)
+        _record_decision(
+            connection,
+            version,
+            candidate.artifact,
+            gate_result,
+            state="rejected",
+            replaced=None,
+            data_size=candidate.data_size,
+        )
+        outcome = f"{version} rejected: {gate_result.evidence.get('reason', '')}"
+        connection.execute(
+            statement("drift/settle_decisions"), {"version": version, "state": "rejected", "outcome": outcome}
+        )
+
+
+def set_champion(connection: psycopg.Connection, version: str, lists: pd.DataFrame, reason: str) -> str | None:
+    """Make a judged version champion by hand, with its recommendations, in one transaction; return the former one."""
+    with connection.transaction():
+        connection.execute(statement("files/lock_name"), {"name": "registry"})
+        row = connection.execute(statement("registry/select_champion")).fetchone()
+        former = row[0] if row else None
+        connection.execute(statement("registry/upsert_champion"), {"version": version})
+        connection.execute(
+            statement("registry/insert_champion_change"), {"version": version, "former": former, "reason": reason}
+        )
+        replace_recommendations(connection, version, lists)
+    return former
+
+
+def _record_decision(
+    connection: psycopg.Connection,
+    version: str,
+    artifact: Artifact,
+    gate_result: GateResult,
+    *,
+    state: str,
+    replaced: str | None,
+    data_size: int,
+) -> None:
+    values = {
+        "version": version,
+        "state": state,
+        "metrics": Jsonb(dict(gate_result.metrics)),
+        "evidence": Jsonb(dict(gate_result.evidence)),
+        "replaced": replaced,
+        "data_size": data_size,
+        **artifact_values(artifact),
+    }
+    if connection.execute(statement("registry/decide_model_version"), values).rowcount != 1:
+        raise RegistryConflictError(f"{version} was judged before, or is not in the registry: run retrain again")
+    row = {
+        "version": version,
+        "rmse": gate_result.rmse,
+        "mae": gate_result.mae,
+        "precision_at_10": gate_result.precision_at_10,
+        "data_size": data_size,
+        "notes": gate_result.notes,
+    }
+    connection.execute(statement("registry/insert_model_metrics"), row)
+
+
+def _move_batches(connection: psycopg.Connection, version: str, merge: str) -> tuple[str, ...]:
+    candidates = connection.execute(statement("batches/select_mergeable_batches"), {"version": version}).fetchall()
+    for (batch_id,) in candidates:
+        lock_batch(connection, batch_id)
+    # Asked again: whoever held a lock may have replaced the batch.
+    found = connection.execute(statement("batches/select_mergeable_batches"), {"version": version}).fetchall()
+    batches = tuple(batch_id for (batch_id,) in found if (batch_id,) in candidates)
+    if batches:
+        connection.execute(statement("files/lock_name"), {"name": "ratings"})
+    for batch_id in batches:
+        move = "batches/merge_batch" if merge == "merge" else "batches/delete_buffer_batch"
+        connection.execute(statement(move), {"batch_id": batch_id})
+        place = "merged" if merge == "merge" else "deleted"
+        connection.execute(
+            statement("batches/mark_batch_moved"), {"batch_id": batch_id, "place": place, "version": version}
+        )
+    if batches:
+        connection.execute(statement("drift/refresh_drift_baseline"))
+    return batches

@@ -1,0 +1,42 @@
+"""Table ``recommendations``: the champion's top-N lists.
+
+Here: replacing all rows, and whose they are. Not here: making lists (``recommender``).
+"""
+
+import pandas as pd
+import psycopg
+from psycopg import sql
+
+from cinematch_assets.warehouse.copy import copy_columns
+from cinematch_assets.warehouse.model_registry import require_champion_is
+from cinematch_assets.warehouse.statements import statement
+
+
+def recommended_version(connection: psycopg.Connection) -> str | None:
+    """Return whose lists table ``recommendations`` holds, None while it is empty."""
+    row = connection.execute(statement("registry/select_recommended_version")).fetchone()
+    return None if row is None else str(row[0])
+
+
+def write_recommendations(connection: psycopg.Connection, version: str, lists: pd.DataFrame) -> int:
+    """Make ``recommendations`` hold exactly these lists (userId, rank, movieId, score), if ``version`` still rules.
+
+    Raises:
+        RegistryConflictError: another version became champion meanwhile; its own run writes its lists.
+    """
+    with connection.transaction():
+        connection.execute(statement("files/lock_name"), {"name": "registry"})
+        require_champion_is(connection, version)
+        return replace_recommendations(connection, version, lists)
+
+
+def replace_recommendations(connection: psycopg.Connection, version: str, lists: pd.DataFrame) -> int:
+    """Replace all rows of ``recommendations`` in the caller's transaction; return how many were written."""
+    connection.execute(statement("registry/delete_recommendations"))
+    columns = {
+        "userId": lists["userId"].to_numpy("int32"),
+        "rank": lists["rank"].to_numpy("int16"),
+        "movieId": lists["movieId"].to_numpy("int32"),
+        "score": lists["score"].to_numpy("float32"),
+    }
+    return copy_columns(connection, sql.Identifier("recommendations"), columns, {"model_version": version})
