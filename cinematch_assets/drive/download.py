@@ -17,9 +17,10 @@ from typing import Any
 import requests
 from urllib3.exceptions import HTTPError
 
-from cinematch_assets.drive.folder import DriveFile, FileChangedError, FileError, UnreachableError
+from cinematch_assets.drive.folder import FileChangedError, FileError, UnreachableError
 from cinematch_assets.drive.google_client import GoogleClient, RefusedError, TryAgainError
 from cinematch_assets.storage.atomic_file import explained, publish, write_all, write_atomically
+from cinematch_assets.values import DriveFile
 
 IN_MEMORY_BYTES = 1 << 20
 """Files up to this size come in memory, and from the start again after a kill; 32 threads may do so at once."""

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.values import DriveFile, SkippedEntry
 
 GOOGLE_PREFIX = "gdrive:"
 MIN_AGE_S = 2.0
@@ -37,31 +38,6 @@ class UnreachableError(DriveError):
 
 class TokenError(DriveError):
     """A person has to sign in, or to grant more; no attempt will help before that."""
-
-
-@dataclass(frozen=True, slots=True)
-class DriveFile:
-    """One file as a look at the folder saw it; its content is known by ``md5`` and ``size``, never by its time."""
-
-    id: str
-    """Stays the same while the content changes; letters, digits, ``-`` and ``_`` only."""
-    path: str
-    """Below the folder, with ``/``: for people and for finding tables, not for naming what we write."""
-    name: str
-    size: int
-    """Bytes."""
-    md5: str
-    """Of the content, 32 lower-case hexadecimal digits."""
-
-
-@dataclass(frozen=True, slots=True)
-class SkippedEntry:
-    """Something in the folder that is not a file to read, and why."""
-
-    path: str
-    reason: str
-    for_now: bool = False
-    """True when the next look may well find it readable: it is still being written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from cinematch_assets.drive.download import download
-from cinematch_assets.drive.folder import GOOGLE_PREFIX, HIDDEN, DriveError, DriveFile, FolderListing, SkippedEntry
+from cinematch_assets.drive.folder import GOOGLE_PREFIX, HIDDEN, DriveError, FolderListing
 from cinematch_assets.drive.google_client import GoogleClient, RefusedError
 from cinematch_assets.drive.token import DriveCredentials, token_source
+from cinematch_assets.values import DriveFile, SkippedEntry
 
 LISTING_THREADS = 32
 _FOLDER = "application/vnd.google-apps.folder"

@@ -3,32 +3,16 @@
 Here: the key of a landed file, and bringing it there once. Not here: which files to land, or what becomes of them.
 """
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path, PurePosixPath
-from typing import Protocol
+from pathlib import PurePosixPath
 
-from cinematch_assets.drive.folder import DriveFile, Folder
+from cinematch_assets.drive.folder import Folder
+from cinematch_assets.storage.store import Store
+from cinematch_assets.values import DriveFile
 
 LANDED_PREFIX = "landed/"
 _KEPT_SUFFIXES = (".csv", ".parquet", ".json")
-
-
-class LandingStore(Protocol):
-    """What landing asks of a store."""
-
-    def exists(self, key: str) -> bool:
-        """Say whether there is an object."""
-
-    def size(self, key: str) -> int:
-        """Give its bytes."""
-
-    def written_at(self, key: str) -> datetime:
-        """Give the time it was put there."""
-
-    def staged(self, key: str) -> AbstractContextManager[Path]:
-        """Give a path whose file becomes the object when the block ends well; only one holds it at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +28,7 @@ class Landed:
     """True when this content had been landed before, so that nothing was fetched."""
 
 
-def land(folder: Folder, file: DriveFile, store: LandingStore) -> Landed:
+def land(folder: Folder, file: DriveFile, store: Store) -> Landed:
     """Bring the file into the store unless its content is there; verified on the way, whole or absent.
 
     Two processes landing the same content do it once: the second waits and finds it there.
@@ -65,11 +49,11 @@ def landing_key(file: DriveFile) -> str:
     return f"{LANDED_PREFIX}{file.id}/{file.md5}{suffix if suffix in _KEPT_SUFFIXES else ''}"
 
 
-def _is_there(store: LandingStore, key: str, file: DriveFile) -> bool:
+def _is_there(store: Store, key: str, file: DriveFile) -> bool:
     return store.exists(key) and store.size(key) == file.size
 
 
-def _landed(file: DriveFile, key: str, store: LandingStore, *, unchanged: bool) -> Landed:
+def _landed(file: DriveFile, key: str, store: Store, *, unchanged: bool) -> Landed:
     return Landed(
         key=key,
         file_name=file.name,

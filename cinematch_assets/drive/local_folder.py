@@ -11,17 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from cinematch_assets.drive.folder import (
-    HIDDEN,
-    MIN_AGE_S,
-    DriveError,
-    DriveFile,
-    FileChangedError,
-    FileError,
-    FolderListing,
-    SkippedEntry,
-)
+from cinematch_assets.drive.folder import HIDDEN, MIN_AGE_S, DriveError, FileChangedError, FileError, FolderListing
 from cinematch_assets.storage.atomic_file import write_atomically
+from cinematch_assets.values import DriveFile, SkippedEntry
 
 _CHUNK_BYTES = 1 << 20
 _UNFINISHED_SUFFIXES = (".part", ".partial", ".tmp", ".crdownload", ".download")

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
 
-from cinematch_assets.drive.folder import DriveFile, FileError, UnreachableError
+from cinematch_assets.drive.folder import FileError, UnreachableError
+from cinematch_assets.values import DriveFile
 
 THREADS = 32
 _T = TypeVar("_T")

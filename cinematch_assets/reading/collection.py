@@ -19,11 +19,12 @@ import pyarrow as pa
 
 from cinematch_assets.reading.cells import Cells, Faults, printable
 from cinematch_assets.reading.csv_file import CsvFile
-from cinematch_assets.reading.results import FileRefused, RejectedRow, RejectionLimit
+from cinematch_assets.reading.results import FileRefused, RejectionLimit
 from cinematch_assets.reading.table_file import Reader
 from cinematch_assets.reading.validation import judge
 from cinematch_assets.schemas.models import parsed_schema
 from cinematch_assets.schemas.netflix_movies import COLLECTION_FILE
+from cinematch_assets.values import RejectedMovie, RejectedRow
 
 LARGEST_JSON_BYTES = 4 * 2**20
 RAW_CHARACTERS = 2_000
@@ -38,19 +39,6 @@ class CollectionFile:
     id: str
     path: Path
     name: str
-
-
-@dataclass(frozen=True, slots=True)
-class RejectedMovie:
-    """A movie that did not fit, or a file that could not be read, and of which file it is.
-
-    ``row_number`` counts the movies of the file from 1. ``raw_row`` ends after ``RAW_CHARACTERS``: the file itself
-    is kept, and one of 10 MB should not be kept twice.
-    """
-
-    file_id: str
-    name: str
-    row: RejectedRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,21 +11,9 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.values import RejectedRow
 
 REASONS_SHOWN = 3
-
-
-@dataclass(frozen=True, slots=True)
-class RejectedRow:
-    r"""A row that did not fit.
-
-    ``row_number`` counts data rows from 1: the header and empty lines are not counted. ``raw_row`` is the row's text
-    as the file has it (rows of Parquet as CSV); bytes that text cannot hold, NUL among them, are written ``\x00``.
-    """
-
-    row_number: int
-    raw_row: str
-    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

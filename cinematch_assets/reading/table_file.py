@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from cinematch_assets.reading.cells import Cells, Faults, printable
 from cinematch_assets.reading.csv_file import CsvFile
 from cinematch_assets.reading.parquet_file import MAGIC, ParquetFile
-from cinematch_assets.reading.results import FileRefused, Reading, Refusal, RejectedRow, RejectionLimit, over_limit
+from cinematch_assets.reading.results import FileRefused, Reading, Refusal, RejectionLimit, over_limit
 from cinematch_assets.reading.validation import fits, judge
 from cinematch_assets.schemas.models import parsed_schema, typed_schema
 from cinematch_assets.schemas.table import Column, Table
+from cinematch_assets.values import RejectedRow
 
 WHOLE_UP_TO = 100_000
 """So many rejected rows are held before a file is refused without reading the rest."""

@@ -13,8 +13,9 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
+from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.copy import copy_columns
-from cinematch_assets.warehouse.landed_files import Counts, LandedFile, RejectedRow, finish_file, quarantine
+from cinematch_assets.warehouse.landed_files import Counts, LandedFile, finish_file, quarantine
 from cinematch_assets.warehouse.ratings import rating_columns
 from cinematch_assets.warehouse.statements import statement
 

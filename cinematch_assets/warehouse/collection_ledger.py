@@ -6,38 +6,19 @@ Here: listings into rows, taking work, writing down what became of it. Not here:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 from uuid import UUID
 
 import psycopg
 from psycopg.rows import class_row
 
+from cinematch_assets.values import DriveFile
 from cinematch_assets.warehouse.statements import statement
 
 ATTEMPTS = 5
 """How often one content of a file may fail to be fetched; after that it waits for other content or a person."""
 
 State = Literal["loaded", "quarantined", "failed"]
-
-
-class ListedFile(Protocol):
-    """A file as a listing shows it."""
-
-    @property
-    def id(self) -> str:
-        """Stays while the content changes."""
-
-    @property
-    def path(self) -> str:
-        """For people."""
-
-    @property
-    def md5(self) -> str:
-        """Of the content, 32 hexadecimal digits."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +86,7 @@ class ProblemFile:
     has_rows: bool
 
 
-def record_listing(connection: psycopg.Connection, files: Sequence[ListedFile], *, attempts: int = ATTEMPTS) -> Listing:
+def record_listing(connection: psycopg.Connection, files: Sequence[DriveFile], *, attempts: int = ATTEMPTS) -> Listing:
     """Write down a listing; what is new, changed, or failed fewer than ``attempts`` times becomes pending."""
     values = {
         "ids": [file.id for file in files],

@@ -6,13 +6,13 @@ Here: what became of a file. Not here: its rows (``ratings``, ``movies``, ``batc
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.copy import copy_rows
 from cinematch_assets.warehouse.statements import statement
 
@@ -22,22 +22,6 @@ _SUFFIXES = (".csv", ".parquet")
 
 class NothingLandedError(CinematchError):
     """A table is to be loaded and no file for it has been landed."""
-
-
-class RejectedRow(Protocol):
-    """A row that does not fit: its number in the file, its text, every reason."""
-
-    @property
-    def row_number(self) -> int:
-        """1 for the first row of data."""
-
-    @property
-    def raw_row(self) -> str:
-        """As the file has it; NUL and broken bytes are written visibly."""
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """At least one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg.types.json import Jsonb
 
-from cinematch_assets.warehouse.landed_files import Counts, LandedFile, RejectedRow, finish_file, quarantine
+from cinematch_assets.values import RejectedRow
+from cinematch_assets.warehouse.landed_files import Counts, LandedFile, finish_file, quarantine
 from cinematch_assets.warehouse.statements import statement
 
 FEATURES = 10

@@ -7,16 +7,17 @@ Here: which row a file's movie becomes, and writing rows, quarantine and ledger 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 import pandas as pd
 import psycopg
 from psycopg import sql
 
+from cinematch_assets.values import RejectedMovie, RejectedRow
 from cinematch_assets.warehouse.collection_ledger import Outcome, PendingFile, finish_files
 from cinematch_assets.warehouse.copy import copy_rows
-from cinematch_assets.warehouse.landed_files import RejectedRow, storable
+from cinematch_assets.warehouse.landed_files import storable
 from cinematch_assets.warehouse.statements import statement
 
 
@@ -27,18 +28,6 @@ class Movie(NamedTuple):
     genre: str
     rating: Decimal | None
     year: int | None
-
-
-class RejectedMovie(Protocol):
-    """A movie, or a whole file, that did not fit."""
-
-    @property
-    def file_id(self) -> str:
-        """Of which file it is."""
-
-    @property
-    def row(self) -> RejectedRow:
-        """Its number in the file, its text, the reasons."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
+from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.copy import copy_columns, without_indexes
-from cinematch_assets.warehouse.landed_files import Counts, LandedFile, RejectedRow, finish_file, quarantine
+from cinematch_assets.warehouse.landed_files import Counts, LandedFile, finish_file, quarantine
 from cinematch_assets.warehouse.statements import statement
 
 _RATINGS = sql.Identifier("ratings")

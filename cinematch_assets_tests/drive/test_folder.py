@@ -5,12 +5,13 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from cinematch_assets.drive.folder import DriveFile, FileChangedError, FileError, Folder, find_table
+from cinematch_assets.drive.folder import FileChangedError, FileError, Folder, find_table
 from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.landing import land
 from cinematch_assets.drive.local_folder import LocalFolder
 from cinematch_assets.drive.parallel import in_parallel
 from cinematch_assets.storage.store import open_store
+from cinematch_assets.values import DriveFile
 from cinematch_assets_tests.support.drive_server import DriveServer
 
 Write = Callable[[str, bytes], None]

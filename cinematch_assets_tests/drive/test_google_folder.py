@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from cinematch_assets.drive.folder import DriveError, DriveFile, TokenError, find_table
+from cinematch_assets.drive.folder import DriveError, TokenError, find_table
 from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.opening import open_folder
+from cinematch_assets.values import DriveFile
 from cinematch_assets_tests.support.drive_server import SHORTCUT, SPREADSHEET, DriveServer, Fault
 
 

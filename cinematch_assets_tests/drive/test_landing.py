@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from cinematch_assets.drive.folder import DriveFile, FileChangedError
+from cinematch_assets.drive.folder import FileChangedError
 from cinematch_assets.drive.landing import land, landing_key
 from cinematch_assets.drive.local_folder import LocalFolder
 from cinematch_assets.storage.store import LocalStore, Store, open_store
+from cinematch_assets.values import DriveFile
 
 
 class CountingFolder(LocalFolder):

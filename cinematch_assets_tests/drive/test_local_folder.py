@@ -8,10 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from cinematch_assets.drive import local_folder
-from cinematch_assets.drive.folder import DriveError, DriveFile, FileChangedError, FileError, find_table
+from cinematch_assets.drive.folder import DriveError, FileChangedError, FileError, find_table
 from cinematch_assets.drive.local_folder import LocalFolder
 from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.storage.atomic_file import WriteError
+from cinematch_assets.values import DriveFile
 
 
 @pytest.fixture

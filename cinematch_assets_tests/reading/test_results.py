@@ -1,6 +1,7 @@
 import pytest
 
-from cinematch_assets.reading.results import Refusal, RejectedRow, RejectionLimit, over_limit, reason_counts
+from cinematch_assets.reading.results import Refusal, RejectionLimit, over_limit, reason_counts
+from cinematch_assets.values import RejectedRow
 
 ROWS = (RejectedRow(1, "a", ("x is bad", "y is bad")), RejectedRow(2, "b", ("y is bad",)))
 

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from cinematch_assets.drive.folder import DriveFile, FolderListing
+from cinematch_assets.drive.folder import FolderListing
 from cinematch_assets.pipeline.ingest.netflix_collection import FOLDER, list_collection
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.values import DriveFile
 from cinematch_assets.warehouse.collection_ledger import processed_files
 from cinematch_assets.warehouse.landed_files import processed_contents
 

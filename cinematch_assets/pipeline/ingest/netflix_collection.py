@@ -17,13 +17,14 @@ from pathlib import PurePosixPath
 
 import psycopg
 
-from cinematch_assets.drive.folder import Folder, FolderListing, SkippedEntry
+from cinematch_assets.drive.folder import Folder, FolderListing
 from cinematch_assets.drive.landing import Landed, land
 from cinematch_assets.drive.parallel import THREADS, Done, in_parallel
 from cinematch_assets.drive.progress import with_bar
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.reading.collection import CollectionFile, read_collection
 from cinematch_assets.storage.store import MissingObjectError, Store
+from cinematch_assets.values import SkippedEntry
 from cinematch_assets.warehouse import collection_ledger
 from cinematch_assets.warehouse.netflix import CollectionLoad, load_collection
 

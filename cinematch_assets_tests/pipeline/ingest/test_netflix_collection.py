@@ -14,13 +14,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cinematch_assets.drive.folder import DriveFile, FileError
+from cinematch_assets.drive.folder import FileError
 from cinematch_assets.drive.local_folder import LocalFolder
 from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.pipeline.ingest import netflix_collection
 from cinematch_assets.pipeline.ingest.netflix_collection import Collected, fetch_collection, load_fetched
 from cinematch_assets.pipeline.ingest.netflix_matches import match_titles
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.values import DriveFile
 from cinematch_assets.warehouse.collection_ledger import processed_files, read_problem_files
 from cinematch_assets.warehouse.netflix import CollectionLoad
 from cinematch_assets_tests.support import collection_jobs, workers

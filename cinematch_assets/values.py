@@ -1,0 +1,57 @@
+"""Value types that several packages pass to each other.
+
+Here: frozen records without behaviour. Not here: tables (``schemas``), what one package keeps to itself.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DriveFile:
+    """One file as a look at the folder saw it; its content is known by ``md5`` and ``size``, never by its time."""
+
+    id: str
+    """Stays the same while the content changes; letters, digits, ``-`` and ``_`` only."""
+    path: str
+    """Below the folder, with ``/``: for people and for finding tables, not for naming what we write."""
+    name: str
+    size: int
+    """Bytes."""
+    md5: str
+    """Of the content, 32 lower-case hexadecimal digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedEntry:
+    """Something in the folder that is not a file to read, and why."""
+
+    path: str
+    reason: str
+    for_now: bool = False
+    """True when the next look may well find it readable: it is still being written."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    r"""A row that did not fit.
+
+    ``row_number`` counts data rows from 1: the header and empty lines are not counted. ``raw_row`` is the row's text
+    as the file has it (rows of Parquet as CSV); bytes that text cannot hold, NUL among them, are written ``\x00``.
+    """
+
+    row_number: int
+    raw_row: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedMovie:
+    """A movie that did not fit, or a file that could not be read, and of which file it is.
+
+    ``row_number`` counts the movies of the file from 1. ``raw_row`` ends after ``RAW_CHARACTERS``: the file itself
+    is kept, and one of 10 MB should not be kept twice.
+    """
+
+    file_id: str
+    name: str
+    row: RejectedRow
