@@ -30,7 +30,8 @@ from cinematch_assets.drive.folder import Folder
 from cinematch_assets.drive.landing import land, landing_key
 from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.drive.parallel import in_parallel
-from cinematch_assets.storage.store import Store, open_store
+from cinematch_assets.storage.base import Store
+from cinematch_assets.storage.opening import open_store
 from cinematch_assets.values import DriveFile
 from cinematch_assets.warehouse.embedded import embedded_url, stop_server
 from cinematch_assets_tests.support.drive_server import FOLDER, DriveServer

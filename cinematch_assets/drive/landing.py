@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from cinematch_assets.drive.folder import Folder
-from cinematch_assets.storage.store import Store
+from cinematch_assets.storage.base import Store
 from cinematch_assets.values import DriveFile
 
 LANDED_PREFIX = "landed/"

@@ -1,7 +1,7 @@
 """One file of arrays and JSON: what a fitted model is when it is not in memory.
 
 Here: bytes from arrays and back, refusing whatever could run code or was altered. Not here: where the bytes are kept
-(``storage.store``), what the arrays mean (``model``).
+(``storage``), what the arrays mean (``model``).
 
 The file is an uncompressed ``.npz`` (a zip of ``.npy``) whose entries have a fixed order and date, so that equal
 arrays are equal bytes; ``numpy.load`` reads it.

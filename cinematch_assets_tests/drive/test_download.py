@@ -16,7 +16,7 @@ from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.landing import land
 from cinematch_assets.drive.token import DriveCredentials, TokenFile
 from cinematch_assets.storage.atomic_file import WriteError
-from cinematch_assets.storage.store import LocalStore
+from cinematch_assets.storage.local import LocalStore
 from cinematch_assets.values import DriveFile
 from cinematch_assets_tests.drive.conftest import IMPATIENT
 from cinematch_assets_tests.support.drive_server import DriveServer, Fault

@@ -10,7 +10,7 @@ from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.landing import land
 from cinematch_assets.drive.local_folder import LocalFolder
 from cinematch_assets.drive.parallel import in_parallel
-from cinematch_assets.storage.store import open_store
+from cinematch_assets.storage.opening import open_store
 from cinematch_assets.values import DriveFile
 from cinematch_assets_tests.support.drive_server import DriveServer
 

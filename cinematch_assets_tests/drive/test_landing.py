@@ -7,7 +7,9 @@ import pytest
 from cinematch_assets.drive.folder import FileChangedError
 from cinematch_assets.drive.landing import land, landing_key
 from cinematch_assets.drive.local_folder import LocalFolder
-from cinematch_assets.storage.store import LocalStore, Store, open_store
+from cinematch_assets.storage.base import Store
+from cinematch_assets.storage.local import LocalStore
+from cinematch_assets.storage.opening import open_store
 from cinematch_assets.values import DriveFile
 
 

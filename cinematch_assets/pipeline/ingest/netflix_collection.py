@@ -23,7 +23,7 @@ from cinematch_assets.drive.parallel import THREADS, Done, in_parallel
 from cinematch_assets.drive.progress import with_bar
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.reading.collection import CollectionFile, read_collection
-from cinematch_assets.storage.store import MissingObjectError, Store
+from cinematch_assets.storage.base import MissingObjectError, Store
 from cinematch_assets.values import SkippedEntry
 from cinematch_assets.warehouse import collection_ledger
 from cinematch_assets.warehouse.netflix import CollectionLoad, load_collection
