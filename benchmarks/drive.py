@@ -121,7 +121,7 @@ def walked(client: Any, folder_id: str) -> Iterator[dict[str, Any]]:
 def many_at_a_time(folder: Folder, store: Store, url: str) -> tuple[float, float, int]:
     """Ours: land what the table does not have, commit bounded transactions of rows and ledger as files finish."""
     start = time.perf_counter()
-    files = folder.look().files
+    files = folder.list_files().files
     listed = time.perf_counter()
     with psycopg.connect(url) as connection:
         loaded = known(connection)
@@ -211,9 +211,9 @@ def serving(asked: argparse.Namespace) -> Iterator[Server]:
 def _serve(wire: Connection, files: int, folders: int, delay_s: float) -> None:
     """Serve ``files`` in ``folders``, each folder in an earlier one, until told to end."""
     with DriveServer().running() as drive:
-        rooms = [drive.folder(None, "Netflix_Movie_Collection")]
+        rooms = [drive.add_folder(None, "Netflix_Movie_Collection")]
         for number in range(folders):
-            rooms.append(drive.folder(rooms[number // 5], f"folder {number}"))
+            rooms.append(drive.add_folder(rooms[number // 5], f"folder {number}"))
         for number in range(files):
             movie = {
                 "title": f"Movie {number}",
@@ -221,9 +221,9 @@ def _serve(wire: Connection, files: int, folders: int, delay_s: float) -> None:
                 "rating": number % 101 / 10,
                 "year": 1950 + number % 70,
             }
-            drive.file(rooms[1 + number % folders], f"{number}.json", json.dumps(movie).encode())
+            drive.add_file(rooms[1 + number % folders], f"{number}.json", json.dumps(movie).encode())
         drive.delay_s = delay_s
-        wire.send((drive.url, rooms[0], drive.token()))
+        wire.send((drive.url, rooms[0], drive.issue_token()))
         while wire.recv() == "contents":
             wire.send(len(drive.content_requests()))
 

@@ -26,7 +26,7 @@ from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.token import DriveCredentials, TokenFile
 from cinematch_assets_tests.support.drive_server import DriveServer, Fault
 
-PATIENCE = RetryPolicy(attempts=4, first_wait_s=0.05, timeout_s=2, drip_window_s=1.0)
+RETRY_POLICY = RetryPolicy(max_attempts=4, first_wait_s=0.05, timeout_s=2, speed_window_s=1.0)
 BROKEN = Fault("broken off", at=3_000_000)
 PASSING = {
     "nothing": [],
@@ -65,7 +65,7 @@ def main() -> int:
         good = good and fine
     header = ("fault", "outcome", "requests", "taken twice", "seconds")
     notes = [
-        f"A file of {len(content) / 1e6:.1f} MB; four attempts, the first wait is {PATIENCE.first_wait_s:g} s.",
+        f"A file of {len(content) / 1e6:.1f} MB; four attempts, the first wait is {RETRY_POLICY.first_wait_s:g} s.",
         "Taken twice: bytes that reached us beyond the file's own; a wrong byte shows only at the end, by the md5.",
     ]
     report("drive_faults", "Faults on the way from Google Drive, and what became of them", header, rows, notes)
@@ -76,12 +76,12 @@ def tried(name: str, faults: list[Fault], content: bytes, *, lasts: bool) -> tup
     """Fetch the file with these faults on the way."""
     with DriveServer().running() as drive, tempfile.TemporaryDirectory(prefix="cinematch-faults-") as place:
         token, target = Path(place) / "token.json", Path(place) / "ratings.csv"
-        token.write_text(json.dumps(drive.token()))
-        root = drive.folder(None, "CineMatch")
-        drive.file(root, "ratings.csv", content)
-        client = _Counting(DriveCredentials(TokenFile(token)), endpoint=drive.url, retry_policy=PATIENCE)
+        token.write_text(json.dumps(drive.issue_token()))
+        root = drive.add_folder(None, "CineMatch")
+        drive.add_file(root, "ratings.csv", content)
+        client = _Counting(DriveCredentials(TokenFile(token)), endpoint=drive.url, retry_policy=RETRY_POLICY)
         folder = GoogleFolder(root, client)
-        (file,) = folder.files()
+        (file,) = folder.list_files().files
         drive.faults = [Fault(**vars(fault)) for fault in faults]
         if name == "token revoked":
             drive.revoke_all()

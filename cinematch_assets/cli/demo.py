@@ -124,7 +124,9 @@ class Loop:
         """A file counts as written when it has been quiet for a while; the sensors leave it alone until then."""
         deadline = time.monotonic() + deadline_s
         while any(
-            e.for_now for part in ("", "batches") for e in self.platform.folder.look(part, recursive=False).skipped
+            e.for_now
+            for part in ("", "batches")
+            for e in self.platform.folder.list_files(part, recursive=False).skipped
         ):
             if time.monotonic() > deadline:
                 raise CinematchError(

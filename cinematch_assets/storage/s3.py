@@ -134,5 +134,5 @@ def open_s3_client() -> "S3Client":
     import boto3  # noqa: PLC0415  half a second that a local store need not pay
     from botocore.config import Config  # noqa: PLC0415
 
-    retries = {"mode": "standard", "max_attempts": _MAX_ATTEMPTS}
-    return boto3.client("s3", config=Config(max_pool_connections=_MAX_CONNECTIONS, retries=retries))
+    config = Config(max_pool_connections=_MAX_CONNECTIONS, retries={"mode": "standard", "max_attempts": _MAX_ATTEMPTS})
+    return boto3.client("s3", config=config)
