@@ -140,7 +140,6 @@ class GoogleClient:
         except RetryError as given_up:
             last = given_up.last_attempt.exception()
             attempts = given_up.last_attempt.attempt_number
-            logger.warning("Google Drive %s; given up after %d attempts", last, attempts)
             raise UnreachableError(f"Google Drive {last}; given up after {attempts} attempts.") from last
 
     def _wait_s(self, state: RetryCallState) -> float:

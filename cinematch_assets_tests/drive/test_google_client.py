@@ -66,13 +66,6 @@ def test_each_retry_is_logged_with_its_cause_and_wait(
         assert record.getMessage() == message
 
 
-def test_giving_up_is_logged(drive: DriveServer, google: GoogleFolder, caplog: pytest.LogCaptureFixture) -> None:
-    drive.faults = [Fault("connection lost", where="/files?", times=99)]
-    with pytest.raises(UnreachableError):
-        google.list_files()
-    assert "given up after 4 attempts" in caplog.records[-1].getMessage()
-
-
 def test_a_pause_for_the_rate_limit_is_logged(
     drive: DriveServer, google: GoogleFolder, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -45,7 +45,9 @@ def test_a_loaded_content_supersedes_the_former_one_of_either_format(connection:
     assert processed_contents(connection) == {("movies.csv", md5_of("m")), ("ratings.parquet", md5_of("b"))}
 
 
-def test_a_table_s_file_is_found_by_its_suffix_in_any_case_and_by_its_whole_name(connection: psycopg.Connection) -> None:
+def test_a_table_s_file_is_found_by_its_suffix_in_any_case_and_by_its_whole_name(
+    connection: psycopg.Connection,
+) -> None:
     land(connection, "ratings.CSV", "a")
     land(connection, "ratings_old.csv", "b")
     land(connection, "batches/ratings.csv", "c")

@@ -72,6 +72,14 @@ def test_folders_in_folders_become_rows_and_a_ledger(platform: Platform) -> None
     assert set(ledger(platform).values()) == {"loaded"}
 
 
+def test_fetching_reports_its_progress_up_to_all_files(platform: Platform) -> None:
+    for number in range(3):
+        put(platform, f"{number}.json", movie(f"Film {number}"))
+    calls: list[tuple[str, float]] = []
+    fetch_collection(platform, lambda phase, share: calls.append((phase, share)))
+    assert calls[-1] == (f"Fetching {FOLDER}", 1.0)
+
+
 def test_without_a_collection_there_is_nothing_to_do(platform: Platform) -> None:
     found, loaded = collect(platform)
     assert (found.files, found.fetched, loaded.loaded) == (0, 0, 0)
