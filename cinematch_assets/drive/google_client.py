@@ -50,7 +50,7 @@ class RetryPolicy:
     max_wait_s: float = 120.0
     """When Google asks for a longer wait than this, give up at once."""
     timeout_s: float = 30.0
-    """A connection without a byte for so long is lost."""
+    """A connection that delivers no byte within this time is lost."""
     min_bytes_per_s: float = 1024.0
     """A transfer slower than this over ``speed_window_s`` is lost too."""
     speed_window_s: float = 30.0
@@ -204,7 +204,7 @@ class GoogleClient:
 
 
 class _NoTransport:
-    """Takes the place of httplib2 in Google's client, which only builds requests here."""
+    """Stands in for httplib2 in Google's client, which only builds requests here."""
 
     credentials = None
 

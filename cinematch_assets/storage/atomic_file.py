@@ -89,9 +89,9 @@ def unfinished_folder(target: Path) -> Iterator[Path]:
 
 def write_all(descriptor: int, chunk: bytes) -> None:
     """Write every byte: an unbuffered write may stop short when the disk fills up."""
-    rest = memoryview(chunk)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+    remaining = memoryview(chunk)
+    while remaining:
+        remaining = remaining[os.write(descriptor, remaining) :]
 
 
 def move_into_place(unfinished: Path, target: Path) -> None:

@@ -90,5 +90,5 @@ def check_key(key: str) -> str:
 
 
 def staging_name(key: str) -> str:
-    """Return one file name for the whole key."""
+    """Return one file name for the key."""
     return hashlib.sha256(key.encode()).hexdigest()

@@ -20,12 +20,12 @@ class Browser:
 
     def __init__(self, on_the_way: Callable[[str], str] = lambda url: url) -> None:
         self.on_the_way = on_the_way
-        self.asked: dict[str, list[str]] = {}
+        self.parameters: dict[str, list[str]] = {}
         self.page = ""
         self.thread = threading.Thread(target=lambda: None)
 
     def open(self, url: str, **_: object) -> bool:
-        self.asked = parse_qs(urlsplit(url).query)
+        self.parameters = parse_qs(urlsplit(url).query)
         self.thread = threading.Thread(target=self._visit, args=(self.on_the_way(url),))
         self.thread.start()
         return True
@@ -58,9 +58,9 @@ def test_consent_gives_a_token_its_account_and_the_folder(
     browser.thread.join()
     assert (signed_in.account, signed_in.folder) == ("owner@example.org", "Shared CineMatch")
     assert "You can close this window" in browser.page
-    assert browser.asked["scope"] == [READONLY]
-    assert browser.asked["code_challenge_method"] == ["S256"]
-    assert urlsplit(browser.asked["redirect_uri"][0]).hostname == "127.0.0.1"
+    assert browser.parameters["scope"] == [READONLY]
+    assert browser.parameters["code_challenge_method"] == ["S256"]
+    assert urlsplit(browser.parameters["redirect_uri"][0]).hostname == "127.0.0.1"
     store_token(signed_in.token, tmp_path / "home" / "token.json")
     assert stat.S_IMODE((tmp_path / "home" / "token.json").stat().st_mode) == 0o600
     stored = TokenFile(tmp_path / "home" / "token.json").read()

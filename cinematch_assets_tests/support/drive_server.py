@@ -192,16 +192,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         drive, address = self.server.drive, urlsplit(self.path)
-        asked = {key: values[0] for key, values in parse_qs(address.query).items()}
+        parameters = {key: values[0] for key, values in parse_qs(address.query).items()}
         path = address.path.removeprefix("/drive/v3")
         time.sleep(drive.delay_s)
         fault = drive.fault_for(self.path, in_mid_file="Range" in self.headers)
         if path == "/o/oauth2/auth":
-            self._consent(asked)
+            self._consent(parameters)
         elif fault is None or not self._send_fault(fault):
-            self._answer(path, asked, fault)
+            self._answer(path, parameters, fault)
 
-    def _answer(self, path: str, asked: dict[str, str], fault: Fault | None) -> None:
+    def _answer(self, path: str, parameters: dict[str, str], fault: Fault | None) -> None:
         drive = self.server.drive
         if self.headers.get("Authorization", "").removeprefix("Bearer ") not in drive.access_tokens:
             return self._error(401, "authError", "Invalid Credentials")
@@ -210,15 +210,15 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/about":
             return self._json({"user": {"displayName": "The Owner", "emailAddress": drive.email}})
         if path == "/files":
-            return self._listing(asked)
-        return self._file(path, asked, fault)
+            return self._listing(parameters)
+        return self._file(path, parameters, fault)
 
-    def _file(self, path: str, asked: dict[str, str], fault: Fault | None) -> None:
+    def _file(self, path: str, parameters: dict[str, str], fault: Fault | None) -> None:
         drive = self.server.drive
         item = drive.items.get(path.removeprefix("/files/"))
         if item is None or item.id in drive.invisible:
             return self._error(404, "notFound", f"File not found: {path.removeprefix('/files/')}.")
-        if asked.get("alt") == "media":
+        if parameters.get("alt") == "media":
             return self._media(item, self.headers.get("Range", ""), fault)
         return self._json(item.facts())
 
@@ -247,28 +247,28 @@ class _Handler(BaseHTTPRequestHandler):
         name, _, password = base64.b64decode(encoded).decode().partition(":")
         return name, password
 
-    def _consent(self, asked: dict[str, str]) -> None:
+    def _consent(self, parameters: dict[str, str]) -> None:
         """Consent at once: a browser that opens this address is redirected with a code."""
         code = f"4/{secrets.token_urlsafe(16)}"
-        self.server.drive.codes[code] = asked
-        answer = {"state": asked["state"], "code": code, "scope": self.server.drive.scope}
+        self.server.drive.codes[code] = parameters
+        answer = {"state": parameters["state"], "code": code, "scope": self.server.drive.scope}
         if not self.server.drive.scope:
-            answer = {"state": asked["state"], "error": "access_denied"}
+            answer = {"state": parameters["state"], "error": "access_denied"}
         self.send_response(302)
-        self.send_header("Location", f"{asked['redirect_uri']}?{urlencode(answer)}")
+        self.send_header("Location", f"{parameters['redirect_uri']}?{urlencode(answer)}")
         self.send_header("Content-Length", "0")
         self.end_headers()
 
     def _exchange(self, form: dict[str, str]) -> None:
-        asked = self.server.drive.codes.pop(form.get("code", ""), None)
+        parameters = self.server.drive.codes.pop(form.get("code", ""), None)
         verifier = form.get("code_verifier", "").encode()
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier).digest()).decode().rstrip("=")
         good = (
-            asked is not None
-            and asked.get("code_challenge_method") == "S256"
-            and asked.get("code_challenge") == challenge
-            and asked.get("access_type") == "offline"
-            and form.get("redirect_uri") == asked.get("redirect_uri")
+            parameters is not None
+            and parameters.get("code_challenge_method") == "S256"
+            and parameters.get("code_challenge") == challenge
+            and parameters.get("access_type") == "offline"
+            and form.get("redirect_uri") == parameters.get("redirect_uri")
         )
         if not good:
             return self._json({"error": "invalid_grant", "error_description": "Bad code or verifier."}, 400)
@@ -285,9 +285,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     # Files.
 
-    def _listing(self, asked: dict[str, str]) -> None:
-        drive, query = self.server.drive, asked["q"]
-        if (asked.get("supportsAllDrives"), asked.get("includeItemsFromAllDrives")) != ("true", "true"):
+    def _listing(self, parameters: dict[str, str]) -> None:
+        drive, query = self.server.drive, parameters["q"]
+        if (parameters.get("supportsAllDrives"), parameters.get("includeItemsFromAllDrives")) != ("true", "true"):
             return self._json({"files": []})
         parent = re.match(r"'([^']+)' in parents", query)
         assert parent is not None
@@ -298,8 +298,8 @@ class _Handler(BaseHTTPRequestHandler):
             found = [item for item in found if item.name.lower() == wanted]
         if "mimeType = " in query:
             found = [item for item in found if f"mimeType = '{item.kind}'" in query]
-        start = int(asked.get("pageToken", 0))
-        end = start + min(int(asked.get("pageSize", 100)), drive.page_size)
+        start = int(parameters.get("pageToken", 0))
+        end = start + min(int(parameters.get("pageSize", 100)), drive.page_size)
         answer: dict[str, Any] = {"files": [item.facts() for item in found[start:end]], "incompleteSearch": False}
         if end < len(found):
             answer["nextPageToken"] = str(end)

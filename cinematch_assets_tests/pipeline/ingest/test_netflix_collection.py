@@ -309,7 +309,7 @@ def collection(tmp_path: Path, pooled_database_url: str) -> Platform:
     platform = a_platform(tmp_path, pooled_database_url)
     for number in range(300):
         movie_id = number % 280
-        content: object = movie(f"Film {movie}", 1950 + movie_id % 60, movie_id % 100 / 10)
+        content: object = movie(f"Film {movie_id}", 1950 + movie_id % 60, movie_id % 100 / 10)
         if number % 50 == 3:
             content = [content, movie(f"Second of {number}", None, None), movie("bad", 1800)]
         put(platform, f"{number % 8}/{number % 5}/film {number}.json", b"{" if number % 60 == 7 else content)
