@@ -13,8 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cinematch_assets.errors import CinematchError
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-
 
 class InvalidSettingError(CinematchError):
     """An environment variable has a value that cannot be used."""
