@@ -1,7 +1,7 @@
 """ASGI middleware that decides which requests reach Dagster's UI.
 
-Dagster's webserver has no login. A page on another site can make a browser send requests to 127.0.0.1, so each request is
-checked by what a browser adds and a script cannot change: Host (DNS rebinding), Origin and Sec-Fetch-Site
+Dagster's webserver has no login. A page on another site can make a browser send requests to 127.0.0.1, so each request
+is checked by what a browser adds and a script cannot change: Host (DNS rebinding), Origin and Sec-Fetch-Site
 (cross-site requests), the method.
 
 Here: accepting, refusing, response headers. Not here: who the user is, which a proxy in front decides
