@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from cinematch_assets.errors import CinematchError
+from cinematch_assets.errors import SurroundingsError
 
 TABLE_SUFFIXES = (".csv", ".parquet")
 """Suffixes of a table's file, in any case: ``movies.CSV`` is one too."""
@@ -16,7 +16,7 @@ BATCH_ID_PATTERN = r"[A-Za-z0-9_-]{1,50}"
 BATCH_ID_RULE = "1 to 50 letters, digits, hyphens or underscores"
 
 
-class SeveralTableFilesError(CinematchError):
+class SeveralTableFilesError(SurroundingsError):
     """A folder holds more than one file for one table."""
 
 

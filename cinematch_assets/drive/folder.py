@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from cinematch_assets.errors import CinematchError
+from cinematch_assets.errors import SurroundingsError
 from cinematch_assets.table_names import choose_table_file, expected_names, is_file_of
 from cinematch_assets.values import DriveFile, SkippedEntry
 
@@ -21,7 +21,7 @@ HIDDEN = "."
 _POLL_S = 0.2
 
 
-class DriveError(CinematchError):
+class DriveError(SurroundingsError):
     """The folder, or a file in it, cannot be read."""
 
 

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from cinematch_assets.errors import CinematchError
+from cinematch_assets.errors import SurroundingsError
 
 _MAX_KEY_BYTES = 1024
 _MAX_PART_BYTES = 240
 
 
-class StoreError(CinematchError):
+class StoreError(SurroundingsError):
     """The store cannot do what was asked; the message names the object."""
 
 

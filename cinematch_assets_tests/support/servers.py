@@ -274,6 +274,6 @@ def _give_to_other_user(folder: Path) -> Mapping[str, object]:
     if os.geteuid() != 0:
         return {}
     names = {entry.pw_name: entry for entry in pwd.getpwall()}
-    user = next(names[name] for name in ("postgres", "pgserver", "nobody") if name in names)
+    user = next((names[name] for name in ("postgres", "pgserver") if name in names), None) or pwd.getpwuid(65534)
     os.chown(folder, user.pw_uid, user.pw_gid)
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
