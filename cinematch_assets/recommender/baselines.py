@@ -10,13 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cinematch_assets.recommender.config import BiasConfig
 from cinematch_assets.recommender.data import Catalogue, Floats, Ids, Ratings, UserMoviePairs
 from cinematch_assets.recommender.protocol import Predictions, TopN
-from cinematch_assets.recommender.rating_prediction.bias import fit_biases
+from cinematch_assets.recommender.rating_prediction.bias import fit_bias
 from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 from cinematch_assets.recommender.top import best_unseen
-
-DAMPING = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +48,19 @@ class Baseline:
 
 def global_mean(train: Ratings, catalogue: Catalogue) -> Baseline:
     """The mean of all ratings for everything; its lists are the catalogue's first movies."""
-    table = fit_biases(train, catalogue, user_damping=np.inf, movie_damping=np.inf)
+    table = fit_bias(train, catalogue, BiasConfig(user_damping=np.inf, movie_damping=np.inf))
     return _baseline("global_mean", table, catalogue, np.zeros(len(table.movies), np.float32))
 
 
 def bias_only(train: Ratings, catalogue: Catalogue) -> Baseline:
     """Damped means of movies and users; its lists are the movies with the best damped mean."""
-    table = fit_biases(train, catalogue, user_damping=DAMPING, movie_damping=DAMPING)
+    table = fit_bias(train, catalogue, BiasConfig())
     return _baseline("bias_only", table, catalogue, table.movie_bias[:-1])
 
 
 def popularity(train: Ratings, catalogue: Catalogue) -> Baseline:
     """Movie means as stars; its lists are the movies most often rated, which a personal list has to beat."""
-    table = fit_biases(train, catalogue, user_damping=np.inf, movie_damping=DAMPING)
+    table = fit_bias(train, catalogue, BiasConfig(user_damping=np.inf))
     counts = np.bincount(np.searchsorted(table.movies, train.movies), minlength=len(table.movies))
     return _baseline("popularity", table, catalogue, counts.astype(np.float32))
 

@@ -19,6 +19,17 @@ class RecommenderConfigError(CinematchError):
 
 
 @dataclass(frozen=True, slots=True)
+class BiasConfig:
+    """Hyperparameters of biases: prior pseudo-counts of average ratings, of each user and of each movie."""
+
+    user_damping: float = 5.0
+    movie_damping: float = 5.0
+
+    def __post_init__(self) -> None:
+        _above_zero(self, "user_damping", "movie_damping")
+
+
+@dataclass(frozen=True, slots=True)
 class AlsConfig:
     """Knobs of ALS; the defaults were chosen on a validation part of training rows (docs/decisions/0061)."""
 

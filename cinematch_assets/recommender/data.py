@@ -24,6 +24,7 @@ NO_GENRES = "(no genres listed)"
 
 Ids = NDArray[np.int32]
 Floats = NDArray[np.float32]
+F64 = NDArray[np.float64]
 
 Progress = Callable[[str, float], None]
 """Told what is being done and the share of it that is done, 0 to 1."""

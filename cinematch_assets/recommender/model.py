@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.recommender.artifact import ArtifactRefusedError, pack, unpack
-from cinematch_assets.recommender.config import RecommenderConfig
+from cinematch_assets.recommender.config import BiasConfig, RecommenderConfig
 from cinematch_assets.recommender.data import (
     Catalogue,
     Ids,
@@ -28,14 +28,12 @@ from cinematch_assets.recommender.data import (
 from cinematch_assets.recommender.protocol import Predictions, Similar, TopN
 from cinematch_assets.recommender.ranking.ranker import Lists, Ranker, fit_ranker
 from cinematch_assets.recommender.ranking.tuning import tuned
-from cinematch_assets.recommender.rating_prediction.bias import fit_biases
+from cinematch_assets.recommender.rating_prediction.bias import fit_bias
 from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 
 FORMAT = 3
 UNKNOWN_USER = 0
 """The user id on the lists of ``fold_in``; MovieLens numbers people from 1."""
-
-DAMPING = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,17 +160,21 @@ def _fit_stars(
     rows: Ratings, catalogue: Catalogue, config: RecommenderConfig, seed: int, tell: Progress
 ) -> tuple[RatingTable, str, str]:
     """The table of stars, its method's name, and why it was chosen."""
+    rng = np.random.default_rng(seed)
     method, reason = choose_method(len(rows), config)
     if method == "biases":
-        return fit_biases(rows, catalogue, user_damping=DAMPING, movie_damping=DAMPING), method, reason
+        return fit_bias(rows, catalogue, BiasConfig(), rng, tell), method, reason
     if method == "als":
-        from cinematch_assets.recommender.rating_prediction.als_table import fit_factors  # noqa: PLC0415  loads numba
+        from cinematch_assets.recommender.rating_prediction.als_table import fit_als_table  # noqa: PLC0415  loads numba
 
-        return fit_factors(rows, catalogue, config.als, seed, tell), method, reason
-    from cinematch_assets.recommender.rating_prediction.bayesian_fm import fit_bayes, plan_for  # noqa: PLC0415  loads numba
+        return fit_als_table(rows, catalogue, config.als, rng, tell), method, reason
+    from cinematch_assets.recommender.rating_prediction.bayesian_fm import (  # noqa: PLC0415  loads numba
+        fit_bayesian_fm,
+        plan_sampling,
+    )
 
-    plan = plan_for(len(rows), config)
-    return fit_bayes(rows, catalogue, plan, seed, lambda share: tell("stars", share)), method, f"{reason}; {plan}"
+    plan = plan_sampling(len(rows), config)
+    return fit_bayesian_fm(rows, catalogue, config, rng, tell), method, f"{reason}; {plan}"
 
 
 def _with_stars(lists: Lists, users: Ids, stars: RatingTable) -> TopN:
