@@ -1,1 +1,1 @@
-"""Predicted stars: what a rating would be, and how far off that may be. ``table`` is what every method ends as."""
+"""Rating prediction: three trainers (biases, ALS, Bayesian factorization machine), each of which gives a rating table."""

@@ -58,9 +58,9 @@ class SamplingPlan:
 
 
 def plan_sampling(rows: int, config: RecommenderConfig) -> SamplingPlan:
-    """The configured plan, with fewer and shorter chains for so many rows that it would cost too much.
+    """The configured plan, with fewer and shorter chains where the number of rows would make it too slow.
 
-    With more rows a sample is sharper, so that fewer of them are enough; but burn-in takes as many sweeps.
+    With more rows fewer samples are enough, as each is sharper; burn-in takes as many sweeps as with few rows.
     """
     chains = min(config.chains, max(2, config.row_sweeps // max(1, rows * config.sweeps)))
     sweeps = min(config.sweeps, max(config.fewest_sweeps, config.row_sweeps // max(1, rows * chains)))
