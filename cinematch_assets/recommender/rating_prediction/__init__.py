@@ -1,1 +1,1 @@
-"""Rating prediction: three trainers (biases, ALS, Bayesian factorization machine), each of which gives a rating table."""
+"""Rating prediction: trainers of biases, ALS and a Bayesian factorization machine; each ends in a rating table."""
