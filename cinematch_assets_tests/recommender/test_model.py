@@ -28,7 +28,7 @@ def test_the_artifact_holds_the_whole_model(model: Recommender):
     back = Recommender.from_bytes(data, sha256_of(data))
     assert (back.method, back.reason, back.to_bytes()) == (model.method, model.reason, data)
     users, movies = WORLD.ratings.users[:50], WORLD.ratings.movies[50:100]
-    np.testing.assert_array_equal(back.predict(users, movies).stars, model.predict(users, movies).stars)
+    np.testing.assert_array_equal(back.predict(users, movies).ratings, model.predict(users, movies).ratings)
     mine, its = (one.recommend(users[:3], 5, seen=WORLD.ratings) for one in (model, back))
     np.testing.assert_array_equal(mine.movies, its.movies)
 
@@ -163,7 +163,7 @@ class TestFoldIn:
 
 
 def mean_stars(top: TopN, movies: list[int]) -> float:
-    return float(top.stars[np.isin(top.movies, movies)].mean())
+    return float(top.ratings[np.isin(top.movies, movies)].mean())
 
 
 class TestSimilar:

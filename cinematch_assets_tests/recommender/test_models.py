@@ -43,13 +43,13 @@ class TestEveryModel:
     def test_predicts_within_the_scale_for_everyone(self, model: Model):
         users, movies = ids(1, 1, 999, 999), ids(10, 99999, 10, 99999)
         found = model.predict(users, movies)
-        assert found.stars.dtype == np.float32
-        assert ((found.stars >= 0.5) & (found.stars <= 5.0)).all()
+        assert found.ratings.dtype == np.float32
+        assert ((found.ratings >= 0.5) & (found.ratings <= 5.0)).all()
         assert found.user_known.tolist() == [True, True, False, False]
         assert found.movie_known.tolist() == [True, False, True, False]
 
     def test_predicts_nothing_for_nothing(self, model: Model):
-        assert len(model.predict(ids(), ids()).stars) == 0
+        assert len(model.predict(ids(), ids()).ratings) == 0
 
     def test_lists_are_ranked_unseen_and_without_repeats(self, model: Model):
         users = np.unique(SPLIT.train.users)[:5]
@@ -64,7 +64,7 @@ class TestEveryModel:
 
     def test_stars_beside_a_list_are_its_predictions(self, model: Model):
         top = model.recommend(ids(1, 2), 3, seen=SPLIT.train)
-        np.testing.assert_array_equal(top.stars, model.predict(top.users, top.movies).stars)
+        np.testing.assert_array_equal(top.ratings, model.predict(top.users, top.movies).ratings)
 
     def test_lists_keep_to_candidates(self, model: Model):
         top = model.recommend(ids(1), 10, seen=Pairs.none(), candidates=ids(30, 10, 20))
