@@ -25,11 +25,11 @@ from cinematch_assets.recommender.data import (
     Floats,
     Ids,
     Pairs,
-    Progress,
     Ratings,
     UserMoviePairs,
     positions,
 )
+from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.protocol import Similar
 from cinematch_assets.recommender.ranking.diversity import BEFORE_THE_CAP, franchises, lift, without_repetition
 from cinematch_assets.recommender.ranking.ease_dual import DualEase, fit_dual
@@ -272,7 +272,7 @@ def fit_ranker(
     """
     from cinematch_assets.recommender.ranking.implicit_als import fit_implicit_als  # noqa: PLC0415  loads numba
 
-    knobs, tell = config or RankingConfig(), progress or _quiet
+    knobs, tell = config or RankingConfig(), progress or no_progress
     movies = np.union1d(train.movies, catalogue.movies).astype(np.int32)
     tell("lists", 0.0)
     weights, reason = _likeness(train, movies, knobs)
@@ -334,7 +334,3 @@ def _popularity(train: Ratings, movies: Ids) -> Floats:
     at = np.searchsorted(movies, train.movies)
     total = np.bincount(at, weight_of(train.ratings), minlength=len(movies))
     return np.asarray(total / max(1, len(np.unique(train.users))), np.float32)
-
-
-def _quiet(_what: str, _share: float) -> None:
-    """Nobody watches."""

@@ -52,7 +52,9 @@ def tuned(train: Ratings, catalogue: Catalogue, config: RankingConfig, seed: int
     ranker = fit_ranker(split.train, catalogue, config=tried, seed=seed)
     worth = _worth(ranker, split.train, liked)
     for _ in range(MOST_STEPS):
-        further = tried.with_values(ridge=tried.ridge * RIDGE_STEP, implicit_weight=tried.implicit_weight * LIKINGS_STEP)
+        further = tried.with_values(
+            ridge=tried.ridge * RIDGE_STEP, implicit_weight=tried.implicit_weight * LIKINGS_STEP
+        )
         found = _worth(ranker.refitted(split.train, further), split.train, liked)
         if not clearly_better(found, worth):
             break

@@ -268,7 +268,8 @@ def test_the_method_follows_from_the_number_of_users_and_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("knob", "value"), [("ridge", 0.0), ("dropout", -1.0), ("kept", 0), ("implicit_weight", -0.1), ("ridge", float("nan"))]
+    ("knob", "value"),
+    [("ridge", 0.0), ("dropout", -1.0), ("kept", 0), ("implicit_weight", -0.1), ("ridge", float("nan"))],
 )
 def test_a_knob_out_of_range_is_named(knob: str, value: float) -> None:
     with pytest.raises(RecommenderConfigError, match=knob):

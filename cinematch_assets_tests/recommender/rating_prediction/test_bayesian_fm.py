@@ -10,7 +10,7 @@ from cinematch_assets.recommender.rating_prediction.gibbs import Sample
 from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 from cinematch_assets.recommender.splits import random_split
 from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic
-from cinematch_assets_tests.support.worlds import World, a_world, rmse
+from cinematch_assets_tests.support.worlds import World, make_world, rmse
 
 PLAN = BayesPlan(factors=3, chains=2, sweeps=45, burn_in=15, thinning=2, rank=12)
 
@@ -29,7 +29,7 @@ def test_the_average_of_products_is_kept_not_the_product_of_averages():
 
 
 def test_it_predicts_better_than_biases_and_almost_as_well_as_the_truth():
-    world = a_world(noise=0.5)
+    world = make_world(noise=0.5)
     split = world.split()
     table = fit(world, split.train)
     ours = rmse(table.predict(split.test.users, split.test.movies).ratings, split.test.ratings)
@@ -55,7 +55,7 @@ def test_on_few_ratings_it_is_no_worse_than_biases(users: int, movies: int, rows
 
 
 def test_interactions_that_are_not_there_are_shrunk_away():
-    world = a_world(noise=0.5)
+    world = make_world(noise=0.5)
     rng = np.random.default_rng(5)
     rows = world.ratings
     stars = 3.5 + rng.normal(0, 0.4, 121)[rows.users] + rng.normal(0, 0.7, len(rows))
@@ -67,7 +67,7 @@ def test_interactions_that_are_not_there_are_shrunk_away():
 
 
 def test_four_of_five_ratings_are_within_the_interval():
-    world = a_world(users=200, movies=120, noise=0.7)
+    world = make_world(users=200, movies=120, noise=0.7)
     split = world.split()
     found = fit(world, split.train).predict(split.test.users, split.test.movies)
     inside = np.mean(np.abs(found.ratings - split.test.ratings) <= found.half_width)
@@ -76,7 +76,7 @@ def test_four_of_five_ratings_are_within_the_interval():
 
 def test_the_spread_tells_the_sure_from_the_unsure():
     # Every second user is noisier; in a world where all have one noise and as many ratings, nobody is less sure.
-    world = a_world(users=200, movies=120, noise=0.3)
+    world = make_world(users=200, movies=120, noise=0.3)
     rows = world.ratings
     extra = np.random.default_rng(2).normal(0, 0.8, len(rows)) * (rows.users % 2)
     split = random_split(Ratings.of(rows.users, rows.movies, rows.ratings + extra, rows.timestamps), 0.3, 1)

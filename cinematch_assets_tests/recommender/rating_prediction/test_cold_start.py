@@ -10,9 +10,9 @@ from cinematch_assets.recommender.rating_prediction.als_table import fit_factors
 from cinematch_assets.recommender.rating_prediction.bayesian_fm import BayesPlan, fit_bayes
 from cinematch_assets.recommender.rating_prediction.bias import fit_biases
 from cinematch_assets.recommender.rating_prediction.cold_start import _described, lean_on_descriptions
-from cinematch_assets_tests.support.worlds import a_world, rmse
+from cinematch_assets_tests.support.worlds import make_world, rmse
 
-WORLD = a_world(users=150, movies=100)
+WORLD = make_world(users=150, movies=100)
 CONFIG = RecommenderConfig(factors=3, chains=2, sweeps=40, burn_in=15, rank=8)
 PLAN = BayesPlan(factors=3, chains=2, sweeps=40, burn_in=15, thinning=1, rank=8)
 
@@ -27,7 +27,9 @@ def test_films_held_out_whole_are_predicted_better_than_by_the_user_mean():
     train, test = rows.where(~held_out), rows.where(held_out)
     found = fit_recommender(train, WORLD.catalogue, config=CONFIG, seed=1).predict(test.users, test.movies)
     assert not found.movie_known.any()
-    assert rmse(found.ratings, test.ratings) < 0.95 * rmse(mean_by(train.users, train.ratings)[test.users], test.ratings)
+    assert rmse(found.ratings, test.ratings) < 0.95 * rmse(
+        mean_by(train.users, train.ratings)[test.users], test.ratings
+    )
 
 
 def test_users_held_out_whole_are_predicted_no_worse_than_by_the_movie_mean():
@@ -48,7 +50,7 @@ def test_a_new_film_leans_on_its_genre():
         [*movies.titles, "Loved (2001)", "Hated (2001)"],
         [*movies.genres, "Action", "Horror"],
     )
-    for method in ("bayes", "als"):
+    for method in ("bayesian_fm", "als"):
         config = RecommenderConfig(method=method, factors=3, chains=2, sweeps=30, burn_in=10, als=AlsConfig(factors=4))
         model = fit_recommender(WORLD.ratings, more, config=config, seed=1)
         everyone = np.unique(WORLD.ratings.users)
@@ -114,17 +116,17 @@ def test_a_rated_film_is_described_by_the_others_as_if_it_had_no_ratings():
 
 
 @pytest.mark.parametrize("side", ["movies", "users"])
-@pytest.mark.parametrize("method", ["bayes", "als"])
+@pytest.mark.parametrize("method", ["bayesian_fm", "als"])
 def test_four_of_five_ratings_of_strangers_are_within_the_interval(method, side):
     # With twelve ratings a user, what the fit has not found out of the truth must be in the interval too.
-    rows = a_world(users=400, movies=80, share=0.15, noise=0.6, seed=6).ratings
+    rows = make_world(users=400, movies=80, share=0.15, noise=0.6, seed=6).ratings
     movies = Catalogue.without_titles(rows.movies)
     ids, everyone = getattr(rows, side), np.unique(getattr(rows, side))
     held_out = np.isin(ids, np.random.default_rng(2).choice(everyone, len(everyone) // 4, replace=False))
     train, test = rows.where(~held_out), rows.where(held_out)
     table = (
         fit_bayes(train, movies, PLAN, 1, lambda _: None)
-        if method == "bayes"
+        if method == "bayesian_fm"
         else fit_factors(train, movies, AlsConfig(factors=4), 1, lambda *_: None)
     )
     found = table.predict(test.users, test.movies)
