@@ -57,8 +57,8 @@ def main() -> None:
     header = ["data", "ranker", "nDCG@10", "coverage", "novelty, bits", "ten most popular", "most of one franchise"]
     lines = ["| " + " | ".join(row) + " |" for row in [header, ["---"] * len(header), *rows]]
     about = (
-        f"Means of {len(SEEDS)} random 70/30 splits. Coverage: share of movies in any ranking. Novelty: mean of -log2 of the"
-        " share of users who rated a recommended movie. Ten most popular: share of ranks that the ten most rated movies"
+        f"Means of {len(SEEDS)} random 70/30 splits. Coverage: share of movies in any ranking. Novelty: mean of -log2"
+        " of the share of users who rated a recommended movie. Ten most popular: share of ranks that the ten most rated movies"
         " take. Most of one franchise: in the worst ranking of all."
     )
     day = date.today().isoformat()  # noqa: DTZ011 - the local day
@@ -88,7 +88,7 @@ def variants(name: str) -> list[list[str]]:
         ),
         "exact among a fifth of the movies": (_sparse(len(data.catalogue) // 5), data.catalogue),
         "exact among a tenth of the movies": (_sparse(len(data.catalogue) // 10), data.catalogue),
-        "a fifth, all 20 neighbours stored": (replace(_sparse(len(data.catalogue) // 5), kept=20), data.catalogue),
+        "a fifth, all 20 neighbours stored": (_sparse(len(data.catalogue) // 5).with_values(kept=20), data.catalogue),
     }
     splits = [random_split(rows, 0.3, seed) for seed in SEEDS]
     tables = [
