@@ -62,8 +62,8 @@ def plan_sampling(rows: int, config: RecommenderConfig) -> SamplingPlan:
 
     With more rows fewer samples are enough, as each is sharper; burn-in takes as many sweeps as with few rows.
     """
-    chains = min(config.chains, max(2, config.row_sweeps // max(1, rows * config.sweeps)))
-    sweeps = min(config.sweeps, max(config.fewest_sweeps, config.row_sweeps // max(1, rows * chains)))
+    chains = min(config.chains, max(2, config.max_row_sweeps // max(1, rows * config.sweeps)))
+    sweeps = min(config.sweeps, max(config.min_sweeps, config.max_row_sweeps // max(1, rows * chains)))
     burn_in = min(config.burn_in, sweeps // 3)
     return SamplingPlan(config.factors, chains, sweeps, burn_in, config.thinning, config.rank)
 

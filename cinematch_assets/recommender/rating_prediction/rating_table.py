@@ -59,8 +59,8 @@ class RatingTable:
         u, m = self.user_rows(users), self.movie_rows(movies)
         std = np.sqrt(self.noise + self.user_variance[u] + self.movie_variance[m]) if self.noise > 0 else None
         return Predictions(
-            stars=np.clip(self.expected(u, m), np.float32(self.low), np.float32(self.high)),
-            spread=None if std is None else std.astype(np.float32),
+            ratings=np.clip(self.expected(u, m), np.float32(self.low), np.float32(self.high)),
+            std=None if std is None else std.astype(np.float32),
             user_known=self.user_rated[u],
             movie_known=self.movie_rated[m],
             half_width=None if std is None else (std * self.half_width).astype(np.float32),

@@ -29,7 +29,7 @@ def test_four_of_five_new_ratings_are_within_the_interval_with_few_ratings_and_w
 ) -> None:
     catalogue, split = catalogue_and_split
     found = fit(split.train, catalogue).predict(split.test.users, split.test.movies)
-    inside = np.abs(found.stars - split.test.ratings) <= found.half_width
+    inside = np.abs(found.ratings - split.test.ratings) <= found.half_width
     of_user = np.bincount(split.train.users)[split.test.users]
     of_movie = np.bincount(split.train.movies, minlength=split.test.movies.max() + 1)[split.test.movies]
     slices = inside, inside[of_user < 15], inside[(of_movie > 0) & (of_movie < 10)], inside[of_movie > 200]
@@ -44,9 +44,9 @@ def test_errors_on_training_rows_are_smaller_than_the_predicted_std(
     catalogue, split = catalogue_and_split
     table = fit(split.train, catalogue)
     known, unknown = (table.predict(rows.users, rows.movies) for rows in (split.train, split.test))
-    inside = np.abs(known.stars - split.train.ratings) <= known.half_width
+    inside = np.abs(known.ratings - split.train.ratings) <= known.half_width
     assert inside.mean() > 0.82
-    assert unknown.spread.mean() == pytest.approx(np.std(unknown.stars - split.test.ratings), rel=0.03)
+    assert unknown.std.mean() == pytest.approx(np.std(unknown.ratings - split.test.ratings), rel=0.03)
 
 
 def test_the_variance_is_larger_with_few_ratings(catalogue_and_split: tuple[Catalogue, Split]) -> None:
@@ -68,7 +68,7 @@ def test_where_nothing_can_be_held_out_no_std_is_predicted(
     catalogue, split = catalogue_and_split
     train = split.train.where(np.arange(len(split.train)) < rows)
     found = fit(train, catalogue, AlsConfig(factors=2, sweeps=sweeps)).predict(train.users[:3], train.movies[:3])
-    assert (found.spread, found.half_width) == (None, None)
+    assert (found.std, found.half_width) == (None, None)
 
 
 def test_every_movie_of_the_catalogue_has_a_row(catalogue_and_split: tuple[Catalogue, Split]) -> None:

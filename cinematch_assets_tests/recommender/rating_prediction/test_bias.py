@@ -22,7 +22,7 @@ def test_infinite_damping_leaves_the_mean():
     table = fit_bias(
         TRAIN, Catalogue.without_titles(TRAIN.movies), BiasConfig(user_damping=np.inf, movie_damping=np.inf)
     )
-    assert table.predict(np.array([1], np.int32), np.array([20], np.int32)).stars[0] == pytest.approx(4.0)
+    assert table.predict(np.array([1], np.int32), np.array([20], np.int32)).ratings[0] == pytest.approx(4.0)
 
 
 def test_a_movie_of_the_catalogue_without_ratings_has_an_unrated_row():

@@ -36,31 +36,31 @@ def ids(*values: int):
 
 def test_predictions_by_hand():
     found = a_table().predict(ids(1, 3), ids(10, 10))
-    np.testing.assert_allclose(found.stars, [3 + 0.5 + 0.25 + 1.0, 3 - 0.5 + 0.25 - 0.5], rtol=1e-6)
-    np.testing.assert_allclose(found.spread, [0.6, 0.4], rtol=1e-6)
+    np.testing.assert_allclose(found.ratings, [3 + 0.5 + 0.25 + 1.0, 3 - 0.5 + 0.25 - 0.5], rtol=1e-6)
+    np.testing.assert_allclose(found.std, [0.6, 0.4], rtol=1e-6)
     np.testing.assert_allclose(found.half_width, [0.72, 0.48], rtol=1e-6)
 
 
 def test_predictions_stay_within_the_scale():
-    assert a_table(mean=5.0).predict(ids(1), ids(10)).stars.tolist() == [5.0]
+    assert a_table(mean=5.0).predict(ids(1), ids(10)).ratings.tolist() == [5.0]
 
 
 def test_a_movie_without_ratings_is_predicted_with_the_users_choice():
     found = a_table(high=9.0).predict(ids(1, 3), ids(20, 20))
-    np.testing.assert_allclose(found.stars, [3 + 0.5 + 2.0 + 0.3, 3 - 0.5 - 1.0 + 0.1], rtol=1e-6)
+    np.testing.assert_allclose(found.ratings, [3 + 0.5 + 2.0 + 0.3, 3 - 0.5 - 1.0 + 0.1], rtol=1e-6)
     assert found.movie_known.tolist() == [False, False]
 
 
 def test_unknown_ids_are_predicted_and_marked():
     found = a_table().predict(ids(99, 1, 99), ids(10, 99, 99))
-    np.testing.assert_allclose(found.stars, [3 + 0.1 + 0.25 + 0.2, 3 + 0.5 - 0.5 + 0.3, 3 + 0.1 - 0.5], rtol=1e-6)
+    np.testing.assert_allclose(found.ratings, [3 + 0.1 + 0.25 + 0.2, 3 + 0.5 - 0.5 + 0.3, 3 + 0.1 - 0.5], rtol=1e-6)
     assert found.user_known.tolist() == [False, True, False]
     assert found.movie_known.tolist() == [True, False, False]
 
 
 def test_without_noise_there_is_no_std():
     found = a_table(noise=0.0).predict(ids(1), ids(10))
-    assert (found.spread, found.half_width) == (None, None)
+    assert (found.std, found.half_width) == (None, None)
 
 
 def test_blocks_of_rows_are_predicted_as_all_at_once():
@@ -79,7 +79,7 @@ def test_fold_in_solves_the_posterior():
     np.testing.assert_allclose([folded.user_bias[0], folded.user_factors[0, 0]], row, rtol=1e-5)
     found = folded.predict(ids(0), ids(10))
     noise = usual * (4.0 + gap**2 / (x @ prior @ x + usual)) / (4.0 + 1.0)
-    np.testing.assert_allclose(found.spread, [np.sqrt(noise + posterior)], rtol=1e-5)
+    np.testing.assert_allclose(found.std, [np.sqrt(noise + posterior)], rtol=1e-5)
     assert found.user_known.tolist() == [True]
 
 
@@ -104,14 +104,14 @@ def test_the_choice_of_a_folded_in_user_is_that_of_unknown_users():
     table = a_table(user_choice=np.array([0.3, 0.1, 0.25], np.float32))
     folded = table.fold_in(ids(10), np.array([4.0], np.float32))
     bare = dataclasses.replace(folded, user_choice=np.zeros(2, np.float32))
-    added = folded.predict(ids(0, 7), ids(20, 20)).stars - bare.predict(ids(0, 7), ids(20, 20)).stars
+    added = folded.predict(ids(0, 7), ids(20, 20)).ratings - bare.predict(ids(0, 7), ids(20, 20)).ratings
     np.testing.assert_allclose(added, [0.25, 0.25], rtol=1e-5)
 
 
 def test_a_user_who_loves_a_movie_is_predicted_to_like_similar_ones():
     table = a_table()
     loved, hated = (table.fold_in(ids(10), np.array([rating], np.float32)) for rating in (5.0, 1.0))
-    assert loved.predict(ids(0), ids(20)).stars[0] > hated.predict(ids(0), ids(20)).stars[0] + 0.5
+    assert loved.predict(ids(0), ids(20)).ratings[0] > hated.predict(ids(0), ids(20)).ratings[0] + 0.5
 
 
 def test_arrays_carry_the_whole_table():
