@@ -58,8 +58,8 @@ def main() -> None:
     lines = ["| " + " | ".join(row) + " |" for row in [header, ["---"] * len(header), *rows]]
     about = (
         f"Means of {len(SEEDS)} random 70/30 splits. Coverage: share of movies in any ranking. Novelty: mean of -log2"
-        " of the share of users who rated a recommended movie. Ten most popular: share of ranks that the ten most rated movies"
-        " take. Most of one franchise: in the worst ranking of all."
+        " of the share of users who rated a recommended movie. Ten most popular: share of ranks that the ten most rated"
+        " movies take. Most of one franchise: in the worst ranking of all."
     )
     day = date.today().isoformat()  # noqa: DTZ011 - the local day
     text = "\n".join(["# Parts of the ranker", "", *lines, "", about, "", f"{day}. {machine()}.", ""])

@@ -163,7 +163,7 @@ class TestFoldIn:
             model.recommend_for_ratings([(10, 5.0), (7, 4.0)])
 
     def test_no_likes_are_refused(self, model: Recommender):
-        with pytest.raises(RecommenderInputError, match="at least one film"):
+        with pytest.raises(RecommenderInputError, match="at least one movie"):
             model.recommend_for_ratings([])
 
 

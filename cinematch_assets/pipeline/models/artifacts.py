@@ -11,6 +11,7 @@ import psycopg
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.artifact import ArtifactRefusedError
 from cinematch_assets.recommender.data import Catalogue
+from cinematch_assets.recommender.environment import computed_by
 from cinematch_assets.recommender.model import FORMAT, Recommender, sha256_of
 from cinematch_assets.warehouse.champion import require_champion
 from cinematch_assets.warehouse.model_registry import Artifact, ModelVersion, model_versions
@@ -35,13 +36,13 @@ class FormatStatus(Enum):
 
 
 def keep_model(platform: Platform, model: Recommender) -> Artifact:
-    """Store a model's bytes under their hash; the same model again is the same object."""
+    """Store the bytes of a model that this process fitted under their hash; the same model again is the same object."""
     content = model.to_bytes()
     sha256 = sha256_of(content)
     key = f"models/{sha256}.model"
     if not platform.store.exists(key):
         platform.store.put_bytes(key, content)
-    return Artifact(key=key, sha256=sha256, size=len(content), format=FORMAT)
+    return Artifact(key=key, sha256=sha256, size=len(content), format=FORMAT, computed_by=computed_by())
 
 
 def load_model(platform: Platform, version: ModelVersion) -> Recommender:

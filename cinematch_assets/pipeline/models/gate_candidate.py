@@ -79,7 +79,7 @@ def gate_candidate(platform: Platform, version: str, progress: Progress | None =
         return GatedCandidate(version, before, verdict, evaluation, measured, ())
     final, taught = _refitted(platform, candidate, rows, catalogue, progress)
     evaluation = evaluate(final, taught, rows.test, catalogue)
-    artifact = keep_model(platform, final)
+    artifact = row.artifact if final is candidate else keep_model(platform, final)
     with platform.warehouse.connect() as connection:
         merged = promote(
             connection,
