@@ -1,7 +1,7 @@
 """Cold start: rows of a rating table, and their variance, for movies and users without ratings.
 
 Here: these rows. Not here: the fit of the others (``bayesian_fm``, ``als``), new users who name a few movies
-(``rating_table.RatingTable.fold_in``).
+(``rating_table``).
 
 Ratings do not fall on movies at random: people rate what they chose to see, and like it better than its description
 says. A new movie is therefore predicted to be as far above its description as the movies that this user picks
