@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cinematch_assets.recommender.artifact import ArtifactRefusedError, pack
-from cinematch_assets.recommender.config import AlsConfig, RecommenderConfig, RecommenderConfigError
+from cinematch_assets.recommender.config import AlsConfig, RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Pairs, Ratings, RecommenderInputError
 from cinematch_assets.recommender.model import FORMAT, Recommender, choose_method, fit_recommender, sha256_of
 from cinematch_assets.recommender.protocol import TopN
@@ -89,7 +89,7 @@ def test_another_seed_is_another_model(model: Recommender):
     assert hashlib.sha256(other.to_bytes()).digest() != hashlib.sha256(model.to_bytes()).digest()
 
 
-def test_the_newest_rating_of_a_film_is_the_one_trained_on(model: Recommender):
+def test_the_newest_rating_of_a_movie_is_the_one_trained_on(model: Recommender):
     old = Ratings.of(
         WORLD.ratings.users, WORLD.ratings.movies, 5.5 - WORLD.ratings.ratings, WORLD.ratings.timestamps - 10**9
     )
@@ -118,37 +118,28 @@ def test_the_model_names_its_parts_and_reasons(model: Recommender):
 
 
 def test_progress_runs_from_start_to_end():
-    told: list[tuple[str, float]] = []
-    fit_recommender(WORLD.ratings, WORLD.catalogue, config=CONFIG, seed=7, progress=lambda *what: told.append(what))
-    stars = [share for name, share in told if name == "ratings"]
+    reported: list[tuple[str, float]] = []
+    fit_recommender(WORLD.ratings, WORLD.catalogue, config=CONFIG, seed=7, progress=lambda *what: reported.append(what))
+    stars = [share for name, share in reported if name == "ratings"]
     assert stars == sorted(stars)
     assert stars[-1] == 1.0
-    assert told[-1] == ("lists", 1.0)
+    assert reported[-1] == ("lists", 1.0)
 
 
-def test_nothing_to_train_on_is_said():
+def test_nothing_to_train_on_is_refused():
     with pytest.raises(RecommenderInputError, match="no ratings to train on"):
         fit_recommender(WORLD.ratings.where(WORLD.ratings.users > 10**6), WORLD.catalogue, config=CONFIG, seed=1)
 
 
-@pytest.mark.parametrize(
-    ("knobs", "named"),
-    [({"method": "magic"}, "magic"), ({"factors": 0}, "factors"), ({"burn_in": 75}, "burn_in"), ({"rank": -1}, "rank")],
-)
-def test_a_knob_out_of_range_is_named(knobs: dict[str, object], named: str):
-    with pytest.raises(RecommenderConfigError, match=named):
-        RecommenderConfig(**knobs)
-
-
-class TestFoldIn:
-    def test_a_stranger_gets_films_of_the_kind_he_likes(self, model: Recommender):
+class TestRecommendForRatings:
+    def test_a_new_user_gets_movies_of_the_kind_they_like(self, model: Recommender):
         horror = [int(m) for m, g in zip(WORLD.catalogue.movies, WORLD.catalogue.genres, strict=True) if g == "Horror"]
         drama = [int(m) for m, g in zip(WORLD.catalogue.movies, WORLD.catalogue.genres, strict=True) if g == "Drama"]
         fan = model.recommend_for_ratings([(m, 5.0) for m in horror[:8]] + [(m, 1.0) for m in drama[:8]], 80)
         foe = model.recommend_for_ratings([(m, 1.0) for m in horror[:8]] + [(m, 5.0) for m in drama[:8]], 80)
         assert mean_rating(fan, horror[8:]) > mean_rating(foe, horror[8:]) + 0.3
 
-    def test_liked_films_are_not_listed_again(self, model: Recommender):
+    def test_rated_movies_are_not_recommended_again(self, model: Recommender):
         top = model.recommend_for_ratings([(10, 5.0), (20, 4.0)], 20)
         assert not {10, 20} & set(top.movies.tolist())
         assert top.ranks.tolist() == list(range(1, 21))
@@ -158,11 +149,11 @@ class TestFoldIn:
             model.recommend_for_ratings([(10, 5.0)], 5, candidates=np.array([10, 30], np.int32)).movies.tolist()
         ) == {30}
 
-    def test_an_unknown_film_is_named(self, model: Recommender):
+    def test_an_unknown_movie_is_named(self, model: Recommender):
         with pytest.raises(RecommenderInputError, match="movie 7 is not in the catalogue"):
             model.recommend_for_ratings([(10, 5.0), (7, 4.0)])
 
-    def test_no_likes_are_refused(self, model: Recommender):
+    def test_no_ratings_are_refused(self, model: Recommender):
         with pytest.raises(RecommenderInputError, match="at least one movie"):
             model.recommend_for_ratings([])
 
@@ -172,12 +163,12 @@ def mean_rating(top: TopN, movies: list[int]) -> float:
 
 
 class TestSimilar:
-    def test_a_film_is_not_similar_to_itself_and_each_comes_once(self, model: Recommender):
+    def test_a_movie_is_not_similar_to_itself_and_each_comes_once(self, model: Recommender):
         found = model.similar(10, 20)
         assert len(set(found.movies.tolist()) - {10}) == 20
         assert (np.diff(found.scores) <= 0).all()
 
-    def test_a_film_that_nobody_rated_still_has_company(self):
+    def test_a_movie_without_ratings_has_similar_movies_too(self):
         movies = WORLD.catalogue
         more = Catalogue.of(np.append(movies.movies, 5), [*movies.titles, "New (2009)"], [*movies.genres, "Horror"])
         model = fit_recommender(WORLD.ratings, more, config=CONFIG, seed=7)
@@ -186,7 +177,7 @@ class TestSimilar:
         assert len(found.movies) == 5
         assert [genres[movie] for movie in found.movies.tolist()].count("Horror") >= 3
 
-    def test_an_unknown_film_is_named(self, model: Recommender):
+    def test_an_unknown_movie_is_named(self, model: Recommender):
         with pytest.raises(RecommenderInputError, match="movie 7 is not"):
             model.similar(7, 5)
 

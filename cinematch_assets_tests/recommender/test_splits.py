@@ -19,7 +19,7 @@ def keys(ratings: Ratings) -> set[tuple[int, int]]:
     return set(zip(ratings.users.tolist(), ratings.movies.tolist(), strict=True))
 
 
-def test_a_random_split_is_whole_and_repeatable():
+def test_a_random_split_is_complete_and_repeatable():
     ratings = make_world().ratings
     first, second = random_split(ratings, 0.3, 5), random_split(ratings, 0.3, 5)
     assert keys(first.test) == keys(second.test)
@@ -34,7 +34,7 @@ def test_a_temporal_split_tests_on_the_newest():
     assert abs(len(split.test) / (len(split.train) + len(split.test)) - 0.25) < 0.01
 
 
-def test_walking_through_time_never_looks_ahead_and_misses_nothing():
+def test_a_rolling_split_never_looks_ahead_and_misses_nothing():
     ratings = make_world().ratings
     splits = list(walk_through_time(ratings, 4))
     assert len(splits) == 4
