@@ -46,7 +46,7 @@ def figures(model: Recommender, split: Split, catalogue: Catalogue) -> Evaluatio
 
 def test_stars_are_far_closer_than_biases_are(figures: Evaluation, split: Split, catalogue: Catalogue):
     # The best default Surprise model is at .863 on such a split, biases alone at .867.
-    biases = evaluate(bias_only(split.train, catalogue), split.train, split.test, catalogue, lists=False)
+    biases = evaluate(bias_only(split.train, catalogue), split.train, split.test, catalogue, rankings=False)
     assert figures.rmse < 0.80
     assert figures.rmse < 0.93 * biases.rmse
 
@@ -79,5 +79,5 @@ def test_films_held_out_whole_beat_the_user_mean_and_users_the_movie_mean(catalo
         sums = np.bincount(getattr(train, other), train.ratings, getattr(rows, other).max() + 1)
         counts = np.bincount(getattr(train, other), minlength=len(sums))
         mean = np.where(counts > 0, sums / np.maximum(counts, 1), train.ratings.mean())[getattr(test, other)]
-        ours = evaluate(model, train, test, catalogue, lists=False).rmse
+        ours = evaluate(model, train, test, catalogue, rankings=False).rmse
         assert ours < 0.99 * float(np.sqrt(np.mean((mean - test.ratings) ** 2))), mine

@@ -9,9 +9,9 @@ from cinematch_assets.recommender.data import Ratings, RecommenderInputError
 from cinematch_assets.recommender.evaluate_files import backtest, evaluate_frames
 from cinematch_assets.recommender.model import fit_recommender
 from cinematch_assets.recommender.splits import LeakError
-from cinematch_assets_tests.support.worlds import a_world
+from cinematch_assets_tests.support.worlds import make_world
 
-WORLD = a_world()
+WORLD = make_world()
 SPLIT = WORLD.split()
 TRAIN, TEST = SPLIT.train.to_frame(), SPLIT.test.to_frame()
 MOVIES = pd.DataFrame(
