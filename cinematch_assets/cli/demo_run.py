@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cinematch_assets.cli.recommend import print_answer
 from cinematch_assets.cli.output import err, out, print_table, progress
+from cinematch_assets.cli.recommend import print_answer
 from cinematch_assets.cli.status_tables import print_status, read_status
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.models.query import recommend_for_user
