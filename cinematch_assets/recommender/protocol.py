@@ -85,3 +85,13 @@ class Model(Protocol):
 
     def recommend(self, users: Ids, k: int, *, seen: UserMoviePairs, candidates: Ids | None = None) -> TopN:
         """At most ``k`` movies per user, none of his ``seen`` pairs, out of ``candidates`` (None: the catalogue)."""
+
+
+class RatingFactors(Protocol):
+    """Predicted ratings as products of factors, which order movies for a user; what is equal for all is left out."""
+
+    def user_side(self, users: Ids) -> Floats:
+        """Factors of users, (n, f)."""
+
+    def movie_side(self, movies: Ids) -> Floats:
+        """Factors of movies, (n, f)."""
