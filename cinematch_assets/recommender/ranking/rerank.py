@@ -78,7 +78,7 @@ def _signal_values(  # pragma: no cover - compiled
 def _add_standardized(  # pragma: no cover - compiled
     columns: NDArray[Any], values: NDArray[Any], weight: Any, total: NDArray[Any]
 ) -> None:
-    """Add weight · (values − mean) / std to ``total``, mean and std over the movies in the first ``POOL`` slots of each row."""
+    """Add weight · (values − mean) / std to ``total``, with mean and std over the first ``POOL`` slots of each row."""
     for row in range(len(columns)):
         # Mean.
         count, mean, squares = 0, 0.0, 0.0

@@ -164,7 +164,7 @@ def fit_rasch_odds(user_counts: Counts, movie_counts: Counts) -> tuple[Floats, F
 
 
 def _count_classes(counts: Counts) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.intp]]:
-    """The mean of each class of counts, its size, and the class of each count; small counts are classes of their own."""
+    """The mean of each class of counts, its size, and the class of each count; each small count is a class."""
     rounded = np.where(counts > 0, np.round(np.log2(np.maximum(counts, 1)) * CLASSES_PER_OCTAVE), -1.0)
     class_of, sizes = np.unique(rounded, return_inverse=True, return_counts=True)[1:]
     return np.bincount(class_of, counts) / sizes, sizes, class_of

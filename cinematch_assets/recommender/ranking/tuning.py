@@ -33,7 +33,7 @@ MAX_VALIDATION_USERS = 2_000
 
 VALIDATION_SHARE = 0.2
 MIN_STANDARD_ERRORS = 2.0
-"""Standard errors of the paired difference by which a step has to be better: without it, chance decides in small sets."""
+"""Standard errors of the paired difference by which a step has to be better, so that chance decides nothing."""
 
 MIN_RATIO = 1.03
 """The ratio of nDCG by which it has to be better as well: a stronger ridge lists fewer movies."""
