@@ -15,13 +15,16 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.error import URLError
+
+import typer
 
 from cinematch_assets.cli.output import out
 from cinematch_assets.cli.processes import MARK, end_marked, hold
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.settings import REPOSITORY, Settings
+from cinematch_assets.project_files import project_file
+from cinematch_assets.settings import Settings
 
 START_DEADLINE_S = 180.0
 _LOADED = """{
@@ -112,7 +115,7 @@ def _prepared(settings: Settings) -> Mapping[str, str]:
 @contextmanager
 def _dagster(home: Path, environment: Mapping[str, str], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run Dagster in a session of its own, so that Ctrl-C reaches this process alone and stopping has an order."""
-    command = [str(Path(sys.executable).with_name("dg")), "dev", "--workspace", str(REPOSITORY / "workspace.yaml")]
+    command = [str(Path(sys.executable).with_name("dg")), "dev", "--workspace", str(project_file("workspace.yaml"))]
     address = ["--host", "127.0.0.1", "--port", str(port)]
     log.parent.mkdir(exist_ok=True)
     if log.exists():
@@ -170,3 +173,10 @@ def _cause(error: dict[str, Any]) -> str:
 def _require_running(dagster: subprocess.Popen[bytes], log: Path) -> None:
     if dagster.poll() is not None:
         raise DevFailedError(f"{log}: Dagster ended by itself with exit code {dagster.returncode}")
+
+
+def dev(
+    port: Annotated[int, typer.Option(help="The UI's port on 127.0.0.1.", min=1, max=65535)] = 3000,
+) -> None:
+    """Run Dagster's UI, daemon and sensors: files dropped into the folder are loaded automatically."""
+    run_dev(port)

@@ -24,9 +24,6 @@ from cinematch_assets.errors import CinematchError
 
 Method = Literal["auto", "bayesian_fm", "als", "bias"]
 
-BIAS_DAMPING = 5.0
-"""Average ratings that a mean of a user or a movie is damped with, where biases are all that is fitted."""
-
 
 class RecommenderConfigError(CinematchError):
     """A hyperparameter is unknown or outside what the methods can do; the message names it."""
@@ -52,6 +49,15 @@ class _Config(BaseModel):
     def with_values(self, **changes: Any) -> Self:
         """A validated copy with other values; ``model_copy`` would not validate."""
         return type(self)(**dict(self) | changes)
+
+
+class BiasConfig(_Config):
+    """Hyperparameters of biases: prior pseudo-counts of average ratings, of each user and of each movie."""
+
+    model_config = ConfigDict(allow_inf_nan=True)  # with infinity there is no bias
+
+    user_damping: PositiveFloat = 5.0
+    movie_damping: PositiveFloat = 5.0
 
 
 class AlsConfig(_Config):
