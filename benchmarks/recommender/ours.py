@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cinematch_assets.recommender.config import AlsConfig, RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.model import Recommender, fit_recommender
-from cinematch_assets.recommender.rating_prediction.als_table import fit_factors
+from cinematch_assets.recommender.rating_prediction.als_table import fit_als_table
 from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 
 SEED = 20_251_220
@@ -63,7 +63,7 @@ class LeastSquares(Ours):
     note = "64 factors, 8 sweeps; rating prediction only"
 
     def fit_rows(self, rows: Ratings) -> None:
-        self.model = fit_factors(rows, self.catalogue, AlsConfig(), SEED, lambda _what, _share: None)
+        self.model = fit_als_table(rows, self.catalogue, AlsConfig(), np.random.default_rng(SEED))
 
     def predict(self, users: NDArray[Any], movies: NDArray[Any]) -> NDArray[Any]:
         return self.model.predict(users, movies).ratings

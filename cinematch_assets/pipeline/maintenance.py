@@ -31,7 +31,7 @@ def maintain(platform: Platform) -> MaintenanceReport:
         archived = archive_alerts(connection, days)
         vacuum(connection)
         sizes = tuple(storage(connection))
-    platform.store.forget_unfinished(_UNFINISHED)
+    platform.store.remove_abandoned(_UNFINISHED)
     deleted, freed = _drop_unreferenced(platform, timedelta(days=days))
     return MaintenanceReport(archived, deleted, freed / 2**20, sizes)
 

@@ -28,7 +28,7 @@ from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.protocol import Predictions, Similar, TopN
 from cinematch_assets.recommender.ranking.ranker import Lists, Ranker, fit_ranker
 from cinematch_assets.recommender.ranking.tuning import tuned
-from cinematch_assets.recommender.rating_prediction.bias import fit_biases
+from cinematch_assets.recommender.rating_prediction.bias import fit_bias
 from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 
 FORMAT = 4
@@ -167,17 +167,21 @@ def _fit_ratings(
     rows: Ratings, catalogue: Catalogue, config: RecommenderConfig, seed: int, progress: Progress
 ) -> tuple[RatingTable, str, str]:
     """The rating table, its method's name, and why it was chosen."""
+    rng = np.random.default_rng(seed)
     method, reason = choose_method(len(rows), config)
     if method == "bias":
-        return fit_biases(rows, catalogue, **BiasConfig().model_dump()), method, reason
+        return fit_bias(rows, catalogue, BiasConfig(), rng, progress), method, reason
     if method == "als":
-        from cinematch_assets.recommender.rating_prediction.als_table import fit_factors  # noqa: PLC0415  loads numba
+        from cinematch_assets.recommender.rating_prediction.als_table import fit_als_table  # noqa: PLC0415  loads numba
 
-        return fit_factors(rows, catalogue, config.als, seed, progress), method, reason
-    from cinematch_assets.recommender.rating_prediction.bayesian_fm import fit_bayes, plan_for  # noqa: PLC0415  loads numba
+        return fit_als_table(rows, catalogue, config.als, rng, progress), method, reason
+    from cinematch_assets.recommender.rating_prediction.bayesian_fm import (  # noqa: PLC0415  loads numba
+        fit_bayesian_fm,
+        plan_sampling,
+    )
 
-    plan = plan_for(len(rows), config)
-    return fit_bayes(rows, catalogue, plan, seed, lambda share: progress("stars", share)), method, f"{reason}; {plan}"
+    plan = plan_sampling(len(rows), config)
+    return fit_bayesian_fm(rows, catalogue, config, rng, progress), method, f"{reason}; {plan}"
 
 
 def _top_n(rankings: Lists, users: Ids, table: RatingTable) -> TopN:

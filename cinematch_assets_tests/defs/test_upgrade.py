@@ -8,7 +8,7 @@ import dagster as dg
 import numpy as np
 import pytest
 
-from cinematch_assets.cli.status import read_status
+from cinematch_assets.cli.status_tables import read_status
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.batch_drift import BatchDrift, assess_batch
 from cinematch_assets.pipeline.ingest.land_tables import land_table
@@ -240,7 +240,7 @@ def test_until_then_questions_fail_with_what_has_to_happen_first(
         question(upgraded)
     message = f"champion {FIRST} has format {FORMER}, and this version of the platform reads {FORMAT}: the retraining"
     assert str(raised.value).startswith(message)
-    assert str(raised.value) in read_status(upgraded).waits
+    assert str(raised.value) in read_status(upgraded).needs_attention
     assert rows_of(upgraded, LISTS) == lists
 
 
@@ -272,7 +272,10 @@ def test_a_rejected_candidate_is_not_retried_without_end_and_a_later_batch_allow
     given_up = evaluate_sensor(upgraded, instance)
     assert isinstance(given_up, dg.SkipReason)
     assert "given up after 1 runs" in given_up.skip_message
-    assert any("was refused: test RMSE" in each and f"format {FORMER}" in each for each in read_status(upgraded).waits)
+    assert any(
+        "was refused: test RMSE" in each and f"format {FORMER}" in each
+        for each in read_status(upgraded).needs_attention
+    )
     assert rows_of(upgraded, LISTS) == lists
     assert ingest(upgraded).decision.due
     request = evaluate_sensor(upgraded, instance)

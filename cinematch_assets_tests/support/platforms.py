@@ -14,7 +14,7 @@ from cinematch_assets.pipeline.ingest.land_tables import land_table
 from cinematch_assets.pipeline.ingest.load_tables import load_movies_file, load_ratings_file
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.settings import Settings
-from cinematch_assets.storage.store import open_store
+from cinematch_assets.storage.opening import open_store
 from cinematch_assets.warehouse.warehouse import Warehouse
 
 RATINGS = "userId,movieId,rating,timestamp\n"

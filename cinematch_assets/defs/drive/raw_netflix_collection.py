@@ -12,9 +12,11 @@ from cinematch_assets.pipeline.platform import Platform
 
 
 @dg.asset(group_name="drive", kinds={"googledrive", "file"}, owners=OWNERS)
-def raw_netflix_collection(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
+def raw_netflix_collection(
+    context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
+) -> dg.MaterializeResult:
     """Each movie file of the collection, in folders in folders; what is new or changed is fetched once and verified."""
-    done = fetch_collection(platform)
+    done = fetch_collection(platform, lambda what, share: context.log.info("%s: %.0f %%", what, 100 * share))
     skipped = [f"{entry.path}: {entry.reason}" for entry in done.skipped]
     return dg.MaterializeResult(
         metadata={

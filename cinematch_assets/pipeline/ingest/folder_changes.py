@@ -4,7 +4,6 @@ Here: comparing what is there with what was done. Not here: Dagster's requests (
 """
 
 import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -12,13 +11,18 @@ from pathlib import PurePosixPath
 from cinematch_assets.drive.folder import FolderListing
 from cinematch_assets.pipeline.ingest.netflix_collection import FOLDER, list_collection
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.table_names import (
+    BATCH_ID_RULE,
+    TABLE_SUFFIXES,
+    batch_id_of,
+    is_file_of,
+    several_files_message,
+)
 from cinematch_assets.values import DriveFile
 from cinematch_assets.warehouse.collection_ledger import processed_files
 from cinematch_assets.warehouse.landed_files import processed_contents
 
-BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,50}")
-_FORMATS = {".csv", ".parquet"}
-_TABLES = {"movies.csv", "movies.parquet", "ratings.csv", "ratings.parquet"}
+_TABLES = ("movies", "ratings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,8 @@ class FolderChanges:
 
 def find_folder_changes(platform: Platform) -> FolderChanges:
     """Compare the folder's contents (never its times) with those that were loaded or refused."""
-    tables = platform.folder.look("", recursive=False)
-    batches = platform.folder.look("batches", recursive=False)
+    tables = platform.folder.list_files("", recursive=False)
+    batches = platform.folder.list_files("batches", recursive=False)
     collection = list_collection(platform.folder)
     with platform.warehouse.connect() as connection:
         settled = processed_contents(connection)
@@ -50,22 +54,22 @@ def find_folder_changes(platform: Platform) -> FolderChanges:
         reported.append(f"{len(collection.skipped):,} of {FOLDER} left out, first {first.path}: {first.reason}")
     by_batch: dict[str, list[DriveFile]] = {}
     for file in batches.files:
-        name = PurePosixPath(file.path)
-        if name.suffix.lower() not in _FORMATS or not BATCH_ID.fullmatch(name.stem):
-            reported.append(
-                f"{file.path}: not a batch: a batch is 1 to 50 letters, digits, _ or -, then .csv or .parquet"
-            )
+        batch_id = batch_id_of(PurePosixPath(file.path).name)
+        if batch_id is None:
+            reported.append(f"{file.path}: not a batch: name it {BATCH_ID_RULE}, then {' or '.join(TABLE_SUFFIXES)}")
         else:
-            by_batch.setdefault(name.stem, []).append(file)
+            by_batch.setdefault(batch_id, []).append(file)
     new = []
     for batch_id, files in sorted(by_batch.items()):
         if len(files) > 1:
-            reported.append(
-                f"{' and '.join(file.path for file in files)}: keep one, so that it is clear which one counts"
-            )
+            reported.append(several_files_message((file.path for file in files), platform.folder.spec))
         elif (files[0].path, files[0].md5) not in settled:
             new.append((batch_id, files[0].md5))
-    changed = [file.md5 for file in tables.files if file.name in _TABLES and (file.path, file.md5) not in settled]
+    changed = [
+        file.md5
+        for file in tables.files
+        if any(is_file_of(file.path, table) for table in _TABLES) and (file.path, file.md5) not in settled
+    ]
     return FolderChanges(tuple(new), "-".join(sorted(changed)), _collection_key(collection, collected), tuple(reported))
 
 

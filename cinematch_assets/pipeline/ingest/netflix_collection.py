@@ -9,7 +9,7 @@ worker for the length of a transaction, and a content that lies in the store is 
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import astuple, dataclass
@@ -20,10 +20,9 @@ import psycopg
 from cinematch_assets.drive.folder import Folder, FolderListing
 from cinematch_assets.drive.landing import Landed, land
 from cinematch_assets.drive.parallel import THREADS, Done, in_parallel
-from cinematch_assets.drive.progress import with_bar
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.reading.collection import CollectionFile, read_collection
-from cinematch_assets.storage.store import MissingObjectError, Store
+from cinematch_assets.storage.base import MissingObjectError, Store
 from cinematch_assets.values import SkippedEntry
 from cinematch_assets.warehouse import collection_ledger
 from cinematch_assets.warehouse.netflix import CollectionLoad, load_collection
@@ -56,7 +55,7 @@ def list_collection(folder: Folder) -> FolderListing:
 
     A file may lie in several folders of a Drive: it is one file, by the first of its paths.
     """
-    look = folder.look(FOLDER)
+    look = folder.list_files(FOLDER)
     movies = {file.id: file for file in reversed(look.files) if _is_movie(file.name)}
     others = (SkippedEntry(file.path, "is neither .json nor .csv") for file in look.files if not _is_movie(file.name))
     return FolderListing(
@@ -69,7 +68,7 @@ def _is_movie(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in _SUFFIXES
 
 
-def fetch_collection(platform: Platform) -> Collected:
+def fetch_collection(platform: Platform, progress: Callable[[str, float], None] | None = None) -> Collected:
     """Bring the ledger up to date and land what is new or changed; a file that cannot be had stops no other.
 
     Raises:
@@ -83,11 +82,13 @@ def fetch_collection(platform: Platform) -> Collected:
         landing = in_parallel(lambda file: land(platform.folder, file, platform.store), files)
         fetched, in_store = 0, 0
         failed: list[str] = []
-        for landed in _in_portions(with_bar(landing, len(files))):
+        for landed in _in_portions(landing):
             collection_ledger.record_fetches(connection, [_fetch(done) for done in landed])
             fetched += sum(done.result is not None and not done.result.unchanged for done in landed)
             in_store += sum(done.result is not None and done.result.unchanged for done in landed)
             failed += [str(done.error) for done in landed if done.error is not None]
+            if progress is not None:
+                progress(f"Fetching {FOLDER}", (fetched + in_store + len(failed)) / len(files))
     return Collected(
         files=len(look.files),
         listing=listing,

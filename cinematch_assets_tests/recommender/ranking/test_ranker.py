@@ -10,8 +10,8 @@ from scipy import sparse
 from cinematch_assets.recommender.config import RankingConfig, RecommenderConfigError
 from cinematch_assets.recommender.data import Catalogue, Pairs, Ratings
 from cinematch_assets.recommender.evaluation import ndcg_by_user
-from cinematch_assets.recommender.kernels import topn
-from cinematch_assets.recommender.kernels.bfloat16 import narrow
+from cinematch_assets.recommender.kernels.bfloat16 import to_bfloat16
+from cinematch_assets.recommender.kernels.parallel import use_threads
 from cinematch_assets.recommender.kernels.topn import Exclusions
 from cinematch_assets.recommender.ranking.ease_sparse import SparseEase
 from cinematch_assets.recommender.ranking.histories import UserHistories, user_weights, weight_of
@@ -221,16 +221,14 @@ def test_arrays_carry_the_whole_ranker(ranker: Ranker) -> None:
 
 
 @pytest.mark.parametrize("config", [METHODS["dual"], SMALL], ids=["dual", "sparse"])
-def test_rows_in_any_order_on_any_number_of_threads_give_the_same_bytes(
-    config: RankingConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_in_any_order_on_any_number_of_threads_give_the_same_bytes(config: RankingConfig) -> None:
     train = some_ratings()
     found = []
     for threads in (1, 2, 5):
-        monkeypatch.setattr(topn, "cores", lambda threads=threads: threads)
         order = np.random.default_rng(threads).permutation(len(train))
         shuffled = Ratings.of(train.users[order], train.movies[order], train.ratings[order])
-        arrays = fit_ranker(shuffled, a_catalogue(), config=config).arrays()
+        with use_threads(threads):
+            arrays = fit_ranker(shuffled, a_catalogue(), config=config).arrays()
         found.append({name: array.tobytes() for name, array in arrays.items()})
     assert found[0] == found[1] == found[2]
 
@@ -241,7 +239,7 @@ def test_scores_and_lists_of_many_films_are_those_of_the_whole_matrix() -> None:
     movies, users, wide = np.arange(1_700, dtype=np.int32), 600, np.zeros((1_700, 1_700), np.float32)
     core = np.sort(rng.choice(movies, 1_500, replace=False)).astype(np.int32)
     wide[np.ix_(core, core)] = rng.standard_normal((1_500, 1_500), np.float32)
-    cells = narrow(wide[np.ix_(core, core)])
+    cells = to_bfloat16(wide[np.ix_(core, core)])
     wide[np.ix_(core, core)] = (cells.astype(np.uint32) << 16).view(np.float32)
     border = sparse.random(1_700, 1_700, 0.01, "csr", np.float32, rng)
     history = sparse.random(users, 1_700, 0.02, "csr", np.float32, rng)
