@@ -52,7 +52,7 @@ class Shipped(Ours):
     def predict(self, users: NDArray[Any], movies: NDArray[Any]) -> NDArray[Any]:
         return self.model.predict(users, movies).ratings
 
-    def lists(self, users: NDArray[Any], k: int) -> NDArray[Any]:
+    def recommend(self, users: NDArray[Any], k: int) -> NDArray[Any]:
         return self.model.ranker.top(users.astype(np.int32), k, self.train, stars=self.model.rating_table).movies
 
 
@@ -68,7 +68,7 @@ class LeastSquares(Ours):
     def predict(self, users: NDArray[Any], movies: NDArray[Any]) -> NDArray[Any]:
         return self.model.predict(users, movies).ratings
 
-    def lists(self, _users: NDArray[Any], _k: int) -> None:
+    def recommend(self, _users: NDArray[Any], _k: int) -> None:
         return None
 
 
