@@ -107,7 +107,7 @@ def implicit(folder: Path, _number: int) -> dict[str, Any]:
         all_users = np.arange(shape[0])
         for first in range(0, len(all_users), USERS_PER_BLOCK):
             block = all_users[first : first + USERS_PER_BLOCK]
-            model.recommend(some, rows[block], N=K)
+            model.recommend(block, rows[block], N=K)
         facts["lists_seconds"] = time.perf_counter() - start
     return facts
 

@@ -95,7 +95,7 @@ def report(prepared: Prepared, rows: dict[str, dict[str, Any]], machine: str, ke
     about = (
         f"{prepared.about}. {len(prepared.train):,} training and {len(prepared.test):,} test rows, random"
         f" {TEST_SHARE:.0%} of them, seed {SEED}; {len(prepared.catalogue):,} movies. Figures as `cinematch evaluate`"
-        " defines them; rankings are over all movies of the catalogue without training items, and a test rating of 4 or more is"
+        " defines them; rankings are over the catalogue without training items, and a test rating of 4 or more is"
         f" relevant; they were asked for {len(prepared.ranked_users):,} users, the same for all. Every contestant had a"
         " process of its own; peak memory is that of the process with its children, imports included; compiling is not"
         " timed."
