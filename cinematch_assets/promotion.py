@@ -138,9 +138,7 @@ def gate(
     """
     policy = policy or GatePolicy()
     if len(test.candidate) == 0 or (test.champion is None and not test.baselines):
-        raise NoComparisonError(
-            "the gate needs test rows, and a champion or a baseline to compare the candidate with"
-        )
+        raise NoComparisonError("the gate needs test rows, and a champion or a baseline to compare the candidate with")
     unusable = _not_finite(test, "test") or (_not_finite(new, "new") if new is not None else None)
     if unusable:
         return GateDecision(False, unusable, None, {}, None, None, policy)
@@ -182,7 +180,7 @@ def compare(rows: HoldoutErrors, policy: GatePolicy) -> Comparison | None:
 
 
 def _blocks(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Pool users at random into at most ``MAX_BLOCKS`` blocks, so that resampling stays fast; the variance is the same."""
+    """Pool users at random into at most ``MAX_BLOCKS`` blocks: resampling stays fast and the variance the same."""
     if len(sums) <= MAX_BLOCKS:
         return sums
     block = np.random.default_rng(SEED).permutation(len(sums)) % MAX_BLOCKS

@@ -130,9 +130,9 @@ class WaitingDecision:
     """A due decision that no successful retraining has answered yet."""
 
     batch_id: str
-    attempts: int  # retrainings that were started for it and have ended
-    id: int = 0
-    md5: str = ""  # content of the batch that the decision is about
+    id: int
+    md5: str  # content of the batch that the decision is about
+    attempts: int = 0  # retrainings that were started for it and have ended
 
     @property
     def tag(self) -> str:
@@ -280,9 +280,7 @@ def retraining_request(facts: RetrainingFacts, policy: RetrainingPolicy) -> Requ
 
 
 def _for_decisions(facts: RetrainingFacts, policy: RetrainingPolicy) -> Request | Skip:
-    chosen = next_retraining(
-        facts.waiting, running=facts.running, since_last_s=facts.since_last_s, policy=policy
-    )
+    chosen = next_retraining(facts.waiting, running=facts.running, since_last_s=facts.since_last_s, policy=policy)
     if not chosen.decisions:
         return Skip(chosen.reason, chosen.given_up)
     evidence = ",".join(f"{each.id}:{each.md5}" for each in chosen.decisions)

@@ -159,6 +159,7 @@ class Loop:
                 partition_key=request.partition_key,
                 asset_selection=request.asset_selection,
                 tags=dict(request.tags),
+                resources={"platform": self.platform},
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 raise_on_error=False,
             )
