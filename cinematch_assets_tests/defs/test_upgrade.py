@@ -28,7 +28,7 @@ from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.migrations import FOLDER
 from cinematch_assets_tests.conftest import _template
 from cinematch_assets_tests.support.definitions import repository
-from cinematch_assets_tests.support.platforms import a_platform, drop_history, rows_of, take_in_history
+from cinematch_assets_tests.support.platforms import drop_history, make_platform, rows_of, take_in_history
 from cinematch_assets_tests.support.servers import Postgres
 
 FIRST = "run_11111111_v1"
@@ -40,7 +40,7 @@ STORED = "SELECT artifact_key, artifact_sha256 FROM ops.model_versions"
 def grown(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgres) -> Iterator[Platform]:
     """A champion with his lists, and a drifted batch in the folder that nobody has looked at."""
     with postgres18.database(_template(postgres18)) as url:
-        made = a_platform(tmp_path_factory.mktemp("grown"), url)
+        made = make_platform(tmp_path_factory.mktemp("grown"), url)
         drop_history(made)
         take_in_history(made)
         assert gate_candidate(made, train_candidate(made, "11111111").version).verdict.promoted
@@ -53,7 +53,9 @@ def grown(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgres) -> Ite
 def current(grown: Platform, tmp_path: Path, postgres18: Postgres) -> Iterator[Platform]:
     """A copy of it for one test."""
     with postgres18.database(grown.warehouse.url.split("?")[0].rsplit("/", 1)[1]) as url:
-        made = a_platform(tmp_path / "home", url, CINEMATCH_RETRAIN_MAX_ATTEMPTS="1", CINEMATCH_RETRAIN_COOLDOWN_S="0")
+        made = make_platform(
+            tmp_path / "home", url, CINEMATCH_RETRAIN_MAX_ATTEMPTS="1", CINEMATCH_RETRAIN_COOLDOWN_S="0"
+        )
         shutil.copytree(grown.settings.home, made.settings.home, dirs_exist_ok=True)
         yield made
 

@@ -9,13 +9,13 @@ from cinematch_assets.drift import report
 from cinematch_assets.pipeline.batch_drift import report_batch
 from cinematch_assets.pipeline.ingest.land_tables import land_table
 from cinematch_assets.pipeline.ingest.load_tables import load_batch_file, load_movies_file, load_ratings_file
-from cinematch_assets_tests.support.platforms import a_platform, drop, drop_history
+from cinematch_assets_tests.support.platforms import drop, drop_history, make_platform
 
 
 def test_the_report_lies_in_the_store_and_knows_how_active_its_users_are(
     tmp_path: Path, database_url_18: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    platform = a_platform(tmp_path, database_url_18)
+    platform = make_platform(tmp_path, database_url_18)
     history = drop_history(platform)
     drop(platform, "batches/batch_w1.csv", history.sample(500, random_state=1))
     for table in ("movies", "ratings", "batches/batch_w1"):

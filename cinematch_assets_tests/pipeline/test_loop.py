@@ -22,14 +22,14 @@ from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.champion import NoChampionError, promote, reject, require_champion
 from cinematch_assets_tests.conftest import _template
-from cinematch_assets_tests.support.platforms import a_platform, drop_history, rows_of, take_in_history
+from cinematch_assets_tests.support.platforms import drop_history, make_platform, rows_of, take_in_history
 from cinematch_assets_tests.support.servers import Postgres
 
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgres) -> Iterator[Platform]:
     with postgres18.database(_template(postgres18)) as url:
-        made = a_platform(tmp_path_factory.mktemp("loop"), url, CINEMATCH_RETRAIN_UNSEEN_SHARE="100")
+        made = make_platform(tmp_path_factory.mktemp("loop"), url, CINEMATCH_RETRAIN_UNSEEN_SHARE="100")
         drop_history(made)
         take_in_history(made)
         retrain(made, "11111111")
@@ -169,7 +169,7 @@ def test_promotion_is_refused_when_another_champion_came_first(platform: Platfor
 
 
 def test_a_refused_first_model_is_named_with_its_reason(tmp_path: Path, database_url_18: str) -> None:
-    fresh = a_platform(tmp_path, database_url_18)
+    fresh = make_platform(tmp_path, database_url_18)
     artifact = model_registry.Artifact("models/x", "0" * 64, 1, FORMAT)
     with fresh.warehouse.connect() as connection:
         with pytest.raises(NoChampionError, match="yet"):

@@ -26,7 +26,7 @@ from cinematch_assets.warehouse.collection_ledger import processed_files, read_p
 from cinematch_assets.warehouse.netflix import CollectionLoad
 from cinematch_assets_tests.support import collection_jobs, workers
 from cinematch_assets_tests.support.drive_server import DriveServer, Fault
-from cinematch_assets_tests.support.platforms import a_platform, drop, rows_of
+from cinematch_assets_tests.support.platforms import drop, make_platform, rows_of
 
 FOLDER = "Netflix_Movie_Collection"
 TABLE = "SELECT title, genre, rating, year FROM netflix.movies ORDER BY title, year, genre"
@@ -34,7 +34,7 @@ TABLE = "SELECT title, genre, rating, year FROM netflix.movies ORDER BY title, y
 
 @pytest.fixture
 def platform(tmp_path: Path, database_url_18: str) -> Platform:
-    return a_platform(tmp_path, database_url_18)
+    return make_platform(tmp_path, database_url_18)
 
 
 def movie(title: str, year: int | None = 1999, rating: object = 8.7, genre: str = "Sci-Fi") -> dict[str, Any]:
@@ -298,7 +298,7 @@ def test_titles_find_their_film_and_those_of_several_are_listed(platform: Platfo
 @pytest.fixture
 def collection(tmp_path: Path, pooled_database_url: str) -> Platform:
     """300 files in 40 folders: some hold a list, some the same movie as another, some nothing good."""
-    platform = a_platform(tmp_path, pooled_database_url)
+    platform = make_platform(tmp_path, pooled_database_url)
     for number in range(300):
         movie_id = number % 280
         content: object = movie(f"Film {movie}", 1950 + movie_id % 60, movie_id % 100 / 10)
