@@ -10,7 +10,7 @@ import pytest
 
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets_tests.support.definitions import run_job
-from cinematch_assets_tests.support.platforms import drop, drop_history, rows_of
+from cinematch_assets_tests.support.platforms import drop, drop_history, load_table, rows_of
 
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 ROWS_IN_PLACE = (

@@ -8,7 +8,7 @@ from cinematch_assets.pipeline.ingest.netflix_collection import fetch_collection
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.reading.results import FileRefused
 from cinematch_assets_tests.support.definitions import repository
-from cinematch_assets_tests.support.platforms import MOVIES, RATINGS, drop
+from cinematch_assets_tests.support.platforms import MOVIES, RATINGS, drop, load_table
 
 ROW = "1,10,4.0,1000000000\n"
 HEAT = '{"title": "Heat", "genre": "Crime", "rating": 8.3, "year": 1995}'

@@ -20,4 +20,4 @@ def test_the_job_warns_when_the_storage_budget_is_used_up(
     (output,) = (event for event in result.all_events if event.is_successful_output)
     metadata = output.step_output_data.metadata
     assert (metadata["archived_alerts"].value, metadata["deleted_objects"].value) == (0, 0)
-    assert "| ratings |" in metadata["sizes"].value
+    assert "| public.ratings |" in metadata["sizes"].value

@@ -13,7 +13,7 @@ from cinematch_assets.warehouse.champion import promote
 from cinematch_assets.warehouse.drift_alerts import write_assessment
 from cinematch_assets.warehouse.recommendations import write_recommendations
 from cinematch_assets_tests.support.definitions import repository
-from cinematch_assets_tests.support.platforms import MOVIES, RATINGS, make_platform, rows_of
+from cinematch_assets_tests.support.platforms import MOVIES, RATINGS, load_table, make_platform, rows_of
 
 
 @pytest.fixture
