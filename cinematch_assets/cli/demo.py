@@ -100,12 +100,14 @@ class Loop:
         import dagster as dg
 
         from cinematch_assets.dagster_support.instance import prepare_home
+        from cinematch_assets.dagster_support.open_platform import with_open_platform
         from cinematch_assets.definitions import defs
 
         logging.disable(logging.WARNING)  # what runs say is kept in the instance, for the UI
         os.environ["DAGSTER_HOME"] = str(prepare_home(settings))
         platform = Platform.open(settings)
-        return cls(platform, dg.DagsterInstance.get(), defs().get_repository_def(), watch)
+        repository = with_open_platform(defs(), platform).get_repository_def()
+        return cls(platform, dg.DagsterInstance.get(), repository, watch)
 
     def turn(self, what: str) -> None:
         """Let the sensors look and run what they ask for, until they ask for nothing."""
@@ -159,7 +161,6 @@ class Loop:
                 partition_key=request.partition_key,
                 asset_selection=request.asset_selection,
                 tags=dict(request.tags),
-                resources={"platform": self.platform},
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 raise_on_error=False,
             )

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from cinematch_assets.dagster_support.open_platform import with_open_platform
 from cinematch_assets.definitions import defs
 from cinematch_assets.pipeline.platform import Platform
 
@@ -26,6 +27,5 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 def run_job(name: str, platform: Platform, instance: dg.DagsterInstance, **how: Any) -> dg.ExecuteInProcessResult:
     """Run a job in this process on ``platform``; a failure is a result, not an exception."""
-    job = repository().get_job(name)
-    resources = {"platform": platform}
-    return job.execute_in_process(instance=instance, resources=resources, run_config=QUIET, raise_on_error=False, **how)
+    job = with_open_platform(loaded(), platform).get_repository_def().get_job(name)
+    return job.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False, **how)
