@@ -3,6 +3,8 @@
 
 VENV := .venv/bin
 ARGS ?=
+# Each worker starts servers of its own, so four are plenty. PARALLEL= runs the tests in one process.
+PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
 export PYTHON
 
 .DEFAULT_GOAL := help
@@ -20,19 +22,19 @@ setup-test:  ## make .venv with what the tests need as well
 demo: setup  ## the whole loop on this machine, from files to recommendations (ARGS='--data ml-latest-small')
 	@$(VENV)/cinematch demo $(ARGS)
 
-test: setup-test  ## tests, types, style and the one-way rule (ARGS='-k drift')
-	@$(VENV)/python -m pytest -m "not slow" $(ARGS)
+test: setup-test  ## tests, types, style and import rules (ARGS='-k drift')
+	@$(VENV)/python -m pytest -m "not slow" $(PARALLEL) $(ARGS)
 
 test-all: setup-test  ## the same, with the tests that take minutes
-	@$(VENV)/python -m pytest $(ARGS)
+	@$(VENV)/python -m pytest $(PARALLEL) $(ARGS)
 
 dev: setup  ## Dagster's UI and daemon on this machine (ARGS='--port 3001')
 	@$(VENV)/cinematch dev $(ARGS)
 
-stop: setup  ## end what a killed `make dev` left running
+stop: setup  ## stop `make dev`, or clean up after one that was killed
 	@$(VENV)/cinematch stop
 
-lint: setup-test  ## style, types and the one-way rule alone
+lint: setup-test  ## style, types and import rules alone
 	@$(VENV)/ruff check
 	@$(VENV)/ruff format --check
 	@$(VENV)/mypy

@@ -1,6 +1,7 @@
 """The one root of the errors that a person is meant to read.
 
-Here: ``CinematchError``. Not here: the errors themselves, which live with the code that raises them.
+Here: ``CinematchError`` and its one division. Not here: the errors themselves, which live with the code that raises
+them.
 """
 
 
@@ -9,3 +10,7 @@ class CinematchError(Exception):
 
     The command prints it without a traceback and exits with 1; an asset fails with it and is not retried.
     """
+
+
+class SurroundingsError(CinematchError):
+    """A fault of disk, network, server or permissions: the same work may succeed later as it is."""

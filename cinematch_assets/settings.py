@@ -13,8 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cinematch_assets.errors import CinematchError
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-
 
 class InvalidSettingError(CinematchError):
     """An environment variable has a value that cannot be used."""
@@ -145,6 +143,12 @@ class Settings(BaseModel):
         description="How long files and reports that nothing refers to are kept; drift alerts are archived then.",
     )
 
+    ui_hosts: str = Field(
+        default="",
+        alias="CINEMATCH_UI_HOSTS",
+        description="Host names, separated by commas, under which the UI may be reached besides this machine's own.",
+    )
+
     @classmethod
     def from_env(cls, environment: Mapping[str, str] | None = None) -> Self:
         """Read the environment (``os.environ`` unless given); an empty variable counts as unset.
@@ -179,3 +183,8 @@ class Settings(BaseModel):
     def token_path(self) -> Path:
         """Where the Google token lies when no secret is named."""
         return self.token_file or self.home.resolve() / "token.json"
+
+    @property
+    def ui_host_names(self) -> tuple[str, ...]:
+        """The names in ``CINEMATCH_UI_HOSTS``."""
+        return tuple(name.strip() for name in self.ui_hosts.split(",") if name.strip())

@@ -21,7 +21,8 @@ from urllib.error import URLError
 from cinematch_assets.cli.output import out
 from cinematch_assets.cli.processes import MARK, end_marked, hold
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.settings import REPOSITORY, Settings
+from cinematch_assets.project_files import project_file
+from cinematch_assets.settings import Settings
 
 START_DEADLINE_S = 180.0
 _LOADED = """{
@@ -112,7 +113,7 @@ def _prepared(settings: Settings) -> Mapping[str, str]:
 @contextmanager
 def _dagster(home: Path, environment: Mapping[str, str], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run Dagster in a session of its own, so that Ctrl-C reaches this process alone and stopping has an order."""
-    command = [str(Path(sys.executable).with_name("dg")), "dev", "--workspace", str(REPOSITORY / "workspace.yaml")]
+    command = [str(Path(sys.executable).with_name("dg")), "dev", "--workspace", str(project_file("workspace.yaml"))]
     address = ["--host", "127.0.0.1", "--port", str(port)]
     log.parent.mkdir(exist_ok=True)
     if log.exists():

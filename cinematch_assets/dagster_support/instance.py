@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Self
 
 from dagster_postgres import DagsterPostgresStorage
 
-from cinematch_assets.settings import REPOSITORY, Settings
+from cinematch_assets.project_files import project_file
+from cinematch_assets.settings import Settings
 from cinematch_assets.storage.atomic_file import write_atomically
 from cinematch_assets.warehouse.connection import require_tls
 from cinematch_assets.warehouse.embedded import DAGSTER, embedded_url
@@ -51,7 +52,7 @@ def prepare_home(settings: Settings) -> Path:
     """Write ``dagster.yaml`` into the folder for DAGSTER_HOME, and return that folder."""
     home = settings.home.resolve() / "dagster"
     home.mkdir(parents=True, exist_ok=True)
-    write_atomically(home / _CONFIGURATION, [(REPOSITORY / _CONFIGURATION).read_bytes()])
+    write_atomically(home / _CONFIGURATION, [project_file(_CONFIGURATION).read_bytes()])
     return home
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from cinematch_assets.errors import CinematchError
+from cinematch_assets.errors import SurroundingsError
 from cinematch_assets.values import DriveFile, SkippedEntry
 
 GOOGLE_PREFIX = "gdrive:"
@@ -20,7 +20,7 @@ HIDDEN = "."
 _TABLE_SUFFIXES = (".csv", ".parquet")
 
 
-class DriveError(CinematchError):
+class DriveError(SurroundingsError):
     """The folder, or a file in it, cannot be read."""
 
 

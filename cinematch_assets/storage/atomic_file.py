@@ -15,12 +15,12 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cinematch_assets.errors import CinematchError
+from cinematch_assets.errors import SurroundingsError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class WriteError(CinematchError):
+class WriteError(SurroundingsError):
     """A file could not be written; nothing of it is left where readers look."""
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from cinematch_assets.errors import CinematchError
+from cinematch_assets.errors import SurroundingsError
 from cinematch_assets.storage.atomic_file import explained, held, publish, swept, write_atomically
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _LONGEST_KEY_BYTES = 1024
 _LONGEST_PART_BYTES = 240
 
 
-class StoreError(CinematchError):
+class StoreError(SurroundingsError):
     """The store cannot do what was asked; the message names the object."""
 
 

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
-from cinematch_assets.errors import CinematchError
+from cinematch_assets.errors import CinematchError, SurroundingsError
 
 _TLS_MODES = {"require", "verify-ca", "verify-full"}
 # sqlstates of a server that is not to be reached: connection exceptions, refused sign-ins, no such database, shutdown.
@@ -27,7 +27,7 @@ _URL_EXPECTED = (
 )
 
 
-class WarehouseUnavailableError(CinematchError):
+class WarehouseUnavailableError(SurroundingsError):
     """Postgres cannot be reached, went away, or has no room."""
 
 

@@ -13,10 +13,10 @@ from yoyo import read_migrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import parse_uri
 
-from cinematch_assets.settings import REPOSITORY
+from cinematch_assets.project_files import project_file
 from cinematch_assets.warehouse.connection import connect
 
-FOLDER = REPOSITORY / "sql" / "migrations"
+FOLDER = project_file("sql/migrations")
 _LOCK = 0x63696E656D61  # "cinema": any number, as long as everybody takes the same
 
 

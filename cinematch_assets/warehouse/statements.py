@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import LiteralString
 
-from cinematch_assets.settings import REPOSITORY
+from cinematch_assets.project_files import project_file
 
-FOLDER = REPOSITORY / "sql" / "queries"
+FOLDER = project_file("sql/queries")
 
 
 @cache

@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from cinematch_assets.dagster_support.instance import prepare_home, storage_url
-from cinematch_assets.settings import REPOSITORY, Settings
+from cinematch_assets.project_files import project_file
+from cinematch_assets.settings import Settings
 from cinematch_assets.warehouse.connection import UnsafeConnectionError
 from cinematch_assets_tests.support.dagster_ui import processes_of, run
 from cinematch_assets_tests.support.definitions import repository
@@ -44,7 +45,7 @@ def test_runs_go_to_the_database_that_the_environment_names(
 
 
 def test_the_queue_limits_what_retraining_is_tagged_with() -> None:
-    limits = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text())["concurrency"]["runs"]["tag_concurrency_limits"]
+    limits = yaml.safe_load(project_file("dagster.yaml").read_text())["concurrency"]["runs"]["tag_concurrency_limits"]
     assert {limit["key"] for limit in limits} & set(repository().get_job("retrain").tags) == {"cinematch/exclusive"}
     assert [limit["limit"] for limit in limits] == [1, 1]
 
@@ -61,7 +62,9 @@ def test_a_storage_elsewhere_without_tls_is_refused() -> None:
 def test_the_definitions_are_valid_in_a_fresh_checkout(words: str) -> None:
     with short_folder() as folder:
         command, environment = dagster_command(folder / "home", *words.split())
-        said = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        said = subprocess.run(
+            command, env=environment, cwd=project_file(""), capture_output=True, text=True, check=False
+        )
         assert said.returncode == 0, said.stdout + said.stderr
         assert processes_of(folder / "home") == []
 
@@ -71,7 +74,7 @@ def test_dg_dev_opens_the_ui_in_a_fresh_checkout() -> None:
     port = free_port()
     with short_folder() as folder:
         command, environment = dagster_command(folder / "home", "dg", "dev", "--host", "127.0.0.1", "--port", str(port))
-        with subprocess.Popen(command, env=environment, cwd=REPOSITORY, stderr=subprocess.DEVNULL) as process:
+        with subprocess.Popen(command, env=environment, cwd=project_file(""), stderr=subprocess.DEVNULL) as process:
             try:
                 wait_until(lambda: _answers(port), "dg dev", deadline_s=120)
             finally:

@@ -1,0 +1,48 @@
+"""``python -m cinematch_assets.webserver``: Dagster's webserver with the guard and the reports.
+
+Takes the options of ``dagster-webserver``. Here: putting the parts together. Not here: the guard (``webserver.guard``),
+the reports (``webserver.reports``), starting it beside the daemon (``cli.dev``).
+"""
+
+import sys
+from functools import cache
+from typing import Any
+
+from dagster_webserver import app, cli
+from dagster_webserver.webserver import DagsterWebserver
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+
+from cinematch_assets.settings import Settings
+from cinematch_assets.storage.store import Store, open_store
+from cinematch_assets.webserver.guard import Guard
+from cinematch_assets.webserver.reports import report_routes
+
+
+class PlatformWebserver(DagsterWebserver[Any, Any]):
+    """Dagster's webserver with ``/reports`` before its own routes, behind the guard."""
+
+    def build_middleware(self) -> list[Middleware]:
+        """The guard first, so that nothing else sees a refused request."""
+        settings = Settings.from_env()
+        guard = Middleware(Guard, hosts=settings.ui_host_names, read_only="--read-only" in sys.argv)
+        return [guard, *super().build_middleware()]
+
+    def build_routes(self) -> list[BaseRoute]:
+        """The reports' routes before Dagster's, whose last route takes every path."""
+        return [*report_routes(_store), *super().build_routes()]  # type: ignore[no-untyped-call]
+
+
+@cache
+def _store() -> Store:
+    return open_store(Settings.from_env().store_url)
+
+
+def main() -> None:
+    """Run ``dagster-webserver`` with our class in the place of Dagster's."""
+    app.DagsterWebserver = PlatformWebserver  # type: ignore[attr-defined]
+    cli.main()  # type: ignore[no-untyped-call]
+
+
+if __name__ == "__main__":
+    main()
