@@ -1,7 +1,7 @@
 """Values of asset metadata that several assets share.
 
 Here: column schemas from the declarations, locations, message lists, numbers. Not here: the declarations
-(``schemas``), what a result reports (its own ``as_metadata``).
+(``schemas``), what a result reports (its own method as_metadata).
 """
 
 import math

@@ -5,7 +5,6 @@ import pytest
 
 from cinematch_assets.drive.folder import FileError, TokenError, UnreachableError
 from cinematch_assets.drive.parallel import in_parallel
-from cinematch_assets.drive.progress import with_bar
 from cinematch_assets.values import DriveFile
 
 FILES = [DriveFile(id=str(n), path=f"{n}.json", name=f"{n}.json", size=1, md5="0" * 32) for n in range(50)]
@@ -74,10 +73,3 @@ def test_nothing_but_unreachable_files_ends_all() -> None:
     with pytest.raises(UnreachableError):
         outcomes.extend(in_parallel(work, FILES, threads=4))
     assert len(begun) <= 16
-
-
-def test_a_bar_hands_the_outcomes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    for terminal in (False, True):
-        monkeypatch.setattr("sys.stderr.isatty", lambda terminal=terminal: terminal, raising=False)
-        outcomes = list(with_bar(in_parallel(lambda file: file.id, FILES, threads=4), len(FILES)))
-        assert sorted(done.result or "" for done in outcomes) == sorted(file.id for file in FILES)
