@@ -11,9 +11,7 @@ from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.batch_drift import assess_batch, report_batch
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.model import FORMAT
-from cinematch_assets.warehouse.champion import promote
-from cinematch_assets.warehouse.model_registry import Artifact, GateResult, register_candidate
-from cinematch_assets_tests.support.platforms import drop_history, load_table, rows_of
+from cinematch_assets_tests.support.platforms import drop_history, given_champion, load_table, rows_of
 
 STATISTICS = {"rating_mean", "rating_std", "rating_distribution_ks"}
 
@@ -31,25 +29,8 @@ def load_batch(platform: Platform, batch: pd.DataFrame) -> None:
     load_table(platform, "batches/batch_w1", batch)
 
 
-def given_champion(platform: Platform, artifact_format: int) -> None:
-    artifact = Artifact("models/x", "0" * 64, 1, artifact_format)
-    with platform.warehouse.connect() as connection:
-        version = register_candidate(
-            connection, "run00000", artifact, method="m", config={}, seed=0, data_size=1_000_000, batches=[]
-        )
-        promote(
-            connection,
-            version,
-            artifact,
-            GateResult(1, 1, 1, "", {}, {}),
-            over=None,
-            data_size=1_000_000,
-            merge="merge",
-        )
-
-
 def test_a_batch_without_drift_has_no_alert(platform: Platform, history: pd.DataFrame) -> None:
-    given_champion(platform, FORMAT + 1)
+    given_champion(platform, artifact_format=FORMAT + 1, data_size=1_000_000)
     load_batch(platform, history.sample(2_000, random_state=1))
     drift = assess_batch(platform, "batch_w1")
     assert {alert.feature_name for alert in drift.alerts} == STATISTICS
@@ -61,7 +42,7 @@ def test_a_batch_without_drift_has_no_alert(platform: Platform, history: pd.Data
 def test_a_batch_with_higher_ratings_is_due_and_its_evidence_is_stored(
     platform: Platform, history: pd.DataFrame
 ) -> None:
-    given_champion(platform, FORMAT + 1)
+    given_champion(platform, artifact_format=FORMAT + 1, data_size=1_000_000)
     raised = history.sample(2_000, random_state=1)
     load_batch(platform, raised.assign(rating=np.minimum(raised["rating"] + 1.0, 5.0)))
     drift = assess_batch(platform, "batch_w1")
@@ -76,7 +57,7 @@ def test_a_batch_with_higher_ratings_is_due_and_its_evidence_is_stored(
 
 
 def test_a_champion_that_cannot_be_loaded_does_not_score_the_batch(platform: Platform, history: pd.DataFrame) -> None:
-    given_champion(platform, FORMAT + 1)
+    given_champion(platform, artifact_format=FORMAT + 1, data_size=1_000_000)
     load_batch(platform, history.sample(500, random_state=1))
     drift = assess_batch(platform, "batch_w1")
     assert drift.scored_by is None

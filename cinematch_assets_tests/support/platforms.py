@@ -14,8 +14,12 @@ from cinematch_assets.pipeline.genre_features import project_movies
 from cinematch_assets.pipeline.ingest.land_tables import land_table
 from cinematch_assets.pipeline.ingest.load_tables import TableLoad, load_batch_file, load_movies_file, load_ratings_file
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.settings import Settings
 from cinematch_assets.storage.store import open_store
+from cinematch_assets.warehouse.champion import promote
+from cinematch_assets.warehouse.model_registry import Artifact, GateResult, register_candidate
+from cinematch_assets.warehouse.recommendations import write_recommendations
 from cinematch_assets.warehouse.warehouse import Warehouse
 
 RATINGS = "userId,movieId,rating,timestamp\n"
@@ -105,3 +109,28 @@ def rows_of(platform: Platform, query: str) -> list[tuple[object, ...]]:
     """Run a query of the test's own."""
     with platform.warehouse.connect() as connection:
         return connection.execute(query.encode()).fetchall()
+
+
+def given_champion(
+    platform: Platform, *, published: bool = True, artifact_format: int = FORMAT, data_size: int = 1
+) -> str:
+    """Register and promote a version without a model, by default with recommendations; return it."""
+    artifact = Artifact("models/x", "0" * 64, 1, artifact_format)
+    gate_result = GateResult(1, 1, 1, "", {}, {})
+    with platform.warehouse.connect() as connection:
+        version = register_candidate(
+            connection, "run00000", artifact, method="m", config={}, seed=0, data_size=data_size, batches=[]
+        )
+        promote(connection, version, artifact, gate_result, over=None, data_size=data_size, merge="merge")
+        if published:
+            rows = pd.DataFrame({"userId": [1], "rank": [1], "movieId": [10], "score": [0.5]})
+            write_recommendations(connection, version, rows)
+    return version
+
+
+def given_candidate(platform: Platform, run: str, *, artifact_format: int = FORMAT) -> str:
+    """Register a candidate without a model; return its version."""
+    artifact = Artifact("models/x", "0" * 64, 1, artifact_format)
+    return platform.warehouse.run(
+        register_candidate, run, artifact, method="m", config={}, seed=0, data_size=1, batches=[]
+    )

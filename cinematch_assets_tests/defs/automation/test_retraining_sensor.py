@@ -3,17 +3,20 @@
 from pathlib import Path
 
 import dagster as dg
-import pandas as pd
 import pytest
 
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.model import FORMAT
-from cinematch_assets.warehouse import model_registry
-from cinematch_assets.warehouse.champion import promote
 from cinematch_assets.warehouse.drift_alerts import write_assessment
-from cinematch_assets.warehouse.recommendations import write_recommendations
 from cinematch_assets_tests.support.definitions import repository
-from cinematch_assets_tests.support.platforms import MOVIES, RATINGS, load_table, make_platform, rows_of
+from cinematch_assets_tests.support.platforms import (
+    MOVIES,
+    RATINGS,
+    given_champion,
+    load_table,
+    make_platform,
+    rows_of,
+)
 
 
 @pytest.fixture
@@ -24,21 +27,6 @@ def platform(tmp_path: Path, database_url_18: str) -> Platform:
 def tick(platform: Platform, instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
     context = dg.build_sensor_context(instance=instance, repository_def=repository(), resources={"platform": platform})
     return repository().get_sensor_def("retraining_sensor")(context)
-
-
-def given_champion(platform: Platform, *, published: bool = True, artifact_format: int = FORMAT) -> str:
-    """Register and promote a version, by default with recommendations, so that only decisions start runs."""
-    artifact = model_registry.Artifact("models/x", "0" * 64, 1, artifact_format)
-    gate_result = model_registry.GateResult(1, 1, 1, "", {}, {})
-    with platform.warehouse.connect() as connection:
-        version = model_registry.register_candidate(
-            connection, "run00000", artifact, method="m", config={}, seed=0, data_size=1, batches=[]
-        )
-        promote(connection, version, artifact, gate_result, over=None, data_size=1, merge="merge")
-        if published:
-            rows = pd.DataFrame({"userId": [1], "rank": [1], "movieId": [10], "score": [0.5]})
-            write_recommendations(connection, version, rows)
-    return version
 
 
 def load_rating(platform: Platform) -> None:

@@ -6,20 +6,13 @@ import pytest
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.models.gate_candidate import GatedCandidate, gate_candidate
+from cinematch_assets.pipeline.models.train_candidate import train_candidate
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.warehouse.champion import read_champion
-from cinematch_assets.warehouse.model_registry import Artifact, register_candidate
-from cinematch_assets_tests.support.platforms import rows_of
+from cinematch_assets_tests.support.platforms import given_candidate, rows_of
 
 Gated = tuple[Platform, GatedCandidate]
-
-
-def register(platform: Platform, run: str, artifact_format: int = FORMAT) -> str:
-    artifact = Artifact("models/x", "0" * 64, 1, artifact_format)
-    return platform.warehouse.run(
-        register_candidate, run, artifact, method="m", config={}, seed=0, data_size=1, batches=[]
-    )
 
 
 def test_a_first_candidate_that_beats_the_baselines_is_promoted(gated: Gated) -> None:
@@ -59,13 +52,13 @@ def test_a_version_is_decided_on_once(gated: Gated) -> None:
 
 
 def test_a_candidate_of_another_format_is_refused(champion_platform: Platform) -> None:
-    version = register(champion_platform, "0f0f0f0f", FORMAT + 1)
+    version = given_candidate(champion_platform, "0f0f0f0f", artifact_format=FORMAT + 1)
     with pytest.raises(CinematchError, match="materialize recommender_model for a new one"):
         gate_candidate(champion_platform, version)
 
 
 def test_a_champion_of_a_newer_release_is_not_replaced(champion_platform: Platform) -> None:
-    version = register(champion_platform, "0e0e0e0e")
+    version = given_candidate(champion_platform, "0e0e0e0e")
     change = "UPDATE ops.model_versions SET artifact_format = %s WHERE state = 'promoted'"
     with champion_platform.warehouse.connect() as connection:
         try:
@@ -76,11 +69,7 @@ def test_a_champion_of_a_newer_release_is_not_replaced(champion_platform: Platfo
             connection.execute(change, [FORMAT])
 
 
-def test_the_decision_is_a_line_in_the_log(
-    champion_platform: Platform, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    from cinematch_assets.pipeline.models.train_candidate import train_candidate
-
+def test_the_decision_is_a_line_in_the_log(champion_platform: Platform, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="cinematch_assets"):
         gated = gate_candidate(champion_platform, train_candidate(champion_platform, "22222222").version)
     assert f"{gated.version} promoted: {gated.decision.reason}" in caplog.messages

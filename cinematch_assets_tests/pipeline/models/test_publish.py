@@ -8,16 +8,7 @@ import pytest
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.models.publish import publish_recommendations, roll_back, set_champion
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.recommender.model import FORMAT
-from cinematch_assets.warehouse.model_registry import Artifact, register_candidate
-from cinematch_assets_tests.support.platforms import rows_of
-
-
-def register(platform: Platform, run: str) -> str:
-    artifact = Artifact("models/x", "0" * 64, 1, FORMAT)
-    return platform.warehouse.run(
-        register_candidate, run, artifact, method="m", config={}, seed=0, data_size=1, batches=[]
-    )
+from cinematch_assets_tests.support.platforms import given_candidate, given_champion, rows_of
 
 
 def test_each_user_gets_movies_that_they_have_not_rated(champion_platform: Platform) -> None:
@@ -44,15 +35,14 @@ def test_metadata_counts_rows_users_and_movies(champion_platform: Platform) -> N
     assert set(metadata) == {"version", "users", "different_movies", "dagster/row_count"}
 
 
-def test_the_first_champion_cannot_be_rolled_back(champion_platform: Platform) -> None:
-    if rows_of(champion_platform, "SELECT count(*) FROM ops.champion_changes") != [(1,)]:
-        pytest.skip("another test has made a second champion")
-    with pytest.raises(CinematchError, match="is the first champion"):
-        roll_back(champion_platform)
+def test_the_first_champion_cannot_be_rolled_back(platform: Platform) -> None:
+    version = given_champion(platform)
+    with pytest.raises(CinematchError, match=f"{version} is the first champion"):
+        roll_back(platform)
 
 
 def test_only_a_promoted_version_can_become_champion(champion_platform: Platform) -> None:
-    version = register(champion_platform, "0d0d0d0d")
+    version = given_candidate(champion_platform, "0d0d0d0d")
     with pytest.raises(CinematchError, match=f"{version} is candidate: only a version that passed the gate"):
         set_champion(champion_platform, version, "by hand")
 
