@@ -1,11 +1,11 @@
-"""A collection of one-movie files in a Drive folder, into Postgres: one after the other, and many at a time.
+"""Load a collection of one-movie files from a Drive folder into Postgres: sequentially, and in parallel.
 
     python -m benchmarks.drive [--files 5000] [--folders 200] [--delay-ms 50]
 
-The Drive is our own server on this machine, in a process of its own, which delays each answer. The first contestant
-does as the predecessor did: Google's client with its own transport, one file after the other, a commit a row. Ours
-lands each file, checked, and commits 500 rows with their ledger at a time. Exit code 1 when ours is less than 15 times
-as fast, or when a second run over the unchanged folder fetches any content.
+The Drive is the tests' server on this machine, in a process of its own, which delays each answer. The sequential way is
+that of the predecessor: Google's client with its own transport, one file after the other, a commit for each row. The
+platform's way lands each file, checked, and commits 500 rows with their ledger at a time. Exit code 1 when it is less
+than 15 times as fast, or when a second run over the unchanged folder fetches any content.
 """
 
 import argparse
@@ -30,19 +30,20 @@ from cinematch_assets.drive.folder import Folder
 from cinematch_assets.drive.landing import land, landing_key
 from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.drive.parallel import in_parallel
-from cinematch_assets.storage.store import Store, open_store
+from cinematch_assets.storage.base import Store
+from cinematch_assets.storage.opening import open_store
 from cinematch_assets.values import DriveFile
 from cinematch_assets.warehouse.embedded import embedded_url, stop_server
 from cinematch_assets_tests.support.drive_server import FOLDER, DriveServer
 
-WANTED = 15.0
-ROWS_A_COMMIT = 500
+MIN_SPEEDUP = 15.0
+ROWS_PER_COMMIT = 500
 INSERT = "INSERT INTO collection (file_id, md5, title, genre, rating, year) VALUES (%s, %s, %s, %s, %s, %s)"
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one pass over the folder took and did."""
+    """Times and counts of one pass over the folder."""
 
     listing_s: float
     loading_s: float
@@ -60,39 +61,44 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=5000)
     parser.add_argument("--folders", type=int, default=200)
     parser.add_argument("--delay-ms", type=float, default=50.0)
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="cinematch-drive-") as place, serving(asked) as server, warehouse() as url:
-        (Path(place) / "token.json").write_text(json.dumps(server.token))
-        folder = open_folder(f"gdrive:{server.root}", google_endpoint=server.url, token_file=Path(place) / "token.json")
-        store = open_store(str(Path(place) / "store"))
-        ours = counted(server, lambda: many_at_a_time(folder, store, url))
-        again = counted(server, lambda: many_at_a_time(folder, store, url))
-        theirs = counted(server, lambda: one_after_the_other(server, url))
-    good = ours.rows == theirs.rows == asked.files and again.rows == again.contents == 0
+    options = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="cinematch-drive-") as folder_name,
+        serving(options) as server,
+        warehouse() as url,
+    ):
+        home = Path(folder_name)
+        (home / "token.json").write_text(json.dumps(server.token))
+        folder = open_folder(f"gdrive:{server.root}", google_endpoint=server.url, token_file=home / "token.json")
+        store = open_store(str(home / "store"))
+        ours = measure(server, lambda: load_in_parallel(folder, store, url))
+        again = measure(server, lambda: load_in_parallel(folder, store, url))
+        theirs = measure(server, lambda: load_sequentially(server, url))
+    good = ours.rows == theirs.rows == options.files and again.rows == again.contents == 0
     faster = theirs.total_s / ours.total_s
-    report_runs(asked, {"one after the other, a commit a row": theirs, "ours": ours, "ours, again": again})
-    return int(not good or faster < WANTED)
+    report_runs(options, {"one after the other, a commit a row": theirs, "ours": ours, "ours, again": again})
+    return int(not good or faster < MIN_SPEEDUP)
 
 
-def one_after_the_other(server: "Server", url: str) -> tuple[float, float, int]:
-    """The predecessor's way: walk, then fetch a file, insert it, commit, and so on."""
+def load_sequentially(server: "Server", url: str) -> tuple[float, float, int]:
+    """Load as the predecessor did: list, then fetch, insert and commit one file after the other."""
     token = {key: server.token[key] for key in ("refresh_token", "token_uri", "client_id", "client_secret")}
     options = {"api_endpoint": server.url}
     client = build("drive", "v3", credentials=Credentials(None, **token), client_options=options, static_discovery=True)
     start = time.perf_counter()
-    found = list(walked(client, server.root))
+    found = list(list_entries(client, server.root))
     listed = time.perf_counter()
     with psycopg.connect(url) as connection:
-        fresh_table(connection)
+        make_table(connection)
         for entry in found:
             movie = json.loads(client.files().get_media(fileId=entry["id"]).execute())
-            connection.execute(INSERT, row(entry["id"], entry["md5Checksum"], movie))
+            connection.execute(INSERT, make_row(entry["id"], entry["md5Checksum"], movie))
             connection.commit()
     return listed - start, time.perf_counter() - listed, len(found)
 
 
-def walked(client: Any, folder_id: str) -> Iterator[dict[str, Any]]:
-    """Give the files below a folder, listing one folder after the other."""
+def list_entries(client: Any, folder_id: str) -> Iterator[dict[str, Any]]:
+    """Give the entries of the files below a folder, listing one folder after the other."""
     page = None
     while True:
         answer = (
@@ -109,7 +115,7 @@ def walked(client: Any, folder_id: str) -> Iterator[dict[str, Any]]:
         )
         for entry in answer["files"]:
             if entry["mimeType"] == FOLDER:
-                yield from walked(client, entry["id"])
+                yield from list_entries(client, entry["id"])
             else:
                 yield entry
         page = answer.get("nextPageToken")
@@ -117,48 +123,48 @@ def walked(client: Any, folder_id: str) -> Iterator[dict[str, Any]]:
             return
 
 
-def many_at_a_time(folder: Folder, store: Store, url: str) -> tuple[float, float, int]:
-    """Ours: land what the table does not have, commit bounded transactions of rows and ledger as files finish."""
+def load_in_parallel(folder: Folder, store: Store, url: str) -> tuple[float, float, int]:
+    """Land the files that the table does not have, and commit up to ``ROWS_PER_COMMIT`` rows as they finish."""
     start = time.perf_counter()
-    files = folder.look().files
+    files = folder.list_files().files
     listed = time.perf_counter()
     with psycopg.connect(url) as connection:
-        loaded = known(connection)
+        loaded = read_loaded(connection)
         new = [file for file in files if (file.id, file.md5) not in loaded]
-        for rows in batched_rows(landed_movies(folder, store, new)):
+        for rows in batch_rows(land_movies(folder, store, new)):
             with connection.transaction(), connection.cursor() as cursor:
                 cursor.executemany(INSERT, rows)
     return listed - start, time.perf_counter() - listed, len(new)
 
 
-def landed_movies(folder: Folder, store: Store, files: list[DriveFile]) -> Iterator[tuple[Any, ...]]:
+def land_movies(folder: Folder, store: Store, files: list[DriveFile]) -> Iterator[tuple[Any, ...]]:
     for done in in_parallel(lambda file: land(folder, file, store), files):
         if done.error is not None:
             raise done.error
         movie = json.loads(store.read_bytes(landing_key(done.file)))
-        yield row(done.file.id, done.file.md5, movie)
+        yield make_row(done.file.id, done.file.md5, movie)
 
 
-def batched_rows(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
-    waiting: list[tuple[Any, ...]] = []
+def batch_rows(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    batch: list[tuple[Any, ...]] = []
     for one in rows:
-        waiting.append(one)
-        if len(waiting) == ROWS_A_COMMIT:
-            yield waiting
-            waiting = []
-    if waiting:
-        yield waiting
+        batch.append(one)
+        if len(batch) == ROWS_PER_COMMIT:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
-def row(file_id: str, md5: str, movie: dict[str, Any]) -> tuple[Any, ...]:
+def make_row(file_id: str, md5: str, movie: dict[str, Any]) -> tuple[Any, ...]:
     return file_id, md5, movie["title"], movie["genre"], movie["rating"], movie["year"]
 
 
-def known(connection: psycopg.Connection) -> set[tuple[str, str]]:
+def read_loaded(connection: psycopg.Connection) -> set[tuple[str, str]]:
     return {(str(one[0]), str(one[1])) for one in connection.execute("SELECT file_id, md5 FROM collection")}
 
 
-def fresh_table(connection: psycopg.Connection) -> None:
+def make_table(connection: psycopg.Connection) -> None:
     connection.execute("DROP TABLE IF EXISTS collection")
     connection.execute(
         "CREATE TABLE collection (file_id TEXT PRIMARY KEY, md5 TEXT NOT NULL, title VARCHAR(255) NOT NULL,"
@@ -169,12 +175,12 @@ def fresh_table(connection: psycopg.Connection) -> None:
 
 @contextmanager
 def warehouse() -> Iterator[str]:
-    """An embedded server in a folder of its own."""
+    """Run an embedded Postgres server in a folder of its own; yield its URL."""
     with tempfile.TemporaryDirectory(prefix="cinematch-drive-warehouse-") as home:
         url = embedded_url(Path(home))
         try:
             with psycopg.connect(url) as connection:
-                fresh_table(connection)
+                make_table(connection)
             yield url
         finally:
             stop_server(Path(home))
@@ -187,32 +193,32 @@ class Server:
     url: str
     root: str
     token: dict[str, Any]
-    wire: Connection
+    connection: Connection
 
     def contents(self) -> int:
-        """How many contents it has sent so far."""
-        self.wire.send("contents")
-        return int(self.wire.recv())
+        """Return how many contents it has sent so far."""
+        self.connection.send("contents")
+        return int(self.connection.recv())
 
 
 @contextmanager
-def serving(asked: argparse.Namespace) -> Iterator[Server]:
-    here, there = multiprocessing.Pipe()
+def serving(options: argparse.Namespace) -> Iterator[Server]:
+    client_end, server_end = multiprocessing.Pipe()
     spawn = multiprocessing.get_context("spawn")
-    process = spawn.Process(target=_serve, args=(there, asked.files, asked.folders, asked.delay_ms / 1000))
+    process = spawn.Process(target=_serve, args=(server_end, options.files, options.folders, options.delay_ms / 1000))
     process.start()
-    there.close()  # so that its end is noticed
-    yield Server(*here.recv(), wire=here)
-    here.send("end")
+    server_end.close()  # so that a crash of the server is noticed
+    yield Server(*client_end.recv(), connection=client_end)
+    client_end.send("end")
     process.join()
 
 
-def _serve(wire: Connection, files: int, folders: int, delay_s: float) -> None:
-    """Serve ``files`` in ``folders``, each folder in an earlier one, until told to end."""
+def _serve(connection: Connection, files: int, folders: int, delay_s: float) -> None:
+    """Serve ``files`` in ``folders``, each folder in an earlier one, until a message ends it."""
     with DriveServer().running() as drive:
-        rooms = [drive.folder(None, "Netflix_Movie_Collection")]
+        parents = [drive.add_folder(None, "Netflix_Movie_Collection")]
         for number in range(folders):
-            rooms.append(drive.folder(rooms[number // 5], f"folder {number}"))
+            parents.append(drive.add_folder(parents[number // 5], f"folder {number}"))
         for number in range(files):
             movie = {
                 "title": f"Movie {number}",
@@ -220,14 +226,14 @@ def _serve(wire: Connection, files: int, folders: int, delay_s: float) -> None:
                 "rating": number % 101 / 10,
                 "year": 1950 + number % 70,
             }
-            drive.file(rooms[1 + number % folders], f"{number}.json", json.dumps(movie).encode())
+            drive.add_file(parents[1 + number % folders], f"{number}.json", json.dumps(movie).encode())
         drive.delay_s = delay_s
-        wire.send((drive.url, rooms[0], drive.token()))
-        while wire.recv() == "contents":
-            wire.send(len(drive.content_requests()))
+        connection.send((drive.url, parents[0], drive.issue_token()))
+        while connection.recv() == "contents":
+            connection.send(len(drive.content_requests()))
 
 
-def counted(server: Server, run: Any) -> Run:
+def measure(server: Server, run: Any) -> Run:
     before = server.contents()
     listing_s, loading_s, rows = run()
     done = Run(listing_s, loading_s, rows, server.contents() - before)
@@ -235,7 +241,7 @@ def counted(server: Server, run: Any) -> Run:
     return done
 
 
-def report_runs(asked: argparse.Namespace, runs: dict[str, Run]) -> None:
+def report_runs(options: argparse.Namespace, runs: dict[str, Run]) -> None:
     slowest = max(run.total_s for run in runs.values())
     rows = [
         (
@@ -251,8 +257,8 @@ def report_runs(asked: argparse.Namespace, runs: dict[str, Run]) -> None:
     ]
     header = ("", "listing s", "fetching, loading s", "total s", "faster", "rows", "contents fetched")
     notes = [
-        f"{asked.files:,} one-movie files in {asked.folders} nested folders; each answer waits {asked.delay_ms:g} ms.",
-        f"One run each. At least {WANTED:g}x is wanted, and no content fetched again.",
+        f"{options.files:,} one-movie files in {options.folders} nested folders; answers wait {options.delay_ms:g} ms.",
+        f"One run each. At least {MIN_SPEEDUP:g}x is wanted, and no content fetched again.",
         "The first uses Google's client and its own transport (httplib2); ours checks md5 and keeps each file as well.",
     ]
     report("drive", "A collection from Google Drive into Postgres", header, rows, notes)

@@ -1,9 +1,9 @@
-"""What a download from Google Drive does when things go wrong on the way: each fault, and what became of it.
+"""Faults during a download from Google Drive, and the outcome of each.
 
     python -m benchmarks.drive_faults [--mb 20]
 
-The Drive is our own server on this machine. Exit code 1 when a passing fault does not end in the right file, a lasting
-one in none, or more than a chunk is taken twice.
+The Drive is the tests' server on this machine. Exit code 1 when a passing fault does not end in the right file, a
+lasting one does not end in an error, or more than ``progress_bytes`` are received twice.
 """
 
 import argparse
@@ -19,14 +19,13 @@ from pathlib import Path
 import requests
 
 from benchmarks.measuring import report
-from cinematch_assets.drive.download import CHUNK_BYTES
 from cinematch_assets.drive.folder import DriveError
 from cinematch_assets.drive.google_client import GoogleClient, RetryPolicy
 from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.token import DriveCredentials, TokenFile
 from cinematch_assets_tests.support.drive_server import DriveServer, Fault
 
-PATIENCE = RetryPolicy(attempts=4, first_wait_s=0.05, timeout_s=2, drip_window_s=1.0)
+RETRY_POLICY = RetryPolicy(max_attempts=4, first_wait_s=0.05, timeout_s=2, speed_window_s=1.0)
 BROKEN = Fault("broken off", at=3_000_000)
 PASSING = {
     "nothing": [],
@@ -39,15 +38,15 @@ PASSING = {
     "connection lost": [Fault("connection lost")],
     "a 200 in mid-file": [BROKEN, Fault("whole file instead", only_in_mid_file=True)],
     "a wrong range": [BROKEN, Fault("wrong range", only_in_mid_file=True)],
-    "a slow drip": [Fault("drips")],
+    "too slow": [Fault("too slow")],
     "a wrong byte": [Fault("damaged", at=1_000_000)],
 }
 LASTING = {
-    "503 for ever": [Fault("503", times=99)],
+    "503, always": [Fault("503", times=99)],
     "429, Retry-After: 3600": [Fault("429", retry_after="3600")],
-    "a 200 in mid-file for ever": [BROKEN, Fault("whole file instead", times=99, only_in_mid_file=True)],
-    "a slow drip for ever": [Fault("drips", times=99)],
-    "a wrong byte for ever": [Fault("damaged", at=1_000_000, times=99)],
+    "a 200 in mid-file, always": [BROKEN, Fault("whole file instead", times=99, only_in_mid_file=True)],
+    "too slow, always": [Fault("too slow", times=99)],
+    "a wrong byte, always": [Fault("damaged", at=1_000_000, times=99)],
     "changed while it is read": [Fault("changes while read", at=5_000_000)],
     "may not be downloaded": [Fault("may not be downloaded", times=99)],
     "token revoked": [],
@@ -60,69 +59,67 @@ def main() -> int:
     content = os.urandom(parser.parse_args().mb << 20)
     rows, good = [], True
     for name, faults in (PASSING | LASTING).items():
-        *row, fine = tried(name, faults, content, lasts=name in LASTING)
+        *row, fine = fetch_with(name, faults, content, lasts=name in LASTING)
         rows.append(tuple(row))
         good = good and fine
-    header = ("fault", "outcome", "requests", "taken twice", "seconds")
+    header = ("fault", "outcome", "requests", "received twice", "seconds")
     notes = [
-        f"A file of {len(content) / 1e6:.1f} MB; four attempts, the first wait is {PATIENCE.first_wait_s:g} s.",
-        "Taken twice: bytes that reached us beyond the file's own; a wrong byte shows only at the end, by the md5.",
+        f"A file of {len(content) / 1e6:.1f} MB; four attempts, the first wait is {RETRY_POLICY.first_wait_s:g} s.",
+        "Received twice: bytes beyond the file's size; a wrong byte is found only at the end, by the md5.",
     ]
-    report("drive_faults", "Faults on the way from Google Drive, and what became of them", header, rows, notes)
+    report("drive_faults", "Faults during a download from Google Drive, and their outcomes", header, rows, notes)
     return int(not good)
 
 
-def tried(name: str, faults: list[Fault], content: bytes, *, lasts: bool) -> tuple[str, str, str, str, str, bool]:
-    """Fetch the file with these faults on the way."""
-    with DriveServer().running() as drive, tempfile.TemporaryDirectory(prefix="cinematch-faults-") as place:
-        token, target = Path(place) / "token.json", Path(place) / "ratings.csv"
-        token.write_text(json.dumps(drive.token()))
-        root = drive.folder(None, "CineMatch")
-        drive.file(root, "ratings.csv", content)
-        client = _Counting(DriveCredentials(TokenFile(token)), endpoint=drive.url, retry_policy=PATIENCE)
+def fetch_with(name: str, faults: list[Fault], content: bytes, *, lasts: bool) -> tuple[str, str, str, str, str, bool]:
+    """Fetch the file with these faults; return a row of the table, and whether the outcome is right."""
+    with DriveServer().running() as drive, tempfile.TemporaryDirectory(prefix="cinematch-faults-") as folder_name:
+        token, target = Path(folder_name) / "token.json", Path(folder_name) / "ratings.csv"
+        token.write_text(json.dumps(drive.issue_token()))
+        root = drive.add_folder(None, "CineMatch")
+        drive.add_file(root, "ratings.csv", content)
+        credentials = DriveCredentials(TokenFile(token), min_refresh_interval_s=0)
+        client = _CountingClient(credentials, endpoint=drive.url, retry_policy=RETRY_POLICY)
         folder = GoogleFolder(root, client)
-        (file,) = folder.files()
+        (file,) = folder.list_files().files
         drive.faults = [Fault(**vars(fault)) for fault in faults]
         if name == "token revoked":
             drive.revoke_all()
-            client.forget_the_token()
         served, start = len(drive.served), time.perf_counter()
         try:
             folder.fetch(file, target)
             outcome = "right file" if target.read_bytes() == content else "WRONG FILE"
         except DriveError as fault:
             outcome = f"{'WRONG FILE' if target.exists() else 'no file'}: {fault}".replace(root, "<id>").replace(
-                place, "…"
+                folder_name, "…"
             )
         seconds = time.perf_counter() - start
-        twice = max(0, client.taken - len(content)) if outcome == "right file" else 0
+        twice = max(0, client.received - len(content)) if outcome == "right file" else 0
         client.close()
-    fine = outcome.startswith("no file" if lasts else "right file") and (twice <= CHUNK_BYTES or "wrong byte" in name)
+    fine = outcome.startswith("no file" if lasts else "right file") and (
+        twice <= RETRY_POLICY.progress_bytes or "wrong byte" in name
+    )
     return name, outcome, str(len(drive.served) - served), f"{twice:,}", f"{seconds:.1f}", fine
 
 
-class _Counting(GoogleClient):
-    """Counts the bytes that a download takes."""
+class _CountingClient(GoogleClient):
+    """Counts the bytes that a download receives."""
 
-    taken = 0
+    received = 0
 
     @contextmanager
-    def content(self, file_id: str, headers: dict[str, str]) -> Iterator[requests.Response]:
-        """Hand the answer on, with a transport that counts."""
-        with super().content(file_id, headers) as response:
+    def open_content(self, file_id: str, headers: dict[str, str]) -> Iterator[requests.Response]:
+        """Open the content with a response that counts its bytes."""
+        with super().open_content(file_id, headers) as response:
             read1 = response.raw.read1
 
-            def counting(*args: object, **options: object) -> bytes:
+            def read_and_count(*args: object, **options: object) -> bytes:
                 piece: bytes = read1(*args, **options)
-                self.taken += len(piece)
+                self.received += len(piece)
                 return piece
 
-            response.raw.read1 = counting
+            response.raw.read1 = read_and_count
             yield response
-
-    def forget_the_token(self) -> None:
-        """Do as if the access token had been granted an hour ago."""
-        self._session.credentials._asked_at = float("-inf")  # noqa: SLF001
 
 
 if __name__ == "__main__":

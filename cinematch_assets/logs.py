@@ -1,7 +1,7 @@
 """Log lines for the phases of a longer piece of work.
 
-Here: one line a phase, with its duration. Not here: where log lines go (``dagster.yaml`` for runs, ``cli`` for
-commands); progress within a phase (``dagster_support.progress``).
+Here: a phase's begin, end and duration. Not here: where log lines go (``dagster.yaml`` for runs, ``cli`` for commands);
+progress within a phase (``recommender.progress``).
 """
 
 import logging
@@ -11,12 +11,20 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def log_phase(logger: logging.Logger, phase: str) -> Iterator[None]:
-    """Log, at INFO, how long the body took; an exception is logged as the end of the phase and goes on."""
-    started = time.monotonic()
+def log_phase(logger: logging.Logger, message: str, *values: object) -> Iterator[None]:
+    """Log at INFO that a phase begins, and how long it took or after what time it failed.
+
+    Args:
+        logger: of the calling module.
+        message: names the phase, as ``logger.info`` takes it.
+        values: put into ``message`` by ``%``.
+    """
+    phase = message % values if values else message
+    logger.info("%s", phase)
+    start = time.perf_counter()
     try:
         yield
     except BaseException as error:
-        logger.info("%s: ended by %s after %.1f s", phase, type(error).__name__, time.monotonic() - started)
+        logger.info("%s: ended by %s after %.1f s", phase, type(error).__name__, time.perf_counter() - start)
         raise
-    logger.info("%s: %.1f s", phase, time.monotonic() - started)
+    logger.info("%s: done in %.1f s", phase, time.perf_counter() - start)

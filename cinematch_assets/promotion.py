@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.metrics import rmse
 
 SEED = 20_260_101
 MAX_BLOCKS = 5_000
@@ -142,8 +143,8 @@ def gate(
     unusable = _not_finite(test, "test") or (_not_finite(new, "new") if new is not None else None)
     if unusable:
         return GateDecision(False, unusable, None, {}, None, None, policy)
-    test_rmse = _rmse(test.candidate)
-    baselines = {name: _rmse(errors) for name, errors in test.baselines.items()}
+    test_rmse = rmse(test.candidate)
+    baselines = {name: rmse(errors) for name, errors in test.baselines.items()}
     on_test = compare(test, policy)
     on_new = compare(new, policy) if new is not None else None
     refusal = _loses_to_baseline(test_rmse, baselines) or _loses_to_champion(on_test, on_new, policy)
@@ -212,15 +213,10 @@ def _slices(rows: HoldoutErrors, champion: NDArray[np.floating], policy: GatePol
         masks["popular_movies"] = rows.movie_ratings >= top
         masks["tail_movies"] = rows.movie_ratings <= median
     return {
-        name: Slice(int(mask.sum()), _rmse(rows.candidate[mask]), _rmse(champion[mask]))
+        name: Slice(int(mask.sum()), rmse(rows.candidate[mask]), rmse(champion[mask]))
         for name, mask in masks.items()
         if mask.any()
     }
-
-
-def _rmse(errors: NDArray[np.floating]) -> float:
-    """Root mean square in stars; summed in ascending order, so that the rows' order does not matter."""
-    return float(np.sqrt(np.mean(np.sort(np.square(errors, dtype=np.float64)))))
 
 
 def _not_finite(rows: HoldoutErrors, name: str) -> str | None:

@@ -11,7 +11,7 @@ from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.samples.simulate import simulate_into
 from cinematch_assets.settings import Settings
-from cinematch_assets.storage.store import open_store
+from cinematch_assets.storage.opening import open_store
 from cinematch_assets.warehouse.embedded import embedded_url
 from cinematch_assets.warehouse.migrations import migrate
 from cinematch_assets.warehouse.warehouse import Warehouse

@@ -31,19 +31,21 @@ def peak_mb() -> float:
 
 def cinematch(folder: Path, number: int) -> dict[str, Any]:
     """The fit as it is shipped, with the time of each sweep from its progress; lists; the ranker."""
+    from benchmarks.recommender.factor_lists import best_of_factors
     from cinematch_assets.recommender.config import AlsConfig
     from cinematch_assets.recommender.data import Ratings
-    from cinematch_assets.recommender.kernels.topn import Exclusions, Seen, best_of_factors
+    from cinematch_assets.recommender.kernels.topn import Exclusions, Seen
     from cinematch_assets.recommender.rating_prediction.als import fit_als
 
     few = Ratings.of(np.repeat(np.arange(5), 5), np.tile(np.arange(5), 5), np.linspace(1.0, 5.0, 25))
-    small = fit_als(few, AlsConfig(factors=FACTORS, sweeps=2), 0)
-    best_of_factors(small.user_factors, small.movie_factors, 1, Exclusions.none(5), bias=small.movie_bias)
+    small = fit_als(few, AlsConfig(factors=FACTORS, sweeps=2), np.random.default_rng(0))
+    best_of_factors(small.user_factors, small.movie_factors, small.movie_bias, 1, Exclusions.none(5))
     users, movies = np.load(folder / "users.npy"), np.load(folder / "movies.npy")
     train = Ratings(users, movies, np.load(folder / "ratings.npy"), np.zeros(len(users), np.int64))
     marks: list[float] = []
     start = time.perf_counter()
-    model = fit_als(train, AlsConfig(factors=FACTORS, sweeps=SWEEPS), 0, lambda *_: marks.append(time.perf_counter()))
+    config, rng = AlsConfig(factors=FACTORS, sweeps=SWEEPS), np.random.default_rng(0)
+    model = fit_als(train, config, rng, lambda *_: marks.append(time.perf_counter()))
     facts = {"fit_seconds": time.perf_counter() - start, "sweep_seconds": float(np.median(np.diff(marks)))}
     facts["peak_mb"] = peak_mb()
     start = time.perf_counter()
@@ -51,7 +53,7 @@ def cinematch(folder: Path, number: int) -> dict[str, Any]:
     for first in range(0, len(model.users), USERS_AT_ONCE):
         some = slice(first, first + USERS_AT_ONCE)
         skipped = seen.among(model.users[some], model.movies)
-        best_of_factors(model.user_factors[some], model.movie_factors, K, skipped, bias=model.movie_bias)
+        best_of_factors(model.user_factors[some], model.movie_factors, model.movie_bias, K, skipped)
     facts["lists_seconds"] = time.perf_counter() - start
     facts["lists_peak_mb"] = peak_mb()
     return facts | ranked(train, model, folder / "ranker.npz", number)
@@ -64,7 +66,7 @@ def ranked(train: Any, model: Any, kept: Path, number: int) -> dict[str, Any]:
     """
     from cinematch_assets.recommender.data import Catalogue
     from cinematch_assets.recommender.ranking.ranker import Ranker, fit_ranker
-    from cinematch_assets.recommender.rating_prediction.als_table import table_of
+    from cinematch_assets.recommender.rating_prediction.als_table import build_table
 
     facts: dict[str, Any] = {}
     movies = np.unique(train.movies)
@@ -78,7 +80,7 @@ def ranked(train: Any, model: Any, kept: Path, number: int) -> dict[str, Any]:
         facts["ranker_mb"] = sum(array.nbytes for array in ranker.arrays().values()) / 1e6
         np.savez(kept, **ranker.arrays())
     ranker = Ranker.from_arrays(dict(np.load(kept)))
-    stars = table_of(model, train, Catalogue.without_titles(movies))
+    stars = build_table(model, train, Catalogue.without_titles(movies))
     users = np.unique(train.users)
     ranker.top(users[:2], K, train, stars=stars)
     start = time.perf_counter()

@@ -1,6 +1,6 @@
-"""``cinematch drive login`` and ``cinematch drive check``: the token, for people.
+"""``cinematch drive login`` and ``cinematch drive check``: the token to Google Drive.
 
-Here: what is asked, shown and printed. Not here: how consent and checks work (``drive``).
+Here: options and output. Not here: consent (``drive.login``) and the checks (``drive.diagnose``).
 """
 
 import json
@@ -19,7 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,  # they hold secrets
 )
-_MARKS = {"good": "[green]✓[/]", "look": "[yellow]![/]", "bad": "[red]✗[/]"}
+_MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "failed": "[red]✗[/]"}
 
 
 @app.command()
@@ -27,7 +27,9 @@ def login(
     client_secrets: Annotated[
         Path, typer.Option(help="Client secrets of a desktop app, as downloaded from Google's console.")
     ] = Path("client_secret.json"),
-    push: Annotated[bool, typer.Option("--push", help="Also into AWS Secrets Manager, as GCP_SECRET_NAME.")] = False,
+    push: Annotated[
+        bool, typer.Option("--push", help="Store it in AWS Secrets Manager too, as GCP_SECRET_NAME.")
+    ] = False,
     browser: Annotated[bool, typer.Option(help="Open the browser; otherwise only print the address.")] = True,
     timeout: Annotated[int, typer.Option(help="Seconds to wait for the consent.")] = 300,
 ) -> None:
@@ -56,10 +58,10 @@ def login(
 @app.command()
 def check(
     as_json: Annotated[
-        bool, typer.Option("--json", help="For programs: a list of subject, standing and words.")
+        bool, typer.Option("--json", help="For programs: a list of subject, status and message.")
     ] = False,
 ) -> None:
-    """Say in words whether the folder can be read, and for how long."""
+    """Check that the folder can be read, and how long the access lasts."""
     from rich.console import Console
     from rich.markup import escape
 
@@ -73,16 +75,16 @@ def check(
     else:
         source = token_source(settings.token_path, settings.token_secret)
         findings = check_google(folder_id, source, endpoint=settings.drive_endpoint)
-    found = []
+    checked = []
     console = Console(highlight=False)
     for finding in findings:
-        found.append(finding)
+        checked.append(finding)
         if not as_json:
-            words = escape(finding.words)
-            console.print(f"{_MARKS[finding.standing]} {finding.subject:<9} {words}", soft_wrap=True)
+            message = escape(finding.message)
+            console.print(f"{_MARKS[finding.status]} {finding.subject:<9} {message}", soft_wrap=True)
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in found]))
-    if any(finding.standing == "bad" for finding in found):
+        typer.echo(json.dumps([asdict(finding) for finding in checked]))
+    if any(finding.status == "failed" for finding in checked):
         raise typer.Exit(1)
 
 

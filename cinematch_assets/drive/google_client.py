@@ -1,9 +1,14 @@
-"""Ask Google Drive, by several threads at once, and ask again when that makes sense.
+"""Thread-safe Drive client: retries, quota, error translation.
 
-Here: the client, its transport, what to try again and how long, what a refusal means. Not here: folders and files
-(``google``), the bytes of a file (``download``), the token (``token``).
+Here: sending requests, which faults are retried and for how long, what a refusal means. Not here: folders and files
+(``drive.google_folder``), a file's bytes (``drive.download``), the token (``drive.token``).
+
+Requests are built by google-api-python-client and sent by requests. The first knows the API: it checks parameters and
+puts addresses together. Its own transport, httplib2, is not thread-safe, cannot stream, and so could neither share
+connections among 32 threads nor notice a slow transfer (decision 15).
 """
 
+import logging
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,46 +28,50 @@ from cinematch_assets.drive.folder import DriveError, TokenError, UnreachableErr
 from cinematch_assets.drive.quota import Quota
 
 SIGN_IN = "run `cinematch drive login`"
-_MOST_CONNECTIONS = 64
+_MAX_CONNECTIONS = 64
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_TOO_FAST = frozenset({"rateLimitExceeded", "userRateLimitExceeded"})
-_LACKING_SCOPE = frozenset({"insufficientPermissions", "insufficientScopes", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"})
-_NOT_SIGNED_IN = 401
-_WORTH_ANOTHER_TRY = frozenset({408, 429, 500, 502, 503, 504})
+_RATE_LIMIT_REASONS = frozenset({"rateLimitExceeded", "userRateLimitExceeded"})
+_SCOPE_REASONS = frozenset({"insufficientPermissions", "insufficientScopes", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"})
+_UNAUTHORIZED = 401
+_TOO_MANY_REQUESTS = 429
+_RETRYABLE_STATUSES = frozenset({408, _TOO_MANY_REQUESTS, 500, 502, 503, 504})
 
+logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long to bear with Google."""
+    """Retry and timeout limits."""
 
-    attempts: int = 7
+    max_attempts: int = 7
     first_wait_s: float = 1.0
-    """Doubled with each attempt, give or take a half: seven attempts wait for a minute, which renews the quota."""
-    longest_wait_s: float = 120.0
-    """Asked to wait longer than this, give up at once and say so."""
+    """Doubled with each attempt, ± 50 %: seven attempts take about a minute, after which the quota is renewed."""
+    max_wait_s: float = 120.0
+    """When Google asks for a longer wait than this, give up at once."""
     timeout_s: float = 30.0
-    """Without a byte for so long, a connection counts as lost."""
-    slowest_bytes_per_s: float = 1024.0
-    """A transfer slower than this over ``drip_window_s`` counts as lost too."""
-    drip_window_s: float = 30.0
+    """A connection that delivers no byte within this time is lost."""
+    min_bytes_per_s: float = 1024.0
+    """A transfer slower than this over ``speed_window_s`` is lost too."""
+    speed_window_s: float = 30.0
+    progress_bytes: int = 8 << 20
+    """A transfer that breaks off after so many bytes is resumed at once, with a new series of attempts."""
 
 
-class TryAgainError(Exception):
-    """The same request may well succeed; the reason goes on from "Google Drive".
+class RetryableError(Exception):
+    """The same request may succeed later; the text continues a sentence that begins with "Google Drive".
 
-    ``wait_s`` is what Google asked for, ``too_fast`` that we are too many.
+    ``wait_s`` is the wait that Google asked for, ``rate_limited`` whether there were too many requests.
     """
 
-    def __init__(self, reason: str, *, wait_s: float = 0.0, too_fast: bool = False) -> None:
+    def __init__(self, reason: str, *, wait_s: float = 0.0, rate_limited: bool = False) -> None:
         super().__init__(reason)
         self.wait_s = wait_s
-        self.too_fast = too_fast
+        self.rate_limited = rate_limited
 
 
 class RefusedError(DriveError):
-    """Google understood and said no."""
+    """Google understood the request and refused it."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"Google Drive says {status}: {message.rstrip('.')}.")
@@ -71,7 +80,7 @@ class RefusedError(DriveError):
 
 
 class GoogleClient:
-    """Google's v3 client with a transport that threads may share; httplib2, its own, is not thread-safe."""
+    """Google's Drive v3 API over a transport that threads may share."""
 
     def __init__(
         self,
@@ -83,46 +92,51 @@ class GoogleClient:
     ) -> None:
         self.retry_policy = retry_policy or RetryPolicy()
         self._quota = quota or Quota()
-        options = {"api_endpoint": _safe_address(endpoint)} if endpoint else None
+        options = {"api_endpoint": _check_encrypted(endpoint)} if endpoint else None
         service = build(
             "drive", "v3", http=_NoTransport(), client_options=options, static_discovery=True, cache_discovery=False
         )
         self._token_session = requests.Session()
         self._token_request = Request(self._token_session)
-        self._session = _session(credentials, self._token_request, service.files().list().uri)
-        # Each call of files() would put the client's methods together anew.
+        self._session = _make_session(credentials, self._token_request, service.files().list().uri)
+        # Each call of service.files() builds all of its methods anew.
         self.files = service.files()
         self.about = service.about()
 
-    def ask(self, method: Callable[..., HttpRequest], **parameters: Any) -> dict[str, Any]:
-        """Send one request of the client and give its answer.
+    def call(self, method: Callable[..., HttpRequest], **parameters: Any) -> dict[str, Any]:
+        """Send one request, such as ``call(client.files.list, q=…)``, and return the JSON of its answer.
 
         Raises:
-            RefusedError: Google says no.
-            TokenError: a person has to sign in.
-            UnreachableError: several attempts have failed.
+            RefusedError: Google refuses the request.
+            TokenError: A person has to sign in.
+            UnreachableError: All attempts failed.
         """
         request = method(**parameters)
 
-        def answer() -> dict[str, Any]:
-            with self._sent(request, {}) as response:
+        def attempt() -> dict[str, Any]:
+            with self._send(request, {}) as response:
                 try:
                     document: dict[str, Any] = response.json()
                 except requests.RequestException as fault:
-                    raise TryAgainError(f"answers with no JSON ({_first_line(fault)})") from fault
+                    raise RetryableError(f"answers with no JSON ({_first_line(fault)})") from fault
                 return document
 
-        return self.trying(answer)
+        return self.retry(attempt)
 
-    def trying(self, work: Callable[[], _T]) -> _T:
-        """Do ``work`` until it no longer raises ``TryAgainError``, with growing waits, or give up."""
+    def retry(self, attempt: Callable[[], _T]) -> _T:
+        """Call ``attempt`` until it no longer raises ``RetryableError``, with growing waits.
+
+        Raises:
+            UnreachableError: All attempts failed, or Google asks for too long a wait.
+        """
         retrying = Retrying(
-            retry=retry_if_exception_type(TryAgainError),
-            stop=stop_after_attempt(self.retry_policy.attempts),
+            retry=retry_if_exception_type(RetryableError),
+            stop=stop_after_attempt(self.retry_policy.max_attempts),
             wait=self._wait_s,
+            before_sleep=self._log_retry,
         )
         try:
-            return retrying(work)
+            return retrying(attempt)
         except RetryError as given_up:
             last = given_up.last_attempt.exception()
             attempts = given_up.last_attempt.attempt_number
@@ -132,14 +146,24 @@ class GoogleClient:
         fault = state.outcome.exception() if state.outcome else None
         jitter = random.uniform(0.5, 1.5)  # noqa: S311  (nothing secret about it)
         wait_s: float = self.retry_policy.first_wait_s * 2.0 ** (state.attempt_number - 1) * jitter
-        if not isinstance(fault, TryAgainError):
+        if not isinstance(fault, RetryableError):
             return wait_s
-        if fault.wait_s > self.retry_policy.longest_wait_s:
+        if fault.wait_s > self.retry_policy.max_wait_s:
             raise UnreachableError(f"Google Drive {fault}, and asks to wait for {fault.wait_s:,.0f} s.") from fault
         wait_s = max(wait_s, fault.wait_s)
-        if fault.too_fast:
-            self._quota.hold(wait_s)
+        if fault.rate_limited:
+            self._quota.pause(wait_s)
         return wait_s
+
+    def _log_retry(self, state: RetryCallState) -> None:
+        fault = state.outcome.exception() if state.outcome else None
+        logger.warning(
+            "Google Drive %s; attempt %d of %d failed, the next one is in %.1f s",
+            fault,
+            state.attempt_number,
+            self.retry_policy.max_attempts,
+            state.upcoming_sleep,
+        )
 
     def close(self) -> None:
         """Close the connections; the client must not be used afterwards."""
@@ -147,40 +171,40 @@ class GoogleClient:
         self._token_session.close()
 
     @contextmanager
-    def content(self, file_id: str, headers: dict[str, str]) -> Iterator[requests.Response]:
-        """Ask for a file's bytes, which the answer gives as they come; one attempt."""
+    def open_content(self, file_id: str, headers: dict[str, str]) -> Iterator[requests.Response]:
+        """Request a file's bytes in one attempt; the response streams them."""
         request = self.files.get_media(fileId=file_id, supportsAllDrives=True)
-        # Compressed on the way, byte ranges would mean something else.
-        with self._sent(request, headers | {"Accept-Encoding": "identity"}) as response:
+        # A compressed answer would give byte ranges another meaning.
+        with self._send(request, headers | {"Accept-Encoding": "identity"}) as response:
             yield response
 
     @contextmanager
-    def _sent(self, request: HttpRequest, headers: dict[str, str]) -> Iterator[requests.Response]:
+    def _send(self, request: HttpRequest, headers: dict[str, str]) -> Iterator[requests.Response]:
         headers = {"accept": request.headers.get("accept", "*/*"), **headers}
-        response = self._got(request.uri, headers)
-        if response.status_code == _NOT_SIGNED_IN:
+        response = self._get(request.uri, headers)
+        if response.status_code == _UNAUTHORIZED:
             # AuthorizedSession would do this too, but leave the first answer's connection open.
             response.close()
             self._session.credentials.refresh(self._token_request)
-            response = self._got(request.uri, headers)
+            response = self._get(request.uri, headers)
         with response:
             if not response.ok:
-                raise _refusal(response)
+                raise _translate(response)
             yield response
 
-    def _got(self, address: str, headers: dict[str, str]) -> requests.Response:
-        self._quota.take()
+    def _get(self, address: str, headers: dict[str, str]) -> requests.Response:
+        self._quota.acquire()
         try:
             response: requests.Response = self._session.get(
                 address, headers=headers, timeout=self.retry_policy.timeout_s, stream=True
             )
         except requests.RequestException as fault:
-            raise TryAgainError(f"cannot be reached ({_first_line(fault)})") from fault
+            raise RetryableError(f"cannot be reached ({_first_line(fault)})") from fault
         return response
 
 
 class _NoTransport:
-    """Stands where Google's client wants httplib2: requests are made by it and sent by ``GoogleClient``."""
+    """Stands in for httplib2 in Google's client, which only builds requests here."""
 
     credentials = None
 
@@ -188,44 +212,44 @@ class _NoTransport:
         raise NotImplementedError("Requests are sent by GoogleClient.")
 
     def close(self) -> None:
-        """Hold nothing open."""
+        """Do nothing: no connection is open."""
 
 
-def _session(credentials: Credentials, token_request: Request, address: str) -> AuthorizedSession:
-    """Make the transport; what the environment says of proxies and certificates is asked once, not a request."""
+def _make_session(credentials: Credentials, token_request: Request, address: str) -> AuthorizedSession:
+    """Make the transport; proxies and certificates are read from the environment once, not for each request."""
     session = AuthorizedSession(credentials, refresh_status_codes=(), auth_request=token_request)
-    surroundings = session.merge_environment_settings(address, {}, None, None, None)
-    session.proxies, session.verify = surroundings["proxies"], surroundings["verify"]
+    environment = session.merge_environment_settings(address, {}, None, None, None)
+    session.proxies, session.verify = environment["proxies"], environment["verify"]
     session.trust_env = False
-    session.mount("https://", HTTPAdapter(pool_maxsize=_MOST_CONNECTIONS))
-    session.mount("http://", HTTPAdapter(pool_maxsize=_MOST_CONNECTIONS))
+    session.mount("https://", HTTPAdapter(pool_maxsize=_MAX_CONNECTIONS))
+    session.mount("http://", HTTPAdapter(pool_maxsize=_MAX_CONNECTIONS))
     return session
 
 
-def _safe_address(endpoint: str) -> str:
+def _check_encrypted(endpoint: str) -> str:
     address = urlsplit(endpoint)
     if address.scheme == "https" or (address.scheme == "http" and address.hostname in _LOOPBACK):
         return endpoint
     raise DriveError(
-        f"GOOGLE_DRIVE_ENDPOINT={endpoint} would carry the token unencrypted: only this machine may be asked by http."
+        f"GOOGLE_DRIVE_ENDPOINT={endpoint} would carry the token unencrypted: http is allowed on this machine only."
     )
 
 
-def _refusal(response: requests.Response) -> Exception:
-    """Say what an error answer means for us."""
-    status, (reasons, message) = response.status_code, _told(response)
-    too_fast = status == 429 or not reasons.isdisjoint(_TOO_FAST)
-    if too_fast or status in _WORTH_ANOTHER_TRY:
-        return TryAgainError(f"says {status} ({message})", wait_s=_retry_after_s(response), too_fast=too_fast)
-    if status == _NOT_SIGNED_IN:
+def _translate(response: requests.Response) -> Exception:
+    """Return the exception for an error answer."""
+    status, (reasons, message) = response.status_code, _read_error(response)
+    rate_limited = status == _TOO_MANY_REQUESTS or not reasons.isdisjoint(_RATE_LIMIT_REASONS)
+    if rate_limited or status in _RETRYABLE_STATUSES:
+        return RetryableError(f"says {status} ({message})", wait_s=_retry_after_s(response), rate_limited=rate_limited)
+    if status == _UNAUTHORIZED:
         return TokenError(f"Google no longer accepts the token ({message}): {SIGN_IN}.")
-    if not reasons.isdisjoint(_LACKING_SCOPE):
+    if not reasons.isdisjoint(_SCOPE_REASONS):
         return TokenError(f"The token may not read Drive ({message}): {SIGN_IN} and grant it.")
     return RefusedError(status, message)
 
 
-def _told(response: requests.Response) -> tuple[frozenset[str], str]:
-    """Give the reasons and the message of Google's error document."""
+def _read_error(response: requests.Response) -> tuple[frozenset[str], str]:
+    """Return the reasons and the message of Google's error document."""
     try:
         error = response.json()["error"]
         reasons = {str(entry.get("reason")) for entry in (*error.get("errors", ()), *error.get("details", ()))}
@@ -235,8 +259,8 @@ def _told(response: requests.Response) -> tuple[frozenset[str], str]:
 
 
 def _retry_after_s(response: requests.Response) -> float:
-    told = response.headers.get("Retry-After", "")
-    return float(told) if told.isdecimal() else 0.0
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isdecimal() else 0.0
 
 
 def _first_line(fault: Exception) -> str:

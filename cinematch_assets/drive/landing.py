@@ -1,55 +1,62 @@
-"""Keep a dropped file unchanged, under its identity and content.
+"""Keep a dropped file unchanged in the store, under its identity and content.
 
-Here: the key of a landed file, and bringing it there once. Not here: which files to land, or what becomes of them.
+Here: the key of a landed file, and copying it there once. Not here: which files to land (``pipeline.ingest``), fetching
+their bytes (``drive.download``).
 """
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 
 from cinematch_assets.drive.folder import Folder
-from cinematch_assets.storage.store import Store
+from cinematch_assets.storage.base import Store
+from cinematch_assets.table_names import TABLE_SUFFIXES
 from cinematch_assets.values import DriveFile
 
 LANDED_PREFIX = "landed/"
-_KEPT_SUFFIXES = (".csv", ".parquet", ".json")
+_KEPT_SUFFIXES = (*TABLE_SUFFIXES, ".json")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """A file as it lies in the store, byte for byte what was dropped."""
+    """A file in the store, byte for byte what was dropped."""
 
     key: str
     file_name: str
     size: int
+    """Bytes."""
     md5: str
     landed_at: datetime
     unchanged: bool
-    """True when this content had been landed before, so that nothing was fetched."""
+    """True when this content was in the store already, so that nothing was fetched."""
 
 
 def land(folder: Folder, file: DriveFile, store: Store) -> Landed:
-    """Bring the file into the store unless its content is there; verified on the way, whole or absent.
+    """Copy the file into the store unless its content is there; checked against size and md5, complete or absent.
 
-    Two processes landing the same content do it once: the second waits and finds it there.
+    When two processes land the same content, the second waits for the first and fetches nothing.
     """
     key = landing_key(file)
-    if _is_there(store, key, file):
+    if _is_stored(store, key, file):
         return _landed(file, key, store, unchanged=True)
     with store.staged(key) as unfinished:
-        waited_for_another = _is_there(store, key, file)
-        if not waited_for_another:
+        stored_meanwhile = _is_stored(store, key, file)
+        if not stored_meanwhile:
             folder.fetch(file, unfinished)
-    return _landed(file, key, store, unchanged=waited_for_another)
+    logger.debug("%r landed as %s (%s bytes)", file.path, key, f"{file.size:,}")
+    return _landed(file, key, store, unchanged=stored_meanwhile)
 
 
 def landing_key(file: DriveFile) -> str:
-    """Name the object by the file's id and content; of its name only a known suffix stays, which tells the format."""
+    """Return the object's key: the file's id and md5, and of its name only a known suffix, which tells the format."""
     suffix = PurePosixPath(file.name).suffix.lower()
     return f"{LANDED_PREFIX}{file.id}/{file.md5}{suffix if suffix in _KEPT_SUFFIXES else ''}"
 
 
-def _is_there(store: Store, key: str, file: DriveFile) -> bool:
+def _is_stored(store: Store, key: str, file: DriveFile) -> bool:
     return store.exists(key) and store.size(key) == file.size
 
 

@@ -1,6 +1,7 @@
-"""A folder by its setting: a path, or ``gdrive:<folder id>``.
+"""A folder by the value of ``CINEMATCH_DRIVE``: a path, or ``gdrive:<folder id>``.
 
-Here: the choice. Not here: what a folder is (``folder``), or how each kind works (``local``, ``google``).
+Here: the choice. Not here: what a folder is (``drive.folder``), how each kind works (``drive.local_folder``,
+``drive.google_folder``).
 """
 
 from pathlib import Path
@@ -19,8 +20,12 @@ def open_folder(
 ) -> Folder:
     """Open a local path, or a Google Drive folder as ``gdrive:<folder id>``; nothing is read yet.
 
-    ``min_age_s`` is how long a local file must have been quiet before it counts as written. The rest concerns Google:
-    its address when it is not the usual one, and where the token is.
+    Args:
+        spec: The value of ``CINEMATCH_DRIVE``.
+        min_age_s: For how long a local file must not have changed to count as written.
+        google_endpoint: The address of Drive when it is not Google's.
+        token_file: Where Google's token is kept.
+        secret_name: The AWS secret with Google's token.
     """
     if spec.startswith(GOOGLE_PREFIX):
         from cinematch_assets.drive.google_folder import open_google_folder  # noqa: PLC0415 - a third of a second

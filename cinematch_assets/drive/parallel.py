@@ -1,6 +1,6 @@
-"""Many files at a time, each result as it is ready.
+"""Work on many files at once.
 
-Here: the threads, and which faults end all. Not here: what is done with a file, or with its result.
+Here: the threads, and which errors stop all work. Not here: the work on a file (``drive.landing``).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[_T]):
-    """One file's outcome: either ``result`` or ``error``."""
+    """The outcome of one file: either ``result`` or ``error``."""
 
     file: DriveFile
     result: _T | None
@@ -28,16 +28,19 @@ class Done(Generic[_T]):
 def in_parallel(
     work: Callable[[DriveFile], _T], files: Iterable[DriveFile], *, threads: int = THREADS
 ) -> Iterator[Done[_T]]:
-    """Do ``work`` on each file, ``threads`` at a time, and give the outcomes as they come, in any order.
+    """Do ``work`` on each file, ``threads`` at a time, and give the outcomes as they finish, in any order.
 
-    What is wrong with one file is its outcome. As many unreachable files in a row as there are threads, or any other
-    fault, is raised, and the files not yet begun are left; so it is when the caller stops taking outcomes.
+    An error of one file is its outcome. Files not yet begun are dropped when the caller stops iterating.
+
+    Raises:
+        UnreachableError: As many files in a row as there are threads were unreachable.
+        Exception: Whatever else ``work`` raises, at once.
     """
-    left = iter(files)
+    remaining = iter(files)
     unreachable = 0
     with ThreadPoolExecutor(threads, thread_name_prefix="drive") as pool:
         try:
-            running = {pool.submit(work, file): file for file in islice(left, 2 * threads)}
+            running = {pool.submit(work, file): file for file in islice(remaining, 2 * threads)}
             while running:
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     done = _outcome(future, running.pop(future))
@@ -45,7 +48,7 @@ def in_parallel(
                     if done.error is not None and unreachable >= threads:
                         raise done.error
                     yield done
-                    running |= {pool.submit(work, file): file for file in islice(left, 1)}
+                    running |= {pool.submit(work, file): file for file in islice(remaining, 1)}
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -1,37 +1,51 @@
-"""Staying within what Google allows.
+"""Rate limit for requests to Google Drive.
 
-Here: counting requests over a minute, and everybody's pause when Google says it is too much. Not here: requests.
+Here: counting requests over a minute, and a pause for all threads when Google reports too many. Not here: the requests
+(``drive.google_client``).
 """
 
+import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 
-REQUESTS_A_MINUTE = 10_800
+REQUESTS_PER_MINUTE = 10_800
 """Nine tenths of the 12,000 queries per minute and user that Drive has long allowed."""
+
+logger = logging.getLogger(__name__)
 
 
 class Quota:
-    """At most ``requests`` in any ``window_s``, over all threads; bursts within that are free."""
+    """At most ``max_requests`` in any ``window_s``, over all threads; bursts within that are not delayed."""
 
-    def __init__(self, requests: int = REQUESTS_A_MINUTE, window_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        max_requests: int = REQUESTS_PER_MINUTE,
+        window_s: float = 60.0,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._window_s = window_s
-        self._starts: deque[float] = deque(maxlen=requests)
-        self._held_until = 0.0
+        self._clock, self._sleep = clock, sleep
+        self._starts: deque[float] = deque(maxlen=max_requests)
+        self._paused_until = 0.0
         self._lock = threading.Lock()
 
-    def take(self) -> None:
-        """Wait for this request's turn."""
+    def acquire(self) -> None:
+        """Wait until one more request may start."""
         with self._lock:
-            now = time.monotonic()
-            start = max(now, self._held_until)
+            now = self._clock()
+            start = max(now, self._paused_until)
             if len(self._starts) == self._starts.maxlen:
                 start = max(start, self._starts[0] + self._window_s)
             self._starts.append(start)
         if start > now:
-            time.sleep(start - now)
+            self._sleep(start - now)
 
-    def hold(self, seconds: float) -> None:
-        """Let nobody start before ``seconds`` have passed: Google has said that it is too much."""
+    def pause(self, wait_s: float) -> None:
+        """Let no request start for ``wait_s``: Google reported too many."""
+        logger.info("Google Drive asks for fewer requests: none starts for %.1f s", wait_s)
         with self._lock:
-            self._held_until = max(self._held_until, time.monotonic() + seconds)
+            self._paused_until = max(self._paused_until, self._clock() + wait_s)

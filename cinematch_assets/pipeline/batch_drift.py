@@ -21,7 +21,8 @@ from cinematch_assets.drift.null_distribution import (
 )
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.logs import log_phase
-from cinematch_assets.pipeline.models.artifacts import load_model, unreadable
+from cinematch_assets.metrics import mae, rmse
+from cinematch_assets.pipeline.models.artifacts import FormatStatus, format_message, load_model
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.retraining import BatchFacts, Decision, Evidence, RetrainingPolicy, retraining_decision
@@ -75,7 +76,7 @@ def assess_batch(platform: Platform, batch_id: str) -> BatchDrift:
         scorer = session.run(scorer_of, batch_id)
         unseen = session.run(rows.unseen_ratings)
         champion = session.run(read_champion)
-    unscored = unreadable(scorer) if scorer else "no champion yet"
+    unscored = _why_unscored(scorer)
     users = np.unique(ratings["userId"].to_numpy(), return_counts=True)[1]
     with log_phase(_LOG, "null distribution of the rating statistics"):
         null = rating_null_distribution(rows.user_histograms(platform.warehouse.url), users)
@@ -109,6 +110,12 @@ def assess_batch(platform: Platform, batch_id: str) -> BatchDrift:
     return BatchDrift(batch, alerts, null, decision, scored_by, unscored)
 
 
+def _why_unscored(scorer: model_registry.ModelVersion | None) -> str | None:
+    if scorer is None:
+        return "no champion yet"
+    return None if FormatStatus.of(scorer) is FormatStatus.READABLE else format_message(scorer)
+
+
 def _model_errors(
     platform: Platform, scorer: model_registry.ModelVersion, batch: pd.DataFrame
 ) -> tuple[ModelErrors, UserErrors]:
@@ -119,14 +126,9 @@ def _model_errors(
         )
     )
     new = Ratings.from_frame(batch)
-    on_test, on_batch = (
-        model.predict(part.users, part.movies).stars.astype(np.float64) - part.ratings for part in (test, new)
-    )
+    on_test, on_batch = (model.predict(part.users, part.movies).errors(part.ratings) for part in (test, new))
     errors = ModelErrors(
-        test_rmse=float(np.sqrt(np.mean(on_test**2))),
-        test_mae=float(np.mean(np.abs(on_test))),
-        batch_rmse=float(np.sqrt(np.mean(on_batch**2))),
-        batch_mae=float(np.mean(np.abs(on_batch))),
+        test_rmse=rmse(on_test), test_mae=mae(on_test), batch_rmse=rmse(on_batch), batch_mae=mae(on_batch)
     )
     return errors, UserErrors.from_errors(test.users, on_test)
 

@@ -46,7 +46,7 @@ def run_maintenance(platform: Platform) -> MaintenanceReport:
             session.run(vacuum)
         used = session.run(database_mb)
         sizes = tuple(session.run(storage))
-    platform.store.forget_unfinished(_MIN_UNFINISHED_AGE)
+    platform.store.remove_abandoned(_MIN_UNFINISHED_AGE)
     with log_phase(_LOG, "delete unreferenced objects"):
         deleted, freed = _delete_unreferenced(platform, timedelta(days=days))
     return MaintenanceReport(archived, deleted, freed / 2**20, used, sizes)

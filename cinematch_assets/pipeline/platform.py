@@ -9,7 +9,8 @@ from typing import Self
 from cinematch_assets.drive.folder import Folder
 from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.settings import Settings
-from cinematch_assets.storage.store import Store, open_store
+from cinematch_assets.storage.base import Store
+from cinematch_assets.storage.opening import open_store
 from cinematch_assets.warehouse.warehouse import Warehouse, open_warehouse
 
 

@@ -62,7 +62,7 @@ def open_table(path: Path, name: str, table: Table) -> Source:
     """The file at ``path``, Parquet by its name or its first bytes and CSV otherwise; ``name`` is for messages."""
     try:
         with path.open("rb") as file:
-            is_parquet = file.read(len(MAGIC)) == MAGIC or path.suffix == ".parquet"
+            is_parquet = file.read(len(MAGIC)) == MAGIC or path.suffix.lower() == ".parquet"
         return ParquetFile(path, name, table) if is_parquet else CsvFile(path, name, table)
     except FileNotFoundError as error:
         raise FileRefused(name, f"there is no file {path}") from error

@@ -14,6 +14,7 @@ from cinematch_assets.samples.ml_latest_small import fetch_ml_latest_small
 from cinematch_assets.samples.movielens_folder import open_movielens_folder
 from cinematch_assets.samples.sample import SYNTHETIC_LICENCE, Sample, SampleError, atomic_folder, table_file
 from cinematch_assets.samples.synthetic import SyntheticSpec, write_synthetic
+from cinematch_assets.table_names import expected_names, is_file_of
 
 DEFAULT_SYNTHETIC_ROWS = 100_000
 
@@ -48,14 +49,12 @@ def lay_out(sample: Sample, folder: Path) -> None:
     for table in ("movies", "ratings"):
         source = table_file(sample.folder, table)
         if source is None:
-            raise SampleError(
-                f"{sample.folder} has no {table}.csv or {table}.parquet; remove it to have it made again."
-            )
+            raise SampleError(f"{sample.folder} has no {expected_names(table)}; remove it to have it made again.")
         hidden = folder / f".{source.name}.part"
         shutil.copyfile(source, hidden)
         hidden.replace(folder / source.name)
-        for other in {f"{table}.csv", f"{table}.parquet"} - {source.name}:
-            (folder / other).unlink(missing_ok=True)
+        for other in [path for path in folder.iterdir() if is_file_of(path.name, table) and path.name != source.name]:
+            other.unlink(missing_ok=True)
 
 
 def _rows_of(data: str) -> int:

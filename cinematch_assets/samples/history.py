@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cinematch_assets.samples.sample import SampleError, table_file
+from cinematch_assets.table_names import expected_names, is_table_file
 
 RATING_TYPES = {"userId": "int32", "movieId": "int32", "rating": "float32", "timestamp": "int64"}
 BLOCK_BYTES = 16 << 20
@@ -37,7 +38,7 @@ def read_history(folder: Path) -> History:
     Raises:
         SampleError: No ratings or movies, or a file that cannot be read at all.
     """
-    files = sorted(path for path in (folder / "batches").glob("[!.]*") if path.suffix in {".csv", ".parquet"})
+    files = sorted(path for path in (folder / "batches").glob("[!.]*") if is_table_file(path.name))
     empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in RATING_TYPES.items()})
     return History(
         ratings=read_usable(_required(folder, "ratings"), RATING_TYPES),
@@ -59,13 +60,13 @@ def read_usable(path: Path, types: dict[str, str]) -> pd.DataFrame:
 def _required(folder: Path, table: str) -> Path:
     path = table_file(folder, table)
     if path is None:
-        raise SampleError(f"{folder} has no {table}.csv or {table}.parquet to go by.")
+        raise SampleError(f"{folder} has no {expected_names(table)} to go by.")
     return path
 
 
 def _blocks(path: Path, columns: list[str]) -> Iterator[Any]:
     """Arrow batches of some columns; those of CSV hold text."""
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         import pyarrow.parquet as pq  # noqa: PLC0415
 
         with pq.ParquetFile(path) as file:

@@ -16,6 +16,7 @@ from cinematch_assets.samples.sample import (
     sha256_of,
     table_file,
 )
+from cinematch_assets.table_names import expected_names
 
 DAT_HEADERS = {"movies": "movieId,title,genres", "ratings": "userId,movieId,rating,timestamp"}
 
@@ -34,7 +35,7 @@ def open_movielens_folder(folder: Path, cache: Path) -> Sample:
         return _convert_dat_folder(folder, cache)
     for table in DAT_HEADERS:
         if table_file(folder, table) is None:
-            raise SampleError(f"{folder} has no {table}.csv or {table}.parquet.")
+            raise SampleError(f"{folder} has no {expected_names(table)}.")
     if _is_latest_small(folder):
         return Sample("ml-latest-small", folder, MOVIELENS_LATEST_LICENCE)
     return Sample(folder.resolve().name, folder, MOVIELENS_FOLDER_LICENCE)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.table_names import choose_table_file
 
 CITATION = (
     "F. M. Harper and J. A. Konstan (2015), The MovieLens Datasets: History and Context, ACM TiiS 5(4), 19:1-19:19."
@@ -48,14 +49,11 @@ def table_file(folder: Path, table: str) -> Path | None:
     """The file ``<table>.csv`` or ``<table>.parquet`` of a folder; None when there is neither.
 
     Raises:
-        SampleError: Both are there, and nothing says which one counts.
+        SeveralTableFilesError: Both are there, and nothing says which one counts.
     """
-    found = [path for path in (folder / f"{table}.csv", folder / f"{table}.parquet") if path.is_file()]
-    if len(found) > 1:
-        raise SampleError(
-            f"{folder} holds both {found[0].name} and {found[1].name}: remove the one that does not count."
-        )
-    return found[0] if found else None
+    names = [path.name for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+    chosen = choose_table_file(names, table, str(folder))
+    return folder / chosen if chosen else None
 
 
 def sha256_of(path: Path) -> str:

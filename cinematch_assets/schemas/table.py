@@ -1,6 +1,6 @@
 """The words in which a table's shape is declared: columns, their types, their rules, their meaning.
 
-Here: plain frozen dataclasses, and nothing to import but the standard library. Not here: the checking, which
+Here: plain frozen dataclasses, and nothing to import that is not light. Not here: the checking, which
 ``models`` does by building a Pandera model out of a declaration.
 
 Why declarations and not ``DataFrameModel`` classes: Dagster's definitions show every table's columns, and so import
@@ -10,6 +10,8 @@ definitions may cost 1.3 times). A declaration is the one source; the Pandera mo
 
 from dataclasses import dataclass, replace
 from typing import Literal
+
+from cinematch_assets.table_names import BATCH_ID_PATTERN, BATCH_ID_RULE
 
 Dtype = Literal["int32", "int64", "float32", "float64", "str", "bool", "Int32", "boolean", "datetime64[us]", "object"]
 
@@ -103,7 +105,7 @@ def at_most(characters: int) -> Rule:
 
 
 NOT_EMPTY = Rule("str_matches", (r"^\s*\S",), "not empty", fault="is empty")
-BATCH_ID = Rule("str_matches", (r"^[A-Za-z0-9_-]{1,50}$",), "1 to 50 letters, digits, hyphens or underscores")
+BATCH_ID = Rule("str_matches", (f"^{BATCH_ID_PATTERN}$",), BATCH_ID_RULE)
 POSITIVE = Rule("in_range", (1, INT32_MAX), f"from 1 to {INT32_MAX}")
 STARS = Rule("in_range", (0.5, 5.0), "from 0.5 to 5.0")
 HALF_STEPS = Rule("in_steps_of", (0.5,), "in half steps")

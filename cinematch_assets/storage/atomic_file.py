@@ -1,14 +1,15 @@
-"""Files that appear whole or not at all.
+"""Files and folders that appear complete or not at all.
 
-Here: writing beside the target, forcing it to disk, renaming; the one-sentence error when that fails; unfinished files
-that one process at a time may go on with, and sweeping up those that nobody does.
-Not here: what is in the files, and where they belong (``storage.store``, ``drive``).
+Here: writing beside the target, forcing to disk, renaming; the error message when that fails; staging paths that one
+process at a time may use, and removing those that were abandoned.
+Not here: what is in the files (``reading``, ``samples``), and where they belong (``storage.local``, ``drive.landing``).
 """
 
 import errno
 import fcntl
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,48 +18,85 @@ from pathlib import Path
 
 from cinematch_assets.errors import SurroundingsError
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class WriteError(SurroundingsError):
     """A file could not be written; nothing of it is left where readers look."""
 
 
-def write_atomically(target: Path, chunks: Iterable[bytes], *, beside: Path | None = None) -> None:
+def write_atomically(target: Path, chunks: Iterable[bytes], *, staging: Path | None = None, mode: int = 0o666) -> None:
     """Make ``target`` hold ``chunks``, or leave it as it was when a chunk or the disk fails.
 
-    ``beside`` is the folder for the unfinished file, on the file system of ``target``; by default the target's own.
-    What ``chunks`` raises passes through.
+    Args:
+        target: The file; its folder is made when it is missing.
+        chunks: The content; what iterating them raises passes through.
+        staging: Folder for the unfinished file, on the file system of ``target``; by default the target's own.
+        mode: Permissions of the new file, before the umask.
+
+    Raises:
+        WriteError: The file cannot be written.
     """
-    with explained(target):
-        unfinished = (beside or target.parent) / f".{uuid.uuid4().hex}.unfinished"
-        unfinished.parent.mkdir(parents=True, exist_ok=True)
+    with unfinished_file(target, staging=staging) as unfinished:
+        with translate_write_errors(target):
+            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            for chunk in chunks:
+                with translate_write_errors(target):
+                    write_all(descriptor, chunk)
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def unfinished_file(target: Path, *, staging: Path | None = None) -> Iterator[Path]:
+    """Give a new hidden path to write to, which becomes ``target`` when the block ends well and is removed otherwise.
+
+    ``staging`` is as in ``write_atomically``.
+
+    Raises:
+        WriteError: The file cannot be made or moved; what the block raises passes through.
+    """
+    folder = staging or target.parent
+    with translate_write_errors(target):
+        folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f".{uuid.uuid4().hex}.unfinished"
     try:
-        _write(unfinished, chunks, target)
-        publish(unfinished, target)
+        yield unfinished
+        move_into_place(unfinished, target)
     finally:
         unfinished.unlink(missing_ok=True)
 
 
-def _write(unfinished: Path, chunks: Iterable[bytes], target: Path) -> None:
-    with explained(target):
-        handle = unfinished.open("xb", buffering=0)
-    with handle:
-        for chunk in chunks:
-            with explained(target):
-                write_all(handle.fileno(), chunk)
+@contextmanager
+def unfinished_folder(target: Path) -> Iterator[Path]:
+    """Give a new folder to fill, which becomes ``target`` when the block ends well and is removed otherwise.
+
+    Two processes may fill the same target: the second to finish keeps what the first one put there.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        yield unfinished
+        try:
+            unfinished.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def write_all(descriptor: int, chunk: bytes) -> None:
     """Write every byte: an unbuffered write may stop short when the disk fills up."""
-    rest = memoryview(chunk)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+    remaining = memoryview(chunk)
+    while remaining:
+        remaining = remaining[os.write(descriptor, remaining) :]
 
 
-def publish(unfinished: Path, target: Path) -> None:
-    """Force ``unfinished`` to disk and give it the name ``target``, replacing what had that name."""
-    with explained(target):
+def move_into_place(unfinished: Path, target: Path) -> None:
+    """Force ``unfinished`` to disk and rename it to ``target``, replacing what had that name."""
+    with translate_write_errors(target):
         _sync(unfinished)
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished.replace(target)
@@ -74,50 +112,51 @@ def _sync(path: Path) -> None:
 
 
 @contextmanager
-def explained(target: Path) -> Iterator[None]:
-    """Say in one sentence which file could not be written, and why."""
+def translate_write_errors(target: Path) -> Iterator[None]:
+    """Turn an ``OSError`` into a ``WriteError`` that names the file and the reason."""
     try:
         yield
     except OSError as fault:
-        if fault.errno in _FULL:
+        if fault.errno in _DISK_FULL:
             raise WriteError(f"{target}: the disk is full; free some space and run it again.") from fault
         raise WriteError(f"{target}: cannot be written ({fault.strerror or fault}).") from fault
 
 
 @contextmanager
-def held(file: Path) -> Iterator[Path]:
-    """Give ``file`` in a folder of its own, to one holder at a time over all processes of this machine.
+def locked_staging_path(file: Path) -> Iterator[Path]:
+    """Exclusive (flock) staging path for ``file``, in a folder of its own beside it.
 
-    The lock ends with its process, so a killed one blocks nobody. What it left beside ``file`` is found by the next.
+    One process of this machine has it at a time, the others wait. The lock ends with its process, so a killed one
+    blocks no other; what it left is found at the same path by the next.
     """
-    room = file.with_suffix(".room")
-    with explained(file):
-        lock = _locked(room)
+    folder = file.with_suffix(".locked")
+    with translate_write_errors(file):
+        lock = _lock(folder)
     try:
-        yield room / "object"
+        yield folder / "object"
     except BaseException:
-        with suppress(OSError):  # what was begun stays for the next holder
-            room.rmdir()
+        with suppress(OSError):  # an unfinished object stays for the next process
+            folder.rmdir()
         raise
     else:
-        shutil.rmtree(room)
+        shutil.rmtree(folder)
     finally:
         os.close(lock)
 
 
-def _locked(room: Path) -> int:
-    """Lock the folder, made when it is not there; a holder removes it, so check that it is still the one in place."""
+def _lock(folder: Path) -> int:
+    """Make and lock the folder; the process before may have removed it meanwhile, so check that it is still there."""
     while True:
         try:
-            room.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(room, os.O_RDONLY | os.O_DIRECTORY)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         except (FileExistsError, FileNotFoundError):
-            if room.is_file():
+            if folder.is_file():
                 raise
-            continue  # removed by its holder between one look and the next
+            continue  # removed between the two calls
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         try:
-            in_place = os.fstat(descriptor).st_ino == room.stat().st_ino
+            in_place = os.fstat(descriptor).st_ino == folder.stat().st_ino
         except FileNotFoundError:
             in_place = False
         if in_place:
@@ -125,18 +164,18 @@ def _locked(room: Path) -> int:
         os.close(descriptor)
 
 
-def swept(staging: Path, older_than: timedelta) -> int:
-    """Remove unfinished files, and rooms that nobody holds, untouched for so long."""
-    gone, limit = 0, (datetime.now(tz=UTC) - older_than).timestamp()
+def remove_abandoned(staging: Path, older_than: timedelta) -> int:
+    """Remove unfinished files and unlocked folders that were not touched for ``older_than``; return how many."""
+    removed, limit = 0, (datetime.now(tz=UTC) - older_than).timestamp()
     for entry in list(staging.iterdir()) if staging.is_dir() else []:
         try:
             touched = max(part.stat().st_mtime for part in (entry, *entry.glob("*")))
             if touched < limit:
                 _remove(entry)
-                gone += 1
+                removed += 1
         except (FileNotFoundError, BlockingIOError):
-            continue  # finished meanwhile, or held
-    return gone
+            continue  # finished meanwhile, or locked
+    return removed
 
 
 def _remove(entry: Path) -> None:

@@ -12,12 +12,12 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.table_names import TABLE_SUFFIXES, expected_names
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.copy import copy_rows
 from cinematch_assets.warehouse.statements import statement
 
 _REJECTED_ROWS = sql.Identifier("ops", "rejected_rows")
-_SUFFIXES = (".csv", ".parquet")
 
 
 class NothingLandedError(CinematchError):
@@ -67,17 +67,15 @@ def newest_landed(connection: psycopg.Connection, table: str) -> LandedFile:
         NothingLandedError: naming the asset to materialize first.
     """
     with connection.cursor(row_factory=class_row(LandedFile)) as cursor:
-        found = cursor.execute(statement("files/select_newest_file"), {"paths": paths_of(table)}).fetchone()
+        found = cursor.execute(statement("files/select_newest_file"), _files_of(table)).fetchone()
     if found is None:
-        raise NothingLandedError(
-            f"no file {table}.csv or {table}.parquet has been landed: materialize its raw asset first"
-        )
+        raise NothingLandedError(f"no file {expected_names(table)} has been landed: materialize its raw asset first")
     return found
 
 
-def paths_of(table: str) -> list[str]:
-    """The paths at which a table's file may come."""
-    return [table + suffix for suffix in _SUFFIXES]
+def _files_of(table: str) -> dict[str, object]:
+    """The parameters by which a statement finds all files of a table, whatever their suffix and its case."""
+    return {"table": table, "suffixes": list(TABLE_SUFFIXES)}
 
 
 def finish_file(
@@ -88,7 +86,7 @@ def finish_file(
     values = {
         "path": file.path,
         "md5": file.md5,
-        "paths": paths_of(stem),
+        **_files_of(stem),
         "state": state,
         "note": note,
         "rows_read": counts and counts.read,

@@ -14,7 +14,8 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from cinematch_assets.settings import Settings
-from cinematch_assets.storage.store import Store, open_store
+from cinematch_assets.storage.base import Store
+from cinematch_assets.storage.opening import open_store
 from cinematch_assets.webserver.guard import Guard
 from cinematch_assets.webserver.reports import report_routes
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from cinematch_assets.storage.store import MissingObjectError, Store, StoreError
+from cinematch_assets.storage.base import MissingObjectError, Store, StoreError
 
 PREFIX = "reports"
 _TYPES = {".html", ".svg", ".png", ".json"}

@@ -18,8 +18,8 @@ from cinematch_assets_tests.support.drive_server import DriveServer
 
 @pytest.fixture
 def folder_id(drive: DriveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: F811
-    folder = drive.folder(None, "Shared CineMatch")
-    drive.file(folder, "movies.csv", b"movieId,title,genres\n")
+    folder = drive.add_folder(None, "Shared CineMatch")
+    drive.add_file(folder, "movies.csv", b"movieId,title,genres\n")
     for name in ("GCP_SECRET_NAME", "GOOGLE_TOKEN_FILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CINEMATCH_HOME", str(tmp_path / "home"))
@@ -38,7 +38,7 @@ def test_login_stores_pushes_and_says_so_and_check_agrees(
     monkeypatch.setenv("GCP_SECRET_NAME", "cinematch/login")
     browser = Browser()
     monkeypatch.setattr(webbrowser, "get", lambda *_: browser)
-    (tmp_path / "client.json").write_text(json.dumps(drive.client_secrets()))
+    (tmp_path / "client.json").write_text(json.dumps(drive.read_client_secrets()))
 
     screen = CliRunner().invoke(
         app, ["login", "--client-secrets", str(tmp_path / "client.json"), "--push"], catch_exceptions=False
@@ -74,8 +74,8 @@ def test_check_fails_with_a_revoked_token(
     screen = CliRunner().invoke(app, ["check", "--json"], catch_exceptions=False)
     assert screen.exit_code == 1
     (finding,) = json.loads(screen.output)
-    assert finding["standing"] == "bad"
-    assert "cinematch drive login" in finding["words"]
+    assert finding["status"] == "failed"
+    assert "cinematch drive login" in finding["message"]
 
 
 @pytest.mark.usefixtures("folder_id")

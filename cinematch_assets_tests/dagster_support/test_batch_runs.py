@@ -37,7 +37,10 @@ def make_asset(failing: str | None = None) -> dg.AssetsDefinition:
 
 
 def metadata(instance: dg.DagsterInstance) -> dict[str | None, dict[str, Any]]:
-    events = [record.asset_materialization for record in instance.fetch_materializations(dg.AssetKey("table"), limit=10).records]
+    events = [
+        record.asset_materialization
+        for record in instance.fetch_materializations(dg.AssetKey("table"), limit=10).records
+    ]
     assert len({event.partition for event in events}) == len(events), "a batch was materialized twice"
     return {event.partition: {name: value.value for name, value in event.metadata.items()} for event in events}
 

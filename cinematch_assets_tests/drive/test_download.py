@@ -1,45 +1,49 @@
-"""The fault table: what goes wrong on the way, and what became of it."""
+"""The fault table of docs/drive.md: each fault of a download, and its outcome."""
 
 import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from cinematch_assets.drive import download as module
 from cinematch_assets.drive.folder import FileChangedError, FileError, TokenError, UnreachableError
 from cinematch_assets.drive.google_client import GoogleClient
 from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.landing import land
 from cinematch_assets.drive.token import DriveCredentials, TokenFile
 from cinematch_assets.storage.atomic_file import WriteError
-from cinematch_assets.storage.store import LocalStore
+from cinematch_assets.storage.local import LocalStore
 from cinematch_assets.values import DriveFile
-from cinematch_assets_tests.drive.conftest import IMPATIENT
+from cinematch_assets_tests.drive.conftest import QUICK_RETRIES
 from cinematch_assets_tests.support.drive_server import DriveServer, Fault
 
-CHUNK = 1 << 20
+CHUNK = QUICK_RETRIES.progress_bytes
 CONTENT = os.urandom(5 * CHUNK + 12_345)
-
-
-@pytest.fixture(autouse=True)
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CHUNK_BYTES", CHUNK)
 
 
 @pytest.fixture(params=["large", "small"])
 def file(request: pytest.FixtureRequest, drive: DriveServer, google: GoogleFolder) -> DriveFile:
-    drive.file(google.folder_id, "ratings.csv", CONTENT if request.param == "large" else CONTENT[:300_000])
-    return next(google.files())
+    drive.add_file(google.folder_id, "ratings.csv", CONTENT if request.param == "large" else CONTENT[:300_000])
+    return google.list_files().files[0]
 
 
 @pytest.fixture
 def large(drive: DriveServer, google: GoogleFolder) -> DriveFile:
-    drive.file(google.folder_id, "ratings.csv", CONTENT)
-    return next(google.files())
+    drive.add_file(google.folder_id, "ratings.csv", CONTENT)
+    return google.list_files().files[0]
+
+
+@pytest.fixture
+def google_renewing(drive: DriveServer, google: GoogleFolder, token_file: Path) -> Iterator[GoogleFolder]:
+    """The same folder, whose access token may be renewed again right after it was."""
+    credentials = DriveCredentials(TokenFile(token_file), min_refresh_interval_s=0)
+    client = GoogleClient(credentials, endpoint=drive.url, retry_policy=QUICK_RETRIES)
+    GoogleFolder(google.folder_id, client).read_name()
+    yield GoogleFolder(google.folder_id, client)
+    client.close()
 
 
 @pytest.fixture
@@ -60,12 +64,12 @@ PASSING = {
     "connection lost": [Fault("connection lost", times=2)],
     "a 200 in mid-file": [Fault("broken off", at=200_000), Fault("whole file instead", only_in_mid_file=True)],
     "a wrong range": [Fault("broken off", at=200_000), Fault("wrong range", only_in_mid_file=True)],
-    "a slow drip": [Fault("drips")],
+    "too slow": [Fault("too slow")],
 }
 
 
 @pytest.mark.parametrize("faults", PASSING.values(), ids=PASSING)
-def test_a_passing_fault_still_gives_the_right_file(
+def test_after_a_passing_fault_the_file_is_right(
     drive: DriveServer, google: GoogleFolder, file: DriveFile, target: Path, faults: list[Fault]
 ) -> None:
     content = drive.items[file.id].content
@@ -73,13 +77,13 @@ def test_a_passing_fault_still_gives_the_right_file(
     google.fetch(file, target)
     assert target.read_bytes() == content
     assert [path.name for path in target.parent.iterdir()] == ["object"]
-    # What a whole answer in mid-file has put on its way before it is hung up on lies in the sockets' buffers.
+    # Bytes of an answer to the wrong range stay in the sockets' buffers when the connection is closed.
     in_buffers = 4 * CHUNK if faults[-1].kind in {"whole file instead", "wrong range"} else 0
     assert drive.bytes_sent() <= len(content) + CHUNK + in_buffers
 
 
-@pytest.mark.parametrize("kind", ["503", "429", "rate limit 403", "connection lost", "broken off", "drips"])
-def test_a_lasting_fault_fails_cleanly(
+@pytest.mark.parametrize("kind", ["503", "429", "rate limit 403", "connection lost", "broken off", "too slow"])
+def test_a_lasting_fault_is_an_error_and_leaves_no_file(
     drive: DriveServer, google: GoogleFolder, file: DriveFile, target: Path, kind: str
 ) -> None:
     drive.faults = [Fault(kind, times=99, at=10)]
@@ -92,12 +96,12 @@ def test_a_lasting_fault_fails_cleanly(
 
 
 @pytest.mark.parametrize("kind", ["whole file instead", "wrong range"])
-def test_a_server_that_cannot_go_on_is_asked_from_the_start_next_time(
+def test_after_wrong_ranges_the_next_download_starts_at_byte_0(
     drive: DriveServer, google: GoogleFolder, large: DriveFile, target: Path, kind: str
 ) -> None:
     drive.faults = [Fault("broken off", at=200_000), Fault(kind, times=99, only_in_mid_file=True)]
     with pytest.raises(
-        UnreachableError, match=r"ratings.csv: Google Drive answers 20[06] .*when asked to go on at byte 200,000"
+        UnreachableError, match=r"ratings.csv: Google Drive answers 20[06] .*when asked to resume at byte 200,000"
     ):
         google.fetch(large, target)
     assert not target.exists()
@@ -105,7 +109,7 @@ def test_a_server_that_cannot_go_on_is_asked_from_the_start_next_time(
     assert target.read_bytes() == CONTENT
 
 
-def test_bytes_damaged_on_the_way_are_fetched_once_more(
+def test_damaged_bytes_are_fetched_once_more(
     drive: DriveServer, google: GoogleFolder, file: DriveFile, target: Path
 ) -> None:
     drive.faults = [Fault("damaged", at=1234)]
@@ -113,7 +117,7 @@ def test_bytes_damaged_on_the_way_are_fetched_once_more(
     assert target.read_bytes() == drive.items[file.id].content
 
 
-def test_bytes_that_are_never_right_are_refused(
+def test_bytes_damaged_twice_are_refused(
     drive: DriveServer, google: GoogleFolder, file: DriveFile, target: Path
 ) -> None:
     drive.faults = [Fault("damaged", at=1234, times=99)]
@@ -123,29 +127,29 @@ def test_bytes_that_are_never_right_are_refused(
     assert len(drive.content_requests()) == 2
 
 
-def test_a_file_changed_while_it_is_read_is_left_to_the_next_look(
+def test_a_file_changed_while_it_is_read_is_fetched_after_the_next_listing(
     drive: DriveServer, google: GoogleFolder, file: DriveFile, target: Path
 ) -> None:
     drive.faults = [Fault("changes while read", at=100_000)]
     with pytest.raises(FileChangedError, match=r"ratings\.csv changed in Google Drive while it was read"):
         google.fetch(file, target)
     assert not target.exists()
-    (anew,) = google.files()
-    google.fetch(anew, target)
+    (listed_again,) = google.list_files().files
+    google.fetch(listed_again, target)
     assert target.read_bytes() == drive.items[file.id].content
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda drive, file: drive.change(file.id, CONTENT[:1000]),
-        lambda drive, file: drive.change(file.id, CONTENT * 2),
-        lambda drive, file: drive.change(file.id, CONTENT[::-1][: file.size]),
+        lambda drive, file: drive.change_file(file.id, CONTENT[:1000]),
+        lambda drive, file: drive.change_file(file.id, CONTENT * 2),
+        lambda drive, file: drive.change_file(file.id, CONTENT[::-1][: file.size]),
         lambda drive, file: drive.items.pop(file.id),
     ],
     ids=["shorter", "longer", "other", "gone"],
 )
-def test_a_file_changed_since_the_look_does_not_appear(
+def test_a_file_changed_since_the_listing_does_not_appear(
     drive: DriveServer,
     google: GoogleFolder,
     file: DriveFile,
@@ -158,7 +162,7 @@ def test_a_file_changed_since_the_look_does_not_appear(
     assert not target.exists()
 
 
-def test_a_file_that_may_not_be_downloaded_says_so_at_once(
+def test_a_file_that_may_not_be_downloaded_fails_at_once(
     drive: DriveServer, google: GoogleFolder, file: DriveFile, target: Path
 ) -> None:
     drive.faults = [Fault("may not be downloaded", times=99)]
@@ -168,33 +172,33 @@ def test_a_file_that_may_not_be_downloaded_says_so_at_once(
 
 
 def test_an_empty_file_is_a_file(drive: DriveServer, google: GoogleFolder, target: Path) -> None:
-    drive.file(google.folder_id, "empty.json", b"")
-    google.fetch(next(google.files()), target)
+    drive.add_file(google.folder_id, "empty.json", b"")
+    google.fetch(google.list_files().files[0], target)
     assert target.read_bytes() == b""
 
 
-def test_an_access_token_that_expires_is_renewed_on_the_way(
-    drive: DriveServer, google: GoogleFolder, file: DriveFile, target: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_access_token_that_expires_is_renewed_during_the_download(
+    drive: DriveServer, google_renewing: GoogleFolder, file: DriveFile, target: Path
 ) -> None:
-    monkeypatch.setattr("cinematch_assets.drive.token._FRESH_S", 0)
     drive.access_tokens.clear()
-    google.fetch(file, target)
+    before = drive.token_requests
+    google_renewing.fetch(file, target)
     assert target.read_bytes() == drive.items[file.id].content
-    assert drive.token_requests == 2
+    assert drive.token_requests == before + 1
 
 
-def test_a_token_revoked_on_the_way_fails_in_one_attempt(
-    drive: DriveServer, google: GoogleFolder, file: DriveFile, target: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_token_revoked_during_the_download_fails_in_one_attempt(
+    drive: DriveServer, google_renewing: GoogleFolder, file: DriveFile, target: Path
 ) -> None:
-    monkeypatch.setattr("cinematch_assets.drive.token._FRESH_S", 0)
     drive.revoke_all()
+    before = drive.token_requests
     with pytest.raises(TokenError, match="run `cinematch drive login`"):
-        google.fetch(file, target)
-    assert drive.token_requests == 2
+        google_renewing.fetch(file, target)
+    assert drive.token_requests == before + 1
     assert not target.exists()
 
 
-def test_a_part_left_by_another_process_is_gone_on_with(
+def test_a_part_left_by_another_process_is_resumed(
     drive: DriveServer, google: GoogleFolder, large: DriveFile, target: Path
 ) -> None:
     drive.faults = [Fault("broken off", at=3 * CHUNK), Fault("503", times=99)]
@@ -206,15 +210,15 @@ def test_a_part_left_by_another_process_is_gone_on_with(
     assert drive.bytes_sent() == len(CONTENT)
 
 
-def test_a_part_of_older_content_is_not_gone_on_with(
+def test_a_part_of_older_content_is_not_resumed(
     drive: DriveServer, google: GoogleFolder, large: DriveFile, target: Path
 ) -> None:
     drive.faults = [Fault("broken off", at=3 * CHUNK), Fault("503", times=99)]
     with pytest.raises(UnreachableError):
         google.fetch(large, target)
     drive.faults = []
-    drive.change(large.id, CONTENT[::-1])
-    google.fetch(next(google.files()), target)
+    drive.change_file(large.id, CONTENT[::-1])
+    google.fetch(google.list_files().files[0], target)
     assert target.read_bytes() == CONTENT[::-1]
     assert [path.name for path in target.parent.iterdir()] == ["object"]
 
@@ -229,26 +233,25 @@ def test_a_part_that_lost_its_bytes_in_a_power_cut_is_fetched_anew(
         assert target.read_bytes() == CONTENT
 
 
-def test_a_full_disk_is_one_sentence(
+def test_a_full_disk_is_named_and_leaves_no_file(
     google: GoogleFolder, file: DriveFile, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_room(descriptor: int, chunk: bytes) -> None:
+    def fill_the_disk(descriptor: int, chunk: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cinematch_assets.storage.atomic_file.write_all", no_room)
-    monkeypatch.setattr(module, "write_all", no_room)
+    monkeypatch.setattr("cinematch_assets.storage.atomic_file.write_all", fill_the_disk)
+    monkeypatch.setattr("cinematch_assets.drive.download.write_all", fill_the_disk)
     with pytest.raises(WriteError, match=r"landed/object: the disk is full"):
         google.fetch(file, target)
     assert not target.exists()
 
 
 def _land(endpoint: str, token_file: Path, root: str, file: DriveFile, store: Path) -> None:
-    module.CHUNK_BYTES = CHUNK
-    client = GoogleClient(DriveCredentials(TokenFile(token_file)), endpoint=endpoint, retry_policy=IMPATIENT)
+    client = GoogleClient(DriveCredentials(TokenFile(token_file)), endpoint=endpoint, retry_policy=QUICK_RETRIES)
     land(GoogleFolder(root, client), file, LocalStore(store))
 
 
-def test_landing_goes_on_after_kill_9_at_any_moment(
+def test_landing_resumes_after_kill_9_at_any_moment(
     drive: DriveServer, google: GoogleFolder, large: DriveFile, token_file: Path, tmp_path: Path
 ) -> None:
     spawn = multiprocessing.get_context("spawn")

@@ -7,7 +7,9 @@ import pytest
 from cinematch_assets.drive.folder import FileChangedError
 from cinematch_assets.drive.landing import land, landing_key
 from cinematch_assets.drive.local_folder import LocalFolder
-from cinematch_assets.storage.store import LocalStore, Store, open_store
+from cinematch_assets.storage.base import Store
+from cinematch_assets.storage.local import LocalStore
+from cinematch_assets.storage.opening import open_store
 from cinematch_assets.values import DriveFile
 
 
@@ -33,7 +35,7 @@ def store(tmp_path: Path) -> Store:
 
 def test_a_file_lands_unchanged_under_its_id_and_content(folder: LocalFolder, store: Store) -> None:
     (folder.root / "Ratings; DROP TABLE.csv").write_bytes(b"userId\r\n")
-    (file,) = folder.files()
+    (file,) = folder.list_files().files
     landed = land(folder, file, store)
     assert landed.key == f"landed/{file.id}/{file.md5}.csv"
     assert store.read_bytes(landed.key) == b"userId\r\n"
@@ -44,9 +46,9 @@ def test_a_file_lands_unchanged_under_its_id_and_content(folder: LocalFolder, st
 
 def test_the_same_content_is_not_fetched_again(folder: LocalFolder, store: Store) -> None:
     (folder.root / "movies.csv").write_bytes(b"1")
-    first = land(folder, next(folder.files()), store)
+    first = land(folder, folder.list_files().files[0], store)
     os.utime(folder.root / "movies.csv", (0, 0))
-    second = land(folder, next(folder.files()), store)
+    second = land(folder, folder.list_files().files[0], store)
     assert second.unchanged
     assert (second.key, second.landed_at) == (first.key, first.landed_at)
     assert CountingFolder.fetched == 1
@@ -56,22 +58,22 @@ def test_changed_content_lands_beside_the_old(folder: LocalFolder, store: Store)
     keys = []
     for content in (b"1", b"2"):
         (folder.root / "movies.csv").write_bytes(content)
-        keys.append(land(folder, next(folder.files()), store).key)
+        keys.append(land(folder, folder.list_files().files[0], store).key)
     assert [store.read_bytes(key) for key in keys] == [b"1", b"2"]
 
 
-def test_a_file_that_changed_meanwhile_lands_not_at_all(folder: LocalFolder, store: Store) -> None:
+def test_a_file_that_changed_meanwhile_is_not_landed(folder: LocalFolder, store: Store) -> None:
     (folder.root / "movies.csv").write_bytes(b"1")
-    (file,) = folder.files()
+    (file,) = folder.list_files().files
     (folder.root / "movies.csv").write_bytes(b"2")
     with pytest.raises(FileChangedError):
         land(folder, file, store)
     assert list(store.keys()) == []
 
 
-def test_several_landing_one_file_fetch_it_once(folder: LocalFolder, store: LocalStore) -> None:
+def test_threads_that_land_the_same_file_fetch_it_once(folder: LocalFolder, store: LocalStore) -> None:
     (folder.root / "movies.csv").write_bytes(os.urandom(1_000_000))
-    (file,) = folder.files()
+    (file,) = folder.list_files().files
     with ThreadPoolExecutor(8) as pool:
         landed = list(pool.map(lambda _: land(folder, file, store), range(8)))
     assert CountingFolder.fetched == 1
@@ -80,6 +82,6 @@ def test_several_landing_one_file_fetch_it_once(folder: LocalFolder, store: Loca
 
 
 @pytest.mark.parametrize(("name", "suffix"), [("a.PARQUET", ".parquet"), ("a.csv/../../b", ""), ("noext", "")])
-def test_of_the_name_only_a_known_suffix_stays(name: str, suffix: str) -> None:
+def test_the_key_has_only_a_known_suffix_of_the_name(name: str, suffix: str) -> None:
     file = DriveFile(id="1abc", path=name, name=name, size=1, md5="0" * 32)
     assert landing_key(file) == f"landed/1abc/{'0' * 32}{suffix}"

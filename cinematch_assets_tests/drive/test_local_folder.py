@@ -3,15 +3,14 @@ import os
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from cinematch_assets.drive import local_folder
-from cinematch_assets.drive.folder import DriveError, FileChangedError, FileError, find_table
-from cinematch_assets.drive.local_folder import LocalFolder
+from cinematch_assets.drive.folder import DriveError, FileChangedError, FileError, FolderListing, find_table
+from cinematch_assets.drive.local_folder import LocalFolder, hash_file
 from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.storage.atomic_file import WriteError
+from cinematch_assets.table_names import SeveralTableFilesError
 from cinematch_assets.values import DriveFile
 
 
@@ -28,126 +27,126 @@ def write(folder: LocalFolder, path: str, content: bytes = b"x") -> Path:
     return file
 
 
-def test_a_look_walks_folders_in_folders_and_knows_content_by_md5(folder: LocalFolder) -> None:
+def test_a_listing_has_files_of_inner_folders_and_their_md5(folder: LocalFolder) -> None:
     write(folder, "movies.csv", b"movieId,title,genres\n")
     write(folder, "Netflix_Movie_Collection/a/b/c.json", b"{}")
     write(folder, ".DS_Store")
-    look = folder.look()
-    assert [file.path for file in look.files] == ["Netflix_Movie_Collection/a/b/c.json", "movies.csv"]
-    assert look.files[0].md5 == hashlib.md5(b"{}", usedforsecurity=False).hexdigest()
-    assert (look.files[1].name, look.files[1].size) == ("movies.csv", 21)
-    assert look.skipped == ()
+    listing = folder.list_files()
+    assert [file.path for file in listing.files] == ["Netflix_Movie_Collection/a/b/c.json", "movies.csv"]
+    assert listing.files[0].md5 == hashlib.md5(b"{}", usedforsecurity=False).hexdigest()
+    assert (listing.files[1].name, listing.files[1].size) == ("movies.csv", 21)
+    assert listing.skipped == ()
 
 
-def test_a_look_below_a_folder_keeps_paths_from_the_top(folder: LocalFolder) -> None:
+def test_a_listing_of_a_sub_folder_has_paths_from_the_top(folder: LocalFolder) -> None:
     write(folder, "batches/batch_w1.csv")
     write(folder, "batches/old/batch_w0.csv")
     write(folder, "movies.csv")
-    assert [file.path for file in folder.files("batches")] == ["batches/batch_w1.csv", "batches/old/batch_w0.csv"]
-    assert [file.path for file in folder.look("batches", recursive=False).files] == ["batches/batch_w1.csv"]
-    assert folder.look("no_such_folder").files == ()
+    assert [file.path for file in folder.list_files("batches").files] == [
+        "batches/batch_w1.csv",
+        "batches/old/batch_w0.csv",
+    ]
+    assert [file.path for file in folder.list_files("batches", recursive=False).files] == ["batches/batch_w1.csv"]
+    assert folder.list_files("no_such_folder").files == ()
 
 
 @pytest.mark.parametrize("outside", ["../elsewhere", "/etc", "a/../../b"])
-def test_a_look_stays_below_the_folder(folder: LocalFolder, outside: str) -> None:
+def test_a_path_that_leads_out_of_the_folder_is_refused(folder: LocalFolder, outside: str) -> None:
     with pytest.raises(DriveError, match="below the folder"):
-        folder.look(outside)
+        folder.list_files(outside)
 
 
 def test_an_id_follows_the_path_and_not_the_content(folder: LocalFolder) -> None:
     write(folder, "a.json", b"1")
-    (before,) = folder.files()
+    (before,) = folder.list_files().files
     write(folder, "a.json", b"2")
     write(folder, "b.json", b"1")
-    after, other = folder.files()
+    after, other = folder.list_files().files
     assert before.id == after.id != other.id
     assert before.md5 == other.md5 != after.md5
 
 
-def test_a_hundred_looks_hash_an_unchanged_file_once(folder: LocalFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unchanged_file_is_hashed_once_over_a_hundred_listings(folder: LocalFolder) -> None:
     write(folder, "ratings.csv", b"some rating")
     hashed: list[Path] = []
-    digest = local_folder._digest
 
-    def counting(path: Path) -> tuple[str, os.stat_result]:
+    def hash_and_count(path: Path) -> tuple[str, os.stat_result]:
         hashed.append(path)
-        return digest(path)
+        return hash_file(path)
 
-    monkeypatch.setattr(local_folder, "_digest", counting)
-    monkeypatch.setattr(local_folder, "MIN_AGE_S", -1.0)  # as if the file had been written long ago
-    looks = [LocalFolder(folder.root, min_age_s=0).look() for _ in range(100)]
-    assert len(set(looks)) == 1
+    def list_an_hour_later() -> FolderListing:
+        later = LocalFolder(folder.root, min_age_s=0, clock=lambda: time.time() + 3600, hash_file=hash_and_count)
+        return later.list_files()
+
+    listings = [list_an_hour_later() for _ in range(100)]
+    assert len(set(listings)) == 1
     assert len(hashed) == 1
     write(folder, "ratings.csv", b"same length")
-    assert folder.look() != looks[0]
+    assert list_an_hour_later() != listings[0]
 
 
-def test_a_young_file_is_hashed_again_because_its_time_stamp_may_not_move(folder: LocalFolder) -> None:
+def test_a_young_file_is_hashed_again_because_its_time_stamp_may_stay_the_same(folder: LocalFolder) -> None:
     # Two writes within the kernel's clock tick leave size, inode and times as they were.
     file = write(folder, "a.csv", b"one")
     times = file.stat()
-    folder.look()
+    folder.list_files()
     file.write_bytes(b"two")
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
-    (seen,) = folder.files()
+    (seen,) = folder.list_files().files
     assert seen.md5 == hashlib.md5(b"two", usedforsecurity=False).hexdigest()
 
 
-def test_a_file_written_a_moment_ago_is_left_for_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_written_a_moment_ago_is_skipped_until_it_is_old_enough(tmp_path: Path) -> None:
     folder = LocalFolder(tmp_path, min_age_s=60)
     write(folder, "batch_w1.csv")
-    look = folder.look()
-    assert look.files == ()
-    assert [(entry.path, entry.reason, entry.for_now) for entry in look.skipped] == [
+    listing = folder.list_files()
+    assert listing.files == ()
+    assert [(entry.path, entry.reason, entry.for_now) for entry in listing.skipped] == [
         ("batch_w1.csv", "is still being written", True)
     ]
-    monkeypatch.setattr(local_folder, "time", SimpleNamespace(time=lambda: time.time() + 61))
-    assert [file.path for file in folder.files()] == ["batch_w1.csv"]
+    later = LocalFolder(tmp_path, min_age_s=60, clock=lambda: time.time() + 61)
+    assert [file.path for file in later.list_files().files] == ["batch_w1.csv"]
 
 
 def test_an_old_modification_time_does_not_hide_a_file_that_is_being_copied(tmp_path: Path) -> None:
     # `cp -p` sets the old time at its end, `rsync -t` too; the change time cannot be set.
     folder = LocalFolder(tmp_path, min_age_s=60)
     os.utime(write(folder, "a.csv"), (0, 0))
-    assert folder.look().files == ()
+    assert folder.list_files().files == ()
 
 
-def test_a_file_that_changes_while_it_is_hashed_is_left_for_now(
-    folder: LocalFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_changes_while_it_is_hashed_is_skipped_for_now(folder: LocalFolder) -> None:
     file = write(folder, "a.csv", b"half")
-    digest = local_folder._digest
 
-    def digest_of_a_growing_file(path: Path) -> tuple[str, os.stat_result]:
+    def append_and_hash(path: Path) -> tuple[str, os.stat_result]:
         with file.open("ab") as more:
             more.write(b"more")
-        return digest(path)
+        return hash_file(path)
 
-    monkeypatch.setattr(local_folder, "_digest", digest_of_a_growing_file)
-    look = folder.look()
-    assert look.files == ()
-    assert look.skipped[0].for_now
+    listing = LocalFolder(folder.root, min_age_s=0, hash_file=append_and_hash).list_files()
+    assert listing.files == ()
+    assert listing.skipped[0].for_now
 
 
-def test_cycles_and_broken_links_are_survived_and_reported(folder: LocalFolder) -> None:
+def test_cycles_and_broken_links_are_skipped_with_the_reason(folder: LocalFolder) -> None:
     write(folder, "a/file.json")
     (folder.root / "a" / "up").symlink_to(folder.root)
     (folder.root / "b").symlink_to(folder.root / "a")
     (folder.root / "lost.csv").symlink_to(folder.root / "nowhere")
-    look = folder.look()
-    assert [file.path for file in look.files] == ["a/file.json"]
-    assert {entry.path: entry.reason for entry in look.skipped} == {
+    listing = folder.list_files()
+    assert [file.path for file in listing.files] == ["a/file.json"]
+    assert {entry.path: entry.reason for entry in listing.skipped} == {
         "a/up": "leads back to a folder already seen",
         "b": "leads back to a folder already seen",
         "lost.csv": "is a link to nothing",
     }
 
 
-def test_what_is_no_file_is_reported_and_never_opened(folder: LocalFolder) -> None:
+def test_an_entry_that_is_no_readable_file_is_skipped_and_never_opened(folder: LocalFolder) -> None:
     os.mkfifo(folder.root / "pipe.csv")  # opening it would wait for ever
     write(folder, "ratings.csv.part")
     (folder.root / os.fsdecode(b"caf\xe9.csv")).write_bytes(b"x")
-    reasons = {entry.path: entry.reason for entry in folder.look().skipped}
+    reasons = {entry.path: entry.reason for entry in folder.list_files().skipped}
     assert reasons == {
         "pipe.csv": "is not a regular file",
         "ratings.csv.part": "is still being written",
@@ -156,18 +155,18 @@ def test_what_is_no_file_is_reported_and_never_opened(folder: LocalFolder) -> No
 
 
 @pytest.mark.parametrize("make", [lambda _: None, lambda path: path.write_text("")], ids=["missing", "a file"])
-def test_no_such_folder_is_one_sentence_naming_folder_and_setting(tmp_path: Path, make) -> None:
+def test_a_missing_folder_is_named_with_its_setting(tmp_path: Path, make) -> None:
     make(tmp_path / "drop")
     with pytest.raises(DriveError) as fault:
-        open_folder(str(tmp_path / "drop")).look()
+        open_folder(str(tmp_path / "drop")).list_files()
     assert str(tmp_path / "drop") in str(fault.value)
     assert "CINEMATCH_DRIVE" in str(fault.value)
 
 
-def test_fetch_brings_the_bytes_and_replaces_what_was_there(folder: LocalFolder, tmp_path: Path) -> None:
+def test_fetch_copies_the_bytes_and_replaces_an_older_copy(folder: LocalFolder, tmp_path: Path) -> None:
     content = os.urandom(3_000_000)
     write(folder, "ratings.csv", content)
-    (file,) = folder.files()
+    (file,) = folder.list_files().files
     target = tmp_path / "out" / "ratings"
     for _ in range(2):
         folder.fetch(file, target)
@@ -175,9 +174,9 @@ def test_fetch_brings_the_bytes_and_replaces_what_was_there(folder: LocalFolder,
     assert [path.name for path in target.parent.iterdir()] == ["ratings"]
 
 
-def test_fetch_of_a_file_that_changed_since_the_look_leaves_nothing(folder: LocalFolder, tmp_path: Path) -> None:
+def test_fetch_of_a_file_that_changed_since_the_listing_leaves_nothing(folder: LocalFolder, tmp_path: Path) -> None:
     write(folder, "ratings.csv", b"1234")
-    (file,) = folder.files()
+    (file,) = folder.list_files().files
     (tmp_path / "out").mkdir()
     write(folder, "ratings.csv", b"4321")
     with pytest.raises(FileChangedError, match=r"ratings\.csv in .* changed"):
@@ -188,14 +187,14 @@ def test_fetch_of_a_file_that_changed_since_the_look_leaves_nothing(folder: Loca
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_nothing(folder: LocalFolder, tmp_path: Path, monkeypatch) -> None:
+def test_a_full_disk_is_named_and_leaves_no_file(folder: LocalFolder, tmp_path: Path, monkeypatch) -> None:
     write(folder, "ratings.csv", b"1234")
-    (file,) = folder.files()
+    (file,) = folder.list_files().files
 
-    def no_room(descriptor: int, chunk: bytes) -> None:
+    def fill_the_disk(descriptor: int, chunk: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cinematch_assets.storage.atomic_file.write_all", no_room)
+    monkeypatch.setattr("cinematch_assets.storage.atomic_file.write_all", fill_the_disk)
     with pytest.raises(WriteError, match=r"out/ratings: the disk is full"):
         folder.fetch(file, tmp_path / "out" / "ratings")
     assert list((tmp_path / "out").iterdir()) == []
@@ -209,12 +208,12 @@ def test_a_table_is_found_as_csv_or_parquet(folder: LocalFolder) -> None:
     assert find_table(folder, "batches/batch_w1").path == "batches/batch_w1.parquet"
 
 
-def test_no_file_or_two_files_of_a_table_say_so(folder: LocalFolder) -> None:
+def test_no_file_and_two_files_of_a_table_are_errors(folder: LocalFolder) -> None:
     with pytest.raises(FileError, match=r"There is no ratings\.csv or ratings\.parquet in .*CINEMATCH_DRIVE"):
         find_table(folder, "ratings")
     write(folder, "ratings.csv")
     write(folder, "ratings.parquet")
-    with pytest.raises(FileError, match=r"ratings\.csv and ratings\.parquet are both in"):
+    with pytest.raises(SeveralTableFilesError, match=r"ratings\.csv and ratings\.parquet in .*: keep one"):
         find_table(folder, "ratings")
 
 
@@ -222,18 +221,18 @@ def test_a_table_still_being_written_is_waited_for(tmp_path: Path) -> None:
     folder = LocalFolder(tmp_path, min_age_s=1.0)
     write(folder, "movies.csv")
     with pytest.raises(FileError, match=r"movies\.csv in .* is still being written"):
-        find_table(folder, "movies", patience_s=0)
-    assert find_table(folder, "movies", patience_s=30).name == "movies.csv"
+        find_table(folder, "movies", wait_s=0)
+    assert find_table(folder, "movies", wait_s=30).name == "movies.csv"
 
 
-def test_looks_from_several_threads_agree(folder: LocalFolder) -> None:
+def test_listings_by_several_threads_are_equal(folder: LocalFolder) -> None:
     for number in range(50):
         write(folder, f"{number}.json", str(number).encode())
-    looks: list[tuple[DriveFile, ...]] = []
-    threads = [threading.Thread(target=lambda: looks.append(folder.look().files)) for _ in range(8)]
+    listings: list[tuple[DriveFile, ...]] = []
+    threads = [threading.Thread(target=lambda: listings.append(folder.list_files().files)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(looks) == 8
-    assert len(set(looks)) == 1
+    assert len(listings) == 8
+    assert len(set(listings)) == 1

@@ -16,16 +16,16 @@ from cinematch_assets_tests.support.drive_server import CLIENT_SECRET, READONLY,
 
 
 class Browser:
-    """Opens an address as a person's browser would, and follows where it is sent."""
+    """Opens an address as a browser does, and follows redirects."""
 
     def __init__(self, on_the_way: Callable[[str], str] = lambda url: url) -> None:
         self.on_the_way = on_the_way
-        self.asked: dict[str, list[str]] = {}
+        self.parameters: dict[str, list[str]] = {}
         self.page = ""
         self.thread = threading.Thread(target=lambda: None)
 
     def open(self, url: str, **_: object) -> bool:
-        self.asked = parse_qs(urlsplit(url).query)
+        self.parameters = parse_qs(urlsplit(url).query)
         self.thread = threading.Thread(target=self._visit, args=(self.on_the_way(url),))
         self.thread.start()
         return True
@@ -39,7 +39,7 @@ class Browser:
 def secrets_file(drive: DriveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")  # Google is on loopback here
     path = tmp_path / "client_secret.json"
-    path.write_text(json.dumps(drive.client_secrets()))
+    path.write_text(json.dumps(drive.read_client_secrets()))
     return path
 
 
@@ -50,17 +50,17 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> Browser:
     return browser
 
 
-def test_consent_gives_a_token_and_says_whose_and_what_it_sees(
+def test_consent_gives_a_token_its_account_and_the_folder(
     drive: DriveServer, secrets_file: Path, browser: Browser, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = drive.folder(None, "Shared CineMatch")
+    folder = drive.add_folder(None, "Shared CineMatch")
     signed_in = sign_in(secrets_file, folder, endpoint=drive.url)
     browser.thread.join()
     assert (signed_in.account, signed_in.folder) == ("owner@example.org", "Shared CineMatch")
     assert "You can close this window" in browser.page
-    assert browser.asked["scope"] == [READONLY]
-    assert browser.asked["code_challenge_method"] == ["S256"]
-    assert urlsplit(browser.asked["redirect_uri"][0]).hostname == "127.0.0.1"
+    assert browser.parameters["scope"] == [READONLY]
+    assert browser.parameters["code_challenge_method"] == ["S256"]
+    assert urlsplit(browser.parameters["redirect_uri"][0]).hostname == "127.0.0.1"
     store_token(signed_in.token, tmp_path / "home" / "token.json")
     assert stat.S_IMODE((tmp_path / "home" / "token.json").stat().st_mode) == 0o600
     stored = TokenFile(tmp_path / "home" / "token.json").read()
@@ -70,7 +70,7 @@ def test_consent_gives_a_token_and_says_whose_and_what_it_sees(
     assert CLIENT_SECRET not in f"{signed_in!r}{capsys.readouterr()}"
 
 
-def test_a_testing_apps_end_is_noted(drive: DriveServer, secrets_file: Path, browser: Browser) -> None:
+def test_the_end_of_a_testing_token_is_stored(drive: DriveServer, secrets_file: Path, browser: Browser) -> None:
     drive.refresh_token_expires_in = 604_799
     signed_in = sign_in(secrets_file, None, endpoint=drive.url)
     browser.thread.join()
@@ -86,16 +86,16 @@ def test_the_account_that_cannot_see_the_folder_is_refused(
     browser.thread.join()
 
 
-def test_a_refusal_in_the_browser_is_one_sentence(drive: DriveServer, secrets_file: Path, browser: Browser) -> None:
+def test_a_refusal_in_the_browser_is_an_error(drive: DriveServer, secrets_file: Path, browser: Browser) -> None:
     drive.scope = ""
-    with pytest.raises(TokenError, match=r"did not grant the reading of Drive \(.*access_denied"):
+    with pytest.raises(TokenError, match=r"did not grant reading Drive \(.*access_denied"):
         sign_in(secrets_file, None, endpoint=drive.url)
     browser.thread.join()
 
 
-def test_granting_something_else_is_one_sentence(drive: DriveServer, secrets_file: Path, browser: Browser) -> None:
+def test_granting_another_scope_is_an_error(drive: DriveServer, secrets_file: Path, browser: Browser) -> None:
     drive.scope = "https://www.googleapis.com/auth/userinfo.email"
-    with pytest.raises(TokenError, match=r"did not grant the reading of Drive \(Scope has changed"):
+    with pytest.raises(TokenError, match=r"did not grant reading Drive \(Scope has changed"):
         sign_in(secrets_file, None, endpoint=drive.url)
     browser.thread.join()
 
@@ -103,7 +103,7 @@ def test_granting_something_else_is_one_sentence(drive: DriveServer, secrets_fil
 def test_an_answer_with_another_state_is_refused(drive: DriveServer, secrets_file: Path, browser: Browser) -> None:
     def forged(url: str) -> str:
         redirect = parse_qs(urlsplit(url).query)["redirect_uri"][0]
-        return f"{redirect}?{urlencode({'state': 'of-somebody-else', 'code': '4/stolen'})}"
+        return f"{redirect}?{urlencode({'state': 'of-another-person', 'code': '4/stolen'})}"
 
     browser.on_the_way = forged
     with pytest.raises(TokenError, match=r"\(mismatching_state"):
@@ -113,7 +113,7 @@ def test_an_answer_with_another_state_is_refused(drive: DriveServer, secrets_fil
 
 
 def test_a_code_without_its_verifier_gives_nothing(drive: DriveServer, secrets_file: Path, browser: Browser) -> None:
-    # Google checks PKCE; ours does too, so that this test shows that the verifier is sent and matters.
+    # Google checks PKCE; the test server does too, so this shows that the verifier is sent.
     def challenge_of_another(url: str) -> str:
         return url.replace("code_challenge=", "code_challenge=x")
 
@@ -123,8 +123,10 @@ def test_a_code_without_its_verifier_gives_nothing(drive: DriveServer, secrets_f
     browser.thread.join()
 
 
-def test_nobody_agreeing_ends_after_the_time(drive: DriveServer, secrets_file: Path) -> None:
-    with pytest.raises(TokenError, match="Nobody agreed within 1 s"):
+def test_without_an_answer_from_the_browser_sign_in_ends_after_the_timeout(
+    drive: DriveServer, secrets_file: Path
+) -> None:
+    with pytest.raises(TokenError, match="No answer came from the browser within 1 s"):
         sign_in(secrets_file, None, endpoint=drive.url, open_browser=False, timeout_s=1)
 
 
@@ -135,7 +137,7 @@ def test_without_a_browser_the_address_is_printed(
         raise webbrowser.Error("could not locate runnable browser")
 
     monkeypatch.setattr(webbrowser, "get", none)
-    with pytest.raises(TokenError, match="Nobody agreed"):
+    with pytest.raises(TokenError, match="No answer came"):
         sign_in(secrets_file, None, endpoint=drive.url, timeout_s=1)
     assert f"{drive.url}/o/oauth2/auth?" in capsys.readouterr().out
 
@@ -148,14 +150,14 @@ def test_without_a_browser_the_address_is_printed(
         ("x", "holds no client secrets"),
     ],
 )
-def test_client_secrets_that_are_none_are_named(tmp_path: Path, content: str | None, complaint: str) -> None:
+def test_a_file_without_client_secrets_is_named(tmp_path: Path, content: str | None, complaint: str) -> None:
     if content is not None:
         (tmp_path / "client.json").write_text(content)
     with pytest.raises(TokenError, match=complaint):
         sign_in(tmp_path / "client.json", None)
 
 
-def test_storing_again_replaces_and_tightens(tmp_path: Path) -> None:
+def test_storing_again_replaces_the_token_and_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "token.json"
     path.write_text("old")
     path.chmod(0o644)
@@ -165,7 +167,7 @@ def test_storing_again_replaces_and_tightens(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_was_pushed_is_what_the_task_reads(
+def test_a_pushed_token_is_what_the_task_reads(
     drive: DriveServer, secrets_file: Path, browser: Browser, aws: str
 ) -> None:
     signed_in: SignedIn = sign_in(secrets_file, None, endpoint=drive.url)

@@ -22,7 +22,7 @@ def test_each_file_has_one_outcome() -> None:
     assert sum(done.result for done in outcomes.values() if done.result is not None) == sum(range(50)) - 7
 
 
-def test_so_many_run_at_once_and_no_more() -> None:
+def test_as_many_files_run_at_once_as_there_are_threads() -> None:
     running, most, lock = [0], [0], threading.Lock()
 
     def work(_: DriveFile) -> None:
@@ -37,7 +37,7 @@ def test_so_many_run_at_once_and_no_more() -> None:
     assert most == [5]
 
 
-def test_outcomes_come_before_all_is_done() -> None:
+def test_the_first_outcome_comes_before_later_files_begin() -> None:
     begun = []
 
     def work(file: DriveFile) -> None:
@@ -50,7 +50,7 @@ def test_outcomes_come_before_all_is_done() -> None:
 
 
 @pytest.mark.parametrize("fault", [TokenError("sign in"), RuntimeError("a mistake of ours")])
-def test_what_concerns_all_ends_all(fault: Exception) -> None:
+def test_an_error_that_is_not_of_one_file_stops_all_work(fault: Exception) -> None:
     begun = []
 
     def work(file: DriveFile) -> None:
@@ -62,7 +62,7 @@ def test_what_concerns_all_ends_all(fault: Exception) -> None:
     assert len(begun) <= 6
 
 
-def test_nothing_but_unreachable_files_ends_all() -> None:
+def test_as_many_unreachable_files_in_a_row_as_threads_stop_all_work() -> None:
     begun = []
 
     def work(file: DriveFile) -> None:

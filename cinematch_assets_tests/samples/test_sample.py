@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from cinematch_assets.samples.sample import SampleError, atomic_folder, table_file
+from cinematch_assets.samples.sample import atomic_folder, table_file
+from cinematch_assets.table_names import SeveralTableFilesError
 
 
 def test_a_folder_that_could_not_be_filled_is_not_there(tmp_path: Path) -> None:
@@ -42,5 +43,5 @@ def test_a_table_is_csv_or_parquet(tmp_path: Path, suffix: str) -> None:
 def test_a_table_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     for suffix in (".csv", ".parquet"):
         (tmp_path / f"ratings{suffix}").touch()
-    with pytest.raises(SampleError, match=r"both ratings\.csv and ratings\.parquet"):
+    with pytest.raises(SeveralTableFilesError, match=r"ratings\.csv and ratings\.parquet in .*: keep one"):
         table_file(tmp_path, "ratings")

@@ -1,0 +1,1 @@
+"""Tests of objects by key, and of atomic files."""

@@ -7,7 +7,7 @@ from cinematch_assets.pipeline.ingest.netflix_collection import fetch_collection
 from cinematch_assets.pipeline.ingest.netflix_matches import match_titles
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.settings import Settings
-from cinematch_assets.storage.store import open_store
+from cinematch_assets.storage.opening import open_store
 from cinematch_assets.values import DriveFile
 from cinematch_assets.warehouse.warehouse import Warehouse
 

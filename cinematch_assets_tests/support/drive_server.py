@@ -1,7 +1,7 @@
-"""A small Google Drive on this machine: listings, contents with ranges, consent and tokens, faults on demand.
+"""A Google Drive server on 127.0.0.1 for tests: listings, contents with ranges, consent, tokens, faults on demand.
 
-Here: what the platform's requests touch of ``files``, ``about`` and OAuth, as strict as Google where it matters.
-Not here: anything that writes. Used by tests and by ``benchmarks/drive.py``.
+Here: the parts of ``files``, ``about`` and OAuth that the platform requests, as strict as Google where it matters.
+Not here: requests that write. Used by tests and by ``benchmarks/drive.py``.
 """
 
 import base64
@@ -48,13 +48,13 @@ class Item:
 
 @dataclass
 class Fault:
-    """What goes wrong with the next ``times`` requests whose path contains ``where``."""
+    """A fault in the next ``times`` requests whose path contains ``where``."""
 
     kind: str
     where: str = "alt=media"
     times: int = 1
     at: int = 0
-    """Byte of the answer at which it goes wrong."""
+    """Byte of the answer at which the fault occurs."""
     retry_after: str = ""
     only_in_mid_file: bool = False
 
@@ -67,7 +67,7 @@ class Served:
     status: int
     range: str
     sent: int
-    """Bytes of content that left."""
+    """Bytes of content sent."""
 
 
 @dataclass
@@ -89,33 +89,34 @@ class DriveServer:
     lock: threading.Lock = field(default_factory=threading.Lock)
     url: str = ""
 
-    # What is in the drive.
+    # Content.
 
     def add(self, parent: str | None, name: str, kind: str, **more: Any) -> str:
+        """Add an entry of any kind to a folder; return its id."""
         item = Item(secrets.token_urlsafe(16), name, kind, {parent} if parent else set(), **more)
         self.items[item.id] = item
         if parent:
             self.children.setdefault(parent, []).append(item)
         return item.id
 
-    def folder(self, parent: str | None, name: str) -> str:
+    def add_folder(self, parent: str | None, name: str) -> str:
         return self.add(parent, name, FOLDER)
 
-    def file(self, parent: str, name: str, content: bytes) -> str:
+    def add_file(self, parent: str, name: str, content: bytes) -> str:
         md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
         return self.add(parent, name, "application/octet-stream", content=content, md5=md5)
 
-    def change(self, file_id: str, content: bytes) -> None:
+    def change_file(self, file_id: str, content: bytes) -> None:
         self.items[file_id].content = content
         self.items[file_id].md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
 
-    def also_in(self, item_id: str, parent: str) -> None:
+    def add_parent(self, item_id: str, parent: str) -> None:
         self.children.setdefault(parent, []).append(self.items[item_id])
 
     # Tokens.
 
-    def token(self) -> dict[str, Any]:
-        """Give a token such as ``cinematch drive login`` stores."""
+    def issue_token(self) -> dict[str, Any]:
+        """Issue a token as ``cinematch drive login`` stores it."""
         refresh = f"1//{secrets.token_urlsafe(24)}"
         self.refresh_tokens.add(refresh)
         return {
@@ -130,7 +131,7 @@ class DriveServer:
         self.refresh_tokens.clear()
         self.access_tokens.clear()
 
-    def client_secrets(self) -> dict[str, Any]:
+    def read_client_secrets(self) -> dict[str, Any]:
         return {
             "installed": {
                 "client_id": CLIENT_ID,
@@ -141,7 +142,7 @@ class DriveServer:
             }
         }
 
-    # What was asked.
+    # Requests served.
 
     def content_requests(self) -> list[Served]:
         return [one for one in self.served if "alt=media" in one.path]
@@ -178,7 +179,7 @@ class _Listening(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay silent when a client hangs up, which several tests make it do."""
+        """Print nothing when a client closes the connection, which several tests cause."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -191,16 +192,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         drive, address = self.server.drive, urlsplit(self.path)
-        asked = {key: values[0] for key, values in parse_qs(address.query).items()}
+        parameters = {key: values[0] for key, values in parse_qs(address.query).items()}
         path = address.path.removeprefix("/drive/v3")
         time.sleep(drive.delay_s)
         fault = drive.fault_for(self.path, in_mid_file="Range" in self.headers)
         if path == "/o/oauth2/auth":
-            self._consent(asked)
-        elif fault is None or not self._refused(fault):
-            self._answer(path, asked, fault)
+            self._consent(parameters)
+        elif fault is None or not self._send_fault(fault):
+            self._answer(path, parameters, fault)
 
-    def _answer(self, path: str, asked: dict[str, str], fault: Fault | None) -> None:
+    def _answer(self, path: str, parameters: dict[str, str], fault: Fault | None) -> None:
         drive = self.server.drive
         if self.headers.get("Authorization", "").removeprefix("Bearer ") not in drive.access_tokens:
             return self._error(401, "authError", "Invalid Credentials")
@@ -209,15 +210,15 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/about":
             return self._json({"user": {"displayName": "The Owner", "emailAddress": drive.email}})
         if path == "/files":
-            return self._listing(asked)
-        return self._file(path, asked, fault)
+            return self._listing(parameters)
+        return self._file(path, parameters, fault)
 
-    def _file(self, path: str, asked: dict[str, str], fault: Fault | None) -> None:
+    def _file(self, path: str, parameters: dict[str, str], fault: Fault | None) -> None:
         drive = self.server.drive
         item = drive.items.get(path.removeprefix("/files/"))
         if item is None or item.id in drive.invisible:
             return self._error(404, "notFound", f"File not found: {path.removeprefix('/files/')}.")
-        if asked.get("alt") == "media":
+        if parameters.get("alt") == "media":
             return self._media(item, self.headers.get("Range", ""), fault)
         return self._json(item.facts())
 
@@ -227,52 +228,52 @@ class _Handler(BaseHTTPRequestHandler):
         drive = self.server.drive
         drive.token_requests += 1
         fault = drive.fault_for(self.path, in_mid_file=False)
-        if fault is not None and self._refused(fault):
+        if fault is not None and self._send_fault(fault):
             return None
         if (CLIENT_ID, CLIENT_SECRET) not in {(form.get("client_id"), form.get("client_secret")), self._basic()}:
             return self._json({"error": "invalid_client", "error_description": "Unauthorized"}, 401)
         if form.get("grant_type") == "refresh_token":
             if form.get("refresh_token") not in drive.refresh_tokens:
-                told = "Token has been expired or revoked."
-                return self._json({"error": "invalid_grant", "error_description": told}, 400)
+                message = "Token has been expired or revoked."
+                return self._json({"error": "invalid_grant", "error_description": message}, 400)
             return self._json(self._access())
         return self._exchange(form)
 
     # OAuth.
 
     def _basic(self) -> tuple[str, str]:
-        """Give the client's name and password in the header, where the library for the consent puts them."""
+        """Return the client's name and password from the header, where google-auth-oauthlib puts them."""
         encoded = self.headers.get("Authorization", "").removeprefix("Basic ")
         name, _, password = base64.b64decode(encoded).decode().partition(":")
         return name, password
 
-    def _consent(self, asked: dict[str, str]) -> None:
-        """Agree at once: a browser that opens this address is sent back with a code."""
+    def _consent(self, parameters: dict[str, str]) -> None:
+        """Consent at once: a browser that opens this address is redirected with a code."""
         code = f"4/{secrets.token_urlsafe(16)}"
-        self.server.drive.codes[code] = asked
-        answer = {"state": asked["state"], "code": code, "scope": self.server.drive.scope}
+        self.server.drive.codes[code] = parameters
+        answer = {"state": parameters["state"], "code": code, "scope": self.server.drive.scope}
         if not self.server.drive.scope:
-            answer = {"state": asked["state"], "error": "access_denied"}
+            answer = {"state": parameters["state"], "error": "access_denied"}
         self.send_response(302)
-        self.send_header("Location", f"{asked['redirect_uri']}?{urlencode(answer)}")
+        self.send_header("Location", f"{parameters['redirect_uri']}?{urlencode(answer)}")
         self.send_header("Content-Length", "0")
         self.end_headers()
 
     def _exchange(self, form: dict[str, str]) -> None:
-        asked = self.server.drive.codes.pop(form.get("code", ""), None)
+        parameters = self.server.drive.codes.pop(form.get("code", ""), None)
         verifier = form.get("code_verifier", "").encode()
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier).digest()).decode().rstrip("=")
         good = (
-            asked is not None
-            and asked.get("code_challenge_method") == "S256"
-            and asked.get("code_challenge") == challenge
-            and asked.get("access_type") == "offline"
-            and form.get("redirect_uri") == asked.get("redirect_uri")
+            parameters is not None
+            and parameters.get("code_challenge_method") == "S256"
+            and parameters.get("code_challenge") == challenge
+            and parameters.get("access_type") == "offline"
+            and form.get("redirect_uri") == parameters.get("redirect_uri")
         )
         if not good:
             return self._json({"error": "invalid_grant", "error_description": "Bad code or verifier."}, 400)
         answer = self._access()
-        answer["refresh_token"] = self.server.drive.token()["refresh_token"]
+        answer["refresh_token"] = self.server.drive.issue_token()["refresh_token"]
         if self.server.drive.refresh_token_expires_in:
             answer["refresh_token_expires_in"] = self.server.drive.refresh_token_expires_in
         return self._json(answer)
@@ -284,9 +285,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     # Files.
 
-    def _listing(self, asked: dict[str, str]) -> None:
-        drive, query = self.server.drive, asked["q"]
-        if (asked.get("supportsAllDrives"), asked.get("includeItemsFromAllDrives")) != ("true", "true"):
+    def _listing(self, parameters: dict[str, str]) -> None:
+        drive, query = self.server.drive, parameters["q"]
+        if (parameters.get("supportsAllDrives"), parameters.get("includeItemsFromAllDrives")) != ("true", "true"):
             return self._json({"files": []})
         parent = re.match(r"'([^']+)' in parents", query)
         assert parent is not None
@@ -297,8 +298,8 @@ class _Handler(BaseHTTPRequestHandler):
             found = [item for item in found if item.name.lower() == wanted]
         if "mimeType = " in query:
             found = [item for item in found if f"mimeType = '{item.kind}'" in query]
-        start = int(asked.get("pageToken", 0))
-        end = start + min(int(asked.get("pageSize", 100)), drive.page_size)
+        start = int(parameters.get("pageToken", 0))
+        end = start + min(int(parameters.get("pageSize", 100)), drive.page_size)
         answer: dict[str, Any] = {"files": [item.facts() for item in found[start:end]], "incompleteSearch": False}
         if end < len(found):
             answer["nextPageToken"] = str(end)
@@ -329,9 +330,9 @@ class _Handler(BaseHTTPRequestHandler):
             body = body[: fault.at] + bytes([body[fault.at] ^ 1]) + body[fault.at + 1 :]
         if kind == "changes while read":
             self._send(served, body[: fault.at])
-            self.server.drive.change(item.id, bytes(reversed(content)))
+            self.server.drive.change_file(item.id, bytes(reversed(content)))
             body = self.server.drive.items[item.id].content[start + fault.at :]
-        if kind == "drips":
+        if kind == "too slow":
             self.close_connection = True
             for position in range(200):
                 self._send(served, body[position : position + 1])
@@ -347,8 +348,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     # Answers.
 
-    def _refused(self, fault: Fault) -> bool:
-        """Answer with the fault, if it is one that comes instead of an answer."""
+    def _send_fault(self, fault: Fault) -> bool:
+        """Send the fault if it replaces the answer; return whether it does."""
         status_and_reason = {
             "500": (500, "internalError", "Internal Error"),
             "503": (503, "backendError", "Backend Error"),
@@ -361,6 +362,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return True
+        if fault.kind == "no json":
+            self._send_body(b"<html>", 200)
+            return True
         if fault.kind not in status_and_reason:
             return False
         self._error(*status_and_reason[fault.kind], retry_after=fault.retry_after)
@@ -371,7 +375,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._json({"error": error}, status, {"Retry-After": retry_after} if retry_after else {})
 
     def _json(self, document: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> None:
-        body = json.dumps(document).encode()
+        self._send_body(json.dumps(document).encode(), status, headers)
+
+    def _send_body(self, body: bytes, status: int, headers: dict[str, str] | None = None) -> None:
         self.server.drive.served.append(Served(self.path, status, "", 0))
         self.send_response(status)
         for name, value in (headers or {}).items():

@@ -16,7 +16,7 @@ from cinematch_assets.pipeline.ingest.load_tables import TableLoad, load_batch_f
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.settings import Settings
-from cinematch_assets.storage.store import open_store
+from cinematch_assets.storage.opening import open_store
 from cinematch_assets.warehouse.champion import promote
 from cinematch_assets.warehouse.model_registry import Artifact, GateResult, register_candidate
 from cinematch_assets.warehouse.recommendations import write_recommendations

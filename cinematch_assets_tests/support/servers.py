@@ -56,29 +56,29 @@ class Postgres:
 
     @contextmanager
     def database(self, template: str = "template1") -> Iterator[str]:
-        """Yield the URL of a new database, a copy of ``template``; it is dropped afterwards, whoever is connected."""
+        """Yield the URL of a new database, a copy of ``template``; it is dropped afterwards, open sessions or not."""
         name = f"t_{uuid4().hex[:12]}"
-        made, dropped = (
+        create, drop = (
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(*map(sql.Identifier, (name, template))),
             sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)),
         )
         with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(made)
+            connection.execute(create)
             if template != "template1":  # privileges on the database itself are not copied with it
                 connection.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
         try:
             yield self.url_of(name)
         finally:
             with psycopg.connect(self.url, autocommit=True) as connection:
-                connection.execute(dropped)
+                connection.execute(drop)
 
 
 def with_database(url: str, database: str) -> str:
     """The same server's URL with another database."""
     scheme, rest = url.split("://", 1)
-    place, slash, tail = rest.partition("/")
+    host, slash, tail = rest.partition("/")
     _, question, options = tail.partition("?")
-    return f"{scheme}://{place}{slash}{database}{question}{options}"
+    return f"{scheme}://{host}{slash}{database}{question}{options}"
 
 
 @contextmanager
@@ -93,14 +93,14 @@ def short_folder() -> Iterator[Path]:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
+    """Return a port of 127.0.0.1 that is not in use."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def wait_until(is_ready: Callable[[], bool], what: str, *, deadline_s: float = 30.0) -> None:
-    """Ask until the answer is yes.
+    """Call ``is_ready`` until it returns true.
 
     Raises:
         TimeoutError: naming ``what`` after ``deadline_s``.
@@ -133,7 +133,7 @@ def postgres15() -> Iterator[Postgres]:
     if programs is None:
         unavailable("postgres15", "no initdb of Postgres 15 here (Debian's package is postgresql-15)")
     with short_folder() as folder, ExitStack() as stack:
-        user = _give_away(folder)
+        user = _give_to_other_user(folder)
         data, port = folder / "pg", free_port()
         order = [programs / "initdb", "--no-sync", "--auth=trust", "--encoding=utf8", "-U", "postgres", "-D", data]
         subprocess.run(order, check=True, capture_output=True, cwd=folder, **user)
@@ -151,7 +151,7 @@ def pgbouncer(behind: Postgres) -> Iterator[str]:
     if program is None:
         unavailable("pgbouncer", "no program of that name here (Debian's package is pgbouncer)")
     with short_folder() as folder:
-        user = _give_away(folder)
+        user = _give_to_other_user(folder)
         port, server = free_port(), conninfo_to_dict(behind.url)
         (folder / "users").write_text('"postgres" ""\n"analyst" ""\n"ml_pipeline" ""\n')
         (folder / "ini").write_text(
@@ -179,7 +179,7 @@ def moto() -> Iterator[str]:
 
 @contextmanager
 def chromium(*, width: int = 1920, height: int = 1200) -> Iterator["Chrome"]:
-    """Headless Chromium with an empty profile, which calls nobody but the pages it is sent to."""
+    """Headless Chromium with an empty profile, which connects to no other host than the pages it opens."""
     program, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if program is None or driver is None:
         unavailable("chromium", "no chromium or chromedriver here (Debian's packages: chromium, chromium-driver)")
@@ -242,36 +242,38 @@ def _answers(url: str) -> bool:
 
 
 def _stop_syncing(url: str) -> None:
-    """Tests lose nothing in a power cut; without waiting for the disk a copy of a database is twice as fast."""
+    """Switch fsync off: a copy of a database is then twice as fast, and tests need not survive a power cut."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET fsync = off")
         connection.execute("SELECT pg_reload_conf()")
 
 
 def _postgres15_programs() -> Path | None:
-    """The folder of Postgres 15's programs: Debian's, Homebrew's, or the one that ``pg_config`` names."""
-    places = [
+    """Return the folder of Postgres 15's programs: Debian's, Homebrew's, or the one that ``pg_config`` names."""
+    folders = [
         Path("/usr/lib/postgresql/15/bin"),
         Path("/usr/pgsql-15/bin"),
         Path("/opt/homebrew/opt/postgresql@15/bin"),
     ]
     if config := shutil.which("pg_config"):
-        places.append(
+        folders.append(
             Path(subprocess.run([config, "--bindir"], check=True, capture_output=True, text=True).stdout.strip())
         )
-    for place in places:
-        if (place / "initdb").exists():
-            version = subprocess.run([place / "initdb", "--version"], check=True, capture_output=True, text=True).stdout
+    for folder in folders:
+        if (folder / "initdb").exists():
+            version = subprocess.run(
+                [folder / "initdb", "--version"], check=True, capture_output=True, text=True
+            ).stdout
             if version.split()[-1].startswith("15") or " 15." in version:
-                return place
+                return folder
     return None
 
 
-def _give_away(folder: Path) -> Mapping[str, object]:
-    """As root, give ``folder`` to a user who is not and return how to start a program as that user; else nothing."""
+def _give_to_other_user(folder: Path) -> Mapping[str, object]:
+    """As root, give ``folder`` to another user and return the options to start a program as that user; else none."""
     if os.geteuid() != 0:
         return {}
     names = {entry.pw_name: entry for entry in pwd.getpwall()}
-    user = next(names[name] for name in ("postgres", "pgserver", "nobody") if name in names)
+    user = next((names[name] for name in ("postgres", "pgserver") if name in names), None) or pwd.getpwuid(65534)
     os.chown(folder, user.pw_uid, user.pw_gid)
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}

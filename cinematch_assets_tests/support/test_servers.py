@@ -1,4 +1,4 @@
-"""The test servers themselves: right version, nothing shared between tests, nothing left behind."""
+"""The test servers: right version, nothing shared between tests, nothing left running."""
 
 import subprocess
 import sys
@@ -13,6 +13,8 @@ import pytest
 
 from cinematch_assets_tests.support.servers import Postgres
 
+ROOT = Path(__file__).resolve().parents[2]
+
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
@@ -22,7 +24,7 @@ def test_each_server_is_of_its_version(postgres: Postgres) -> None:
         assert connection.info.server_version // 10_000 == postgres.version
 
 
-def test_a_database_starts_migrated_and_is_gone_afterwards(postgres18: Postgres, database_url_18: str) -> None:
+def test_a_database_starts_migrated_and_is_dropped_afterwards(postgres18: Postgres, database_url_18: str) -> None:
     with psycopg.connect(database_url_18) as connection:
         assert connection.execute("SELECT count(*) FROM ratings").fetchone() == (0,)
     with postgres18.database() as url:
@@ -38,7 +40,7 @@ def test_a_copy_keeps_the_analyst_from_temporary_tables(database_url: str) -> No
             connection.execute("CREATE TEMP TABLE t (n int)")
 
 
-def test_the_pooler_hands_out_sessions_by_transaction(pooled_database_url: str) -> None:
+def test_the_pooler_assigns_sessions_by_transaction(pooled_database_url: str) -> None:
     with (
         psycopg.connect(pooled_database_url, autocommit=True, prepare_threshold=None) as first,
         psycopg.connect(pooled_database_url, autocommit=True, prepare_threshold=None) as second,
@@ -64,10 +66,12 @@ def test_the_browser_opens_a_page(browser: "Chrome") -> None:
 
 _SESSION = """
     from contextlib import ExitStack
-        with ExitStack() as stack:
+    from cinematch_assets_tests.support import servers
+    with ExitStack() as stack:
         stack.enter_context(servers.postgres18())
         if servers._postgres15_programs():
             stack.enter_context(servers.postgres15())
+        print("started", flush=True)
         {end}
 """
 
@@ -76,6 +80,8 @@ _SESSION = """
 def test_no_server_outlives_its_session(tmp_path: Path, end: str) -> None:
     code = textwrap.dedent(_SESSION).format(end=end)
     environment = {"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path), "PYTHONWARNINGS": "ignore"}
-    subprocess.run([sys.executable, "-c", code], env=environment, check=False, capture_output=True, cwd=Path.cwd())
+    command = [sys.executable, "-c", code]
+    session = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, cwd=ROOT)
+    assert session.stdout == "started\n", session.stderr
     assert list(tmp_path.glob("cm-*")) == []
     assert not [p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in " ".join(p.info["cmdline"] or ())]

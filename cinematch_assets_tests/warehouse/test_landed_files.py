@@ -45,6 +45,15 @@ def test_a_loaded_content_supersedes_the_former_one_of_either_format(connection:
     assert processed_contents(connection) == {("movies.csv", md5_of("m")), ("ratings.parquet", md5_of("b"))}
 
 
+def test_a_table_s_file_is_found_by_its_suffix_in_any_case_and_by_its_whole_name(
+    connection: psycopg.Connection,
+) -> None:
+    land(connection, "ratings.CSV", "a")
+    land(connection, "ratings_old.csv", "b")
+    land(connection, "batches/ratings.csv", "c")
+    assert newest_landed(connection, "ratings").path == "ratings.CSV"
+
+
 def test_rows_read_are_rows_accepted_and_rejected(connection: psycopg.Connection) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
         finish_file(connection, land(connection, "ratings.csv"), Counts(5, 2, 2), state="loaded")

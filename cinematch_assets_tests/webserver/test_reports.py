@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
-from cinematch_assets.storage.store import Store, StoreError, open_store
+from cinematch_assets.storage.base import Store, StoreError
+from cinematch_assets.storage.opening import open_store
 from cinematch_assets.webserver.reports import report_routes
 
 

@@ -10,7 +10,7 @@ import dagster as dg
 
 from cinematch_assets.dagster_support.runs import is_under_way, runs_with_tag
 from cinematch_assets.defs.automation.jobs import retrain
-from cinematch_assets.pipeline.models.artifacts import of_a_newer_release, unreadable
+from cinematch_assets.pipeline.models.artifacts import FormatStatus, format_message
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.retraining import (
@@ -55,9 +55,10 @@ def retraining_sensor(
 def _read_facts(platform: Platform, instance: dg.DagsterInstance) -> RetrainingFacts:
     with platform.warehouse.session() as session:
         champion = session.run(read_champion)
+        status = FormatStatus.of(champion) if champion else None
         missing = missing_output(
             champion.version if champion else None,
-            readable=champion is not None and not unreadable(champion),
+            readable=status is FormatStatus.READABLE,
             model_format=FORMAT,
             recommended=session.run(recommended_version),
         )
@@ -72,5 +73,5 @@ def _read_facts(platform: Platform, instance: dg.DagsterInstance) -> RetrainingF
         has_ratings=has_ratings,
         running=is_under_way(instance, retrain.name),
         since_last_s=since_last_s,
-        blocked=of_a_newer_release(champion) if champion else None,
+        blocked=format_message(champion) if champion and status is FormatStatus.NEWER else None,
     )

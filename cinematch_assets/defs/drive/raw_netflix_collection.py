@@ -6,7 +6,7 @@ Here: the asset. Not here: listing, fetching, the ledger (``pipeline.ingest.netf
 import dagster as dg
 
 from cinematch_assets.dagster_support.metadata import messages
-from cinematch_assets.dagster_support.progress import log_progress
+from cinematch_assets.dagster_support.progress_log import log_progress
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.pipeline.ingest.netflix_collection import FOLDER, fetch_collection
 from cinematch_assets.pipeline.platform import Platform

@@ -7,7 +7,7 @@ a row (``schemas.model_metrics``).
 import dagster as dg
 
 from cinematch_assets.dagster_support.metadata import rounded, table_metadata
-from cinematch_assets.dagster_support.progress import log_progress
+from cinematch_assets.dagster_support.progress_log import log_progress
 from cinematch_assets.defs.model.recommender_model import recommender_model
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.pipeline.models.gate_candidate import GatedCandidate, gate_candidate

@@ -7,7 +7,7 @@ Here: the asset and its check. Not here: the method (``recommender.model``), the
 import dagster as dg
 
 from cinematch_assets.dagster_support.metadata import uri_metadata
-from cinematch_assets.dagster_support.progress import log_progress
+from cinematch_assets.dagster_support.progress_log import log_progress
 from cinematch_assets.defs.features.movie_genre_features import movie_genre_features
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.ratings import ratings

@@ -5,7 +5,6 @@ Here: comparing a listing of the folder with what was loaded or refused. Not her
 """
 
 import hashlib
-import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -13,13 +12,18 @@ from pathlib import PurePosixPath
 from cinematch_assets.drive.folder import FolderListing
 from cinematch_assets.pipeline.ingest.netflix_collection import FOLDER, list_collection
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.table_names import (
+    BATCH_ID_RULE,
+    TABLE_SUFFIXES,
+    batch_id_of,
+    is_file_of,
+    several_files_message,
+)
 from cinematch_assets.values import DriveFile
 from cinematch_assets.warehouse.collection_ledger import processed_files
 from cinematch_assets.warehouse.landed_files import processed_contents
 
-BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,50}")
-_FORMATS = {".csv", ".parquet"}
-_TABLES = {"movies.csv", "movies.parquet", "ratings.csv", "ratings.parquet"}
+_TABLES = ("movies", "ratings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,8 @@ class FolderChanges:
 
 def find_folder_changes(platform: Platform) -> FolderChanges:
     """Compare the folder's contents (never its times) with those that were loaded or refused."""
-    tables = platform.folder.look("", recursive=False)
-    batches = platform.folder.look("batches", recursive=False)
+    tables = platform.folder.list_files("", recursive=False)
+    batches = platform.folder.list_files("batches", recursive=False)
     collection = list_collection(platform.folder)
     with platform.warehouse.session() as session:
         processed = session.run(processed_contents)
@@ -51,8 +55,12 @@ def find_folder_changes(platform: Platform) -> FolderChanges:
     if collection.skipped:
         first = collection.skipped[0]
         problems.append(f"{len(collection.skipped):,} of {FOLDER} skipped, first {first.path}: {first.reason}")
-    changed_batches, batch_problems = _changed_batches(batches, processed)
-    changed = [file.md5 for file in tables.files if file.name in _TABLES and (file.path, file.md5) not in processed]
+    changed_batches, batch_problems = _changed_batches(batches, processed, platform.folder.spec)
+    changed = [
+        file.md5
+        for file in tables.files
+        if any(is_file_of(file.path, table) for table in _TABLES) and (file.path, file.md5) not in processed
+    ]
     return FolderChanges(
         batches=changed_batches,
         catalogue_key="-".join(sorted(changed)),
@@ -62,23 +70,20 @@ def find_folder_changes(platform: Platform) -> FolderChanges:
 
 
 def _changed_batches(
-    listing: FolderListing, processed: set[tuple[str, str]]
+    listing: FolderListing, processed: set[tuple[str, str]], folder: str
 ) -> tuple[tuple[tuple[str, str], ...], list[str]]:
     """Return (batch_id, md5) of each new content, and a message for each file that cannot be a batch."""
     changed, problems = [], []
     by_batch: dict[str, list[DriveFile]] = defaultdict(list)
     for file in listing.files:
-        name = PurePosixPath(file.path)
-        if name.suffix.lower() in _FORMATS and BATCH_ID.fullmatch(name.stem):
-            by_batch[name.stem].append(file)
+        batch_id = batch_id_of(PurePosixPath(file.path).name)
+        if batch_id is None:
+            problems.append(f"{file.path}: not a batch: name it {BATCH_ID_RULE}, then {' or '.join(TABLE_SUFFIXES)}")
         else:
-            problems.append(
-                f"{file.path}: not a batch: a batch is 1 to 50 letters, digits, _ or -, then .csv or .parquet"
-            )
+            by_batch[batch_id].append(file)
     for batch_id, files in sorted(by_batch.items()):
         if len(files) > 1:
-            paths = " and ".join(file.path for file in files)
-            problems.append(f"{paths}: both hold batch {batch_id}: keep one")
+            problems.append(several_files_message((file.path for file in files), folder))
         elif (files[0].path, files[0].md5) not in processed:
             changed.append((batch_id, files[0].md5))
     return tuple(changed), problems

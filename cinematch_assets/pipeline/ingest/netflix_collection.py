@@ -22,8 +22,8 @@ from cinematch_assets.drive.parallel import THREADS, Done, in_parallel
 from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.reading.collection import CollectionFile, read_collection
-from cinematch_assets.recommender.data import Progress
-from cinematch_assets.storage.store import MissingObjectError, Store
+from cinematch_assets.recommender.progress import Progress
+from cinematch_assets.storage.base import MissingObjectError, Store
 from cinematch_assets.values import SkippedEntry
 from cinematch_assets.warehouse.collection_ledger import (
     Fetch,
@@ -79,7 +79,7 @@ def list_collection(folder: Folder) -> FolderListing:
 
     A file may be in several folders of a Drive: it is listed once, under the first of its paths.
     """
-    listing = folder.look(FOLDER)
+    listing = folder.list_files(FOLDER)
     movies = {file.id: file for file in reversed(listing.files) if _is_movie_file(file.name)}
     others = (
         SkippedEntry(file.path, "is neither .json nor .csv") for file in listing.files if not _is_movie_file(file.name)

@@ -14,20 +14,21 @@ from numpy.typing import NDArray
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.models.artifacts import (
+    FormatStatus,
+    format_message,
     keep_model,
     load_model,
-    of_a_newer_release,
     read_catalogue,
-    unreadable,
 )
 from cinematch_assets.pipeline.models.train_candidate import TrainingRows, split_rows
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.promotion import GateDecision, GatePolicy, HoldoutErrors, gate
 from cinematch_assets.recommender.baselines import bias_only, global_mean, popularity
 from cinematch_assets.recommender.config import RecommenderConfig
-from cinematch_assets.recommender.data import Catalogue, Progress, Ratings
+from cinematch_assets.recommender.data import Catalogue, Ratings, counts_among
 from cinematch_assets.recommender.evaluation import Evaluation, evaluate
 from cinematch_assets.recommender.model import Recommender, fit_recommender
+from cinematch_assets.recommender.progress import Progress
 from cinematch_assets.recommender.protocol import Model
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.champion import promote, read_champion, reject
@@ -91,7 +92,7 @@ def gate_candidate(platform: Platform, version: str, progress: Progress | None =
     merged = platform.warehouse.run(
         promote,
         version,
-        keep_model(platform, final),
+        row.artifact if final is candidate else keep_model(platform, final),
         _gate_result(decision, evaluation, measured, final),
         over=previous,
         data_size=len(train),
@@ -103,10 +104,10 @@ def gate_candidate(platform: Platform, version: str, progress: Progress | None =
 def _require_comparable(row: model_registry.ModelVersion, champion: model_registry.ModelVersion | None) -> None:
     if row.state != "candidate":
         raise CinematchError(f"{row.version} is {row.state} already: materialize recommender_model for a new candidate")
-    if reason := unreadable(row):
-        raise CinematchError(f"{reason}: materialize recommender_model for a new one")
-    if champion and (newer := of_a_newer_release(champion)):
-        raise CinematchError(f"{row.version} cannot replace the champion: {newer}")
+    if FormatStatus.of(row) is not FormatStatus.READABLE:
+        raise CinematchError(f"{format_message(row)}: materialize recommender_model for a new one")
+    if champion and FormatStatus.of(champion) is FormatStatus.NEWER:
+        raise CinematchError(f"{row.version} cannot replace the champion: {format_message(champion)}")
 
 
 def _decide(
@@ -117,7 +118,8 @@ def _decide(
     baselines: dict[str, Model],
 ) -> GateDecision:
     """Compare on the test split with champion and baselines, on the holdout with the champion alone."""
-    model = load_model(platform, champion) if champion and not unreadable(champion) else None
+    readable = champion is not None and FormatStatus.of(champion) is FormatStatus.READABLE
+    model = load_model(platform, champion) if champion and readable else None
     return gate(
         _errors(rows.test, rows.train, candidate, model, baselines),
         _errors(rows.holdout, rows.train, candidate, model, {}) if len(rows.holdout) else None,
@@ -154,24 +156,17 @@ def _errors(
     rows: Ratings, train: Ratings, candidate: Model, champion: Model | None, baselines: dict[str, Model]
 ) -> HoldoutErrors:
     def error(model: Model) -> NDArray[np.float64]:
-        return model.predict(rows.users, rows.movies).stars.astype(np.float64) - rows.ratings
+        return model.predict(rows.users, rows.movies).errors(rows.ratings)
 
     return HoldoutErrors(
         user_ids=rows.users,
         candidate=error(candidate),
         champion=error(champion) if champion else None,
         baselines={name: error(model) for name, model in baselines.items()},
-        user_ratings=_how_often(rows.users, train.users),
-        movie_ratings=_how_often(rows.movies, train.movies),
+        user_ratings=counts_among(rows.users, train.users),
+        movie_ratings=counts_among(rows.movies, train.movies),
         movie_ids=rows.movies,
     )
-
-
-def _how_often(ids: NDArray[np.int32], among: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Count each of ``ids`` (n,) in ``among``."""
-    known, counts = np.unique(among, return_counts=True)
-    at = np.minimum(np.searchsorted(known, ids), max(len(known) - 1, 0))
-    return np.where(known[at] == ids, counts[at], 0) if len(known) else np.zeros(len(ids), np.int64)
 
 
 def _gate_result(

@@ -5,7 +5,7 @@ Here: which rows are training rows and which are held out. Not here: the method 
 """
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,9 @@ from cinematch_assets.pipeline.models.artifacts import keep_model, read_catalogu
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.promotion import holdout_newest
 from cinematch_assets.recommender.config import RecommenderConfig
-from cinematch_assets.recommender.data import Progress, Ratings
+from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.model import Recommender, fit_recommender
+from cinematch_assets.recommender.progress import Progress
 from cinematch_assets.warehouse.model_registry import Artifact, TrainedBatch, register_candidate
 from cinematch_assets.warehouse.training_data import TrainingData, training_data
 
@@ -61,6 +62,7 @@ class Candidate:
             "held_out": len(self.rows.holdout),
             "batches": [batch.batch_id for batch in self.rows.batches],
             "artifact_mb": round(self.artifact.size / 2**20, 2),
+            "computed_by": dict(self.artifact.computed_by or {}),
         }
 
 
@@ -100,7 +102,7 @@ def train_candidate(platform: Platform, run_id: str, progress: Progress | None =
         run_id,
         artifact,
         method=model.method,
-        config=asdict(config),
+        config=config.model_dump(),
         seed=seed,
         data_size=len(rows.train),
         batches=rows.batches,

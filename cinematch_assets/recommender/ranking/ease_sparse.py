@@ -22,9 +22,17 @@ from scipy import linalg, sparse
 from threadpoolctl import threadpool_limits
 
 from cinematch_assets.recommender.data import Floats, Ids, Ratings
-from cinematch_assets.recommender.kernels.bfloat16 import narrow, wide
+from cinematch_assets.recommender.kernels.bfloat16 import from_bfloat16, to_bfloat16
 from cinematch_assets.recommender.kernels.compiled import compiled_in_order
-from cinematch_assets.recommender.kernels.topn import NONE, Best, Compressed, Exclusions, in_blocks, merge, put
+from cinematch_assets.recommender.kernels.parallel import run_blocks
+from cinematch_assets.recommender.kernels.topn import (
+    NO_COLUMN,
+    Best,
+    Compressed,
+    Exclusions,
+    insert_score,
+    merge_scores,
+)
 from cinematch_assets.recommender.ranking.histories import UserHistories, user_weights
 
 BLOCK_ITEMS = 64
@@ -59,7 +67,7 @@ class SparseEase:
             block, sums = self._core_sums(history[some])
             _score(block, sums, self.core, self._border(), out[some])
 
-        in_blocks(rows_from, range(0, history.shape[0], USERS_AT_ONCE))
+        run_blocks(rows_from, range(0, history.shape[0], USERS_AT_ONCE))
         return out
 
     def best(self, history: sparse.csr_matrix, line: tuple[Floats, Floats], k: int, skipped: Exclusions) -> Best:
@@ -73,7 +81,7 @@ class SparseEase:
             lists = best.columns[some], best.scores[some]
             _list(block, sums, self.core, self._border(), line, (starts, skipped.columns), lists)
 
-        in_blocks(rows_from, range(0, history.shape[0], USERS_AT_ONCE))
+        run_blocks(rows_from, range(0, history.shape[0], USERS_AT_ONCE))
         return best
 
     def profile(self, users: Ids) -> sparse.csr_matrix:
@@ -108,7 +116,7 @@ class SparseEase:
     def _core_sums(self, history: sparse.csr_matrix) -> tuple[Compressed, Floats]:
         """The block as bare arrays, and its scores of the core's movies from the core's movies, (rows, D)."""
         block = history.indptr, history.indices, history.data
-        place = np.full(len(self.movies), NONE, np.int32)
+        place = np.full(len(self.movies), NO_COLUMN, np.int32)
         place[self.core] = np.arange(len(self.core), dtype=np.int32)
         sums = np.empty((history.shape[0], len(self.core)), np.float32)
         _add_core(block, place, self.core_cells, sums)
@@ -164,7 +172,7 @@ def _gram(rows: sparse.csr_matrix, core: NDArray[np.int64]) -> Floats:
         stop = min(start + BLOCK_ITEMS, len(core))
         _upper((starts[start : stop + 1], order, ends), inner.indices, inner.data, gram[start:stop])
 
-    in_blocks(block, range(0, len(core), BLOCK_ITEMS))
+    run_blocks(block, range(0, len(core), BLOCK_ITEMS))
     _mirror(gram)
     return gram
 
@@ -187,7 +195,7 @@ def _core_cells(inverse: Floats) -> NDArray[np.uint16]:
     for row in range(len(inverse)):
         values = inverse[row] * scale
         values[row] = 0.0
-        cells[row] = narrow(values)
+        cells[row] = to_bfloat16(values)
     return cells
 
 
@@ -201,10 +209,10 @@ def _tail(
     neighbours: int,
 ) -> tuple[NDArray[np.int32], Floats, Floats]:
     """Neighbours (T, n) as places in the core, −1 for none, their b (T, n), and P_jj (T,)."""
-    place = np.full(rows.shape[1], NONE, np.int32)
+    place = np.full(rows.shape[1], NO_COLUMN, np.int32)
     place[core] = np.arange(len(core), dtype=np.int32)
     n = min(neighbours, len(core))
-    edges = np.full((len(tail), n), NONE, np.int32)
+    edges = np.full((len(tail), n), NO_COLUMN, np.int32)
     weights = np.zeros((len(tail), n), np.float32)
     inverse = np.zeros(len(tail), np.float32)
     reach = np.sqrt(np.diag(gram))
@@ -220,7 +228,7 @@ def _tail(
             (edges[start:stop], weights[start:stop], inverse[start:stop]),
         )
 
-    in_blocks(block, range(0, len(tail), BLOCK_ITEMS))
+    run_blocks(block, range(0, len(tail), BLOCK_ITEMS))
     return edges, weights, inverse
 
 
@@ -228,7 +236,7 @@ def _largest(edges: NDArray[np.int32], weights: Floats, kept: int) -> NDArray[np
     """``edges`` (T, n) with all but the ``kept`` of largest |b| in each row taken out; of equals the first stay."""
     order = np.argsort(-np.abs(weights), axis=1, kind="stable")
     out = edges.copy()
-    np.put_along_axis(out, order[:, kept:], NONE, axis=1)
+    np.put_along_axis(out, order[:, kept:], NO_COLUMN, axis=1)
     return out
 
 
@@ -300,11 +308,11 @@ def _regress(  # pragma: no cover - compiled
         joint[:] = 0.0
         _products(rows, columns, place, movies[i : i + 1], joint)
         cosine = joint[0] / reach
-        near[:] = NONE
+        near[:] = NO_COLUMN
         nearest[:] = 0.0
         for movie in range(len(reach)):
             if cosine[movie] > nearest[-1]:
-                put(near, nearest, movie, cosine[movie])
+                insert_score(near, nearest, movie, cosine[movie])
         count = int(np.sum(near >= 0))
         own = penalty[movies[i]]
         for at in range(columns[0][movies[i]], columns[0][movies[i] + 1]):
@@ -357,7 +365,12 @@ def _add_core(  # pragma: no cover - compiled
                 c, d = cells[movies[at + 2], first:last], cells[movies[at + 3], first:last]
                 of_a, of_b, of_c, of_d = shares[at], shares[at + 1], shares[at + 2], shares[at + 3]
                 for j in range(last - first):
-                    total[j] += of_a * wide(a[j]) + of_b * wide(b[j]) + of_c * wide(c[j]) + of_d * wide(d[j])
+                    total[j] += (
+                        of_a * from_bfloat16(a[j])
+                        + of_b * from_bfloat16(b[j])
+                        + of_c * from_bfloat16(c[j])
+                        + of_d * from_bfloat16(d[j])
+                    )
             sums[row, first:last] = total[: last - first]
 
 
@@ -404,4 +417,4 @@ def _list(  # pragma: no cover - compiled
         _score((starts[row : row + 2], movies, weights), sums[one], core, border, values)
         for movie in range(len(base)):
             values[0, movie] = base[movie] + slope[movie] * values[0, movie]
-        merge(values, 0, skipped[0][row : row + 2], skipped[1], lists[0][one], lists[1][one])
+        merge_scores(values, 0, skipped[0][row : row + 2], skipped[1], lists[0][one], lists[1][one])

@@ -25,8 +25,8 @@ from threadpoolctl import threadpool_limits
 from cinematch_assets.recommender.config import ImplicitAlsConfig
 from cinematch_assets.recommender.data import Floats
 from cinematch_assets.recommender.kernels.compiled import compiled
-from cinematch_assets.recommender.kernels.conjugate_gradient import LEAST_GAIN, advance, begin
-from cinematch_assets.recommender.kernels.topn import in_blocks
+from cinematch_assets.recommender.kernels.conjugate_gradient import TOLERANCE, cg_start, cg_step
+from cinematch_assets.recommender.kernels.parallel import run_blocks
 
 ROWS_AT_ONCE = 256
 
@@ -55,12 +55,12 @@ class ImplicitFactors:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The factors as named arrays."""
-        return {f"likings.{name}": getattr(self, name) for name in ("users", "movies", "knobs")}
+        return {f"implicit_als.{name}": getattr(self, name) for name in ("users", "movies", "knobs")}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> ImplicitFactors:
         """The inverse of ``arrays``."""
-        return cls(*(arrays[f"likings.{name}"] for name in ("users", "movies", "knobs")))
+        return cls(*(arrays[f"implicit_als.{name}"] for name in ("users", "movies", "knobs")))
 
 
 def fit_implicit_als(history: sparse.csr_matrix, config: ImplicitAlsConfig, seed: int) -> ImplicitFactors:
@@ -94,7 +94,7 @@ def _half_sweep(rows: sparse.csr_matrix, fixed: Floats, solved: Floats, config: 
         cells = rows.indptr[start : start + ROWS_AT_ONCE + 1], rows.indices, rows.data
         _solve(cells, penalties[some], alpha, config.steps, (shared, fixed), solved[some])
 
-    in_blocks(block, range(0, len(solved), ROWS_AT_ONCE))
+    run_blocks(block, range(0, len(solved), ROWS_AT_ONCE))
 
 
 @compiled
@@ -130,12 +130,12 @@ def _solve(  # pragma: no cover - compiled
             for f in range(size):
                 left[f] += (np.float32(1.0) + weight) * q[f]
                 scale[f] += weight * q[f] * q[f]
-        gain = begin(left, scale, step)
+        gain = cg_start(left, scale, step)
         for _ in range(steps):
-            if gain < LEAST_GAIN:
+            if gain < TOLERANCE:
                 break
             _product(others[mine], weights[mine], alpha, penalties[row], known, step, image)
-            gain = advance(gain, image, scale, x, left, step)
+            gain = cg_step(gain, image, scale, x, left, step)
 
 
 @compiled

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from cinematch_assets.recommender.data import Floats
 from cinematch_assets.recommender.kernels.compiled import compiled, compiled_in_order
-from cinematch_assets.recommender.kernels.topn import USERS_AT_ONCE, Best, in_blocks
+from cinematch_assets.recommender.kernels.parallel import run_blocks
+from cinematch_assets.recommender.kernels.topn import BLOCK_USERS, Best
 
 POOL = 50
 """Movies that are put in order for a list of ten; with 100 and 200 nDCG@10 was the same on validation rows."""
@@ -38,7 +39,7 @@ def blended(best: Best, signals: Sequence[Signal]) -> Best:
     columns, scores = np.empty_like(best.columns), np.empty_like(best.scores)
 
     def rows_from(start: int) -> None:
-        some = slice(start, start + USERS_AT_ONCE)
+        some = slice(start, start + BLOCK_USERS)
         pool = best.columns[some]
         total = np.where(pool >= 0, np.float32(0.0), np.float32(-np.inf))
         _add(pool, best.scores[some], np.float32(1.0), total)
@@ -50,7 +51,7 @@ def blended(best: Best, signals: Sequence[Signal]) -> Best:
         columns[some] = np.take_along_axis(pool, order, axis=1)
         scores[some] = np.take_along_axis(total, order, axis=1)
 
-    in_blocks(rows_from, range(0, len(columns), USERS_AT_ONCE))
+    run_blocks(rows_from, range(0, len(columns), BLOCK_USERS))
     return Best(columns, scores)
 
 

@@ -70,6 +70,14 @@ def test_folders_in_folders_become_rows_and_a_ledger(platform: Platform) -> None
     assert set(ledger(platform).values()) == {"loaded"}
 
 
+def test_fetching_reports_its_progress_up_to_all_files(platform: Platform) -> None:
+    for number in range(3):
+        put(platform, f"{number}.json", movie(f"Film {number}"))
+    calls: list[tuple[str, float]] = []
+    fetch_collection(platform, lambda phase, share: calls.append((phase, share)))
+    assert calls[-1] == (f"Fetching {FOLDER}", 1.0)
+
+
 def test_without_a_collection_there_is_nothing_to_do(platform: Platform) -> None:
     found, loaded = collect(platform)
     assert (found.files, found.fetched, loaded.loaded) == (0, 0, 0)
@@ -253,14 +261,14 @@ def test_a_csv_and_a_file_a_movie_give_the_same_rows(platform: Platform) -> None
 
 def test_a_collection_in_google_drive_is_fetched_once(platform: Platform) -> None:
     with DriveServer(page_size=10).running() as drive:
-        root = drive.folder(None, "CineMatch")
-        top = drive.folder(root, FOLDER)
-        folders = [drive.folder(drive.folder(top, f"{n}"), "inner") for n in range(6)]
-        ids = [drive.file(folders[n % 6], f"{n}.json", json.dumps(movie(f"Film {n}")).encode()) for n in range(40)]
-        drive.also_in(ids[3], folders[0])
+        root = drive.add_folder(None, "CineMatch")
+        top = drive.add_folder(root, FOLDER)
+        folders = [drive.add_folder(drive.add_folder(top, f"{n}"), "inner") for n in range(6)]
+        ids = [drive.add_file(folders[n % 6], f"{n}.json", json.dumps(movie(f"Film {n}")).encode()) for n in range(40)]
+        drive.add_parent(ids[3], folders[0])
         drive.add(top, "notes", "application/vnd.google-apps.document")
         token = platform.settings.home / "token.json"
-        token.write_text(json.dumps(drive.token()))
+        token.write_text(json.dumps(drive.issue_token()))
         token.chmod(0o600)
         folder = open_folder(f"gdrive:{root}", google_endpoint=drive.url, token_file=token)
         google = Platform(platform.settings, folder, platform.store, platform.warehouse)
@@ -273,7 +281,7 @@ def test_a_collection_in_google_drive_is_fetched_once(platform: Platform) -> Non
         served = len(drive.content_requests())
         assert collect(google)[0].fetched == 1
         assert len(drive.content_requests()) == served + 1
-        drive.change(ids[0], json.dumps(movie("Another")).encode())
+        drive.change_file(ids[0], json.dumps(movie("Another")).encode())
         found, loaded = collect(google)
         assert (found.listing.changed, found.fetched, loaded.updated) == (1, 1, 1)
         found, _ = collect(google)

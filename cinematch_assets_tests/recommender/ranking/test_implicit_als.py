@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 
 from cinematch_assets.recommender.config import ImplicitAlsConfig, RecommenderConfigError
-from cinematch_assets.recommender.kernels import topn
+from cinematch_assets.recommender.kernels.parallel import use_threads
 from cinematch_assets.recommender.ranking.implicit_als import ImplicitFactors, fit_implicit_als
 
 USERS, FILMS = 300, 60
@@ -56,11 +56,11 @@ def bytes_of(likings: ImplicitFactors) -> dict[str, bytes]:
     return {name: array.tobytes() for name, array in likings.arrays().items()}
 
 
-def test_the_same_bytes_on_any_number_of_threads_and_from_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_bytes_on_any_number_of_threads_and_from_arrays() -> None:
     found = []
     for threads in (1, 2, 5):
-        monkeypatch.setattr(topn, "cores", lambda threads=threads: threads)
-        found.append(bytes_of(fit_implicit_als(some_history(), ImplicitAlsConfig(), 3)))
+        with use_threads(threads):
+            found.append(bytes_of(fit_implicit_als(some_history(), ImplicitAlsConfig(), 3)))
     assert found[0] == found[1] == found[2]
     likings = fit_implicit_als(some_history(), ImplicitAlsConfig(), 3)
     again = ImplicitFactors.from_arrays(likings.arrays())

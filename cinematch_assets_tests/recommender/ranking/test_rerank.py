@@ -1,6 +1,6 @@
 import numpy as np
 
-from cinematch_assets.recommender.kernels.topn import NONE, USERS_AT_ONCE, Best
+from cinematch_assets.recommender.kernels.topn import BLOCK_USERS, NO_COLUMN, Best
 from cinematch_assets.recommender.ranking.rerank import POOL, Signal, blended
 
 
@@ -29,15 +29,15 @@ def test_an_opinion_that_is_the_same_of_all_films_says_nothing() -> None:
 
 def test_empty_places_stay_last_and_equals_stay_as_they_were() -> None:
     inf = float("inf")
-    pool = a_pool([[7, 3, NONE], [NONE, NONE, NONE]], [[1, 1, -inf], [-inf, -inf, -inf]])
+    pool = a_pool([[7, 3, NO_COLUMN], [NO_COLUMN, NO_COLUMN, NO_COLUMN]], [[1, 1, -inf], [-inf, -inf, -inf]])
     best = blended(pool, [of_films(*[0.0] * 8, rows=2)])
-    assert best.columns.tolist() == [[7, 3, NONE], [NONE, NONE, NONE]]
+    assert best.columns.tolist() == [[7, 3, NO_COLUMN], [NO_COLUMN, NO_COLUMN, NO_COLUMN]]
     assert best.scores.tolist() == [[0.0, 0.0, -inf], [-inf, -inf, -inf]]
 
 
 def test_a_row_is_the_same_alone_and_among_many_and_a_pool_s_end_does_not_move_its_beginning() -> None:
     rng = np.random.default_rng(0)
-    rows, movies = USERS_AT_ONCE + 30, 3 * POOL
+    rows, movies = BLOCK_USERS + 30, 3 * POOL
     columns = np.argsort(rng.random((rows, movies)), axis=1).astype(np.int32)
     scores = -np.sort(-rng.random((rows, movies)), axis=1).astype(np.float32)
     users, sides = rng.standard_normal((rows, 5), np.float32), rng.standard_normal((movies, 5), np.float32)

@@ -1,7 +1,7 @@
 -- What became of a content; what the table held before it is no longer what it holds.
 WITH former AS (
     UPDATE ops.files SET state = 'superseded'
-    WHERE path = ANY(%(paths)s) AND md5 <> %(md5)s AND state = 'loaded' AND %(state)s = 'loaded'
+    WHERE starts_with(path, %(table)s) AND lower(substr(path, length(%(table)s) + 1)) = ANY(%(suffixes)s) AND md5 <> %(md5)s AND state = 'loaded' AND %(state)s = 'loaded'
 )
 UPDATE ops.files
 SET state = %(state)s, rows_read = %(rows_read)s, rows_accepted = %(rows_accepted)s,

@@ -1,4 +1,4 @@
-from cinematch_assets.dagster_support.progress import log_progress
+from cinematch_assets.dagster_support.progress_log import log_progress
 
 
 def lines(*shares: float) -> list[str]:

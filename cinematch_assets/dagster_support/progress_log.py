@@ -5,7 +5,7 @@ Here: how often it is logged. Not here: the phases' durations (``logs``).
 
 from collections.abc import Callable
 
-from cinematch_assets.recommender.data import Progress
+from cinematch_assets.recommender.progress import Progress
 
 
 def log_progress(log: Callable[..., None], *, step: float = 0.1) -> Progress:

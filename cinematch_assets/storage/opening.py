@@ -1,0 +1,37 @@
+"""A store by its address: a path, or ``s3://bucket/prefix``.
+
+Here: the choice. Not here: what a store is (``storage.base``), how each kind works (``storage.local``, ``storage.s3``).
+"""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from cinematch_assets.storage.base import Store, StoreError
+from cinematch_assets.storage.local import LocalStore
+from cinematch_assets.storage.s3 import S3_PREFIX, S3Store, open_s3_client
+
+
+def open_store(url: str, *, scratch: Path | None = None) -> Store:
+    """Open a local path, or ``s3://bucket/prefix`` with AWS's usual variables; nothing is read or written yet.
+
+    ``scratch`` is the folder for files not yet uploaded to S3; by default one below the system's temporary folder.
+
+    Raises:
+        StoreError: The address is neither.
+    """
+    if url.startswith(S3_PREFIX):
+        bucket, _, prefix = url.removeprefix(S3_PREFIX).partition("/")
+        if not bucket:
+            raise StoreError(f"CINEMATCH_STORE={url} names no bucket: write s3://bucket/prefix.")
+        return S3Store(bucket, prefix.strip("/"), open_s3_client(), scratch or _default_scratch(url))
+    if "://" in url:
+        raise StoreError(f"CINEMATCH_STORE={url} is neither a path nor s3://bucket/prefix.")
+    return LocalStore(Path(url).absolute())
+
+
+def _default_scratch(url: str) -> Path:
+    """Return a folder that depends on user and store alone, so that another process can resume the work in it."""
+    name = hashlib.sha256(url.encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"cinematch-{os.getuid()}" / name
