@@ -64,6 +64,7 @@ def ranked(train: Any, model: Any, kept: Path, number: int) -> dict[str, Any]:
 
     Stars that have their share in the order come from the factors of ``model``.
     """
+    from cinematch_assets.recommender.config import RankingConfig
     from cinematch_assets.recommender.data import Catalogue
     from cinematch_assets.recommender.ranking.ranker import Ranker, fit_ranker
     from cinematch_assets.recommender.rating_prediction.als_table import build_table
@@ -74,7 +75,7 @@ def ranked(train: Any, model: Any, kept: Path, number: int) -> dict[str, Any]:
         pairs = tuple(f"Film{movie // 2}: part {movie % 2}" for movie in movies.tolist())
         catalogue = replace(Catalogue.without_titles(movies), titles=pairs)
         start = time.perf_counter()
-        ranker = fit_ranker(train, catalogue)
+        ranker = fit_ranker(train, catalogue, RankingConfig(), np.random.default_rng(0))
         facts["ranker_fit_seconds"] = time.perf_counter() - start
         facts["ranker_peak_mb"] = peak_mb()
         facts["ranker_mb"] = sum(array.nbytes for array in ranker.arrays().values()) / 1e6
@@ -82,9 +83,9 @@ def ranked(train: Any, model: Any, kept: Path, number: int) -> dict[str, Any]:
     ranker = Ranker.from_arrays(dict(np.load(kept)))
     stars = build_table(model, train, Catalogue.without_titles(movies))
     users = np.unique(train.users)
-    ranker.top(users[:2], K, train, stars=stars)
+    ranker.top(users[:2], K, train, rating_factors=stars)
     start = time.perf_counter()
-    ranker.top(users, K, train, stars=stars)
+    ranker.top(users, K, train, rating_factors=stars)
     return facts | {"ranker_lists_seconds": time.perf_counter() - start}
 
 
