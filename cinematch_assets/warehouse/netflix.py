@@ -4,10 +4,10 @@ Here: which row a file's movie becomes, and writing rows, quarantine and ledger 
 (``ledger``), reading files (``reading.collection``), which movie of the catalogue a title is (``matching``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
 import pandas as pd
@@ -15,10 +15,13 @@ import psycopg
 from psycopg import sql
 
 from cinematch_assets.values import RejectedMovie, RejectedRow
-from cinematch_assets.warehouse.collection_ledger import FetchedFile, Outcome, finish_files
+from cinematch_assets.warehouse.collection_ledger import FetchedFile, Outcome, finish_files, take_fetched
 from cinematch_assets.warehouse.copy import copy_rows
 from cinematch_assets.warehouse.landed_files import storable
+from cinematch_assets.warehouse.movies import read_movies
 from cinematch_assets.warehouse.statements import statement
+
+Result = TypeVar("Result")
 
 
 class Movie(NamedTuple):
@@ -260,3 +263,52 @@ def collection_duplicates(connection: psycopg.Connection) -> int:
     """Count rows of ``netflix.movies`` that say what another row says already."""
     row = connection.execute(statement("collection/count_collection_duplicates")).fetchone()
     return int(row[0]) if row else 0
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionContent:
+    """What reading some fetched files gave; ``failures`` names, by file id, those that could not be opened."""
+
+    accepted: pd.DataFrame
+    rejected: Sequence[RejectedMovie]
+    failures: Mapping[str, str]
+
+
+def load_next_files(
+    connection: psycopg.Connection, read: Callable[[Sequence[FetchedFile]], CollectionContent], limit: int
+) -> CollectionLoad | None:
+    """Load up to ``limit`` fetched files in one transaction; None when no file is left.
+
+    The files' ledger rows are locked until the transaction ends: other workers get other files, and those of a killed
+    worker are free again.
+
+    Args:
+        connection: autocommit; the transaction is opened here.
+        read: returns the content of the files that it is given; it is called once, within the transaction.
+        limit: number of files.
+    """
+    with connection.transaction():
+        files = take_fetched(connection, limit)
+        if not files:
+            return None
+        content = read(files)
+        return load_collection(connection, files, content.accepted, content.rejected, failures=content.failures)
+
+
+def update_matches(
+    connection: psycopg.Connection, match: Callable[[pd.DataFrame, pd.DataFrame], tuple[Result, Sequence[Match]]]
+) -> tuple[Result, int]:
+    """Match the whole collection anew in one transaction, one process at a time.
+
+    Returns the result of ``match`` and the number of rows that changed.
+
+    Args:
+        connection: autocommit; the transaction is opened here.
+        match: from titles (id, title, genre, rating, year) and movies (as ``read_movies``) to a result and the matches.
+    """
+    with connection.transaction():
+        connection.execute(statement("files/lock_name"), {"name": "netflix.movie_matches"})
+        titles = collection_titles(connection)
+        movies, _ = read_movies(connection)
+        result, matches = match(titles, movies)
+        return result, write_matches(connection, matches)
