@@ -100,12 +100,14 @@ class Loop:
         import dagster as dg
 
         from cinematch_assets.dagster_support.instance import prepare_home
+        from cinematch_assets.dagster_support.open_platform import with_open_platform
         from cinematch_assets.definitions import defs
 
         logging.disable(logging.WARNING)  # what runs say is kept in the instance, for the UI
         os.environ["DAGSTER_HOME"] = str(prepare_home(settings))
         platform = Platform.open(settings)
-        return cls(platform, dg.DagsterInstance.get(), defs().get_repository_def(), watch)
+        repository = with_open_platform(defs(), platform).get_repository_def()
+        return cls(platform, dg.DagsterInstance.get(), repository, watch)
 
     def run_until_idle(self, what: str) -> None:
         """Tick the sensors and run what they request, until they request nothing."""

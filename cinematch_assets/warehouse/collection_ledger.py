@@ -35,8 +35,11 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class PendingFile:
-    """A file to fetch and load; ``loaded_rows`` are the rows of its last good content, in that content's order."""
+class FetchedFile:
+    """A file to load, whose content is object ``store_key``.
+
+    ``loaded_rows`` are the rows of its last good content, in that content's order.
+    """
 
     file_id: str
     path: str
@@ -45,12 +48,6 @@ class PendingFile:
     attempts: int
     loaded_md5: str | None
     loaded_rows: list[UUID | None]
-
-
-@dataclass(frozen=True, slots=True)
-class FetchedFile(PendingFile):
-    """A file to load, and the object that holds its content."""
-
     store_key: str
 
 
@@ -71,7 +68,6 @@ class Outcome:
     file_id: str
     state: State
     error: str | None = None
-    store_key: str | None = None
     rows: tuple[UUID | None, ...] | None = None
 
 
@@ -105,15 +101,6 @@ def record_listing(connection: psycopg.Connection, files: Sequence[DriveFile], *
     return Listing(new, changed, again, missing)
 
 
-def take_pending(connection: psycopg.Connection, limit: int) -> list[PendingFile]:
-    """Return up to ``limit`` pending files; they are the caller's until the transaction it is in ends.
-
-    Other workers get other files. Whoever is killed gives his back at once, and nothing of them is half done.
-    """
-    with connection.cursor(row_factory=class_row(PendingFile)) as cursor:
-        return cursor.execute(statement("collection/take_pending_files"), {"limit": limit}).fetchall()
-
-
 def pending_ids(connection: psycopg.Connection) -> set[str]:
     """Return the ids of files that are not loaded yet, whoever may be at work on them."""
     return {file_id for (file_id,) in connection.execute(statement("collection/select_pending_ids")).fetchall()}
@@ -133,7 +120,10 @@ def record_fetches(connection: psycopg.Connection, fetches: Sequence[Fetch]) -> 
 
 
 def take_fetched(connection: psycopg.Connection, limit: int) -> list[FetchedFile]:
-    """Do as ``take_pending``, with those pending files whose content lies in the store."""
+    """Return up to ``limit`` pending files whose content is in the store, locked until the caller's transaction ends.
+
+    Other workers get other files. When a worker is killed, its files are free again at once and none is half loaded.
+    """
     with connection.cursor(row_factory=class_row(FetchedFile)) as cursor:
         return cursor.execute(statement("collection/take_fetched_files"), {"limit": limit}).fetchall()
 
@@ -149,7 +139,6 @@ def finish_files(connection: psycopg.Connection, outcomes: Sequence[Outcome]) ->
         "ids": [outcome.file_id for outcome in outcomes],
         "states": [outcome.state for outcome in outcomes],
         "errors": [outcome.error for outcome in outcomes],
-        "store_keys": [outcome.store_key for outcome in outcomes],
         "rows": [None if outcome.rows is None else _array(outcome.rows) for outcome in outcomes],
     }
     connection.execute(statement("collection/finish_drive_files"), values)

@@ -96,9 +96,9 @@ def waiting_decisions(connection: psycopg.Connection) -> list[WaitingDecision]:
         return cursor.execute(statement("drift/select_waiting_decisions")).fetchall()
 
 
-def give_up(connection: psycopg.Connection, decision: WaitingDecision, outcome: str) -> None:
-    """Say that no further attempt will be made."""
-    connection.execute(statement("drift/fail_decision"), {"id": decision.id, "outcome": outcome})
+def give_up(connection: psycopg.Connection, decision_id: int, outcome: str) -> None:
+    """Record that no further attempt will be made for a waiting decision."""
+    connection.execute(statement("drift/fail_decision"), {"id": decision_id, "outcome": outcome})
 
 
 def unseen_ratings(connection: psycopg.Connection) -> int:

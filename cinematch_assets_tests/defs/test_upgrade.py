@@ -28,7 +28,7 @@ from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.migrations import FOLDER
 from cinematch_assets_tests.conftest import _template
 from cinematch_assets_tests.support.definitions import repository
-from cinematch_assets_tests.support.platforms import a_platform, drop_history, rows_of, take_in_history
+from cinematch_assets_tests.support.platforms import drop_history, make_platform, rows_of, take_in_history
 from cinematch_assets_tests.support.servers import Postgres
 
 FIRST = "run_11111111_v1"
@@ -51,10 +51,10 @@ FORMER_NAMES = {
 def given_platform(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgres) -> Iterator[Platform]:
     """A champion with its recommendations, and a drifted batch in the folder that has not been listed yet."""
     with postgres18.database(_template(postgres18)) as url:
-        made = a_platform(tmp_path_factory.mktemp("platform"), url)
+        made = make_platform(tmp_path_factory.mktemp("platform"), url)
         drop_history(made)
         take_in_history(made)
-        assert gate_candidate(made, train_candidate(made, "11111111").version).verdict.promoted
+        assert gate_candidate(made, train_candidate(made, "11111111").version).decision.promoted
         publish_recommendations(made)
         simulate_next(made, rows=1_100, drift=0.7)
         yield made
@@ -64,7 +64,9 @@ def given_platform(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgre
 def current(given_platform: Platform, tmp_path: Path, postgres18: Postgres) -> Iterator[Platform]:
     """A copy of it for one test."""
     with postgres18.database(given_platform.warehouse.url.split("?")[0].rsplit("/", 1)[1]) as url:
-        made = a_platform(tmp_path / "home", url, CINEMATCH_RETRAIN_MAX_ATTEMPTS="1", CINEMATCH_RETRAIN_COOLDOWN_S="0")
+        made = make_platform(
+            tmp_path / "home", url, CINEMATCH_RETRAIN_MAX_ATTEMPTS="1", CINEMATCH_RETRAIN_COOLDOWN_S="0"
+        )
         shutil.copytree(given_platform.settings.home, made.settings.home, dirs_exist_ok=True)
         yield made
 

@@ -105,7 +105,7 @@ def test_a_verdict_replaces_the_batch_s_former_one(connection: psycopg.Connectio
 def test_a_decision_that_was_given_up_stays_so(connection: psycopg.Connection) -> None:
     write_assessment(connection, "w1", md5_of("a"), [], due=True, reason="drift", evidence={})
     (waiting,) = waiting_decisions(connection)
-    give_up(connection, waiting, "failed three times: no memory")
+    give_up(connection, waiting.id, "failed three times: no memory")
     write_assessment(connection, "w1", md5_of("a"), [], due=True, reason="drift again", evidence={})
     assert waiting_decisions(connection) == []
     assert stored(connection, "ops.retraining_decisions", "state, outcome") == [

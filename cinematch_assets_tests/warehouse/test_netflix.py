@@ -6,7 +6,7 @@ import pandas as pd
 import psycopg
 import pytest
 
-from cinematch_assets.warehouse.collection_ledger import read_problem_files, record_listing, take_pending
+from cinematch_assets.warehouse.collection_ledger import read_problem_files, record_listing, take_fetched
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.netflix import (
     CollectionLoad,
@@ -16,7 +16,7 @@ from cinematch_assets.warehouse.netflix import (
     movies_by_file,
     write_matches,
 )
-from cinematch_assets_tests.support.collection_rows import BadMovie, Listed, accepted, rows_of_files
+from cinematch_assets_tests.support.collection_rows import BadMovie, Listed, accepted, list_and_fetch, rows_of_files
 from cinematch_assets_tests.support.warehouse_rows import count, stored, versions
 
 MATRIX = ("The Matrix", "Sci-Fi", 8.7, 1999)
@@ -31,19 +31,17 @@ def arrive(
     rejected: list[BadMovie] | None = None,
     failures: dict[str, str] | None = None,
 ) -> CollectionLoad:
-    """List files that hold these movies, take what is pending, and load it."""
+    """List and fetch files with these movies, take those to load, and load them."""
     bad = rejected or []
     listed = [
         Listed.holding(name, [movies, [row for row in bad if row.file_id == name]]) for name, movies in contents.items()
     ]
-    record_listing(connection, listed)
+    list_and_fetch(connection, listed)
     with connection.transaction():
-        taken = take_pending(connection, 1_000)
+        taken = take_fetched(connection, 1_000)
         names = {file.file_id for file in taken} - set(failures or {})
         good = accepted({name: movies for name, movies in contents.items() if name in names})
-        return load_collection(
-            connection, taken, good, bad, failures=failures, store_keys={n: f"landed/{n}" for n in names}
-        )
+        return load_collection(connection, taken, good, bad, failures=failures)
 
 
 def states(connection: psycopg.Connection) -> dict[str, str]:

@@ -3,10 +3,9 @@ UPDATE ops.drive_files file
 SET state = outcome.state,
     last_error = outcome.error,
     attempts = file.attempts + 1,
-    store_key = COALESCE(outcome.store_key, file.store_key),
     loaded_md5 = CASE WHEN outcome.rows IS NULL THEN file.loaded_md5 ELSE file.md5 END,
     loaded_rows = COALESCE(outcome.rows::uuid[], file.loaded_rows),
     updated_at = clock_timestamp()
-FROM unnest(%(ids)s::text[], %(states)s::text[], %(errors)s::text[], %(store_keys)s::text[], %(rows)s::text[])
-    AS outcome(file_id, state, error, store_key, rows)
+FROM unnest(%(ids)s::text[], %(states)s::text[], %(errors)s::text[], %(rows)s::text[])
+    AS outcome(file_id, state, error, rows)
 WHERE file.file_id = outcome.file_id
