@@ -43,7 +43,7 @@ class BatchLoad:
     rows: int
 
 
-def stored_batch(connection: psycopg.Connection, batch_id: str) -> Batch | None:
+def read_stored_batch(connection: psycopg.Connection, batch_id: str) -> Batch | None:
     """Return what the tables hold of a batch, None if nothing."""
     with connection.cursor(row_factory=class_row(Batch)) as cursor:
         return cursor.execute(statement("batches/select_batch"), {"batch_id": batch_id}).fetchone()
@@ -92,7 +92,7 @@ def load_batch(
     """
     with connection.transaction():
         lock_batch(connection, batch_id)
-        held = stored_batch(connection, batch_id)
+        held = read_stored_batch(connection, batch_id)
         if held is not None and held.md5 == file.md5:
             return BatchLoad(batch_id, held.place, inserted=0, deleted=0, rows=held.rows)
         merged = held is not None and held.place == "merged"

@@ -16,8 +16,8 @@ from cinematch_assets.warehouse.model_registry import (
     ModelVersion,
     RegistryConflictError,
     artifact_values,
-    model_version,
-    model_versions,
+    list_model_versions,
+    read_model_version,
     require_champion_is,
 )
 from cinematch_assets.warehouse.recommendations import replace_recommendations
@@ -31,7 +31,7 @@ class NoChampionError(CinematchError):
 def read_champion(connection: psycopg.Connection) -> ModelVersion | None:
     """Return the champion, None before the first promotion."""
     row = connection.execute(statement("registry/select_champion")).fetchone()
-    return None if row is None else model_version(connection, row[0])
+    return None if row is None else read_model_version(connection, row[0])
 
 
 def require_champion(connection: psycopg.Connection) -> ModelVersion:
@@ -43,17 +43,17 @@ def require_champion(connection: psycopg.Connection) -> ModelVersion:
     found = read_champion(connection)
     if found is not None:
         return found
-    newest = next(iter(model_versions(connection)), None)
+    newest = next(iter(list_model_versions(connection)), None)
     if newest is not None and newest.state == "rejected":
         reason = (newest.evidence or {}).get("reason", "see cinematch models list")
         raise NoChampionError(f"there is no champion: {newest.version} was {reason}; more ratings may change that")
     raise NoChampionError("there is no champion yet: run cinematch demo, or materialize the retrain job")
 
 
-def scorer_of(connection: psycopg.Connection, batch_id: str) -> ModelVersion | None:
+def find_scorer(connection: psycopg.Connection, batch_id: str) -> ModelVersion | None:
     """Return the newest champion that has not learned from a batch, the only one whose errors on it are honest."""
     row = connection.execute(statement("registry/select_scorer"), {"batch_id": batch_id}).fetchone()
-    return None if row is None else model_version(connection, row[0])
+    return None if row is None else read_model_version(connection, row[0])
 
 
 def promote(
@@ -85,7 +85,9 @@ def promote(
     with connection.transaction():
         connection.execute(statement("files/lock_name"), {"name": "registry"})
         require_champion_is(connection, over)
-        _record_decision(connection, version, final, gate_result, state="promoted", replaced=over, data_size=data_size)
+        _record_decision(
+            connection, version, final, gate_result, state="promoted", previous_champion=over, data_size=data_size
+        )
         connection.execute(statement("registry/upsert_champion"), {"version": version})
         change = {"version": version, "former": over, "reason": str(gate_result.evidence.get("reason", "promoted"))}
         connection.execute(statement("registry/insert_champion_change"), change)
@@ -101,14 +103,14 @@ def reject(connection: psycopg.Connection, version: str, gate_result: GateResult
     """Keep the champion; the candidate's evidence is stored, and its batches go on waiting."""
     with connection.transaction():
         connection.execute(statement("files/lock_name"), {"name": "registry"})
-        candidate = model_version(connection, version)
+        candidate = read_model_version(connection, version)
         _record_decision(
             connection,
             version,
             candidate.artifact,
             gate_result,
             state="rejected",
-            replaced=None,
+            previous_champion=None,
             data_size=candidate.data_size,
         )
         outcome = f"{version} rejected: {gate_result.evidence.get('reason', '')}"
@@ -138,7 +140,7 @@ def _record_decision(
     gate_result: GateResult,
     *,
     state: str,
-    replaced: str | None,
+    previous_champion: str | None,
     data_size: int,
 ) -> None:
     values = {
@@ -146,7 +148,7 @@ def _record_decision(
         "state": state,
         "metrics": Jsonb(dict(gate_result.metrics)),
         "evidence": Jsonb(dict(gate_result.evidence)),
-        "replaced": replaced,
+        "previous_champion": previous_champion,
         "data_size": data_size,
         **artifact_values(artifact),
     }

@@ -101,7 +101,7 @@ def record_listing(connection: psycopg.Connection, files: Sequence[DriveFile], *
     return Listing(new, changed, again, missing)
 
 
-def pending_ids(connection: psycopg.Connection) -> set[str]:
+def list_pending_ids(connection: psycopg.Connection) -> set[str]:
     """Return the ids of files that are not loaded yet, whoever may be at work on them."""
     return {file_id for (file_id,) in connection.execute(statement("collection/select_pending_ids")).fetchall()}
 
@@ -128,7 +128,7 @@ def take_fetched(connection: psycopg.Connection, limit: int) -> list[FetchedFile
         return cursor.execute(statement("collection/take_fetched_files"), {"limit": limit}).fetchall()
 
 
-def processed_files(connection: psycopg.Connection, *, attempts: int = ATTEMPTS) -> set[tuple[str, str]]:
+def list_processed_files(connection: psycopg.Connection, *, attempts: int = ATTEMPTS) -> set[tuple[str, str]]:
     """Return (file_id, md5) of each content that needs no run: loaded, bad, or failed ``attempts`` times."""
     return set(connection.execute(statement("collection/select_processed_files"), {"attempts": attempts}).fetchall())
 

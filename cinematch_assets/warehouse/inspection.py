@@ -30,18 +30,18 @@ class Orphans:
     buffer: int
 
 
-def row_count(connection: psycopg.Connection, *table: str) -> int:
+def count_rows(connection: psycopg.Connection, *table: str) -> int:
     """Count a table's rows; ``row_count(connection, "netflix", "movies")`` names its schema."""
     row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table))).fetchone()
     return int(row[0]) if row else 0
 
 
-def split_counts(connection: psycopg.Connection) -> list[SplitCount]:
+def read_split_counts(connection: psycopg.Connection) -> list[SplitCount]:
     """Return the splits of the ratings file, merged batches left out."""
     return [SplitCount(*row) for row in connection.execute(statement("files/select_split_counts")).fetchall()]
 
 
-def orphans(connection: psycopg.Connection) -> Orphans:
+def count_orphans(connection: psycopg.Connection) -> Orphans:
     """Count ratings that speak of unknown movies."""
     row = connection.execute(statement("files/count_orphans")).fetchone()
     return Orphans(*row) if row else Orphans(0, 0)

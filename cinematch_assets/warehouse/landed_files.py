@@ -60,7 +60,7 @@ def record_landing(connection: psycopg.Connection, path: str, md5: str, size: in
     connection.execute(statement("files/upsert_landed_file"), values)
 
 
-def newest_landed(connection: psycopg.Connection, table: str) -> LandedFile:
+def find_newest_landed(connection: psycopg.Connection, table: str) -> LandedFile:
     """Return what was landed last for ``movies``, ``ratings`` or ``batches/<batch_id>``.
 
     Raises:
@@ -134,11 +134,11 @@ def refuse_file(
         finish_file(connection, file, counts, state="refused", note=note)
 
 
-def processed_contents(connection: psycopg.Connection) -> set[tuple[str, str]]:
+def list_processed_contents(connection: psycopg.Connection) -> set[tuple[str, str]]:
     """Return (path, md5) of each content that needs no run: it is in the tables, or was refused for good."""
     return {(path, md5) for path, md5 in connection.execute(statement("files/select_processed_contents")).fetchall()}
 
 
-def referenced_objects(connection: psycopg.Connection) -> set[str]:
+def list_referenced_objects(connection: psycopg.Connection) -> set[str]:
     """Return the keys in the store that the ledger or the registry still points to."""
     return {key for (key,) in connection.execute(statement("registry/select_referenced_objects")).fetchall()}

@@ -62,8 +62,8 @@ class ModelVersion:
     computed_by: dict[str, Any] | None
     metrics: dict[str, Any] | None
     evidence: dict[str, Any] | None
-    judged_at: datetime | None
-    replaced: str | None
+    decided_at: datetime | None
+    previous_champion: str | None
 
     @property
     def artifact(self) -> Artifact:
@@ -114,7 +114,7 @@ def register_candidate(
     return str(version)
 
 
-def model_version(connection: psycopg.Connection, version: str) -> ModelVersion:
+def read_model_version(connection: psycopg.Connection, version: str) -> ModelVersion:
     """Return one version.
 
     Raises:
@@ -127,7 +127,7 @@ def model_version(connection: psycopg.Connection, version: str) -> ModelVersion:
     return found
 
 
-def model_versions(connection: psycopg.Connection) -> list[ModelVersion]:
+def list_model_versions(connection: psycopg.Connection) -> list[ModelVersion]:
     """Return every version, newest first."""
     with connection.cursor(row_factory=class_row(ModelVersion)) as cursor:
         return cursor.execute(statement("registry/select_model_versions")).fetchall()
@@ -158,13 +158,13 @@ def artifact_values(artifact: Artifact) -> dict[str, Any]:
     }
 
 
-def trained_batches(connection: psycopg.Connection, version: str) -> list[TrainedBatch]:
+def list_trained_batches(connection: psycopg.Connection, version: str) -> list[TrainedBatch]:
     """Return the batches, with their contents, that a version learned from or was judged on."""
     with connection.cursor(row_factory=class_row(TrainedBatch)) as cursor:
         return cursor.execute(statement("registry/select_trained_batches"), {"version": version}).fetchall()
 
 
-def newest_candidate(connection: psycopg.Connection, run_id: str) -> str:
+def find_newest_candidate(connection: psycopg.Connection, run_id: str) -> str:
     """Return the candidate of this run, or else the newest that nobody judged.
 
     Raises:

@@ -45,7 +45,7 @@ def load_movies(
     return MoviesLoad(inserted=inserted, updated=updated, kept=kept)
 
 
-def known_movies(connection: psycopg.Connection) -> NDArray[np.int32]:
+def list_known_movies(connection: psycopg.Connection) -> NDArray[np.int32]:
     """Every movieId of the catalogue, ascending, shape (m,)."""
     rows = connection.execute(statement("files/select_known_movies")).fetchall()
     return np.array([movie for (movie,) in rows], np.int32)
@@ -62,7 +62,7 @@ def read_movies(connection: psycopg.Connection) -> tuple[pd.DataFrame, NDArray[n
     return frame.astype({"movieId": np.int32}), features
 
 
-def stored_basis(connection: psycopg.Connection) -> dict[str, Any] | None:
+def read_stored_basis(connection: psycopg.Connection) -> dict[str, Any] | None:
     """Return the genre basis in force as it was stored, or None before the first one."""
     row = connection.execute(statement("training/select_genre_basis")).fetchone()
     return None if row is None else dict(row[1])

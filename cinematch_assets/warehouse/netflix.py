@@ -237,7 +237,7 @@ class Match:
     candidates: tuple[int, ...] = ()
 
 
-def collection_titles(connection: psycopg.Connection) -> pd.DataFrame:
+def read_collection_titles(connection: psycopg.Connection) -> pd.DataFrame:
     """Return every movie of the collection: id, title, genre, rating (float), year (Int32)."""
     rows = connection.execute(statement("collection/select_collection_titles")).fetchall()
     frame = pd.DataFrame(rows, columns=["id", "title", "genre", "rating", "year"])
@@ -259,7 +259,7 @@ def write_matches(connection: psycopg.Connection, matches: Sequence[Match]) -> i
         return stale + connection.execute(statement("collection/upsert_movie_matches"), values).rowcount
 
 
-def collection_duplicates(connection: psycopg.Connection) -> int:
+def count_collection_duplicates(connection: psycopg.Connection) -> int:
     """Count rows of ``netflix.movies`` that say what another row says already."""
     row = connection.execute(statement("collection/count_collection_duplicates")).fetchone()
     return int(row[0]) if row else 0
@@ -308,7 +308,7 @@ def update_matches(
     """
     with connection.transaction():
         connection.execute(statement("files/lock_name"), {"name": "netflix.movie_matches"})
-        titles = collection_titles(connection)
+        titles = read_collection_titles(connection)
         movies, _ = read_movies(connection)
         result, matches = match(titles, movies)
         return result, write_matches(connection, matches)

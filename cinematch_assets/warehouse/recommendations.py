@@ -12,7 +12,7 @@ from cinematch_assets.warehouse.model_registry import require_champion_is
 from cinematch_assets.warehouse.statements import statement
 
 
-def recommended_version(connection: psycopg.Connection) -> str | None:
+def read_recommended_version(connection: psycopg.Connection) -> str | None:
     """Return whose lists table ``recommendations`` holds, None while it is empty."""
     row = connection.execute(statement("registry/select_recommended_version")).fetchone()
     return None if row is None else str(row[0])

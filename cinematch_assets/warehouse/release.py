@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.warehouse.batches import lock_batch, stored_batch
+from cinematch_assets.warehouse.batches import lock_batch, read_stored_batch
 from cinematch_assets.warehouse.copy import copy_columns
 from cinematch_assets.warehouse.ratings import rating_columns
 from cinematch_assets.warehouse.rejected_rows import QuarantinedRow
@@ -25,7 +25,9 @@ class ReleaseConflictError(CinematchError):
     """Rows in the quarantine are no longer what the caller saw; nothing was changed."""
 
 
-def existing_pairs(connection: psycopg.Connection, batch_id: str | None, ratings: pd.DataFrame) -> NDArray[np.bool_]:
+def find_existing_pairs(
+    connection: psycopg.Connection, batch_id: str | None, ratings: pd.DataFrame
+) -> NDArray[np.bool_]:
     """Which of these ratings are of a (user, movie) that the file's or batch's rows have already, shape (n,)."""
     values = {"users": ratings["userId"].tolist(), "movies": ratings["movieId"].tolist(), "batch_id": batch_id}
     found = connection.execute(statement("files/select_existing_pairs"), values).fetchall()
@@ -60,7 +62,7 @@ def release_ratings(
             connection.execute(statement("drift/refresh_drift_baseline"))
         else:
             lock_batch(connection, batch_id)
-            held = stored_batch(connection, batch_id)
+            held = read_stored_batch(connection, batch_id)
             if held is None or held.place == "deleted":
                 raise ReleaseConflictError(f"{batch_id} has no rows in the tables: rejected ones have nowhere to go")
             if held.place == "merged":

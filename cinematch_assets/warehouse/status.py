@@ -51,24 +51,24 @@ class RejectedLine:
     first_row: int
 
 
-def batch_lines(connection: psycopg.Connection) -> list[BatchLine]:
+def list_batches(connection: psycopg.Connection) -> list[BatchLine]:
     """Return a line a batch, in the order of their first arrival."""
     with connection.cursor(row_factory=class_row(BatchLine)) as cursor:
         return cursor.execute(statement("status/select_status_batches")).fetchall()
 
 
-def file_lines(connection: psycopg.Connection) -> list[FileLine]:
+def list_files(connection: psycopg.Connection) -> list[FileLine]:
     """Return the newest content of every path."""
     with connection.cursor(row_factory=class_row(FileLine)) as cursor:
         return cursor.execute(statement("status/select_status_files")).fetchall()
 
 
-def rejected_lines(connection: psycopg.Connection) -> list[RejectedLine]:
+def list_rejected_reasons(connection: psycopg.Connection) -> list[RejectedLine]:
     """Return the quarantine by file and reason."""
     with connection.cursor(row_factory=class_row(RejectedLine)) as cursor:
         return cursor.execute(statement("files/select_rejected_summary")).fetchall()
 
 
-def collection_states(connection: psycopg.Connection) -> dict[str, int]:
+def count_collection_states(connection: psycopg.Connection) -> dict[str, int]:
     """Return how many files of the movie collection are in which state."""
     return dict(connection.execute(statement("status/select_status_collection")).fetchall())

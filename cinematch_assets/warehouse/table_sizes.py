@@ -19,12 +19,12 @@ class TableSize:
     rows: int | None
 
 
-def storage(connection: psycopg.Connection) -> list[TableSize]:
+def read_table_sizes(connection: psycopg.Connection) -> list[TableSize]:
     """Return the whole database first, then each table, heaviest first."""
     return [TableSize(*row) for row in connection.execute(statement("status/select_storage")).fetchall()]
 
 
-def database_mb(connection: psycopg.Connection) -> float:
+def read_database_mb(connection: psycopg.Connection) -> float:
     """Return the size of the whole database in MB of 2^20 bytes, as Neon counts its 512."""
     row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
     return row[0] / 2**20 if row else 0.0

@@ -36,7 +36,7 @@ class TrainingData:
         return [TrainedBatch(str(batch), str(md5), int(rows)) for batch, md5, rows in counts.itertuples(index=False)]
 
 
-def training_data(url: str) -> TrainingData:
+def read_training_data(url: str) -> TrainingData:
     """Read everything in one snapshot, so that rows and batch contents belong together."""
     file, batches, test = read_frames(
         url,
@@ -53,7 +53,7 @@ def training_data(url: str) -> TrainingData:
     )
 
 
-def seen_pairs(url: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def read_seen_pairs(url: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return users and movies, (n,) each, of every rating in any table and any split."""
     (frame,) = read_frames(url, (statement("training/select_seen_pairs"), ("userId", "movieId")))
     return frame["userId"].to_numpy(np.int32), frame["movieId"].to_numpy(np.int32)

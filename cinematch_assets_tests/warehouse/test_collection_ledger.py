@@ -9,14 +9,14 @@ from cinematch_assets.warehouse.collection_ledger import (
     Listing,
     Outcome,
     finish_files,
-    pending_ids,
-    processed_files,
+    list_pending_ids,
+    list_processed_files,
     record_fetches,
     record_listing,
     take_fetched,
 )
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.status import collection_states
+from cinematch_assets.warehouse.status import count_collection_states
 from cinematch_assets_tests.support import warehouse_jobs, workers
 from cinematch_assets_tests.support.collection_rows import Listed, accepted, list_and_fetch, rows_of_files
 from cinematch_assets_tests.support.warehouse_rows import count, stored, versions
@@ -33,7 +33,7 @@ CONTENTS = {name: accepted({name: movies}) for name, movies in MOVIES.items()}
 
 def test_a_listing_makes_new_files_pending(connection: psycopg.Connection) -> None:
     assert record_listing(connection, FILES) == Listing(new=60, changed=0, again=0, missing=0)
-    assert collection_states(connection) == {"pending": 60}
+    assert count_collection_states(connection) == {"pending": 60}
 
 
 def test_an_unchanged_listing_writes_nothing(connection: psycopg.Connection) -> None:
@@ -84,7 +84,7 @@ def test_only_what_was_fetched_is_there_to_load(connection_18: psycopg.Connectio
     record_fetches(connection_18, [Fetch("f001", FILES[1].md5, "landed/f001/x.json")])
     (file,) = take_fetched(connection_18, 10)
     assert (file.file_id, file.store_key, file.attempts) == ("f001", "landed/f001/x.json", 0)
-    assert pending_ids(connection_18) == {"f000", "f001", "f002"}
+    assert list_pending_ids(connection_18) == {"f000", "f001", "f002"}
     record_listing(connection_18, [Listed.holding("f001", "other")])
     assert take_fetched(connection_18, 10) == []  # what lies in the store is its former content
 
@@ -105,9 +105,9 @@ def test_a_content_is_settled_when_it_is_loaded_bad_or_given_up(connection_18: p
     for attempt in range(1, ATTEMPTS + 1):
         record_fetches(connection_18, [failing])
         given_up = {("f002", FILES[2].md5)} if attempt == ATTEMPTS else set()
-        assert processed_files(connection_18) == {("f000", FILES[0].md5), ("f001", FILES[1].md5)} | given_up
+        assert list_processed_files(connection_18) == {("f000", FILES[0].md5), ("f001", FILES[1].md5)} | given_up
         record_listing(connection_18, FILES[:4])
-    assert pending_ids(connection_18) == {"f003"}
+    assert list_pending_ids(connection_18) == {"f003"}
 
 
 def clean_run() -> dict[str, list[tuple[object, ...]]]:
@@ -132,7 +132,7 @@ def test_killed_anywhere_the_next_run_does_what_is_left(url: str) -> None:
         for _ in range(20):
             worker = workers.start(warehouse_jobs.collecting, url, CONTENTS, 2, chance.randint(1, 60), 0.0)
             assert workers.finish(worker)[0] in {-9, 0}
-            states = collection_states(connection)
+            states = count_collection_states(connection)
             loaded = states.get("loaded", 0)
             assert loaded >= done
             assert sum(states.values()) == len(FILES)

@@ -11,9 +11,9 @@ from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.netflix import (
     CollectionLoad,
     Match,
-    collection_titles,
     load_collection,
     movies_by_file,
+    read_collection_titles,
     write_matches,
 )
 from cinematch_assets_tests.support.collection_rows import BadMovie, Listed, accepted, list_and_fetch, rows_of_files
@@ -221,7 +221,7 @@ def test_ratings_are_recognized_as_postgres_rounds_them(
 
 def test_matches_are_kept_and_follow(connection: psycopg.Connection) -> None:
     arrive(connection, {"f1": [MATRIX], "f2": [HEAT], "f3": [ALIEN]})
-    titles = collection_titles(connection).set_index("title")
+    titles = read_collection_titles(connection).set_index("title")
     assert titles["year"].tolist()[1:] == [1995, 1999]
     assert pd.isna(titles.loc["Alien", "year"])
     matrix, heat, alien = (titles.loc[title, "id"] for title in ("The Matrix", "Heat", "Alien"))
