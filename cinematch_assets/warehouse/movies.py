@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.landed_files import Counts, LandedFile, finish_file, quarantine
+from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import statement
 
 FEATURES = 10
@@ -37,7 +38,7 @@ def load_movies(
     genres = movies["genres"].astype(object).where(movies["genres"].notna(), None)
     values = {"ids": movies["movieId"].tolist(), "titles": movies["title"].tolist(), "genres": genres.tolist()}
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "movies"})
+        lock(connection, "movies")
         inserted, updated, kept = connection.execute(statement("files/upsert_movies"), values).fetchone() or (0, 0, 0)
         quarantine(connection, file, "movies", rejected)
         counts = Counts(len(movies) + len(rejected), len(movies), len(rejected))

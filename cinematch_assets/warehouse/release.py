@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.warehouse.batches import lock_batch, read_stored_batch
+from cinematch_assets.warehouse.batches import read_stored_batch
 from cinematch_assets.warehouse.copy import copy_columns
+from cinematch_assets.warehouse.locks import lock, lock_batch
 from cinematch_assets.warehouse.ratings import rating_columns
 from cinematch_assets.warehouse.rejected_rows import QuarantinedRow
 from cinematch_assets.warehouse.statements import statement
@@ -54,7 +55,7 @@ def release_ratings(
     batch_id = rows[0].batch_id
     with connection.transaction():
         if batch_id is None:
-            connection.execute(statement("files/lock_name"), {"name": "ratings"})
+            lock(connection, "ratings")
             _mark(connection, rows)
             for split, chosen in (("train", ~is_test), ("test", is_test)):
                 columns = rating_columns(ratings, chosen)
@@ -66,7 +67,7 @@ def release_ratings(
             if held is None or held.place == "deleted":
                 raise ReleaseConflictError(f"{batch_id} has no rows in the tables: rejected ones have nowhere to go")
             if held.place == "merged":
-                connection.execute(statement("files/lock_name"), {"name": "ratings"})
+                lock(connection, "ratings")
             _mark(connection, rows)
             connection.execute(statement("files/insert_released_batch_rows"), _batch_values(batch_id, ratings))
             connection.execute(statement("batches/grow_batch"), {"batch_id": batch_id, "rows": len(rows)})
@@ -78,7 +79,7 @@ def release_movies(connection: psycopg.Connection, rows: Sequence[QuarantinedRow
     """Upsert released movies of one content and mark them, in one transaction."""
     values = {name: movies[column].tolist() for name, column in _MOVIE_COLUMNS.items()}
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "movies"})
+        lock(connection, "movies")
         _mark(connection, rows)
         connection.execute(statement("files/upsert_movies"), values)
 

@@ -18,7 +18,7 @@ from cinematch_assets.errors import CinematchError
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.copy import read_frame
 from cinematch_assets.warehouse.embedded import embedded_url
-from cinematch_assets.warehouse.migrations import migrate, pending
+from cinematch_assets.warehouse.migrations import list_pending_migrations, migrate
 from cinematch_assets.warehouse.statements import statement
 
 
@@ -86,6 +86,6 @@ def _opened(url: str | None, home: Path) -> Warehouse:
     if url is None:
         url = embedded_url(home)
         migrate(url)
-    elif missing := pending(url):
+    elif missing := list_pending_migrations(url):
         raise SchemaBehindError(f"the warehouse misses {', '.join(missing)}: run cinematch migrate")
     return Warehouse(url)
