@@ -17,7 +17,7 @@ from cinematch_assets.project_files import project_file
 from cinematch_assets.warehouse.connection import connect
 
 FOLDER = project_file("sql/migrations")
-_LOCK = 0x63696E656D61  # "cinema": any number, as long as everybody takes the same
+_LOCK = 0x63696E656D61  # "cinema": any number, the same in every process
 
 
 @dataclass(frozen=True, slots=True)

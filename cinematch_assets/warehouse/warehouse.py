@@ -1,7 +1,6 @@
-"""The warehouse as one thing to hand around.
+"""The warehouse: a database with the newest schema.
 
-Here: where it is, and that its schema is the newest. Not here: what is asked of it; the functions of this room take a
-connection.
+Here: opening it, and running functions of this package on it. Not here: those functions, which take a connection.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,7 +31,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Several questions on one connection; see ``Warehouse.session``."""
+    """Several queries on one connection; see ``Warehouse.session``."""
 
     _connection: psycopg.Connection
 
@@ -56,14 +55,14 @@ class Warehouse:
     def run(self, question: Callable[Concatenate[psycopg.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function of this package, which takes a connection first, on a connection of its own.
 
-        ``warehouse.run(read_champion)``: the packages above name the question and see neither SQL nor a connection.
+        ``warehouse.run(read_champion)``: the layers above name the query and see neither SQL nor a connection.
         """
         with self.connect() as connection:
             return question(connection, *args, **kwargs)
 
     @contextmanager
     def session(self) -> Iterator["Session"]:
-        """Yield ``run`` for several questions on one connection; each write is a transaction of its own."""
+        """Yield ``run`` for several queries on one connection; each write is a transaction of its own."""
         with self.connect() as connection:
             yield Session(connection)
 
@@ -73,7 +72,7 @@ class Warehouse:
 
 
 def open_warehouse(url: str | None, home: Path) -> Warehouse:
-    """Open the database at ``url``, or the embedded one under ``home``, which is ours and so brought up to date.
+    """Open the database at ``url``, or the embedded one under ``home``, which is migrated to the newest schema.
 
     Raises:
         SchemaBehindError: an external database needs ``cinematch migrate``.
