@@ -25,7 +25,7 @@ from cinematch_assets.warehouse.statements import statement
 
 
 class NoChampionError(CinematchError):
-    """A question needs a model, and none was promoted yet."""
+    """A model is needed, and none was promoted yet."""
 
 
 def read_champion(connection: psycopg.Connection) -> ModelVersion | None:
@@ -51,7 +51,7 @@ def require_champion(connection: psycopg.Connection) -> ModelVersion:
 
 
 def find_scorer(connection: psycopg.Connection, batch_id: str) -> ModelVersion | None:
-    """Return the newest champion that has not learned from a batch, the only one whose errors on it are honest."""
+    """Return the newest champion that was not trained on a batch: errors of others on it would be training errors."""
     row = connection.execute(statement("registry/select_scorer"), {"batch_id": batch_id}).fetchone()
     return None if row is None else read_model_version(connection, row[0])
 
@@ -66,21 +66,21 @@ def promote(
     data_size: int,
     merge: str,
 ) -> tuple[str, ...]:
-    """Make a candidate champion and move the batches it learned from, in one transaction; return those batches.
+    """Make a candidate champion and move the batches it was trained on, in one transaction; return those batches.
 
     Only batches that still have the content it was trained on move; one that arrived or changed meanwhile stays.
 
     Args:
         connection: autocommit; the transaction is opened here.
         version: the candidate.
-        final: the artifact refitted on the held-out rows too.
+        final: the artifact refitted on the holdout rows too.
         gate_result: the evidence.
-        over: the champion it was judged against, None for the first.
+        over: the champion it was compared with, None for the first.
         data_size: ratings that the final artifact was fitted on.
         merge: ``merge`` moves the batches into ``ratings`` as train, ``delete`` removes them.
 
     Raises:
-        RegistryConflictError: another champion rules than ``over``, or the version was judged before.
+        RegistryConflictError: the champion is not ``over``, or the version was promoted or rejected before.
     """
     with connection.transaction():
         lock(connection, "registry")
@@ -94,13 +94,13 @@ def promote(
         moved = _move_batches(connection, version, merge)
         outcome = f"{version} promoted" + (f" over {over}" if over else "")
         connection.execute(
-            statement("drift/settle_decisions"), {"version": version, "state": "retrained", "outcome": outcome}
+            statement("drift/close_decisions"), {"version": version, "state": "retrained", "outcome": outcome}
         )
     return moved
 
 
 def reject(connection: psycopg.Connection, version: str, gate_result: GateResult) -> None:
-    """Keep the champion; the candidate's evidence is stored, and its batches go on waiting."""
+    """Reject a candidate: its evidence is stored, the champion and the waiting batches stay."""
     with connection.transaction():
         lock(connection, "registry")
         candidate = read_model_version(connection, version)
@@ -115,12 +115,12 @@ def reject(connection: psycopg.Connection, version: str, gate_result: GateResult
         )
         outcome = f"{version} rejected: {gate_result.evidence.get('reason', '')}"
         connection.execute(
-            statement("drift/settle_decisions"), {"version": version, "state": "rejected", "outcome": outcome}
+            statement("drift/close_decisions"), {"version": version, "state": "rejected", "outcome": outcome}
         )
 
 
 def set_champion(connection: psycopg.Connection, version: str, lists: pd.DataFrame, reason: str) -> str | None:
-    """Make a judged version champion by hand, with its recommendations, in one transaction; return the former one."""
+    """Make an evaluated version champion by hand, and replace the recommendations; return the former one."""
     with connection.transaction():
         lock(connection, "registry")
         row = connection.execute(statement("registry/select_champion")).fetchone()
@@ -153,7 +153,9 @@ def _record_decision(
         **artifact_values(artifact),
     }
     if connection.execute(statement("registry/decide_model_version"), values).rowcount != 1:
-        raise RegistryConflictError(f"{version} was judged before, or is not in the registry: run retrain again")
+        raise RegistryConflictError(
+            f"{version} was promoted or rejected before, or is not in the registry: run retrain again"
+        )
     row = {
         "version": version,
         "rmse": gate_result.rmse,
@@ -169,7 +171,7 @@ def _move_batches(connection: psycopg.Connection, version: str, merge: str) -> t
     candidates = connection.execute(statement("batches/select_mergeable_batches"), {"version": version}).fetchall()
     for (batch_id,) in candidates:
         lock_batch(connection, batch_id)
-    # Asked again: whoever held a lock may have replaced the batch.
+    # Queried again: another process may have replaced the batch before its lock was released.
     found = connection.execute(statement("batches/select_mergeable_batches"), {"version": version}).fetchall()
     batches = tuple(batch_id for (batch_id,) in found if (batch_id,) in candidates)
     if batches:

@@ -1,7 +1,7 @@
-"""The ledger of the movie collection: a row a file, which is also the queue of what is left to do.
+"""The ledger of the movie collection: one row per file, which is also the queue of files to fetch and load.
 
-Here: listings into rows, taking work, writing down what became of it. Not here: the movies (``netflix``), fetching
-(``drive``). Nothing in here deletes: a file that a listing does not show has not necessarily gone.
+Here: recording listings, taking files, recording outcomes. Not here: the movies (``netflix``), fetching (``drive``).
+No function here deletes: a file that a listing does not show is not necessarily gone.
 """
 
 from collections.abc import Sequence
@@ -24,9 +24,9 @@ State = Literal["loaded", "quarantined", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a listing meant: files seen for the first time, with other content, failed ones that get another attempt.
+    """What a listing changed: new files, changed files, failed files that get another attempt.
 
-    ``missing`` counts those that the ledger knows and the listing does not show; they stay.
+    ``missing`` counts files of the ledger that the listing does not show; they stay.
     """
 
     new: int
@@ -54,7 +54,7 @@ class FetchedFile:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """What became of fetching a content: the object that holds it, or why it could not be had."""
+    """The outcome of fetching a content: the object that has it, or why it could not be fetched."""
 
     file_id: str
     md5: str
@@ -64,7 +64,7 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a file; ``rows`` is None where the rows of its former content stay."""
+    """The outcome of a file; ``rows`` is None where the rows of its former content stay."""
 
     file_id: str
     state: State
@@ -74,7 +74,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class ProblemFile:
-    """A file that a person should look at; ``has_rows`` says whether an earlier content still stands for it."""
+    """A file that needs attention; ``has_rows`` is true if rows of an earlier content are in the table."""
 
     path: str
     state: str
@@ -84,7 +84,7 @@ class ProblemFile:
 
 
 def record_listing(connection: psycopg.Connection, files: Sequence[DriveFile], *, attempts: int = ATTEMPTS) -> Listing:
-    """Write down a listing; what is new, changed, or failed fewer than ``attempts`` times becomes pending."""
+    """Record a listing; files that are new, changed, or failed fewer than ``attempts`` times become pending."""
     values = {
         "ids": [file.id for file in files],
         "paths": [file.path for file in files],
@@ -103,12 +103,12 @@ def record_listing(connection: psycopg.Connection, files: Sequence[DriveFile], *
 
 
 def list_pending_ids(connection: psycopg.Connection) -> set[str]:
-    """Return the ids of files that are not loaded yet, whoever may be at work on them."""
+    """Return the ids of files that are not loaded yet, those taken by workers included."""
     return {file_id for (file_id,) in connection.execute(statement("collection/select_pending_ids")).fetchall()}
 
 
 def record_fetches(connection: psycopg.Connection, fetches: Sequence[Fetch]) -> None:
-    """Write down where contents lie, or that they could not be had; only files that still wait for them are written."""
+    """Record where contents are, or that they could not be fetched; only files that are still pending change."""
     values = {
         "ids": [fetch.file_id for fetch in fetches],
         "md5s": [fetch.md5 for fetch in fetches],
@@ -135,7 +135,7 @@ def list_processed_files(connection: psycopg.Connection, *, attempts: int = ATTE
 
 
 def finish_files(connection: psycopg.Connection, outcomes: Sequence[Outcome]) -> None:
-    """Write what became of files, in the transaction that took them and wrote their rows."""
+    """Record the outcome of files, in the transaction that took them and wrote their rows."""
     values = {
         "ids": [outcome.file_id for outcome in outcomes],
         "states": [outcome.state for outcome in outcomes],
@@ -146,7 +146,7 @@ def finish_files(connection: psycopg.Connection, outcomes: Sequence[Outcome]) ->
 
 
 def read_problem_files(connection: psycopg.Connection, limit: int = 20) -> list[ProblemFile]:
-    """Return files whose last attempt left something to say, by path."""
+    """Return files whose last attempt failed or rejected movies, by path."""
     with connection.cursor(row_factory=class_row(ProblemFile)) as cursor:
         return cursor.execute(statement("collection/select_problem_files"), {"limit": limit}).fetchall()
 

@@ -1,4 +1,4 @@
-"""What a drift verdict reads and writes: histograms out, alerts and decisions in.
+"""What a drift assessment reads and writes: histograms, alerts and decisions.
 
 Here: the rows. Not here: the statistics (``drift``), the decision (``retraining``).
 """
@@ -25,7 +25,7 @@ class NoBaselineError(CinematchError):
 
 @dataclass(frozen=True, slots=True)
 class WaitingDecision:
-    """A retraining that is due and that nothing came of yet."""
+    """A decision to retrain that has no outcome yet."""
 
     id: int
     batch_id: str
@@ -34,7 +34,7 @@ class WaitingDecision:
 
 
 def read_baseline_counts(connection: psycopg.Connection) -> tuple[int, ...]:
-    """Return how many train ratings have 0.5, 1.0 … 5.0 stars; kept up by every load and merge.
+    """Return how many train ratings have 0.5, 1.0 … 5.0 stars; every load and merge updates them.
 
     Raises:
         NoBaselineError: before ratings were loaded.
@@ -91,7 +91,7 @@ def write_assessment(
 
 
 def list_waiting_decisions(connection: psycopg.Connection) -> list[WaitingDecision]:
-    """Return what a retraining is due for, oldest first."""
+    """Return the decisions to retrain without an outcome, oldest first."""
     with connection.cursor(row_factory=class_row(WaitingDecision)) as cursor:
         return cursor.execute(statement("drift/select_waiting_decisions")).fetchall()
 
@@ -102,19 +102,19 @@ def give_up(connection: psycopg.Connection, decision_id: int, outcome: str) -> N
 
 
 def count_unseen_ratings(connection: psycopg.Connection) -> int:
-    """Return how many accepted ratings no champion has learned from."""
+    """Count accepted ratings that no champion was trained on."""
     row = connection.execute(statement("drift/select_unseen_ratings")).fetchone()
     return int(row[0]) if row else 0
 
 
 def read_seconds_since_retraining(connection: psycopg.Connection) -> float | None:
-    """Return the seconds since a version was last judged, None before the first."""
+    """Return the seconds since a version was last promoted or rejected, None before the first."""
     row = connection.execute(statement("registry/select_last_retraining")).fetchone()
     return row[0] if row else None
 
 
 def read_baseline_sample(connection: psycopg.Connection, rows: int = 20_000) -> pd.DataFrame:
-    """Return whole users' train ratings, about ``rows`` of them, the same ones as long as the table is the same."""
+    """Return whole users' train ratings, about ``rows`` of them, the same ones while the table is the same."""
     found = connection.execute(statement("drift/select_baseline_sample"), {"rows": rows}).fetchall()
     frame = pd.DataFrame(found, columns=["userId", "movieId", "rating", "timestamp"])
     return frame.astype({"userId": np.int32, "movieId": np.int32, "rating": np.float32, "timestamp": np.int64})

@@ -1,4 +1,4 @@
-"""What the tables hold and look like, for checks and ``status``.
+"""What is in the tables and how they are declared, for checks and ``status``.
 
 Here: counts and catalogue facts. Not here: the rows themselves.
 """
@@ -42,13 +42,13 @@ def read_split_counts(connection: psycopg.Connection) -> list[SplitCount]:
 
 
 def count_orphans(connection: psycopg.Connection) -> Orphans:
-    """Count ratings that speak of unknown movies."""
+    """Count ratings of movies that are not in the catalogue."""
     row = connection.execute(statement("files/count_orphans")).fetchone()
     return Orphans(*row) if row else Orphans(0, 0)
 
 
 def column_differences(connection: psycopg.Connection, schema: str, table: Table) -> list[str]:
-    """Say in words how the columns in the database differ from the declared ones; nothing when they do not."""
+    """Return a message for each column in the database that differs from the declared one."""
     values = {"schema": schema, "table": table.name.rpartition(".")[2]}
     rows = connection.execute(statement("files/select_columns"), values).fetchall()
     found: dict[str, str] = dict(rows)

@@ -25,5 +25,5 @@ def lock(connection: psycopg.Connection, name: str) -> None:
 
 
 def lock_batch(connection: psycopg.Connection, batch_id: str) -> None:
-    """Wait until no other transaction changes this batch; see ``lock``."""
+    """Lock a batch against changes by others until the transaction ends."""
     lock(connection, f"batch:{batch_id}")

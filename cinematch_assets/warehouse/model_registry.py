@@ -19,7 +19,7 @@ from cinematch_assets.warehouse.statements import statement
 
 
 class RegistryConflictError(CinematchError):
-    """The registry is not what the caller judged by; nothing was changed."""
+    """The registry changed since the caller read it; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class TrainedBatch:
-    """A batch, with its content, that a version learned from or was judged on."""
+    """A batch, with its content, that a version was trained or evaluated on."""
 
     batch_id: str
     md5: str
@@ -76,7 +76,7 @@ class ModelVersion:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """What ``model_metrics`` found out about a candidate."""
+    """The gate's figures and evidence for a candidate."""
 
     rmse: float
     mae: float
@@ -97,7 +97,7 @@ def register_candidate(
     data_size: int,
     batches: Sequence[TrainedBatch],
 ) -> str:
-    """Give a fitted model its version ``run_<first 8 of the run>_v<n>``, and return that."""
+    """Register a fitted model as version ``run_<first 8 of the run>_v<n>``; return that name."""
     with connection.transaction():
         lock(connection, "registry")
         values = {
@@ -135,7 +135,7 @@ def list_model_versions(connection: psycopg.Connection) -> list[ModelVersion]:
 
 
 def require_champion_is(connection: psycopg.Connection, expected: str | None) -> None:
-    """Refuse to go on when another version became champion; the caller holds the registry's lock.
+    """Raise when another version became champion; the caller has the registry's lock.
 
     Raises:
         RegistryConflictError: naming both versions.
@@ -160,18 +160,18 @@ def artifact_values(artifact: Artifact) -> dict[str, Any]:
 
 
 def list_trained_batches(connection: psycopg.Connection, version: str) -> list[TrainedBatch]:
-    """Return the batches, with their contents, that a version learned from or was judged on."""
+    """Return the batches, with their contents, that a version was trained or evaluated on."""
     with connection.cursor(row_factory=class_row(TrainedBatch)) as cursor:
         return cursor.execute(statement("registry/select_trained_batches"), {"version": version}).fetchall()
 
 
 def find_newest_candidate(connection: psycopg.Connection, run_id: str) -> str:
-    """Return the candidate of this run, or else the newest that nobody judged.
+    """Return the candidate of this run, or else the newest candidate.
 
     Raises:
         RegistryConflictError: there is none.
     """
     row = connection.execute(statement("registry/select_newest_candidate"), {"run_id": run_id}).fetchone()
     if row is None:
-        raise RegistryConflictError("no candidate waits for a verdict: materialize recommender_model first")
+        raise RegistryConflictError("there is no candidate to evaluate: materialize recommender_model first")
     return str(row[0])

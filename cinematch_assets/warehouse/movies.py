@@ -77,7 +77,7 @@ def write_features(
 ) -> int:
     """Store the basis and each movie's ten numbers on it, in one transaction; return the rows that changed.
 
-    Six decimals are kept: a feature's spread is about 1, and 60k movies have to fit the seed's 5 MB.
+    Six decimals are kept: a feature's standard deviation is about 1, and 60k movies have to fit the seed's 5 MB.
     """
     rows = list(features)
     values = {

@@ -1,7 +1,7 @@
 """The movie collection in ``netflix.movies``: each movie once, however many files have it.
 
 Here: which row a file's movie becomes, and writing rows, quarantine and ledger together. Not here: the queue
-(``ledger``), reading files (``reading.collection``), which movie of the catalogue a title is (``matching``).
+(``collection_ledger``), reading files (``reading.collection``), which movie of the catalogue a title is (``matching``).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 
 class Movie(NamedTuple):
-    """A movie by what tells it from others; the rating has one decimal, as the table keeps it."""
+    """A movie by the columns that identify it; the rating has one decimal, as in the table."""
 
     title: str
     genre: str
@@ -36,7 +36,7 @@ class Movie(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CollectionLoad:
-    """What a load did to the table and to the files it was given."""
+    """What a load did to the table and to its files."""
 
     inserted: int
     updated: int
@@ -48,7 +48,7 @@ class CollectionLoad:
 
 @dataclass(slots=True)
 class Plan:
-    """Rows to write, and for each file the row of each of its movies, None where one never fitted."""
+    """Rows to write, and for each file the row of each of its movies, None where one was never valid."""
 
     inserts: dict[UUID, Movie] = field(default_factory=dict)
     updates: dict[UUID, Movie] = field(default_factory=dict)
@@ -79,16 +79,16 @@ def load_collection(
     *,
     failures: Mapping[str, str] | None = None,
 ) -> CollectionLoad:
-    """Write the movies of files that were taken from the ledger, and what became of each file.
+    """Write the movies of files that were taken from the ledger, and the outcome of each file.
 
     A changed file changes its row; a movie that another file has too gets a row of its own instead. Where a file, or
-    one movie of it, turned bad, the row of its last good content stays, and the ledger says so.
+    one movie of it, is invalid now, the row of its last good content stays, and the ledger records it.
 
     Args:
         connection: in the transaction in which ``take_fetched`` was called.
         taken: the files.
         accepted: file_id, row_number, title, genre, rating, year; of any of these files, shape (n, 6).
-        rejected: movies of these files that did not fit.
+        rejected: movies of these files that are invalid.
         failures: file id → why it could not be fetched.
     """
     failures = failures or {}
@@ -138,7 +138,7 @@ def plan_rows(
     taken = kept | shared | {rows[m] for of_file in movies.values() for m in of_file.values() if m in rows}
     for file in files:
         if not (new := movies.get(file.file_id)):
-            continue  # nothing good came: whatever it had, stays
+            continue  # no valid movie: its former rows stay
         numbers = _kept(file, movies, bad)
         for number, movie in sorted(new.items()):
             if movie not in rows:
@@ -219,7 +219,7 @@ def _outcome(
     bad: Mapping[str, Sequence[RejectedRow]],
 ) -> Outcome:
     good, faults = movies.get(file.file_id, {}), bad.get(file.file_id, ())
-    first = f"row {faults[0].row_number}: {'; '.join(map(storable, faults[0].reasons))}" if faults else "holds no movie"
+    first = f"row {faults[0].row_number}: {'; '.join(map(storable, faults[0].reasons))}" if faults else "has no movie"
     stay = "; the rows of its last good content stay" if file.loaded_md5 else ""
     if not good:
         return Outcome(file.file_id, "quarantined", first + stay)
@@ -261,7 +261,7 @@ def write_matches(connection: psycopg.Connection, matches: Sequence[Match]) -> i
 
 
 def count_collection_duplicates(connection: psycopg.Connection) -> int:
-    """Count rows of ``netflix.movies`` that say what another row says already."""
+    """Count rows of ``netflix.movies`` that repeat another row."""
     row = connection.execute(statement("collection/count_collection_duplicates")).fetchone()
     return int(row[0]) if row else 0
 

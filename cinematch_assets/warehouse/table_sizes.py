@@ -1,6 +1,6 @@
-"""What the warehouse weighs, and keeping it small.
+"""Sizes of the tables, and the weekly maintenance.
 
-Here: sizes, vacuum, the archive of alerts. Not here: objects in the store.
+Here: sizes, vacuum, the archive of alerts. Not here: objects in the store (``storage``).
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ class TableSize:
 
 
 def read_table_sizes(connection: psycopg.Connection) -> list[TableSize]:
-    """Return the whole database first, then each table, heaviest first."""
-    return [TableSize(*row) for row in connection.execute(statement("status/select_storage")).fetchall()]
+    """Return the whole database first, then each table, largest first."""
+    return [TableSize(*row) for row in connection.execute(statement("status/select_table_sizes")).fetchall()]
 
 
 def read_database_mb(connection: psycopg.Connection) -> float:

@@ -1,6 +1,6 @@
-"""What a model is trained and measured on, all of one moment.
+"""What a model is trained and tested on, read in one snapshot.
 
-Here: reading it in bulk. Not here: which rows those are, which ``ops.training_ratings`` says.
+Here: bulk reads. Which rows those are is defined by the view ops.training_ratings.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _BATCH_COLUMNS = (*_RATING_COLUMNS, "batch_id", "md5", "waiting")
 class TrainingData:
     """Ratings by where they came from; every frame has userId, movieId, rating, timestamp.
 
-    ``merged`` came in batches that an earlier champion learned from, ``waiting`` in batches of the buffer; these two
+    ``merged`` came in batches that an earlier champion was trained on, ``waiting`` in batches of the buffer; these two
     carry batch_id and md5 as well.
     """
 

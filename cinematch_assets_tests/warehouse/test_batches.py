@@ -37,9 +37,9 @@ def ingestion(connection: psycopg.Connection, batch_id: str) -> tuple[object, ..
 
 def merge(connection: psycopg.Connection, batch_id: str, run: str = "run") -> str:
     """A promotion of a model that learned from the batch."""
-    held, champion = read_stored_batch(connection, batch_id), read_champion(connection)
-    assert held is not None
-    version = candidate(connection, run, TrainedBatch(batch_id, held.md5, held.rows))
+    existing, champion = read_stored_batch(connection, batch_id), read_champion(connection)
+    assert existing is not None
+    version = candidate(connection, run, TrainedBatch(batch_id, existing.md5, existing.rows))
     over = champion.version if champion else None
     moved = promote(connection, version, artifact("f"), gate_result(), over=over, data_size=1, merge="merge")
     assert moved == (batch_id,)
@@ -90,9 +90,9 @@ def test_other_content_replaces_the_batch_in_the_buffer(connection: psycopg.Conn
         (3, 30, 2.0, 50),
     ]
     assert versions(connection, "ratings_buffer")[:1] == others
-    held = read_stored_batch(connection, "w1")
-    assert held is not None
-    assert (held.md5, held.rows) == (md5_of("b"), 3)
+    existing = read_stored_batch(connection, "w1")
+    assert existing is not None
+    assert (existing.md5, existing.rows) == (md5_of("b"), 3)
 
 
 def test_other_content_replaces_the_batch_where_it_was_merged(connection: psycopg.Connection) -> None:
@@ -181,9 +181,9 @@ def test_a_load_killed_at_any_order_leaves_the_batch_as_it_was(url: str, place: 
         while workers.finish(workers.start(warehouse_jobs.loading_batch, url, "w1", OTHER, "b", 2 * kills + 5)) == [-9]:
             kills += 1
             assert versions(connection, table) == before
-            held = read_stored_batch(connection, "w1")
-            assert held is not None
-            assert held.md5 == md5_of("a")
+            existing = read_stored_batch(connection, "w1")
+            assert existing is not None
+            assert existing.md5 == md5_of("a")
         assert kills >= 5
         assert len(stored(connection, table)) == 3
 
@@ -191,8 +191,8 @@ def test_a_load_killed_at_any_order_leaves_the_batch_as_it_was(url: str, place: 
 def test_rejected_rows_come_and_go_with_their_content(connection: psycopg.Connection) -> None:
     file = land(connection, "batches/w1.csv")
     load_batch(connection, "w1", FIRST, file, [Rejected(3, "x,y", ("userId is no number", "movieId is no number"))])
-    held = stored(connection, "ops.rejected_rows", "batch_id, row_number, raw_row, reasons")
-    assert held == [("w1", 3, "x,y", ["userId is no number", "movieId is no number"])]
+    rejected = stored(connection, "ops.rejected_rows", "batch_id, row_number, raw_row, reasons")
+    assert rejected == [("w1", 3, "x,y", ["userId is no number", "movieId is no number"])]
     (counts,) = stored(connection, "ops.files", "rows_read, rows_accepted, rows_rejected")
     assert counts == (3, 2, 1)
     status = ingestion(connection, "w1")

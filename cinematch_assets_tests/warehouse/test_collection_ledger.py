@@ -66,7 +66,7 @@ def test_workers_share_the_queue_without_meeting(url: str) -> None:
         assert len(take_fetched(first, 60)) == 10  # given back, as nothing came of them
 
 
-def test_taking_says_what_the_file_gave_before(connection: psycopg.Connection) -> None:
+def test_a_taken_file_carries_its_former_content_and_rows(connection: psycopg.Connection) -> None:
     list_and_fetch(connection, FILES[:1])
     with connection.transaction():
         (taken,) = take_fetched(connection, 1)
@@ -98,7 +98,7 @@ def test_a_fetch_that_came_too_late_changes_nothing(connection_18: psycopg.Conne
     assert versions(connection_18, "ops.drive_files") == before
 
 
-def test_a_content_is_settled_when_it_is_loaded_bad_or_given_up(connection_18: psycopg.Connection) -> None:
+def test_a_content_is_processed_when_it_is_loaded_bad_or_given_up(connection_18: psycopg.Connection) -> None:
     record_listing(connection_18, FILES[:4])
     finish_files(connection_18, [Outcome("f000", "loaded", rows=()), Outcome("f001", "quarantined", "is no movie")])
     failing = Fetch("f002", FILES[2].md5, None, "f002.json: connection lost")

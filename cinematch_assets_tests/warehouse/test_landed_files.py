@@ -76,7 +76,7 @@ def test_a_content_that_is_read_again_is_judged_again(connection: psycopg.Connec
     assert count(connection, "ops.rejected_rows") == 2
 
 
-def test_a_row_without_a_reason_is_not_held(connection: psycopg.Connection) -> None:
+def test_a_row_without_a_reason_is_not_stored(connection: psycopg.Connection) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
         quarantine(connection, land(connection, "ratings.csv"), "ratings", [Rejected(1, "x", ())])
 
@@ -91,7 +91,7 @@ def test_a_row_without_a_reason_is_not_held(connection: psycopg.Connection) -> N
         ("tab\tline\n\\", "tab\tline\n\\"),
     ],
 )
-def test_whatever_a_row_holds_can_be_held(connection_18: psycopg.Connection, text: str, kept: str) -> None:
+def test_a_row_with_any_characters_can_be_stored(connection_18: psycopg.Connection, text: str, kept: str) -> None:
     assert storable(text) == kept
     quarantine(connection_18, land(connection_18, "ratings.csv"), "ratings", [Rejected(1, text, (text,))])
     assert stored(connection_18, "ops.rejected_rows", "raw_row, reasons") == [(kept, [kept])]

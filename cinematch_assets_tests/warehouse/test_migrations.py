@@ -109,7 +109,7 @@ def test_an_external_database_that_is_behind_is_not_touched_but_named(empty_data
 
 def test_an_owner_who_is_no_superuser_can_migrate_and_ask(postgres: Postgres) -> None:
     # Neon's owner is one: he may create roles and databases, and nothing beyond. Where he made the roles himself he may
-    # take them on; made by somebody else, they have to be granted, and the question says so.
+    # take them on; made by another role, they have to be granted, and the question says so.
     owner = "cinematch_owner"
     with psycopg.connect(postgres.url, autocommit=True) as connection:
         migrated_before = connection.execute("SELECT FROM pg_roles WHERE rolname = 'analyst'").fetchone() is not None

@@ -97,9 +97,9 @@ def test_by_setting_the_batches_are_deleted(connection: psycopg.Connection) -> N
     _, *moved = promoted(connection, "first", TrainedBatch("w1", A, 2), merge="delete")
     assert moved == ["w1"]
     assert (count(connection, "ratings"), count(connection, "ratings_buffer")) == (0, 0)
-    held = read_stored_batch(connection, "w1")
-    assert held is not None
-    assert held.place == "deleted"
+    existing = read_stored_batch(connection, "w1")
+    assert existing is not None
+    assert existing.place == "deleted"
 
 
 def test_a_batch_that_changed_during_training_stays(connection: psycopg.Connection) -> None:
@@ -112,7 +112,7 @@ def test_a_batch_that_changed_during_training_stays(connection: psycopg.Connecti
 
 
 def test_a_batch_that_changes_during_the_promotion_stays(url: str) -> None:
-    # The load holds the batch's lock; the promotion waits for it, looks again, and finds another content.
+    # The load holds the batch's lock; the promotion waits for it, queries again, and finds another content.
     with connect(url) as connection, connect(url) as loader:
         load(connection, "w1", W1, "a")
         version = candidate(connection, "first", TrainedBatch("w1", A, 2))
@@ -148,13 +148,13 @@ def test_of_two_promotions_at_once_one_wins(url: str) -> None:
         assert stored(connection, "ops.model_versions WHERE state = 'promoted'", "version") == [(winner,)]
 
 
-def test_a_promotion_over_somebody_else_s_champion_changes_nothing(connection: psycopg.Connection) -> None:
+def test_a_promotion_over_another_champion_changes_nothing(connection: psycopg.Connection) -> None:
     load(connection, "w1", W1)
     first, *_ = promoted(connection, "first")
     second = candidate(connection, "second", TrainedBatch("w1", A, 2))
     with pytest.raises(RegistryConflictError, match=f"the champion is {first}, and was none"):
         promote(connection, second, artifact("f"), gate_result(), over=None, data_size=1, merge="merge")
-    with pytest.raises(RegistryConflictError, match=f"{first} was judged before"):
+    with pytest.raises(RegistryConflictError, match=f"{first} was promoted or rejected before"):
         promote(connection, first, artifact("f"), gate_result(), over=first, data_size=1, merge="merge")
     assert require_champion(connection).version == first
     assert count(connection, "ratings_buffer") == 2
@@ -192,7 +192,7 @@ def test_a_rejected_candidate_leaves_everything_but_its_evidence(connection: psy
         find_newest_candidate(connection, "second")
 
 
-def test_the_database_has_room_for_one_champion(connection: psycopg.Connection) -> None:
+def test_the_database_allows_one_champion(connection: psycopg.Connection) -> None:
     promoted(connection, "first")
     version = candidate(connection, "second")
     with pytest.raises(psycopg.errors.UniqueViolation):
@@ -240,7 +240,7 @@ def test_a_batch_is_scored_by_a_champion_that_has_not_learned_from_it(connection
     assert second != third
 
 
-def test_what_became_of_a_decision_is_written_with_the_verdict(connection: psycopg.Connection) -> None:
+def test_the_outcome_of_a_decision_is_written_with_the_promotion(connection: psycopg.Connection) -> None:
     load(connection, "w1", W1)
     write_assessment(connection, "w1", A, [], due=True, reason="rating_mean over threshold", evidence={})
     assert [(d.batch_id, d.reason) for d in list_waiting_decisions(connection)] == [

@@ -66,8 +66,8 @@ def test_features_come_back_and_are_lost_with_their_genres(connection: psycopg.C
 def test_rejected_rows_and_counts_come_with_the_rows(connection: psycopg.Connection) -> None:
     file = land(connection, "movies.csv")
     load_movies(connection, FIRST, file, [Rejected(2, "x,\0,\ud800", ("movieId is no whole number", "title holds \0"))])
-    held = stored(connection, "ops.rejected_rows", "table_name, row_number, raw_row, reasons")
-    assert held == [("movies", 2, "x,\\x00,\\ud800", ["movieId is no whole number", "title holds \\x00"])]
+    rejected = stored(connection, "ops.rejected_rows", "table_name, row_number, raw_row, reasons")
+    assert rejected == [("movies", 2, "x,\\x00,\\ud800", ["movieId is no whole number", "title holds \\x00"])]
     ledger = find_newest_landed(connection, "movies")
     assert (ledger.rows_read, ledger.rows_accepted, ledger.rows_rejected, ledger.is_loaded) == (4, 3, 1, True)
 

@@ -137,17 +137,17 @@ def test_a_list_that_changes_keeps_the_rows_of_what_stays(connection: psycopg.Co
     assert rows_of_files(connection) == {"f1": [ALIEN, MATRIX]}
 
 
-def test_a_file_that_turns_bad_keeps_its_last_good_row_and_says_so(connection: psycopg.Connection) -> None:
+def test_a_file_that_turns_bad_keeps_its_last_good_row_and_is_a_problem_file(connection: psycopg.Connection) -> None:
     arrive(connection, {"f1": [MATRIX]})
     done = arrive(connection, {"f1": []}, [BadMovie.of("f1", 1, '{"title": ""}', "title is empty")])
     assert done.quarantined == 1
     assert states(connection) == {"f1": "quarantined"}
     assert rows_of_files(connection) == {"f1": [MATRIX]}
-    (trouble,) = read_problem_files(connection)
-    assert trouble.last_error == "row 1: title is empty; the rows of its last good content stay"
-    assert trouble.has_rows
-    held = stored(connection, "ops.rejected_rows", "path, table_name, row_number, raw_row, reasons")
-    assert held == [("Netflix_Movie_Collection/f1.json", "netflix.movies", 1, '{"title": ""}', ["title is empty"])]
+    (problem,) = read_problem_files(connection)
+    assert problem.last_error == "row 1: title is empty; the rows of its last good content stay"
+    assert problem.has_rows
+    rejected = stored(connection, "ops.rejected_rows", "path, table_name, row_number, raw_row, reasons")
+    assert rejected == [("Netflix_Movie_Collection/f1.json", "netflix.movies", 1, '{"title": ""}', ["title is empty"])]
     arrive(connection, {"f1": [HEAT]})
     assert states(connection) == {"f1": "loaded"}
     assert read_problem_files(connection) == []
@@ -157,14 +157,14 @@ def test_a_file_that_turns_bad_keeps_its_last_good_row_and_says_so(connection: p
 
 def test_a_file_that_never_was_good_has_no_row(connection: psycopg.Connection) -> None:
     arrive(connection, {"f1": []}, [BadMovie.of("f1", 1, "{\0", "is not JSON")])
-    (trouble,) = read_problem_files(connection)
-    assert (trouble.state, trouble.last_error, trouble.has_rows) == ("quarantined", "row 1: is not JSON", False)
+    (problem,) = read_problem_files(connection)
+    assert (problem.state, problem.last_error, problem.has_rows) == ("quarantined", "row 1: is not JSON", False)
     assert stored(connection, "ops.rejected_rows", "raw_row") == [("{\\x00",)]
 
 
-def test_a_file_without_any_movie_is_told(connection: psycopg.Connection) -> None:
+def test_a_file_without_any_movie_is_a_problem_file(connection: psycopg.Connection) -> None:
     arrive(connection, {"f1": []})
-    assert read_problem_files(connection)[0].last_error == "holds no movie"
+    assert read_problem_files(connection)[0].last_error == "has no movie"
 
 
 def test_one_bad_movie_of_a_list_keeps_its_own_row_only(connection: psycopg.Connection) -> None:

@@ -20,8 +20,8 @@ def test_every_row_arrives_once_with_its_split(connection: psycopg.Connection) -
     test = is_test_by_hash(ratings["userId"].to_numpy(), ratings["movieId"].to_numpy())
     assert (done.deleted, done.train, done.test) == (0, int((~test).sum()), int(test.sum()))
     expected = sorted(
-        (*row, "test" if held else "train")
-        for row, held in zip(ratings.itertuples(index=False, name=None), test.tolist(), strict=True)
+        (*row, "test" if is_test else "train")
+        for row, is_test in zip(ratings.itertuples(index=False, name=None), test.tolist(), strict=True)
     )
     assert stored(connection, "ratings", "userid, movieid, rating, timestamp, data_split") == expected
     assert count(connection, "ratings WHERE loaded_at IS NULL OR batch_id IS NOT NULL") == 0

@@ -1,4 +1,4 @@
-"""What the two roles may do, in the database itself: whoever signs in as one meets nothing else."""
+"""What the two roles may do, in the database itself."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

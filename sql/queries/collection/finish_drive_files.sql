@@ -1,4 +1,4 @@
--- What became of files, in the transaction that wrote their rows. A file that gave none keeps the rows it had.
+-- The outcome of files, in the transaction that wrote their rows. A file that gave no rows keeps its former ones.
 UPDATE ops.drive_files file
 SET state = outcome.state,
     last_error = outcome.error,

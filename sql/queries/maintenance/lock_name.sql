@@ -1,2 +1,2 @@
--- Wait for whoever works under this name; given back when the transaction ends, so a pooler may stand in between.
+-- A lock by name; it is released when the transaction ends, so it works through a pooler.
 SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 0))

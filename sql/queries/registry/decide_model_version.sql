@@ -1,4 +1,4 @@
--- The verdict with its evidence; a promoted version's artifact is the one refitted on the held-out rows too.
+-- The gate's result with its evidence; a promoted version's artifact is the one refitted on the holdout rows too.
 UPDATE ops.model_versions
 SET state = %(state)s, metrics = %(metrics)s, evidence = %(evidence)s, judged_at = LOCALTIMESTAMP,
     replaced = %(previous_champion)s, artifact_key = %(artifact_key)s, artifact_sha256 = %(artifact_sha256)s,
