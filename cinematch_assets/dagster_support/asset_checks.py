@@ -11,7 +11,7 @@ import dagster as dg
 from cinematch_assets.schemas.table import Table
 from cinematch_assets.splitting import TEST_SHARE
 from cinematch_assets.warehouse.inspection import SplitCount, column_differences
-from cinematch_assets.warehouse.table_sizes import database_mb
+from cinematch_assets.warehouse.table_sizes import read_database_mb
 from cinematch_assets.warehouse.warehouse import Warehouse
 
 ROWS_FOR_A_TIGHT_SHARE = 1_000_000
@@ -62,7 +62,7 @@ def split_check(splits: Sequence[SplitCount]) -> dg.AssetCheckResult:
 
 def storage_check(warehouse: Warehouse, budget_mb: int) -> dg.AssetCheckResult:
     """The database uses at most 85 % of its budget; above, it warns while there is time to act."""
-    used = warehouse.run(database_mb)
+    used = warehouse.run(read_database_mb)
     return dg.AssetCheckResult(
         check_name="storage_budget",
         passed=used <= WARN_SHARE * budget_mb,

@@ -28,8 +28,8 @@ from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.retraining import BatchFacts, Decision, Evidence, RetrainingPolicy, retraining_decision
 from cinematch_assets.warehouse import drift_alerts as rows
 from cinematch_assets.warehouse import model_registry
-from cinematch_assets.warehouse.batches import Batch, stored_batch
-from cinematch_assets.warehouse.champion import read_champion, scorer_of
+from cinematch_assets.warehouse.batches import Batch, read_stored_batch
+from cinematch_assets.warehouse.champion import find_scorer, read_champion
 from cinematch_assets.warehouse.copy import read_frame
 from cinematch_assets.warehouse.movies import read_movies
 from cinematch_assets.warehouse.statements import statement
@@ -67,19 +67,19 @@ def assess_batch(platform: Platform, batch_id: str) -> BatchDrift:
         CinematchError: the batch is not in the tables.
     """
     with log_phase(_LOG, f"read {batch_id} and the baseline"), platform.warehouse.session() as session:
-        batch = session.run(stored_batch, batch_id)
+        batch = session.run(read_stored_batch, batch_id)
         if batch is None or batch.place == "deleted":
             raise CinematchError(f"{batch_id} has no rows in the tables: materialize ratings_buffer for it first")
-        baseline = RatingHistogram(session.run(rows.baseline_counts))
-        histogram = RatingHistogram(session.run(rows.batch_counts, batch_id))
-        ratings = session.run(rows.batch_rows, batch_id)
-        scorer = session.run(scorer_of, batch_id)
-        unseen = session.run(rows.unseen_ratings)
+        baseline = RatingHistogram(session.run(rows.read_baseline_counts))
+        histogram = RatingHistogram(session.run(rows.read_batch_counts, batch_id))
+        ratings = session.run(rows.read_batch_rows, batch_id)
+        scorer = session.run(find_scorer, batch_id)
+        unseen = session.run(rows.count_unseen_ratings)
         champion = session.run(read_champion)
     unscored = _why_unscored(scorer)
     users = np.unique(ratings["userId"].to_numpy(), return_counts=True)[1]
     with log_phase(_LOG, "null distribution of the rating statistics"):
-        null = rating_null_distribution(rows.user_histograms(platform.warehouse.url), users)
+        null = rating_null_distribution(rows.read_user_histograms(platform.warehouse.url), users)
     errors = None
     if scorer is not None and unscored is None:
         with log_phase(_LOG, f"errors of {scorer.version} on the batch and the test split"):
@@ -146,12 +146,12 @@ def report_batch(platform: Platform, batch_id: str) -> str:
         for name, key in (("training/count_user_ratings", "userId"), ("training/count_movie_ratings", "movieId"))
     )
     with platform.warehouse.session() as session:
-        batch = session.run(stored_batch, batch_id)
+        batch = session.run(read_stored_batch, batch_id)
         if batch is None:
             raise CinematchError(f"{batch_id} has no rows in the tables: materialize ratings_buffer for it first")
-        ratings = session.run(rows.batch_rows, batch_id)
+        ratings = session.run(rows.read_batch_rows, batch_id)
         movies, _ = session.run(read_movies)
-        baseline = session.run(rows.baseline_sample)
+        baseline = session.run(rows.read_baseline_sample)
     seen = TimesSeen(users, movies_seen)
     key = f"reports/{batch_id}/{batch.md5}.html"
     with log_phase(_LOG, "draw the report"):

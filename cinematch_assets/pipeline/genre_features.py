@@ -10,7 +10,7 @@ from typing import Any
 from cinematch_assets.features.genres import GenreBasis, GenreFeatures, fit_genre_basis, project_genres
 from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.warehouse.movies import read_movies, stored_basis, write_features
+from cinematch_assets.warehouse.movies import read_movies, read_stored_basis, write_features
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def project_movies(platform: Platform) -> ProjectedMovies:
     """Write each movie's features; the basis is fitted when none is stored, or only one without genres."""
     with log_phase(_LOG, "project movies"), platform.warehouse.session() as session:
         movies, _ = session.run(read_movies)
-        stored = session.run(stored_basis)
+        stored = session.run(read_stored_basis)
         basis = GenreBasis.from_dict(stored) if stored else None
         if basis is None or basis.is_empty:
             basis = fit_genre_basis(movies["genres"].tolist())

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.warehouse.landed_files import referenced_objects
-from cinematch_assets.warehouse.table_sizes import TableSize, archive_alerts, database_mb, storage, vacuum
+from cinematch_assets.warehouse.landed_files import list_referenced_objects
+from cinematch_assets.warehouse.table_sizes import TableSize, archive_alerts, read_database_mb, read_table_sizes, vacuum
 
 _MIN_UNFINISHED_AGE = timedelta(days=1)
 _PREFIXES = ("landed/", "reports/", "models/", "recommendations/")
@@ -44,8 +44,8 @@ def run_maintenance(platform: Platform) -> MaintenanceReport:
         archived = session.run(archive_alerts, days)
         with log_phase(_LOG, "vacuum"):
             session.run(vacuum)
-        used = session.run(database_mb)
-        sizes = tuple(session.run(storage))
+        used = session.run(read_database_mb)
+        sizes = tuple(session.run(read_table_sizes))
     platform.store.remove_abandoned(_MIN_UNFINISHED_AGE)
     with log_phase(_LOG, "delete unreferenced objects"):
         deleted, freed = _delete_unreferenced(platform, timedelta(days=days))
@@ -54,7 +54,7 @@ def run_maintenance(platform: Platform) -> MaintenanceReport:
 
 def _delete_unreferenced(platform: Platform, min_age: timedelta) -> tuple[int, int]:
     """Delete objects that no row refers to; return their number and bytes."""
-    referenced = platform.warehouse.run(referenced_objects)
+    referenced = platform.warehouse.run(list_referenced_objects)
     newest = datetime.now(UTC) - min_age
     deleted = freed = 0
     for prefix in _PREFIXES:

@@ -164,7 +164,7 @@ def test_an_upgraded_platform_trains_a_new_champion_by_itself_and_loses_no_row(
     assert rows_of(upgraded, LISTS) == lists
     assert run_request(upgraded, instance, requests[0]) is None
     champion, _ = load_champion(upgraded)
-    assert (champion.replaced, champion.artifact_format) == (FIRST, FORMAT)
+    assert (champion.previous_champion, champion.artifact_format) == (FIRST, FORMAT)
     reason = f"the champion, {FIRST}, has format {former}, which this version cannot compare with: test RMSE"
     assert champion.evidence["reason"].startswith(reason)
     assert champion.evidence["test"] is None
@@ -248,7 +248,7 @@ def test_until_then_questions_fail_with_what_has_to_happen_first(
 
 def test_a_candidate_of_the_former_release_is_not_gated(upgraded: Platform) -> None:
     with upgraded.warehouse.connect() as connection:
-        former = model_registry.model_version(connection, FIRST).artifact
+        former = model_registry.read_model_version(connection, FIRST).artifact
         version = model_registry.register_candidate(
             connection, "left0000", former, method="m", config={}, seed=0, data_size=1, batches=[]
         )
@@ -283,7 +283,7 @@ def test_a_rejected_candidate_is_not_retried_without_end_and_a_later_batch_allow
     request = evaluate_sensor(upgraded, instance)
     assert "batch_w1" in request.tags["cinematch/reason"]
     assert run_request(upgraded, instance, request) is None
-    assert load_champion(upgraded)[0].replaced == FIRST
+    assert load_champion(upgraded)[0].previous_champion == FIRST
 
 
 def flip(content: bytes) -> bytes:
@@ -318,14 +318,14 @@ def test_a_damaged_artifact_of_this_format_still_fails_loudly(
     reason: str,
 ) -> None:
     with current.warehouse.connect() as connection:
-        sound = model_registry.model_version(connection, FIRST).artifact
+        sound = model_registry.read_model_version(connection, FIRST).artifact
     content = damage(current.store.read_bytes(sound.key))
     if registered:
         move_artifact(current, "models/damaged.model", content)
     else:
         current.store.put_bytes(sound.key, content)
     with current.warehouse.connect() as connection:
-        damaged = model_registry.model_version(connection, FIRST).artifact
+        damaged = model_registry.read_model_version(connection, FIRST).artifact
     with pytest.raises(ArtifactRefusedError, match=reason):
         ingest(current)
     with pytest.raises(ArtifactRefusedError, match=reason):

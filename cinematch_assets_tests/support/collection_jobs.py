@@ -1,4 +1,4 @@
-"""What other processes do in these tests; imported once by their server (``warehouse.workers``)."""
+"""What other processes do in these tests; imported once by their server (``support.workers``)."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ class LoggedFolder(LocalFolder):
 
 
 def collect(home: str, url: str, portion: int = 20) -> None:
-    """Both halves and the matching, as the two assets do them, in smaller transactions."""
+    """Fetching, loading and matching, as the two assets do them, in smaller transactions."""
     folder = LoggedFolder(Path(home) / "drive", min_age_s=0)
     LoggedFolder.log = Path(home) / "fetched.log"
     platform = Platform(

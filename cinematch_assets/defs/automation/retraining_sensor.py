@@ -22,9 +22,9 @@ from cinematch_assets.retraining import (
     retraining_request,
 )
 from cinematch_assets.warehouse.champion import read_champion
-from cinematch_assets.warehouse.drift_alerts import give_up, seconds_since_retraining, waiting_decisions
-from cinematch_assets.warehouse.inspection import row_count
-from cinematch_assets.warehouse.recommendations import recommended_version
+from cinematch_assets.warehouse.drift_alerts import give_up, list_waiting_decisions, read_seconds_since_retraining
+from cinematch_assets.warehouse.inspection import count_rows
+from cinematch_assets.warehouse.recommendations import read_recommended_version
 
 
 @dg.sensor(
@@ -60,12 +60,12 @@ def _read_facts(platform: Platform, instance: dg.DagsterInstance) -> RetrainingF
             champion.version if champion else None,
             readable=status is FormatStatus.READABLE,
             model_format=FORMAT,
-            recommended=session.run(recommended_version),
+            recommended=session.run(read_recommended_version),
         )
-        waiting = tuple(WaitingDecision(row.batch_id, row.id, row.md5) for row in session.run(waiting_decisions))
+        waiting = tuple(WaitingDecision(row.batch_id, row.id, row.md5) for row in session.run(list_waiting_decisions))
         # Counting takes a while, and only a missing model asks for it.
-        has_ratings = missing is None or not missing.is_model or session.run(row_count, "ratings") > 0
-        since_last_s = session.run(seconds_since_retraining)
+        has_ratings = missing is None or not missing.is_model or session.run(count_rows, "ratings") > 0
+        since_last_s = session.run(read_seconds_since_retraining)
     return RetrainingFacts(
         waiting=tuple(replace(each, attempts=runs_with_tag(instance, each.tag, each.md5)[0]) for each in waiting),
         missing=missing,

@@ -13,7 +13,7 @@ from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.pipeline.models.gate_candidate import GatedCandidate, gate_candidate
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.model_metrics import MODEL_METRICS
-from cinematch_assets.warehouse.model_registry import newest_candidate
+from cinematch_assets.warehouse.model_registry import find_newest_candidate
 
 
 @dg.asset(
@@ -32,7 +32,7 @@ from cinematch_assets.warehouse.model_registry import newest_candidate
 )
 def model_metrics(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """Candidate and champion measured on the same rows; promoted or rejected, with the evidence stored."""
-    version = platform.warehouse.run(newest_candidate, context.run.run_id)
+    version = platform.warehouse.run(find_newest_candidate, context.run.run_id)
     gated = gate_candidate(platform, version, log_progress(context.log.info))
     return dg.MaterializeResult(
         metadata={**rounded(gated.as_metadata()), "figures": dg.MetadataValue.md(_figures(gated))},

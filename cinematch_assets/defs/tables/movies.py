@@ -13,7 +13,7 @@ from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.pipeline.ingest.load_tables import load_movies_file
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.movies import MOVIES
-from cinematch_assets.warehouse.inspection import row_count
+from cinematch_assets.warehouse.inspection import count_rows
 
 
 @dg.asset(
@@ -27,7 +27,7 @@ from cinematch_assets.warehouse.inspection import row_count
 def movies(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """Every movie, upserted; movies that are no longer in the file stay, and are counted."""
     loaded = load_movies_file(platform)
-    rows = platform.warehouse.run(row_count, "movies")
+    rows = platform.warehouse.run(count_rows, "movies")
     return dg.MaterializeResult(
         metadata={**loaded.as_metadata(), "dagster/row_count": rows},
         check_results=[schema_check(platform.warehouse, "public", MOVIES)],

@@ -16,9 +16,9 @@ from cinematch_assets.pipeline.ingest.netflix_matches import match_titles
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.netflix_movies import NETFLIX_MOVIES
 from cinematch_assets.warehouse.collection_ledger import read_problem_files
-from cinematch_assets.warehouse.inspection import row_count
-from cinematch_assets.warehouse.netflix import collection_duplicates
-from cinematch_assets.warehouse.status import collection_states
+from cinematch_assets.warehouse.inspection import count_rows
+from cinematch_assets.warehouse.netflix import count_collection_duplicates
+from cinematch_assets.warehouse.status import count_collection_states
 
 
 @dg.asset(
@@ -39,10 +39,10 @@ def netflix_movies(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult
     loaded = load_fetched(platform)
     matched = match_titles(platform)
     with platform.warehouse.session() as session:
-        rows = session.run(row_count, "netflix", "movies")
-        states = session.run(collection_states)
+        rows = session.run(count_rows, "netflix", "movies")
+        states = session.run(count_collection_states)
         problems = session.run(read_problem_files)
-        duplicates = session.run(collection_duplicates)
+        duplicates = session.run(count_collection_duplicates)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": rows,

@@ -19,7 +19,7 @@ from cinematch_assets.defs.tables.movies import movies
 from cinematch_assets.pipeline.ingest.load_tables import load_ratings_file
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.ratings import RATINGS
-from cinematch_assets.warehouse.inspection import orphans, row_count, split_counts
+from cinematch_assets.warehouse.inspection import count_orphans, count_rows, read_split_counts
 
 
 @dg.asset(
@@ -39,9 +39,9 @@ def ratings(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """The rows of the ratings file, each with its ``data_split``; rows of merged batches stay in the table."""
     loaded = load_ratings_file(platform)
     with platform.warehouse.session() as session:
-        rows = session.run(row_count, "ratings")
-        splits = session.run(split_counts)
-        without_movie = session.run(orphans).ratings
+        rows = session.run(count_rows, "ratings")
+        splits = session.run(read_split_counts)
+        without_movie = session.run(count_orphans).ratings
     return dg.MaterializeResult(
         metadata={
             **loaded.as_metadata(),

@@ -18,7 +18,7 @@ from cinematch_assets.defs.tables.movies import movies
 from cinematch_assets.pipeline.ingest.load_tables import load_batch_file
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.ratings_buffer import RATINGS_BUFFER
-from cinematch_assets.warehouse.inspection import orphans
+from cinematch_assets.warehouse.inspection import count_orphans
 
 
 @dg.asset(
@@ -49,6 +49,6 @@ def ratings_buffer(context: dg.AssetExecutionContext, platform: dg.ResourceParam
     return dg.MaterializeResult(
         check_results=[
             schema_check(platform.warehouse, "public", RATINGS_BUFFER),
-            referential_integrity(platform.warehouse.run(orphans).buffer),
+            referential_integrity(platform.warehouse.run(count_orphans).buffer),
         ]
     )

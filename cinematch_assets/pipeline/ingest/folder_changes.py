@@ -20,8 +20,8 @@ from cinematch_assets.table_names import (
     several_files_message,
 )
 from cinematch_assets.values import DriveFile
-from cinematch_assets.warehouse.collection_ledger import processed_files
-from cinematch_assets.warehouse.landed_files import processed_contents
+from cinematch_assets.warehouse.collection_ledger import list_processed_files
+from cinematch_assets.warehouse.landed_files import list_processed_contents
 
 _TABLES = ("movies", "ratings")
 
@@ -49,8 +49,8 @@ def find_folder_changes(platform: Platform) -> FolderChanges:
     batches = platform.folder.list_files("batches", recursive=False)
     collection = list_collection(platform.folder)
     with platform.warehouse.session() as session:
-        processed = session.run(processed_contents)
-        processed_movies = session.run(processed_files)
+        processed = session.run(list_processed_contents)
+        processed_movies = session.run(list_processed_files)
     problems = [f"{entry.path}: {entry.reason}" for entry in (*tables.skipped, *batches.skipped)]
     if collection.skipped:
         first = collection.skipped[0]

@@ -25,11 +25,11 @@ from cinematch_assets.warehouse.batches import (
     confirm_batch,
     fail_batch,
     load_batch,
+    read_stored_batch,
     start_batch,
-    stored_batch,
 )
-from cinematch_assets.warehouse.landed_files import Counts, LandedFile, newest_landed, refuse_file
-from cinematch_assets.warehouse.movies import MoviesLoad, known_movies, load_movies
+from cinematch_assets.warehouse.landed_files import Counts, LandedFile, find_newest_landed, refuse_file
+from cinematch_assets.warehouse.movies import MoviesLoad, list_known_movies, load_movies
 from cinematch_assets.warehouse.ratings import RatingsLoad, load_ratings
 from cinematch_assets.warehouse.rejected_rows import remember_columns
 
@@ -73,7 +73,7 @@ def _changes(load: MoviesLoad | RatingsLoad | BatchLoad) -> dict[str, Any]:
 
 def load_movies_file(platform: Platform) -> TableLoad[MoviesLoad]:
     """Upsert the newest landed ``movies`` file."""
-    file = platform.warehouse.run(newest_landed, "movies")
+    file = platform.warehouse.run(find_newest_landed, "movies")
     if file.is_loaded:
         return TableLoad(file, _known_counts(file), None, unchanged=True)
     reading = _read(platform, file, "movies", lambda path, limit: read_movies(path, limit=limit, name=file.path))
@@ -89,10 +89,10 @@ def load_ratings_file(platform: Platform) -> TableLoad[RatingsLoad]:
         CinematchError: there are no movies yet, or the file is refused.
     """
     with platform.warehouse.session() as session:
-        file = session.run(newest_landed, "ratings")
+        file = session.run(find_newest_landed, "ratings")
         if file.is_loaded:
             return TableLoad(file, _known_counts(file), None, unchanged=True)
-        movies = session.run(known_movies)
+        movies = session.run(list_known_movies)
     if len(movies) == 0:
         raise CinematchError(f"{file.path}: the catalogue is empty: materialize movies before ratings")
     reading = _read(platform, file, "ratings", _ratings_reader(file, movies))
@@ -109,14 +109,14 @@ def load_batch_file(platform: Platform, batch_id: str) -> TableLoad[BatchLoad]:
         CinematchError: no row of the content is visible, and the batch is marked ``failed`` with the same message.
     """
     with platform.warehouse.session() as session:
-        file = session.run(newest_landed, f"batches/{batch_id}")
-        stored = session.run(stored_batch, batch_id)
+        file = session.run(find_newest_landed, f"batches/{batch_id}")
+        stored = session.run(read_stored_batch, batch_id)
         if stored is not None and stored.md5 == file.md5:
             session.run(confirm_batch, stored, file)
             load = BatchLoad(batch_id, stored.place, 0, 0, stored.rows)
             return TableLoad(file, _known_counts(file), load, unchanged=True)
         session.run(start_batch, batch_id, file)
-        movies = session.run(known_movies)
+        movies = session.run(list_known_movies)
     try:
         reading = _read(platform, file, "ratings_buffer", _ratings_reader(file, movies), batch_id)
         with log_phase(_LOG, f"write {len(reading.accepted):,} ratings of {batch_id}"):

@@ -29,7 +29,7 @@ from cinematch_assets.warehouse.collection_ledger import (
     Fetch,
     FetchedFile,
     Listing,
-    pending_ids,
+    list_pending_ids,
     record_fetches,
     record_listing,
 )
@@ -106,7 +106,7 @@ def fetch_collection(
         listed = list_collection(platform.folder)
     with platform.warehouse.session() as session:
         listing = session.run(record_listing, listed.files)
-        wanted = session.run(pending_ids)
+        wanted = session.run(list_pending_ids)
         files = [file for file in listed.files if file.id in wanted]
         landing = in_parallel(lambda file: land(platform.folder, file, platform.store), files)
         fetched, in_store, done = 0, 0, 0

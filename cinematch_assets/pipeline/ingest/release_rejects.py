@@ -16,9 +16,9 @@ from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.reading.released import reread_movies, reread_ratings
 from cinematch_assets.reading.results import Reading
 from cinematch_assets.splitting import is_test
-from cinematch_assets.warehouse.movies import known_movies
+from cinematch_assets.warehouse.movies import list_known_movies
 from cinematch_assets.warehouse.rejected_rows import QuarantinedRow, read_rejected_rows
-from cinematch_assets.warehouse.release import existing_pairs, release_movies, release_ratings
+from cinematch_assets.warehouse.release import find_existing_pairs, release_movies, release_ratings
 from cinematch_assets.warehouse.warehouse import Session
 
 PAIR_EXISTS = "the table has a rating of this user and movie"
@@ -71,9 +71,9 @@ def _release_content(
         if valid:
             session.run(release_movies, valid, reading.accepted)
         return len(valid), reasons
-    reading = reread_ratings(texts, columns, known_movies=session.run(known_movies))
+    reading = reread_ratings(texts, columns, known_movies=session.run(list_known_movies))
     valid, reasons = _valid(rows, reading)
-    new = ~session.run(existing_pairs, rows[0].batch_id, reading.accepted)
+    new = ~session.run(find_existing_pairs, rows[0].batch_id, reading.accepted)
     valid = [row for row, is_new in zip(valid, new.tolist(), strict=True) if is_new]
     accepted = reading.accepted[new]
     if valid:

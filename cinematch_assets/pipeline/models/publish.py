@@ -18,9 +18,9 @@ from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.data import Pairs
 from cinematch_assets.warehouse import champion as champion_table
 from cinematch_assets.warehouse.champion import require_champion
-from cinematch_assets.warehouse.model_registry import model_version
+from cinematch_assets.warehouse.model_registry import read_model_version
 from cinematch_assets.warehouse.recommendations import write_recommendations
-from cinematch_assets.warehouse.training_data import seen_pairs
+from cinematch_assets.warehouse.training_data import read_seen_pairs
 
 MOVIES_PER_USER = 10
 _COLUMNS = ["userId", "rank", "movieId", "score"]
@@ -50,7 +50,7 @@ def publish_recommendations(platform: Platform, k: int = MOVIES_PER_USER) -> Pub
     """Write ``k`` movies for each user with ratings, none of which they have rated in any table or split."""
     version, model = load_champion(platform)
     with log_phase(_LOG, "read rated movies"):
-        users, movies = seen_pairs(platform.warehouse.url)
+        users, movies = read_seen_pairs(platform.warehouse.url)
     different = np.unique(users)
     with log_phase(_LOG, f"rank movies for {len(different):,} users"):
         recommendations = model.recommend(different, k, seen=Pairs(users, movies)).to_frame()[_COLUMNS]
@@ -71,14 +71,14 @@ def roll_back(platform: Platform) -> tuple[str, str]:
         CinematchError: the champion is the first one, or recommendations of the previous one were never published.
     """
     champion = platform.warehouse.run(require_champion)
-    if champion.replaced is None:
+    if champion.previous_champion is None:
         raise CinematchError(f"{champion.version} is the first champion: there is no previous one to go back to")
-    return set_champion(platform, champion.replaced, f"rolled back from {champion.version}"), champion.version
+    return set_champion(platform, champion.previous_champion, f"rolled back from {champion.version}"), champion.version
 
 
 def set_champion(platform: Platform, version: str, reason: str) -> str:
     """Make a version that was promoted before champion, with its recommendations; return it."""
-    row = platform.warehouse.run(model_version, version)
+    row = platform.warehouse.run(read_model_version, version)
     if row.state != "promoted":
         raise CinematchError(f"{version} is {row.state}: only a version that passed the gate may become champion")
     if FormatStatus.of(row) is not FormatStatus.READABLE:

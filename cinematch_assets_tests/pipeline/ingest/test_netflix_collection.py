@@ -25,7 +25,7 @@ from cinematch_assets.pipeline.ingest.netflix_collection import (
 from cinematch_assets.pipeline.ingest.netflix_matches import match_titles
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.values import DriveFile
-from cinematch_assets.warehouse.collection_ledger import processed_files, read_problem_files, record_listing
+from cinematch_assets.warehouse.collection_ledger import list_processed_files, read_problem_files, record_listing
 from cinematch_assets.warehouse.netflix import CollectionLoad
 from cinematch_assets_tests.support import collection_jobs, workers
 from cinematch_assets_tests.support.drive_server import DriveServer, Fault
@@ -174,7 +174,7 @@ def test_a_file_that_cannot_be_fetched_stops_no_other_and_is_tried_again(
     assert found.failed == (f"{FOLDER}/7.json: Google Drive says 403",)
     assert (found.fetched, loaded.loaded) == (59, 59)
     assert ledger(flaky)["7.json"] == "failed"
-    assert len(flaky.warehouse.run(processed_files)) == 59  # so the sensor asks again
+    assert len(flaky.warehouse.run(list_processed_files)) == 59  # so the sensor asks again
     monkeypatch.setattr(Flaky, "broken", "nothing")
     found, loaded = collect(flaky)
     assert (found.listing.again, found.fetched, found.unchanged, loaded.loaded) == (1, 1, 59, 1)
