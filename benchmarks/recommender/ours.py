@@ -53,7 +53,9 @@ class Shipped(Ours):
         return self.model.predict(users, movies).ratings
 
     def lists(self, users: NDArray[Any], k: int) -> NDArray[Any]:
-        return self.model.ranker.top(users.astype(np.int32), k, self.train, rating_factors=self.model.rating_table).movies
+        return self.model.ranker.top(
+            users.astype(np.int32), k, self.train, rating_factors=self.model.rating_table
+        ).movies
 
 
 class LeastSquares(Ours):
