@@ -72,7 +72,7 @@ def assess_batch(platform: Platform, batch_id: str) -> BatchDrift:
         batch_id=batch_id,
         rows=len(ratings),
         evidence=tuple(
-            Evidence(a.feature_name, a.drift_score, a.threshold, null.bounds.get(a.feature_name)) for a in alerts
+            Evidence(a.feature_name, a.drift_score, a.threshold, null.upper_bounds.get(a.feature_name)) for a in alerts
         ),
         unseen_ratings=unseen,
         trained_ratings=champion.data_size if champion else 0,
@@ -132,7 +132,7 @@ def _model_errors(
 
 def report_batch(platform: Platform, batch_id: str) -> str:
     """Store Evidently's pictures of a batch beside the baseline; return the report's address."""
-    from cinematch_assets.drift.report import TimesSeen, drift_html  # noqa: PLC0415 - Evidently costs 10 s to import
+    from cinematch_assets.drift.report import BaselineCounts, drift_html  # noqa: PLC0415 - Evidently costs 10 s to import
 
     users, movies_seen = (
         platform.warehouse.read(name, (key, "count")).set_index(key)["count"]
@@ -143,7 +143,7 @@ def report_batch(platform: Platform, batch_id: str) -> str:
         ratings = rows.batch_rows(connection, batch_id)
         movies, _ = read_movies(connection)
         baseline = rows.baseline_sample(connection)
-    seen = TimesSeen(users, movies_seen)
+    counts = BaselineCounts(users, movies_seen)
     key = f"reports/{batch_id}/{batch.md5 if batch else 'none'}.html"
-    platform.store.put_bytes(key, drift_html(baseline, ratings, movies, batch_id=batch_id, seen=seen))
+    platform.store.put_bytes(key, drift_html(baseline, ratings, movies, batch_id=batch_id, counts=counts))
     return platform.store.uri(key)

@@ -6,21 +6,20 @@ Counts are (users, 10): ten counts of ratings a user, from 0.5 to 5.0 stars.
 import numpy as np
 from numpy.typing import NDArray
 
+from cinematch_assets.drift.histogram import RATING_VALUES
 from cinematch_assets.recommender.data import Catalogue, Ratings
-
-STARS = np.arange(1, 11) / 2
 
 Counts = NDArray[np.int64]
 
 
 def make_population(users: int, *, ratings_per_user: float = 110, seed: int = 1) -> Counts:
-    """Counts (users, 10) with heavy-tailed activity; each user has a mean, a spread and a preference for whole stars."""
+    """Counts (users, 10) with heavy-tailed activity; each user has a mean, a deviation and a taste for whole stars."""
     random = np.random.default_rng(seed)
     rows = np.maximum(20, random.lognormal(np.log(ratings_per_user) - 0.7, 1.2, users)).astype(np.int64)
     mean = random.normal(3.6, 0.45, (users, 1)) - 0.08 * np.log(rows / ratings_per_user)[:, None]
     spread = random.uniform(0.7, 1.2, (users, 1))
     halves = np.where(np.arange(10) % 2 == 0, random.beta(1, 2, (users, 1)), 1.0)
-    weights = halves * np.exp(-0.5 * ((STARS - mean) / spread) ** 2)
+    weights = halves * np.exp(-0.5 * ((RATING_VALUES - mean) / spread) ** 2)
     return random.multinomial(rows, weights / weights.sum(axis=1, keepdims=True))
 
 
@@ -48,7 +47,7 @@ def raise_half(batch: Counts, random: np.random.Generator) -> Counts:
 
 
 def move_to_ks_distance(baseline: Counts, batch: Counts, distance: float) -> Counts:
-    """Raise ratings by half a star, of all users alike, until the batch's KS distance to the baseline is ``distance``."""
+    """Raise ratings by half a star, of all users alike, until the KS distance to the baseline is ``distance``."""
     old, new = (np.cumsum(counts.sum(axis=0)) / counts.sum() for counts in (baseline, batch))
     value = int((batch.sum(axis=0)[:9] / batch.sum() + (old - new)[:9]).argmax())
     excess = distance - float(old[value] - new[value])  # the share that has to leave for the values above

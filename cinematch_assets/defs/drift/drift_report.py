@@ -51,7 +51,7 @@ def _statistics(verdict: BatchDrift) -> str:
     lines = ["| statistic | score | threshold | without drift | alert | |", "|---|---|---|---|---|---|"]
     for alert in verdict.alerts:
         score = "undefined" if alert.drift_score is None else f"{alert.drift_score:.4f}"
-        bound = verdict.null.bounds.get(alert.feature_name)
+        bound = verdict.null.upper_bounds.get(alert.feature_name)
         usual = "" if bound is None else f"up to {bound:.4f}"
         fired = "**yes**" if alert.alert_triggered else "no"
         lines.append(f"| {alert.feature_name} | {score} | {alert.threshold:.2f} | {usual} | {fired} | {alert.notes} |")
