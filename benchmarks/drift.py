@@ -31,7 +31,12 @@ from cinematch_assets.drift.histogram import RatingHistogram
 from cinematch_assets.drift.null_distribution import rating_null_distribution
 from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic
 from cinematch_assets.warehouse.copy import copy_columns, read_frame
-from cinematch_assets.warehouse.drift_alerts import baseline_counts, batch_counts, batch_rows, user_histograms
+from cinematch_assets.warehouse.drift_alerts import (
+    read_baseline_counts,
+    read_batch_counts,
+    read_batch_rows,
+    read_user_histograms,
+)
 from cinematch_assets.warehouse.embedded import embedded_url, stop_server
 from cinematch_assets.warehouse.migrations import migrate
 from cinematch_assets.warehouse.ratings import write_ratings
@@ -63,7 +68,7 @@ def main() -> int:
     factor = ratio(seconds[BY_ADBC], seconds[OURS])
     notes = [
         f"{options.baseline:,} ratings against {options.batch:,}; {options.rounds} rounds in turns, medians; a ratio",
-        f"is the median of the rounds' own, for ADBC at least {MIN_RATIO:.0f}. Same p-value: {'yes' if agree else 'NO'}.",
+        f"is the median of the rounds' own; ADBC: at least {MIN_RATIO:.0f}. Same p-value: {'yes' if agree else 'no'}.",
         "Imports are not included. A decision needs the null distribution too; the peers have none.",
     ]
     report("drift", "From tables to drift alerts", ("", "ms", "times ours"), rows, notes)
@@ -88,8 +93,8 @@ class Bench:
 
 
 def compute_alerts(here: Bench) -> tuple[DriftAlert, ...]:
-    baseline = RatingHistogram(baseline_counts(here.connection))
-    return drift_alerts(baseline, RatingHistogram(batch_counts(here.connection, BATCH)))
+    baseline = RatingHistogram(read_baseline_counts(here.connection))
+    return drift_alerts(baseline, RatingHistogram(read_batch_counts(here.connection, BATCH)))
 
 
 def time_alerts(here: Bench) -> float:
@@ -116,8 +121,8 @@ def time_pandas(here: Bench) -> float:
 
 def time_null_distribution(here: Bench) -> float:
     start = time.perf_counter()
-    users = np.unique(batch_rows(here.connection, BATCH)["userId"].to_numpy(), return_counts=True)[1]
-    rating_null_distribution(user_histograms(here.url), users)
+    users = np.unique(read_batch_rows(here.connection, BATCH)["userId"].to_numpy(), return_counts=True)[1]
+    rating_null_distribution(read_user_histograms(here.url), users)
     return time.perf_counter() - start
 
 

@@ -23,7 +23,7 @@ from cinematch_assets.samples.catalogue import lay_out, open_sample
 from cinematch_assets.samples.sample import Sample
 from cinematch_assets.samples.simulate import DEMO_DRIFTS
 from cinematch_assets.settings import Settings
-from cinematch_assets.warehouse.inspection import split_counts
+from cinematch_assets.warehouse.inspection import read_split_counts
 from cinematch_assets.warehouse.statements import statement
 
 if TYPE_CHECKING:
@@ -100,12 +100,14 @@ class Loop:
         import dagster as dg
 
         from cinematch_assets.dagster_support.instance import prepare_home
+        from cinematch_assets.dagster_support.open_platform import with_open_platform
         from cinematch_assets.definitions import defs
 
         logging.disable(logging.WARNING)  # what runs say is kept in the instance, for the UI
         os.environ["DAGSTER_HOME"] = str(prepare_home(settings))
         platform = Platform.open(settings)
-        return cls(platform, dg.DagsterInstance.get(), defs().get_repository_def(), watch)
+        repository = with_open_platform(defs(), platform).get_repository_def()
+        return cls(platform, dg.DagsterInstance.get(), repository, watch)
 
     def run_until_idle(self, what: str) -> None:
         """Tick the sensors and run what they request, until they request nothing."""
@@ -191,7 +193,7 @@ def _require_same_data(platform: Platform, sample: Sample) -> None:
 
 def _print_catalogue(platform: Platform) -> None:
     with platform.warehouse.connect() as connection:
-        splits = split_counts(connection)
+        splits = read_split_counts(connection)
         movies = connection.execute("SELECT count(*), count(pca_features) FROM movies").fetchone() or (0, 0)
     out.print(f"  {movies[0]:,} movies, {movies[1]:,} of them with genre features", highlight=False)
     print_table("Ratings", ("split", "rows", "mean", "std"), [(s.name, s.rows, s.mean, s.std) for s in splits])

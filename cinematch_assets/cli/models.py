@@ -23,7 +23,7 @@ def list_versions(json: Json = False) -> None:
     from cinematch_assets.pipeline.platform import Platform
 
     with Platform.open().warehouse.connect() as connection:
-        versions = model_registry.model_versions(connection)
+        versions = model_registry.list_model_versions(connection)
         champion = read_champion(connection)
     serving = champion.version if champion else None
     if json:

@@ -12,8 +12,8 @@ from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse import model_registry, status
 from cinematch_assets.warehouse.champion import read_champion
 from cinematch_assets.warehouse.connection import describe
-from cinematch_assets.warehouse.drift_alerts import unseen_ratings, waiting_decisions
-from cinematch_assets.warehouse.table_sizes import TableSize, storage
+from cinematch_assets.warehouse.drift_alerts import count_unseen_ratings, list_waiting_decisions
+from cinematch_assets.warehouse.table_sizes import TableSize, read_table_sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +40,28 @@ def read_status(platform: Platform) -> Status:
     """Read the state from the warehouse."""
     with platform.warehouse.connect() as connection:
         champion = read_champion(connection)
-        batches = status.batch_lines(connection)
+        batches = status.list_batches(connection)
         readable = champion is None or FormatStatus.of(champion) is FormatStatus.READABLE
-        other_format = None if champion is None or readable else champion_format_message(connection, champion)
+        other_format = None if champion is None or readable else champion_format_message(platform, champion)
         return Status(
             database=describe(platform.warehouse.url),
             folder=platform.folder.spec,
-            files=status.file_lines(connection),
+            files=status.list_files(connection),
             batches=batches,
             champion=champion,
-            rejected=status.rejected_lines(connection),
-            collection=status.collection_states(connection),
-            sizes=storage(connection),
+            rejected=status.list_rejected_reasons(connection),
+            collection=status.count_collection_states(connection),
+            sizes=read_table_sizes(connection),
             budget_mb=platform.settings.storage_budget_mb,
             needs_attention=[
-                *(f"{d.batch_id} waits for a retraining: {d.reason}" for d in waiting_decisions(connection)),
+                *(f"{d.batch_id} waits for a retraining: {d.reason}" for d in list_waiting_decisions(connection)),
                 *(f"{b.batch_id} needs attention: {b.notes}" for b in batches if b.status == "failed"),
                 *(f"{b.batch_id} needs attention: {b.outcome}" for b in batches if b.state == "failed"),
-                *([f"{unseen_ratings(connection):,} ratings wait in the buffer"] if unseen_ratings(connection) else []),
+                *(
+                    [f"{count_unseen_ratings(connection):,} ratings wait in the buffer"]
+                    if count_unseen_ratings(connection)
+                    else []
+                ),
                 *([] if champion else ["there is no champion yet: the sensors train one when ratings are loaded"]),
                 *([other_format] if other_format else []),
             ],
@@ -85,7 +89,7 @@ def print_status(status: Status) -> None:
         names = ("rmse", "mae", "precision_at_10", "catalogue_ndcg_at_10", "coverage")
         facts = {
             "version": status.champion.version,
-            "since": status.champion.judged_at,
+            "since": status.champion.decided_at,
             "method": status.champion.method,
             "trained on": status.champion.data_size,
             **{name: metrics.get(name) for name in names},

@@ -13,7 +13,7 @@ Counts = NDArray[np.int64]
 
 
 def make_population(users: int, *, ratings_per_user: float = 110, seed: int = 1) -> Counts:
-    """Counts (users, 10) with heavy-tailed activity; each user has a mean, a deviation and a taste for whole stars."""
+    """Counts (users, 10) with heavy-tailed activity; users have a mean, a std and a taste for whole stars."""
     random = np.random.default_rng(seed)
     rows = np.maximum(20, random.lognormal(np.log(ratings_per_user) - 0.7, 1.2, users)).astype(np.int64)
     mean = random.normal(3.6, 0.45, (users, 1)) - 0.08 * np.log(rows / ratings_per_user)[:, None]
@@ -47,7 +47,7 @@ def raise_half(batch: Counts, random: np.random.Generator) -> Counts:
 
 
 def move_to_ks_distance(baseline: Counts, batch: Counts, distance: float) -> Counts:
-    """Raise ratings by half a star, of all users alike, until the KS distance to the baseline is ``distance``."""
+    """Raise ratings of all users by half a star until the batch's KS distance to the baseline is ``distance``."""
     old, new = (np.cumsum(counts.sum(axis=0)) / counts.sum() for counts in (baseline, batch))
     value = int((batch.sum(axis=0)[:9] / batch.sum() + (old - new)[:9]).argmax())
     excess = distance - float(old[value] - new[value])  # the share that has to leave for the values above

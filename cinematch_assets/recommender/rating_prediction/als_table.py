@@ -10,10 +10,11 @@ import logging
 
 import numpy as np
 
+from cinematch_assets.logs import log_phase
 from cinematch_assets.recommender.config import AlsConfig
 from cinematch_assets.recommender.data import Catalogue, Floats, Ratings
 from cinematch_assets.recommender.kernels.parallel import one_blas_thread
-from cinematch_assets.recommender.progress import Progress, log_phase, no_progress
+from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.rating_prediction.als import AlsFactors, fit_als
 from cinematch_assets.recommender.rating_prediction.cold_start import add_cold_start
 from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable

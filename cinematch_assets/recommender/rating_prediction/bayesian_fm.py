@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cinematch_assets.logs import log_phase
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import F64, Catalogue, Floats, Ids, Ratings
 from cinematch_assets.recommender.kernels.compiled import compiled
 from cinematch_assets.recommender.kernels.parallel import one_blas_thread, thread_count
-from cinematch_assets.recommender.progress import Progress, log_phase, no_progress
+from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.random_streams import derive_stream
 from cinematch_assets.recommender.rating_prediction.cold_start import add_cold_start
 from cinematch_assets.recommender.rating_prediction.design import Design, build_design

@@ -9,9 +9,10 @@ import logging
 
 import numpy as np
 
+from cinematch_assets.logs import log_phase
 from cinematch_assets.recommender.config import BiasConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
-from cinematch_assets.recommender.progress import Progress, log_phase, no_progress
+from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 
 NORMAL_80 = 1.2815515655446004
