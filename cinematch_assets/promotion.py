@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.metrics import rmse
 
 SEED = 20_260_101
 MOST_BLOCKS = 5_000
@@ -143,13 +144,13 @@ def gate(
     unusable = _not_numbers(test, "test") or (_not_numbers(new, "new") if new is not None else None)
     if unusable:
         return Verdict(False, unusable, None, {}, None, None, rule)
-    rmse = _rmse(test.candidate)
-    baselines = {name: _rmse(errors) for name, errors in test.baselines.items()}
+    test_rmse = rmse(test.candidate)
+    baselines = {name: rmse(errors) for name, errors in test.baselines.items()}
     on_test = compare(test, rule)
     on_new = compare(new, rule) if new is not None else None
-    refusal = _loses_to_baseline(rmse, baselines) or _loses_to_champion(on_test, on_new, rule)
-    reason = refusal or _why_promoted(rmse, baselines, on_test, on_new, rule, alone)
-    return Verdict(refusal is None, reason, rmse, baselines, on_test, on_new, rule)
+    refusal = _loses_to_baseline(test_rmse, baselines) or _loses_to_champion(on_test, on_new, rule)
+    reason = refusal or _why_promoted(test_rmse, baselines, on_test, on_new, rule, alone)
+    return Verdict(refusal is None, reason, test_rmse, baselines, on_test, on_new, rule)
 
 
 def compare(rows: HoldoutErrors, policy: GatePolicy) -> Comparison | None:
@@ -214,15 +215,10 @@ def _slices(rows: HoldoutErrors, champion: NDArray[np.floating], policy: GatePol
         masks["popular_movies"] = rows.movie_ratings >= top
         masks["tail_movies"] = rows.movie_ratings <= median
     return {
-        name: Slice(int(mask.sum()), _rmse(rows.candidate[mask]), _rmse(champion[mask]))
+        name: Slice(int(mask.sum()), rmse(rows.candidate[mask]), rmse(champion[mask]))
         for name, mask in masks.items()
         if mask.any()
     }
-
-
-def _rmse(errors: NDArray[np.floating]) -> float:
-    """Root mean square in stars; summed in ascending order, so that the rows' order does not matter."""
-    return float(np.sqrt(np.mean(np.sort(np.square(errors, dtype=np.float64)))))
 
 
 def _not_numbers(rows: HoldoutErrors, name: str) -> str | None:

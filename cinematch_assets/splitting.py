@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cinematch_assets.pairs import pair_keys
+
 TEST_SHARE = 0.3
 
 
@@ -20,7 +22,7 @@ def is_test_by_hash(
     pseudorandom number generators", OOPSLA 2014), whose output is uniform; the lowest ``share`` of its range is test.
     """
     with np.errstate(over="ignore"):  # arithmetic modulo 2^64 is the point
-        pair = (users.astype(np.uint64) << np.uint64(32)) | movies.astype(np.uint64)
+        pair = pair_keys(users, movies).view(np.uint64)
         mixed = pair + np.uint64(0x9E3779B97F4A7C15)
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -88,7 +88,7 @@ def test_being_a_baseline_is_not_beating_it() -> None:
     assert not gate(popular).promoted
 
 
-def a_world(seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Errors]:
+def make_world(seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Errors]:
     """Ratings with user and movie biases and two tastes: (user, movie, rating), one row each."""
     random = np.random.default_rng(seed)
     users, movies, rows = 300, 200, 15_000
@@ -117,11 +117,11 @@ def fitted(user: NDArray[np.int64], movie: NDArray[np.int64], rating: Errors) ->
 @pytest.fixture(scope="module", params=[True, False], ids=["with new rows", "without new rows"])
 def contest(request: pytest.FixtureRequest) -> tuple[Errors, Errors, HoldoutErrors, HoldoutErrors | None]:
     """What a gate sees of a champion, and the training ratings behind it; the candidate is still the champion."""
-    user, movie, rating = a_world(1)
+    user, movie, rating = make_world(1)
     predictions = fitted(user, movie, rating)
 
     def measured(seed: int, rows: int, raised: float) -> HoldoutErrors:
-        its_user, its_movie, its_rating = (column[:rows] for column in a_world(seed))
+        its_user, its_movie, its_rating = (column[:rows] for column in make_world(seed))
         errors = predictions[its_user, its_movie] - np.minimum(its_rating + raised, 5.0)
         return HoldoutErrors(its_user, errors, errors, movie_ids=its_movie)
 
@@ -148,7 +148,7 @@ def test_a_model_of_shuffled_ratings_is_never_promoted(
     contest: tuple[Errors, Errors, HoldoutErrors, HoldoutErrors | None], raised: float
 ) -> None:
     # Even one that has the drifted batch's higher mean right, and so is better on the new rows than the champion.
-    user, movie, rating = a_world(1)
+    user, movie, rating = make_world(1)
     for seed in range(8):
         shuffled = np.random.default_rng(seed).permutation(rating)
         assert not challenge(contest, fitted(user, movie, shuffled) + raised)
@@ -158,7 +158,7 @@ def test_a_model_of_shuffled_ratings_is_never_promoted(
 def test_a_popularity_only_model_is_never_promoted(
     contest: tuple[Errors, Errors, HoldoutErrors, HoldoutErrors | None], raised: float
 ) -> None:
-    _, movie, rating = a_world(1)
+    _, movie, rating = make_world(1)
     times = np.bincount(movie, minlength=200)
     by_rank = np.quantile(rating, np.argsort(np.argsort(times)) / 199)  # the more often rated, the better
     movie_mean = np.bincount(movie, rating, 200) / times

@@ -1,5 +1,5 @@
 # ruff: noqa: D102 - every contestant answers the same four calls, which worker.py makes
-"""What we ship, as contestants."""
+"""The shipped recommender, as contestants."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ SEED = 20_251_220
 
 
 class Ours:
-    """Training rows and the catalogue; what both contestants need."""
+    """Training rows and the catalogue, for both contestants."""
 
     versions = f"numpy {np.__version__}"
     note = ""
@@ -27,7 +27,7 @@ class Ours:
         self.catalogue = Catalogue.from_frame(pd.read_csv(folder / "movies.csv"))
 
     def prepare(self, split: dict[str, Any]) -> None:
-        """Rows as we keep them, and loops compiled, which happens once in the life of an installation."""
+        """Rows in canonical order, and kernels compiled, which happens once in the life of an installation."""
         self.train = Ratings.of(split["users"], split["movies"], split["ratings"], split["timestamps"])
         few = self.train.where(np.arange(len(self.train)) % max(1, len(self.train) // 2_000) == 0)
         self.fit_rows(few)
@@ -50,23 +50,23 @@ class Shipped(Ours):
         self.model.recommend(rows.users[:1], 1, seen=rows)
 
     def predict(self, users: NDArray[Any], movies: NDArray[Any]) -> NDArray[Any]:
-        return self.model.predict(users, movies).stars
+        return self.model.predict(users, movies).ratings
 
     def lists(self, users: NDArray[Any], k: int) -> NDArray[Any]:
-        return self.model.ranker.top(users.astype(np.int32), k, self.train, stars=self.model.stars).movies
+        return self.model.ranker.top(users.astype(np.int32), k, self.train, stars=self.model.rating_table).movies
 
 
 class LeastSquares(Ours):
-    """What stars come from when there are too many ratings to sample."""
+    """The rating model for more ratings than can be sampled."""
 
     model: RatingTable
-    note = "64 factors, 8 sweeps; stars only"
+    note = "64 factors, 8 sweeps; rating prediction only"
 
     def fit_rows(self, rows: Ratings) -> None:
         self.model = fit_factors(rows, self.catalogue, AlsConfig(), SEED, lambda _what, _share: None)
 
     def predict(self, users: NDArray[Any], movies: NDArray[Any]) -> NDArray[Any]:
-        return self.model.predict(users, movies).stars
+        return self.model.predict(users, movies).ratings
 
     def lists(self, _users: NDArray[Any], _k: int) -> None:
         return None

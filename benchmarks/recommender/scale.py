@@ -94,7 +94,7 @@ def table(facts: dict[str, Any]) -> str:
             ),
             "",
             "Ten movies for every user out of all, without those rated: by as many factors as implicit has, and by the",
-            "ranker that is shipped: likeness, likings, stars, and its cap on franchises.",
+            "ranker that is shipped: EASE, implicit ALS, predicted ratings, and its cap on franchises.",
             "",
             f"{ROUNDS} rounds in turns, medians; a ratio is the median of the rounds' own. The ranker is fitted once.",
             f"{facts['machine']}.",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.recommender.data import SEED, TEST_SHARE, Prepared
+from cinematch_assets.pairs import pair_keys
 from cinematch_assets.recommender.data import Floats, Ids, UserMoviePairs
 from cinematch_assets.recommender.evaluation import evaluate
 from cinematch_assets.recommender.protocol import Predictions, TopN
@@ -27,32 +28,31 @@ COLUMNS = {
     "peak_mb": "peak MB",
 }
 DIGITS = {"coverage": 3, "novelty": 2, "fit_seconds": 2, "predict_seconds": 2, "lists_seconds": 2, "peak_mb": 0}
-OF_STARS = ("rmse", "mae", "precision_at_10")
-OF_LISTS = ("catalogue_precision_at_10", "catalogue_ndcg_at_10", "coverage", "novelty")
+OF_RATINGS = ("rmse", "mae", "precision_at_10")
+OF_RANKINGS = ("catalogue_precision_at_10", "catalogue_ndcg_at_10", "coverage", "novelty")
 
 
 @dataclass(frozen=True)
 class Recorded:
     """A model that answers what a contestant answered."""
 
-    stars: Floats
+    ratings: Floats
     users: Ids
     listed: Ids
     method: str = "recorded"
 
     def predict(self, users: Ids, _movies: Ids) -> Predictions:
-        """What was answered, row by row."""
+        """The recorded ratings, row by row."""
         known = np.ones(len(users), np.bool_)
-        return Predictions(self.stars[: len(users)], None, known, known)
+        return Predictions(self.ratings[: len(users)], None, known, known)
 
     def recommend(self, users: Ids, k: int, *, seen: UserMoviePairs, candidates: Ids | None = None) -> TopN:
-        """What was listed."""
+        """The recorded rankings."""
         assert np.array_equal(users, self.users)
         assert candidates is None
         listed = self.listed[:, :k]
-        wide = np.int64(1) << 32
-        pairs = users[:, None] * wide + listed
-        assert not np.isin(pairs, seen.users * wide + seen.movies).any(), "a training item is on a list"
+        listed_pairs = pair_keys(users[:, None], listed)
+        assert not np.isin(listed_pairs, pair_keys(seen.users, seen.movies)).any(), "a training item is recommended"
         ranks = np.broadcast_to(np.arange(1, listed.shape[1] + 1, dtype=np.int32), listed.shape)
         owners = np.broadcast_to(users[:, None], listed.shape)
         kept = listed >= 0
@@ -61,21 +61,21 @@ class Recorded:
 
 
 def figures(prepared: Prepared, answers: Path) -> dict[str, Any]:
-    """What one contestant is worth, and what it cost."""
+    """One contestant's figures, with time and memory."""
     with np.load(answers, allow_pickle=False) as file:
         facts = json.loads(str(file["facts"]))
-        stars, lists = file.get("stars"), file.get("lists")
+        ratings, rankings = file.get("ratings"), file.get("rankings")
     found: dict[str, Any] = {}
     users = prepared.listed
-    if stars is not None:
-        model = Recorded(stars, users, np.zeros((len(users), 0), np.int32))
-        measured = evaluate(model, prepared.train, prepared.test, prepared.catalogue, lists=False).summary()
-        found |= {name: measured[name] for name in OF_STARS}
-    if lists is not None:
+    if ratings is not None:
+        model = Recorded(ratings, users, np.zeros((len(users), 0), np.int32))
+        measured = evaluate(model, prepared.train, prepared.test, prepared.catalogue, rankings=False).summary()
+        found |= {name: measured[name] for name in OF_RATINGS}
+    if rankings is not None:
         of_listed = prepared.test.where(np.isin(prepared.test.users, users))
-        model = Recorded(np.zeros(len(of_listed), np.float32), users, lists)
+        model = Recorded(np.zeros(len(of_listed), np.float32), users, rankings)
         measured = evaluate(model, prepared.train, of_listed, prepared.catalogue).summary()
-        found |= {name: measured[name] for name in OF_LISTS}
+        found |= {name: measured[name] for name in OF_RANKINGS}
     return {name: (found | facts).get(name) for name in COLUMNS} | {
         "versions": facts["versions"],
         "note": facts["note"],
@@ -83,7 +83,7 @@ def figures(prepared: Prepared, answers: Path) -> dict[str, Any]:
 
 
 def report(prepared: Prepared, rows: dict[str, dict[str, Any]], machine: str, kept: Path) -> str:
-    """Keep the table as Markdown and JSON; its text."""
+    """Write the table as Markdown and JSON; return its text."""
     header = ["", *COLUMNS.values()]
     table = [[name, *(_cell(row, column) for column in COLUMNS)] for name, row in rows.items() if "missing" not in row]
     notes = [
@@ -97,8 +97,8 @@ def report(prepared: Prepared, rows: dict[str, dict[str, Any]], machine: str, ke
         f" {TEST_SHARE:.0%} of them, seed {SEED}; {len(prepared.catalogue):,} movies. Figures as `cinematch evaluate`"
         " defines them; lists are over the whole catalogue without training items, and a test rating of 4 or more is"
         f" relevant; they were asked for {len(prepared.listed):,} users, the same for all. Every contestant had a"
-        " process of its own; peak memory is that of the process with its children, imports included; compiling is in"
-        " nobody's time."
+        " process of its own; peak memory is that of the process with its children, imports included; compiling is not"
+        " timed."
     )
     day = date.today().isoformat()  # noqa: DTZ011 - the local day
     lines = ["| " + " | ".join(row) + " |" for row in [header, ["---"] * len(header), *table]]

@@ -1,11 +1,12 @@
-"""What each part of the ranker is worth: ``python -m benchmarks.recommender.variants [ml-100k] [ml-latest-small]``.
+"""Ablation of the ranker: ``python -m benchmarks.recommender.variants [ml-100k] [ml-latest-small]``.
 
-Each row changes one knob of what is shipped. Test rows only measure here; knobs were chosen on a part of training.
+Each row changes one hyperparameter of what is shipped. Test rows only measure here; hyperparameters were chosen on a
+validation part of training.
 """
 
 import sys
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -31,24 +32,24 @@ SHIPPED = RankingConfig()
 
 
 @dataclass(frozen=True)
-class Lists:
-    """A ranker as a model, beside the stars that have their share in its order."""
+class RankerAsModel:
+    """A ranker as a model, with the rating table whose predictions weigh in its order."""
 
     ranker: Ranker
-    stars: RatingTable
-    method: str = "lists"
+    rating_table: RatingTable
+    method: str = "ranker"
 
     def predict(self, users: Ids, movies: Ids) -> Predictions:
-        """The stars."""
-        return self.stars.predict(users, movies)
+        """The rating table's predictions."""
+        return self.rating_table.predict(users, movies)
 
     def recommend(self, users: Ids, k: int, *, seen: UserMoviePairs, candidates: Ids | None = None) -> TopN:
-        """The ranker's lists."""
-        lists = self.ranker.top(users, k, seen, candidates, stars=self.stars)
-        ranks = np.broadcast_to(np.arange(1, lists.movies.shape[1] + 1, dtype=np.int32), lists.movies.shape)
-        owners = np.broadcast_to(users[:, None], lists.movies.shape)
-        kept = lists.movies >= 0
-        return TopN(owners[kept], ranks[kept], lists.movies[kept], lists.scores[kept], lists.scores[kept])
+        """The ranker's rankings."""
+        top = self.ranker.top(users, k, seen, candidates, stars=self.rating_table)
+        ranks = np.broadcast_to(np.arange(1, top.movies.shape[1] + 1, dtype=np.int32), top.movies.shape)
+        owners = np.broadcast_to(users[:, None], top.movies.shape)
+        filled = top.movies >= 0
+        return TopN(owners[filled], ranks[filled], top.movies[filled], top.scores[filled], top.scores[filled])
 
 
 def main() -> None:
@@ -56,9 +57,9 @@ def main() -> None:
     header = ["data", "ranker", "nDCG@10", "coverage", "novelty, bits", "ten most popular", "most of one franchise"]
     lines = ["| " + " | ".join(row) + " |" for row in [header, ["---"] * len(header), *rows]]
     about = (
-        f"Means of {len(SEEDS)} random 70/30 splits. Coverage: movies on any list. Novelty: mean of -log2 of the share"
-        " of users who rated a listed movie. Ten most popular: places that the ten most rated movies take. Most of one"
-        " franchise: the worst list of all."
+        f"Means of {len(SEEDS)} random 70/30 splits. Coverage: share of movies in any ranking. Novelty: mean of -log2"
+        " of the share of users who rated a recommended movie. Ten most popular: share of ranks that the ten most rated"
+        " movies take. Most of one franchise: in the worst ranking of all."
     )
     day = date.today().isoformat()  # noqa: DTZ011 - the local day
     text = "\n".join(["# Parts of the ranker", "", *lines, "", about, "", f"{day}. {machine()}.", ""])
@@ -75,32 +76,32 @@ def variants(name: str) -> list[list[str]]:
     untitled = Catalogue.without_titles(data.catalogue.movies)
     asked: dict[str, tuple[RankingConfig, Catalogue]] = {
         "shipped": (SHIPPED, data.catalogue),
-        "without likings": (replace(SHIPPED, likings=0.0), data.catalogue),
-        "without stars": (replace(SHIPPED, stars=0.0), data.catalogue),
-        "likeness alone": (replace(SHIPPED, likings=0.0, stars=0.0), data.catalogue),
-        "popular movies not held back": (replace(SHIPPED, novelty=0.0), data.catalogue),
-        "franchises not capped": (SHIPPED, untitled),
-        "neither": (replace(SHIPPED, novelty=0.0), untitled),
-        "neither, users alike, no dropout": (
-            replace(SHIPPED, novelty=0.0, dropout=0.0, user_exponent=0.0),
+        "without implicit ALS": (SHIPPED.with_values(implicit_weight=0.0), data.catalogue),
+        "without predicted ratings": (SHIPPED.with_values(rating_weight=0.0), data.catalogue),
+        "EASE alone": (SHIPPED.with_values(implicit_weight=0.0, rating_weight=0.0), data.catalogue),
+        "without popularity discount": (SHIPPED.with_values(popularity_discount=0.0), data.catalogue),
+        "without franchise cap": (SHIPPED, untitled),
+        "without either": (SHIPPED.with_values(popularity_discount=0.0), untitled),
+        "without either, users weighing the same, no dropout": (
+            SHIPPED.with_values(popularity_discount=0.0, dropout=0.0, user_exponent=0.0),
             untitled,
         ),
-        "exact among a fifth of the movies": (_core(len(data.catalogue) // 5), data.catalogue),
-        "exact among a tenth of the movies": (_core(len(data.catalogue) // 10), data.catalogue),
-        "a fifth, all 20 neighbours stored": (replace(_core(len(data.catalogue) // 5), kept=20), data.catalogue),
+        "exact among a fifth of the movies": (_sparse(len(data.catalogue) // 5), data.catalogue),
+        "exact among a tenth of the movies": (_sparse(len(data.catalogue) // 10), data.catalogue),
+        "a fifth, all 20 neighbours stored": (_sparse(len(data.catalogue) // 5).with_values(kept=20), data.catalogue),
     }
     splits = [random_split(rows, 0.3, seed) for seed in SEEDS]
-    stars = [
-        fit_recommender(split.train, data.catalogue, config=RecommenderConfig(), seed=seed).stars
+    tables = [
+        fit_recommender(split.train, data.catalogue, config=RecommenderConfig(), seed=seed).rating_table
         for split, seed in zip(splits, SEEDS, strict=True)
     ]
-    parts = list(zip(splits, stars, strict=True))
+    parts = list(zip(splits, tables, strict=True))
     return [[name, label, *_measured(parts, data.catalogue, *how)] for label, how in asked.items()]
 
 
-def _core(movies: int) -> RankingConfig:
-    """The way for many users, which these sets are too small for."""
-    return RankingConfig(dual_users=0, head_items=movies)
+def _sparse(movies: int) -> RankingConfig:
+    """The method for many users, which is not chosen for sets as small as these."""
+    return RankingConfig(max_dual_users=0, head_items=movies)
 
 
 _FIELDS = ("users", "movies", "ratings", "timestamps")
@@ -109,7 +110,7 @@ _FIELDS = ("users", "movies", "ratings", "timestamps")
 def _measured(
     parts: list[tuple[Split, RatingTable]], titles: Catalogue, config: RankingConfig, catalogue: Catalogue
 ) -> list[str]:
-    found = [_once(split, stars, titles, config, catalogue) for split, stars in parts]
+    found = [_once(split, table, titles, config, catalogue) for split, table in parts]
     means = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
     return [
         f"{means['ndcg']:.4f}",
@@ -121,20 +122,20 @@ def _measured(
 
 
 def _once(
-    split: Split, stars: RatingTable, titles: Catalogue, config: RankingConfig, catalogue: Catalogue
+    split: Split, table: RatingTable, titles: Catalogue, config: RankingConfig, catalogue: Catalogue
 ) -> dict[str, float]:
     ranker = fit_ranker(split.train, catalogue, config=config)
-    figures: Any = evaluate(Lists(ranker, stars), split.train, split.test, catalogue)
-    lists = ranker.top(np.unique(split.train.users), 10, split.train, stars=stars).movies
+    figures: Any = evaluate(RankerAsModel(ranker, table), split.train, split.test, catalogue)
+    top = ranker.top(np.unique(split.train.users), 10, split.train, stars=table).movies
     group = dict(zip(titles.movies.tolist(), franchises(titles.titles).tolist(), strict=True))
     popular = pd.Series(split.train.movies).value_counts().index[:10]
     return {
         "ndcg": figures.catalogue_ndcg_at_10,
         "coverage": figures.coverage,
         "novelty": figures.novelty,
-        "popular": float(np.isin(lists, popular).mean()),
+        "popular": float(np.isin(top, popular).mean()),
         "franchise": float(
-            max(max(Counter(group.get(movie, -movie) for movie in row).values()) for row in lists.tolist())
+            max(max(Counter(group.get(movie, -movie) for movie in row).values()) for row in top.tolist())
         ),
     }
 

@@ -58,15 +58,15 @@ def main() -> None:
     facts["fit_seconds"] = time.perf_counter() - start
     answers: dict[str, Any] = {}
     start = time.perf_counter()
-    stars = contestant.predict(split["test_users"], split["test_movies"])
-    if stars is not None:
+    ratings = contestant.predict(split["test_users"], split["test_movies"])
+    if ratings is not None:
         facts["predict_seconds"] = time.perf_counter() - start
-        answers["stars"] = np.clip(stars, split["ratings"].min(), split["ratings"].max()).astype(np.float32)
+        answers["ratings"] = np.clip(ratings, split["ratings"].min(), split["ratings"].max()).astype(np.float32)
     start = time.perf_counter()
-    lists = contestant.lists(split["listed"], K)
-    if lists is not None:
+    rankings = contestant.lists(split["listed"], K)
+    if rankings is not None:
         facts["lists_seconds"] = time.perf_counter() - start
-        answers["lists"] = lists.astype(np.int32)
+        answers["rankings"] = rankings.astype(np.int32)
     facts["peak_mb"] = peak.megabytes()
     facts["versions"] = contestant.versions
     facts["note"] = contestant.note

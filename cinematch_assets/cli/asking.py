@@ -14,7 +14,7 @@ from cinematch_assets.errors import CinematchError
 from cinematch_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from cinematch_assets.pipeline.models.query import Answer
+    from cinematch_assets.pipeline.models.query import Answer, Suggestion
 
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 HowMany = Annotated[int, typer.Option("-k", min=1, help="How many movies.")]
@@ -27,7 +27,9 @@ def register(app: typer.Typer) -> None:
 
 
 def recommend(
-    user: Annotated[int | None, typer.Argument(help="A userId; an unknown one gets what most people like.")] = None,
+    user: Annotated[
+        int | None, typer.Argument(help="A userId; one without ratings gets the movies most users like.")
+    ] = None,
     k: HowMany = 10,
     likes: Annotated[
         list[str] | None, typer.Option(help="Instead of a user: a movie by title or movieId; may be repeated.")
@@ -35,7 +37,7 @@ def recommend(
     available: Annotated[bool, typer.Option("--available", help="Only movies that the collection has.")] = False,
     json: Json = False,
 ) -> None:
-    """Recommend movies to a user, or to somebody new who names movies he likes."""
+    """Recommend movies to a user, or to a new user by movies that they like."""
     from cinematch_assets.pipeline.models.query import recommend_for_likes, recommend_for_user
     from cinematch_assets.pipeline.platform import Platform
 
@@ -53,7 +55,7 @@ def similar(
     k: HowMany = 10,
     json: Json = False,
 ) -> None:
-    """Name the movies nearest to one."""
+    """List the movies most similar to one."""
     from cinematch_assets.pipeline.models.query import similar_movies
     from cinematch_assets.pipeline.platform import Platform
 
@@ -61,40 +63,41 @@ def similar(
 
 
 def print_answer(answer: "Answer", *, json: bool = False) -> None:
-    """Show suggestions with their titles, and what they rest on."""
+    """Print suggestions with their titles, and what they are based on."""
     if json:
         print_json(asdict(answer))
         return
-    starred = any(each.stars is not None for each in answer.suggestions)
-    ranged = any(each.half_width is not None for each in answer.suggestions)
-    measure = ("stars, 80 % within ±" if ranged else "stars") if starred else "likeness"
+    predicted = any(each.predicted_rating is not None for each in answer.suggestions)
+    has_interval = any(each.half_width is not None for each in answer.suggestions)
+    measure = ("predicted rating, 80 % within ±" if has_interval else "predicted rating") if predicted else "similarity"
     print_table(
         f"For {answer.basis} (model {answer.version})",
         ("movieId", "title", "genres", measure),
         [
-            (str(each.movie), each.title, each.genres, _stars(each.stars, each.half_width) if starred else each.score)
+            (str(each.movie), each.title, each.genres, _rating_text(each) if predicted else each.score)
             for each in answer.suggestions
         ],
     )
 
 
-def _stars(stars: float | None, half_width: float | None) -> str:
-    if stars is None:
+def _rating_text(suggestion: "Suggestion") -> str:
+    rating, half_width = suggestion.predicted_rating, suggestion.half_width
+    if rating is None:
         return ""
-    return f"{stars:.1f}" if half_width is None else f"{stars:.1f} ± {half_width:.1f}"
+    return f"{rating:.1f}" if half_width is None else f"{rating:.1f} ± {half_width:.1f}"
 
 
 def evaluate(
-    train: Annotated[Path, typer.Option(help="Ratings to learn from: CSV or Parquet, MovieLens' columns.")],
+    train: Annotated[Path, typer.Option(help="Ratings to train on: CSV or Parquet, MovieLens' columns.")],
     test: Annotated[
         Path | None, typer.Option(help="Ratings to measure on; may be left out with --split temporal.")
     ] = None,
-    movies: Annotated[Path | None, typer.Option(help="The catalogue; without it nothing is known of genres.")] = None,
+    movies: Annotated[Path | None, typer.Option(help="The catalogue; without it there are no genres.")] = None,
     split: Annotated[
-        str, typer.Option(help="given: test as it is; temporal: all rows together, and the newest test.")
+        str, typer.Option(help="given: measure on --test; temporal: pool all rows and measure on the newest.")
     ] = "given",
     backtest: Annotated[
-        bool, typer.Option("--backtest", help="Walk through time as well: train on all before a slice, measure on it.")
+        bool, typer.Option("--backtest", help="Also train on all before a slice of time, measure on it, and go on.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -115,7 +118,7 @@ def evaluate(
     if walked:
         names = ("rmse", "mae", "precision_at_10", "catalogue_ndcg_at_10", "coverage")
         lines = [(len(each.train), len(each.test), *(found[name] for name in names)) for each, found in walked]
-        print_table("Walking through time", ("trained on", "tested on", *names), lines)
+        print_table("Backtest through time", ("trained on", "tested on", *names), lines)
 
 
 def sql(

@@ -1,6 +1,6 @@
-"""``cinematch evaluate``: files in, figures out, no database.
+"""Read the files of ``cinematch evaluate`` and measure the recommender on them, without a database.
 
-Here: reading the files by the platform's own rules. Not here: fitting and measuring (``recommender.evaluate_files``).
+Here: reading by the platform's own rules. Not here: fitting and measuring (``recommender.evaluate_files``).
 """
 
 from collections.abc import Iterator
@@ -12,9 +12,10 @@ from cinematch_assets.errors import CinematchError
 from cinematch_assets.reading.movies import read_movies
 from cinematch_assets.reading.ratings import read_ratings
 from cinematch_assets.reading.results import RejectionLimit
-from cinematch_assets.recommender.data import Catalogue, Progress, Ratings
+from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.evaluate_files import FileEvaluation, backtest, evaluate_frames
 from cinematch_assets.recommender.evaluation import Evaluation
+from cinematch_assets.recommender.progress import Progress
 from cinematch_assets.recommender.splits import Split
 from cinematch_assets.settings import Settings
 from cinematch_assets.splitting import TEST_SHARE
@@ -23,7 +24,7 @@ from cinematch_assets.splitting import TEST_SHARE
 def evaluate_files(
     train: Path, test: Path | None, movies: Path | None, *, temporal: bool, progress: Progress | None = None
 ) -> FileEvaluation:
-    """Measure on ``test`` as given; ``temporal`` pools the rows instead and tests on the newest of them.
+    """Fit on ``train`` and measure on ``test``; ``temporal`` pools the rows instead and tests on the newest of them.
 
     Raises:
         CinematchError: ``test`` is missing where it is needed, or a file cannot be used.
@@ -40,11 +41,11 @@ def evaluate_files(
 def walk_files(
     train: Path, test: Path | None, movies: Path | None, progress: Progress | None = None
 ) -> Iterator[tuple[Split, Evaluation]]:
-    """Walk through the time of all rows: train on everything before a slice, measure on it, and on."""
+    """Backtest on all rows: fit on everything before a slice of time, measure on it, and go on."""
     rows = _ratings(train) if test is None else pd.concat([_ratings(train), _ratings(test)])
     ratings = Ratings.from_frame(rows)
-    movie_ids = _movies(movies)
-    catalogue = Catalogue.without_titles(ratings.movies) if movie_ids is None else Catalogue.from_frame(movie_ids)
+    frame = _movies(movies)
+    catalogue = Catalogue.without_titles(ratings.movies) if frame is None else Catalogue.from_frame(frame)
     yield from backtest(ratings, catalogue, progress=progress)
 
 

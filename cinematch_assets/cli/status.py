@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from cinematch_assets.cli.output import out, print_table
-from cinematch_assets.pipeline.models.artifacts import unreadable_champion
+from cinematch_assets.pipeline.models.artifacts import FormatStatus, champion_format_message
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse import model_registry, status
 from cinematch_assets.warehouse.champion import read_champion
@@ -41,7 +41,8 @@ def read_status(platform: Platform) -> Status:
     with platform.warehouse.connect() as connection:
         champion = read_champion(connection)
         batches = status.batch_lines(connection)
-        other_format = unreadable_champion(connection, champion) if champion else None
+        readable = champion is None or FormatStatus.of(champion) is FormatStatus.READABLE
+        other_format = None if champion is None or readable else champion_format_message(connection, champion)
         return Status(
             database=describe(platform.warehouse.url),
             folder=platform.folder.spec,

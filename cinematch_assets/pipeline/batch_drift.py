@@ -19,7 +19,8 @@ from cinematch_assets.drift.null_distribution import (
     rating_null_distribution,
 )
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.pipeline.models.artifacts import load_model, unreadable
+from cinematch_assets.metrics import mae, rmse
+from cinematch_assets.pipeline.models.artifacts import FormatStatus, format_message, load_model
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.retraining import BatchFacts, Decision, Evidence, RetrainingPolicy, retraining_decision
@@ -105,8 +106,11 @@ def policy_of(platform: Platform) -> RetrainingPolicy:
 def _scorer_of(connection: psycopg.Connection, batch_id: str) -> tuple[model_registry.ModelVersion | None, str | None]:
     """The version whose errors on a batch count, or why there is none."""
     found = scorer_of(connection, batch_id)
-    reason = unreadable(found) if found else "no champion yet"
-    return (None, reason) if reason else (found, None)
+    if found is None:
+        return None, "no champion yet"
+    if FormatStatus.of(found) is not FormatStatus.READABLE:
+        return None, format_message(found)
+    return found, None
 
 
 def _model_errors(
@@ -119,14 +123,9 @@ def _model_errors(
         )
     )
     new = Ratings.from_frame(batch)
-    on_test, on_batch = (
-        model.predict(part.users, part.movies).stars.astype(np.float64) - part.ratings for part in (test, new)
-    )
+    on_test, on_batch = (model.predict(part.users, part.movies).errors(part.ratings) for part in (test, new))
     errors = ModelErrors(
-        test_rmse=float(np.sqrt(np.mean(on_test**2))),
-        test_mae=float(np.mean(np.abs(on_test))),
-        batch_rmse=float(np.sqrt(np.mean(on_batch**2))),
-        batch_mae=float(np.mean(np.abs(on_batch))),
+        test_rmse=rmse(on_test), test_mae=mae(on_test), batch_rmse=rmse(on_batch), batch_mae=mae(on_batch)
     )
     return errors, UserErrors.from_errors(test.users, on_test)
 

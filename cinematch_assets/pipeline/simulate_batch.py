@@ -40,6 +40,6 @@ def _champions_taste(platform: Platform) -> RatingModel | None:
     def taste(users: NDArray[np.int32], movies: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         expected = model.predict(users, movies)
         usual = float((champion.metrics or {})["rmse"])
-        return expected.stars, np.full(len(users), usual, np.float32) if expected.spread is None else expected.spread
+        return expected.ratings, np.full(len(users), usual, np.float32) if expected.std is None else expected.std
 
     return taste

@@ -7,14 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def pair_keys(first: NDArray[np.int32], second: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Two non-negative int32 as one int64, equal where both are equal."""
-    keys = first.astype(np.int64)
-    keys <<= 32
-    keys |= second
-    return keys
-
-
 def outdated(keys: NDArray[np.int64], age: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
     """The positions, ascending, of rows that a later row of the same key replaces.
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cinematch_assets.reading.duplicates import outdated, pair_keys
+from cinematch_assets.pairs import pair_keys
+from cinematch_assets.reading.duplicates import outdated
 from cinematch_assets.reading.results import Reading, RejectionLimit
 from cinematch_assets.reading.table_file import read_file
 from cinematch_assets.schemas.ratings_file import RATINGS_FILE

@@ -1,1 +1,1 @@
-"""The recommender: from rows of ratings to predicted stars, ranked lists and honest figures about both."""
+"""The recommender: from rows of ratings to predicted ratings, top-N recommendations and figures about both."""

@@ -1,7 +1,12 @@
-"""One file of arrays and JSON: what a fitted model is when it is not in memory.
+"""A fitted model as one file of arrays and JSON.
 
+<<<<<<< HEAD
 Here: bytes from arrays and back, refusing whatever could run code or was altered. Not here: where the bytes are kept
 (``storage``), what the arrays mean (``model``).
+=======
+Here: bytes from arrays and back; what could run code or was altered is refused. Not here: where the bytes are kept
+(``pipeline.models.artifacts``), what the arrays mean (``model``).
+>>>>>>> a2
 
 The file is an uncompressed ``.npz`` (a zip of ``.npy``) whose entries have a fixed order and date, so that equal
 arrays are equal bytes; ``numpy.load`` reads it.
@@ -51,9 +56,9 @@ def unpack(data: bytes, sha256: str) -> tuple[dict[str, NDArray[Any]], dict[str,
     Raises:
         ArtifactRefusedError: the hash is another one, or the bytes hold anything but numeric arrays and JSON.
     """
-    seen = hashlib.sha256(data).hexdigest()
-    if seen != sha256.lower():
-        raise ArtifactRefusedError(f"the model's sha256 is {seen[:12]}…, and {sha256[:12]}… was registered")
+    actual = hashlib.sha256(data).hexdigest()
+    if actual != sha256.lower():
+        raise ArtifactRefusedError(f"the model's sha256 is {actual[:12]}…, and {sha256[:12]}… was registered")
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except zipfile.BadZipFile as error:

@@ -1,12 +1,13 @@
 """Ratings and the catalogue as arrays, in the one order that every model sees.
 
-Here: the frozen inputs of fitting and evaluation. Not here: reading files (``reading``), the models themselves.
+Here: the frozen inputs of fitting and evaluation. Not here: reading files (``reading``), models (``model``,
+``baselines``).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,14 +20,11 @@ from cinematch_assets.errors import CinematchError
 FEATURES = 10
 """Numbers in ``movies.pca_features``."""
 
-LOWEST_STARS, HIGHEST_STARS = 0.5, 5.0
 NO_GENRES = "(no genres listed)"
 
 Ids = NDArray[np.int32]
 Floats = NDArray[np.float32]
-
-Progress = Callable[[str, float], None]
-"""Told what is being done and the share of it that is done, 0 to 1."""
+F64 = NDArray[np.float64]
 
 
 class RecommenderInputError(CinematchError):
@@ -34,7 +32,7 @@ class RecommenderInputError(CinematchError):
 
 
 class UserMoviePairs(Protocol):
-    """Anything with a user and a movie on each row: ``Ratings``, ``Pairs``, …"""
+    """Anything with a user and a movie on each row, such as ``Ratings`` and ``Pairs``."""
 
     @property
     def users(self) -> Ids:
@@ -51,20 +49,20 @@ _YEAR = re.compile(r"\((\d{4})\)\s*$")
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Which user knows which movie, with nothing said about how he liked it; both arrays are (n,)."""
+    """(user, movie) pairs without a rating; both arrays are (n,)."""
 
     users: Ids
     movies: Ids
 
     @classmethod
     def none(cls) -> Pairs:
-        """No pair at all: nothing is left out of a list."""
+        """No pairs."""
         return cls(np.zeros(0, np.int32), np.zeros(0, np.int32))
 
 
 @dataclass(frozen=True, slots=True)
 class Ratings:
-    """Rows of ratings in canonical order: by user, movie, time, stars. All arrays are (n,); timestamps are seconds.
+    """Rows of ratings in canonical order: by user, movie, time, rating. All arrays are (n,); timestamps are seconds.
 
     The order is what makes a model a function of the *set* of its rows: made by ``of`` and ``from_frame``, two
     ``Ratings`` of the same rows are equal array by array, whatever order the rows arrived in.
@@ -88,15 +86,15 @@ class Ratings:
             RecommenderInputError: the arrays differ in length, or a rating is not a finite number.
         """
         times = np.zeros(len(users), np.int64) if timestamps is None else np.asarray(timestamps, np.int64)
-        stars = np.asarray(ratings, np.float32)
-        people, movies = np.asarray(users, np.int32), np.asarray(movies, np.int32)
-        if not len(people) == len(movies) == len(stars) == len(times):
-            lengths = (len(people), len(movies), len(stars), len(times))
+        users, movies = np.asarray(users, np.int32), np.asarray(movies, np.int32)
+        ratings = np.asarray(ratings, np.float32)
+        if not len(users) == len(movies) == len(ratings) == len(times):
+            lengths = (len(users), len(movies), len(ratings), len(times))
             raise RecommenderInputError(f"users, movies, ratings and timestamps differ in length: {lengths}")
-        if not np.isfinite(stars).all():
-            raise RecommenderInputError(f"{int((~np.isfinite(stars)).sum()):,} ratings are not finite numbers")
-        order = np.lexsort((stars, times, movies, people))
-        return cls(people[order], movies[order], stars[order], times[order])
+        if not np.isfinite(ratings).all():
+            raise RecommenderInputError(f"{int((~np.isfinite(ratings)).sum()):,} ratings are not finite numbers")
+        order = np.lexsort((ratings, times, movies, users))
+        return cls(users[order], movies[order], ratings[order], times[order])
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> Ratings:
@@ -194,7 +192,7 @@ class Catalogue:
 
     @classmethod
     def without_titles(cls, movies: NDArray[Any]) -> Catalogue:
-        """The catalogue that ratings alone imply: each movie once, nothing known of it but its id."""
+        """The catalogue that ratings alone imply: each movie once, with its id as title and without genres."""
         movie_ids = np.unique(np.asarray(movies, np.int32))
         return cls.of(movie_ids, [str(movie) for movie in movie_ids], [""] * len(movie_ids))
 
@@ -226,3 +224,10 @@ def positions(ids: NDArray[np.int32], known: NDArray[np.int32]) -> tuple[NDArray
     at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
     found = known[at] == ids
     return np.where(found, at, 0), found
+
+
+def counts_among(ids: NDArray[np.int32], rows: NDArray[np.int32]) -> NDArray[np.int64]:
+    """How often each of ``ids`` (n,) occurs in ``rows`` (m,), in any order; 0 when absent."""
+    known, counts = np.unique(rows, return_counts=True)
+    at, found = positions(ids, known)
+    return np.where(found, counts[at], 0) if len(known) else np.zeros(len(ids), np.int64)

@@ -1,24 +1,24 @@
-"""``cinematch evaluate`` on frames that somebody read from files: fit, measure, say what it cost.
+"""Fit and measure on the frames that ``cinematch evaluate`` read from files, with time and memory.
 
-Here: one pure function per question. Not here: reading CSV (``reading``), printing (``cli``).
+Here: one function per question. Not here: reading CSV (``reading``), printing (``cli``).
 """
 
 from __future__ import annotations
 
-import threading
+import resource
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
-import psutil
 
 from cinematch_assets.recommender.config import RecommenderConfig
-from cinematch_assets.recommender.data import Catalogue, Progress, Ratings
+from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.evaluation import Evaluation, evaluate
 from cinematch_assets.recommender.model import fit_recommender
+from cinematch_assets.recommender.progress import Progress
 from cinematch_assets.recommender.splits import Split, refuse_leaks, temporal_split, walk_through_time
 
 DEFAULT_SEED = 20_251_220
@@ -26,7 +26,7 @@ DEFAULT_SEED = 20_251_220
 
 @dataclass(frozen=True, slots=True)
 class FileEvaluation:
-    """The figures of ``cinematch evaluate``: wall seconds, and the process's peak memory while fitting and asking."""
+    """The figures of ``cinematch evaluate``: wall seconds, and the peak resident memory of the process so far."""
 
     method: str
     reason: str
@@ -46,7 +46,7 @@ class FileEvaluation:
     peak_rss_mb: float
 
     def as_json(self) -> dict[str, object]:
-        """Plain values, one per key."""
+        """Return plain values, one per key."""
         return asdict(self)
 
 
@@ -63,7 +63,7 @@ def evaluate_frames(
     """Fit on ``train``, measure on ``test``; both with columns ``userId, movieId, rating`` and maybe ``timestamp``.
 
     ``movies`` (``movieId, title, genres``) is the catalogue; without it the movies of the *training* rows are, since a
-    movie that only the test rows know of cannot be listed. ``temporal`` pools the rows and cuts them by time instead,
+    movie that only the test rows have cannot be recommended. ``temporal`` pools the rows and cuts them by time instead,
     at the share that the test file had.
 
     Raises:
@@ -76,13 +76,12 @@ def evaluate_frames(
     refuse_leaks(split, temporal=temporal)
     catalogue = Catalogue.without_titles(split.train.movies) if movies is None else Catalogue.from_frame(movies)
     settings = config or RecommenderConfig()
-    with _peak_memory() as memory:
-        started = time.perf_counter()
-        model = fit_recommender(split.train, catalogue, config=settings, seed=seed, progress=progress)
-        fitted = time.perf_counter()
-        model.predict(split.test.users, split.test.movies)
-        predicted = time.perf_counter()
-        figures = evaluate(model, split.train, split.test, catalogue)
+    started = time.perf_counter()
+    model = fit_recommender(split.train, catalogue, config=settings, seed=seed, progress=progress)
+    fitted = time.perf_counter()
+    model.predict(split.test.users, split.test.movies)
+    predicted = time.perf_counter()
+    figures = evaluate(model, split.train, split.test, catalogue)
     return FileEvaluation(
         method=model.method,
         reason=model.reason,
@@ -99,7 +98,7 @@ def evaluate_frames(
         interval_80=figures.interval_80,
         fit_seconds=fitted - started,
         predict_seconds=predicted - fitted,
-        peak_rss_mb=memory.megabytes,
+        peak_rss_mb=_peak_rss_mb(),
     )
 
 
@@ -112,7 +111,7 @@ def backtest(
     seed: int = DEFAULT_SEED,
     progress: Progress | None = None,
 ) -> Iterator[tuple[Split, Evaluation]]:
-    """Walk through time: fit on all before, measure on the next slice, and on; a random split flatters beside it."""
+    """Fit on all before a slice of time, measure on it, and go on; a random split shows better figures than these."""
     for split in walk_through_time(ratings.latest(), slices):
         refuse_leaks(split, temporal=True)
         model = fit_recommender(
@@ -131,29 +130,10 @@ def _by_time(given: Split) -> Split:
     return temporal_split(pooled, len(given.test) / (len(given.train) + len(given.test)))
 
 
-@dataclass(slots=True)
-class _Peak:
-    megabytes: float = 0.0
+def _peak_rss_mb() -> float:
+    """The largest resident size that this process has had, in MiB.
 
-
-@contextmanager
-def _peak_memory(every_s: float = 0.02) -> Iterator[_Peak]:
-    """The highest resident size of this process inside the block, sampled."""
-    process, peak, done = psutil.Process(), _Peak(), threading.Event()
-
-    def look() -> None:
-        peak.megabytes = max(peak.megabytes, process.memory_info().rss / 2**20)
-
-    def watch() -> None:
-        while not done.wait(every_s):
-            look()
-
-    watcher = threading.Thread(target=watch, name="peak-memory", daemon=True)
-    look()
-    watcher.start()
-    try:
-        yield peak
-    finally:
-        done.set()
-        watcher.join()
-        look()
+    On Linux a child begins with its parent's figure, so a process that a large one started shows at least that.
+    """
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10  # bytes there, KiB here

@@ -1,7 +1,7 @@
-"""How good a model is on rows it has not seen: stars, lists, and for whom.
+"""Rating error and ranking quality of a model on test rows.
 
-Here: figures from a model and a test set. Not here: splitting (``splits``), files (``files``), deciding
-(``retraining``).
+Here: figures from a model and a test set. Not here: splitting (``splits``), files (``evaluate_files``), whether a
+candidate is promoted (``promotion``).
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cinematch_assets.recommender.data import Catalogue, Ids, Ratings, RecommenderInputError, positions
+from cinematch_assets.metrics import mae, rmse
+from cinematch_assets.pairs import pair_keys
+from cinematch_assets.recommender.data import Catalogue, Ids, Ratings, RecommenderInputError, counts_among
 from cinematch_assets.recommender.protocol import Model, TopN
 
 K = 10
 LIKED = 4.0
-"""A test rating from here on makes a movie relevant, as the seed has it."""
+"""Lowest test rating that makes a movie relevant."""
 
 NOT_A_MOVIE = -1
-"""On a place of a list that nothing fills."""
+"""Marks a rank that no movie fills."""
 
 COLD_RATINGS = 10
 POPULAR_SHARE = 0.2
@@ -39,14 +41,14 @@ class Slice:
 class Evaluation:
     """Figures of one model on one test set, None where nothing could be measured.
 
-    ``precision_at_10``: share of a user's ten highest predicted *test* items that he rated ≥ 4.0, averaged over users;
-    a user with fewer than ten test items counts with the items he has, and ``users_below_10`` says how many do.
-    ``catalogue_*``: lists over the whole catalogue without his training items, relevant = test rating ≥ 4.0, averaged
-    over users who have a relevant item; precision divides by ten, the ideal of nDCG stops at ten.
-    ``coverage``: share of the catalogue on any of these lists. ``novelty``: mean of -log2 of the share of training
-    users who rated a listed movie (one is imagined for a movie without any). ``interval_80``: share of test rows within
-    stars ± half_width, which is meant to be 80 %. ``squared_errors``, ``users`` and ``movies`` are (rows,), for
-    paired comparisons.
+    ``precision_at_10``: share of a user's ten highest predicted *test* items that they rated ≥ 4.0, averaged over
+    users; a user with fewer than ten test items counts with those there are, and ``users_below_10`` is their number.
+    ``catalogue_*``: top-N recommendations over the whole catalogue without the user's training items, relevant = test
+    rating ≥ 4.0, averaged over users who have a relevant item; precision divides by ten, the ideal of nDCG stops at
+    ten. ``coverage``: share of the catalogue in any of these rankings. ``novelty``: mean of -log2 of the share of
+    training users who rated a recommended movie (a movie without ratings counts as rated by one). ``interval_80``:
+    share of test rows within predicted rating ± half_width, nominally 80 %. ``squared_errors``, ``users`` and
+    ``movies`` are (rows,), for paired comparisons.
     """
 
     method: str
@@ -72,37 +74,37 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Lists:
-    """What the catalogue lists are worth."""
+class RankingMetrics:
+    """Figures of top-N recommendations over the whole catalogue; all None where no user has a relevant item."""
 
-    precision: float | None
-    ndcg: float | None
-    coverage: float | None
-    novelty: float | None
+    precision: float | None = None
+    ndcg: float | None = None
+    coverage: float | None = None
+    novelty: float | None = None
 
 
 def evaluate(
-    model: Model, train: Ratings, test: Ratings, catalogue: Catalogue, *, lists: bool = True, k: int = K
+    model: Model, train: Ratings, test: Ratings, catalogue: Catalogue, *, rankings: bool = True, k: int = K
 ) -> Evaluation:
-    """Measure ``model`` on ``test``; ``lists=False`` leaves out the catalogue figures, which cost the most.
+    """Measure ``model`` on ``test``; ``rankings=False`` leaves out the catalogue figures, which cost the most.
 
     Raises:
         RecommenderInputError: the test set is empty.
     """
     if len(test) == 0:
         raise RecommenderInputError("there are no test ratings to measure on")
-    answers = model.predict(test.users, test.movies)
-    errors = answers.stars.astype(np.float64) - test.ratings
-    precision, below = precision_of_test_items(test, answers.stars, k)
-    ranked = _lists(model, train, test, catalogue, k) if lists else _Lists(None, None, None, None)
+    predicted = model.predict(test.users, test.movies)
+    errors = predicted.errors(test.ratings)
+    precision, below = precision_of_test_items(test, predicted.ratings, k)
+    ranked = _ranking_metrics(model, train, test, catalogue, k) if rankings else RankingMetrics()
     inside = None
-    if answers.half_width is not None:
-        inside = float(np.mean(np.abs(errors) <= answers.half_width))
+    if predicted.half_width is not None:
+        inside = float(np.mean(np.abs(errors) <= predicted.half_width))
     return Evaluation(
         method=model.method,
         rows=len(test),
-        rmse=float(np.sqrt(np.mean(errors**2))),
-        mae=float(np.mean(np.abs(errors))),
+        rmse=rmse(errors),
+        mae=mae(errors),
         precision_at_10=precision,
         users_below_10=below,
         catalogue_precision_at_10=ranked.precision,
@@ -117,27 +119,30 @@ def evaluate(
     )
 
 
-def precision_of_test_items(test: Ratings, stars: NDArray[np.float32], k: int = K) -> tuple[float, int]:
-    """The seed's precision at k, and how many users have fewer than k test items; ties go to the lower movie id."""
-    order = np.lexsort((test.movies, -stars.astype(np.float64), test.users))
+def precision_of_test_items(test: Ratings, predicted: NDArray[np.float32], k: int = K) -> tuple[float, int]:
+    """Precision at k among each user's test items, and the number of users with fewer than k of them.
+
+    ``predicted`` (rows of ``test``,) are predicted ratings; ties go to the lower movie id.
+    """
+    order = np.lexsort((test.movies, -predicted.astype(np.float64), test.users))
     users = test.users[order]
     starts = np.flatnonzero(np.append(True, users[1:] != users[:-1]))
     sizes = np.diff(np.append(starts, len(users)))
-    place = np.arange(len(users)) - np.repeat(starts, sizes)
-    hits = (test.ratings[order] >= LIKED) & (place < k)
+    rank = np.arange(len(users)) - np.repeat(starts, sizes)
+    hits = (test.ratings[order] >= LIKED) & (rank < k)
     shares = np.add.reduceat(hits.astype(np.float64), starts) / np.minimum(sizes, k)
     return float(shares.mean()), int((sizes < k).sum())
 
 
-def _lists(model: Model, train: Ratings, test: Ratings, catalogue: Catalogue, k: int) -> _Lists:
+def _ranking_metrics(model: Model, train: Ratings, test: Ratings, catalogue: Catalogue, k: int) -> RankingMetrics:
     liked = test.where(test.ratings >= LIKED)
     users = np.unique(liked.users)
     if len(users) == 0:
-        return _Lists(None, None, None, None)
+        return RankingMetrics()
     top = model.recommend(users.astype(np.int32), k, seen=train)
     listed = np.full((len(users), k), NOT_A_MOVIE, np.int32)
     listed[np.searchsorted(users, top.users), top.ranks - 1] = top.movies
-    return _Lists(
+    return RankingMetrics(
         precision=float(_hits(users, listed, liked).mean()),
         ndcg=float(ndcg_by_user(users, listed, liked).mean()),
         coverage=len(np.unique(top.movies)) / len(np.union1d(catalogue.movies, train.movies)),
@@ -146,7 +151,7 @@ def _lists(model: Model, train: Ratings, test: Ratings, catalogue: Catalogue, k:
 
 
 def ndcg_by_user(users: Ids, listed: Ids, liked: Ratings) -> NDArray[np.float64]:
-    """Normalized DCG of the lists (users, k), best first, of ascending ``users``, each of whom has rows in ``liked``.
+    """Normalized DCG of the rankings (users, k), best first, of ascending ``users``, who all have rows in ``liked``.
 
     Relevance is 0 or 1, a hit at rank r is worth 1 / log2(r + 1), and the ideal has a user's liked movies first
     (Järvelin & Kekäläinen 2002).
@@ -158,24 +163,21 @@ def ndcg_by_user(users: Ids, listed: Ids, liked: Ratings) -> NDArray[np.float64]
 
 
 def _hits(users: Ids, listed: Ids, liked: Ratings) -> NDArray[np.bool_]:
-    """Which places of the lists (users, k) hold a movie that is in ``liked``."""
-    wide = np.int64(1) << 32
-    return np.isin(users[:, None] * wide + listed, liked.users * wide + liked.movies)
+    """Which entries of the rankings (users, k) are in ``liked``."""
+    return np.isin(pair_keys(users[:, None], listed), pair_keys(liked.users, liked.movies))
 
 
 def _novelty(top: TopN, train: Ratings) -> float | None:
     if len(top) == 0:
         return None
-    movies, counts = np.unique(train.movies, return_counts=True)
-    at, found = positions(top.movies, movies.astype(np.int32))
-    raters = np.where(found, counts[at], 1)
+    raters = np.maximum(counts_among(top.movies, train.movies), 1)
     return float(np.mean(-np.log2(np.minimum(raters / len(np.unique(train.users)), 1.0))))
 
 
 def _slices(train: Ratings, test: Ratings, errors: NDArray[np.float64]) -> tuple[Slice, ...]:
-    """Strangers, cold users, the popular fifth of rated movies, the tail, new movies."""
-    per_user = _training_rows(train.users, test.users)
-    per_movie = _training_rows(train.movies, test.movies)
+    """New and cold users, the popular fifth of rated movies, the tail, new movies."""
+    per_user = counts_among(test.users, train.users)
+    per_movie = counts_among(test.movies, train.movies)
     counts = np.sort(np.unique(train.movies, return_counts=True)[1])[::-1]
     bar = counts[int(POPULAR_SHARE * len(counts))] if len(counts) else 0
     parts = {
@@ -188,14 +190,7 @@ def _slices(train: Ratings, test: Ratings, errors: NDArray[np.float64]) -> tuple
     return tuple(_slice(name, errors[rows]) for name, rows in parts.items())
 
 
-def _training_rows(known: Ids, asked: Ids) -> NDArray[np.intp]:
-    """How many rows of ``known`` each of ``asked`` has."""
-    ids, counts = np.unique(known, return_counts=True)
-    at, found = positions(asked, ids.astype(np.int32))
-    return np.where(found, counts[at] if len(counts) else 0, 0)
-
-
 def _slice(name: str, errors: NDArray[np.float64]) -> Slice:
     if len(errors) == 0:
         return Slice(name, 0, None, None)
-    return Slice(name, len(errors), float(np.sqrt(np.mean(errors**2))), float(np.mean(np.abs(errors))))
+    return Slice(name, len(errors), rmse(errors), mae(errors))

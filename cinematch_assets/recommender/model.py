@@ -1,7 +1,7 @@
-"""The recommender as one thing: stars from a rating model, lists from a ranker, in one artifact.
+"""The recommender: a rating model and a ranker, in one artifact.
 
-Here: fitting both, asking both, storing both; which method is used and why. Not here: the methods (``stars``,
-``ranking``), measuring (``evaluation``).
+Here: fitting both, asking both, storing both; which method is used and why. Not here: the methods
+(``rating_prediction``, ``ranking``), measuring (``evaluation``).
 """
 
 from __future__ import annotations
@@ -15,27 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.recommender.artifact import ArtifactRefusedError, pack, unpack
-from cinematch_assets.recommender.config import RecommenderConfig
+from cinematch_assets.recommender.config import BiasConfig, RecommenderConfig
 from cinematch_assets.recommender.data import (
     Catalogue,
     Ids,
-    Progress,
     Ratings,
     RecommenderInputError,
     UserMoviePairs,
     positions,
 )
+from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.protocol import Predictions, Similar, TopN
 from cinematch_assets.recommender.ranking.ranker import Lists, Ranker, fit_ranker
 from cinematch_assets.recommender.ranking.tuning import tuned
 from cinematch_assets.recommender.rating_prediction.bias import fit_biases
 from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 
-FORMAT = 3
+FORMAT = 4
 UNKNOWN_USER = 0
-"""The user id on the lists of ``fold_in``; MovieLens numbers people from 1."""
-
-DAMPING = 5.0
+"""The user id in the results of ``recommend_for_ratings``; MovieLens numbers users from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,36 +42,38 @@ class Recommender:
 
     method: str
     reason: str
-    stars: RatingTable
+    rating_table: RatingTable
     ranker: Ranker
     movies: Ids
 
     def predict(self, users: Ids, movies: Ids) -> Predictions:
-        """Stars, spread and who is known, for each (user, movie) row; unknown ids get the best guess there is."""
-        return self.stars.predict(users, movies)
+        """Predict the rating of each (user, movie) row; unknown ids get the cold-start prediction."""
+        return self.rating_table.predict(users, movies)
 
     def recommend(self, users: Ids, k: int, *, seen: UserMoviePairs, candidates: Ids | None = None) -> TopN:
-        """At most ``k`` movies per user out of ``candidates`` (None: the catalogue), none of his ``seen`` pairs."""
-        lists = self.ranker.top(users, k, seen, candidates, stars=self.stars)
-        return _with_stars(lists, users, self.stars)
+        """Recommend at most ``k`` of ``candidates`` (None: the catalogue) per user, without their ``seen`` movies."""
+        rankings = self.ranker.top(users, k, seen, candidates, stars=self.rating_table)
+        return _top_n(rankings, users, self.rating_table)
 
-    def fold_in(self, likes: Sequence[tuple[int, float]], k: int = 10, *, candidates: Ids | None = None) -> TopN:
-        """A list for someone who is not in the data, from (movie, stars) pairs, without retraining.
+    def recommend_for_ratings(
+        self, rated: Sequence[tuple[int, float]], k: int = 10, *, candidates: Ids | None = None
+    ) -> TopN:
+        """Recommend to a user who is not in the data, from their (movie, rating) pairs, without retraining (fold-in).
 
         Raises:
-            RecommenderInputError: nothing is liked, or a liked movie is not in the catalogue.
+            RecommenderInputError: there is no pair, or a movie is not in the catalogue.
         """
-        if not likes:
+        if not rated:
             raise RecommenderInputError("name at least one movie to start from")
-        liked = np.array([movie for movie, _ in likes], np.int32)
-        self._refuse_unknown(liked)
-        given = np.array([stars for _, stars in likes], np.float32)
-        stars = self.stars.fold_in(liked, given)
-        lists = self.ranker.top_folded(liked, given, k, candidates, stars=stars)
-        return _with_stars(lists, np.array([UNKNOWN_USER], np.int32), stars)
+        movies = np.array([movie for movie, _ in rated], np.int32)
+        self._refuse_unknown(movies)
+        ratings = np.array([rating for _, rating in rated], np.float32)
+        table = self.rating_table.fold_in(movies, ratings)
+        rankings = self.ranker.top_folded(movies, ratings, k, candidates, stars=table)
+        return _top_n(rankings, np.array([UNKNOWN_USER], np.int32), table)
 
     def similar(self, movie: int, k: int) -> Similar:
-        """The ``k`` movies nearest to one, by who likes both and by genres, year and franchise (``nearness``).
+        """The ``k`` movies most similar to one, by co-ratings, genres, year and franchise (``ranking.similar_items``).
 
         Raises:
             RecommenderInputError: the movie is not in the catalogue.
@@ -83,7 +83,9 @@ class Recommender:
 
     def to_bytes(self) -> bytes:
         """The model as one artifact; equal models are equal bytes."""
-        arrays = _named("stars", self.stars.arrays()) | _named("ranker", self.ranker.arrays()) | {"movies": self.movies}
+        parts = {"rating_table": self.rating_table.arrays(), "ranker": self.ranker.arrays()}
+        arrays = {f"{part}.{name}": array for part, own in parts.items() for name, array in own.items()}
+        arrays["movies"] = self.movies
         facts = {"format": FORMAT, "method": self.method, "reason": self.reason, "ranking": self.ranker.reason}
         return pack(arrays, facts)
 
@@ -101,7 +103,7 @@ class Recommender:
             return cls(
                 method=str(facts["method"]),
                 reason=str(facts["reason"]),
-                stars=RatingTable.from_arrays(_part("stars", arrays)),
+                rating_table=RatingTable.from_arrays(_part("rating_table", arrays)),
                 ranker=Ranker.from_arrays(_part("ranker", arrays), str(facts["ranking"])),
                 movies=arrays["movies"],
             )
@@ -122,9 +124,10 @@ def fit_recommender(
     seed: int,
     progress: Progress | None = None,
 ) -> Recommender:
-    """Fit stars and lists on ``train``; of a (user, movie) rated more than once the newest rating counts.
+    """Fit rating model and ranker on ``train``; of a (user, movie) rated more than once the newest rating counts.
 
-    The same rows and seed give the same bytes, whatever the order of the rows and the number of threads.
+    The same rows and seed give the same bytes, whatever the order of the rows and the number of threads, on one BLAS
+    kernel, numba CPU and set of versions (``environment.computed_by``); elsewhere figures differ by rounding.
 
     Raises:
         RecommenderInputError: there is nothing to train on.
@@ -132,25 +135,27 @@ def fit_recommender(
     rows = train.latest()
     if len(rows) == 0:
         raise RecommenderInputError("there are no ratings to train on")
-    tell = progress or _quiet
-    stars, name, reason = _fit_stars(rows, catalogue, config, seed, tell)
-    ranker = fit_ranker(rows, catalogue, config=tuned(rows, catalogue, config.ranking, seed), seed=seed, progress=tell)
+    progress = progress or no_progress
+    rating_table, name, reason = _fit_ratings(rows, catalogue, config, seed, progress)
+    ranking = tuned(rows, catalogue, config.ranking, seed)
+    ranker = fit_ranker(rows, catalogue, config=ranking, seed=seed, progress=progress)
     return Recommender(
         method=f"{name} + {ranker.method}",
-        reason=f"stars: {reason}; lists: {ranker.reason}",
-        stars=stars,
+        reason=f"ratings: {reason}; ranking: {ranker.reason}",
+        rating_table=rating_table,
         ranker=ranker,
         movies=np.union1d(rows.movies, catalogue.movies).astype(np.int32),
     )
 
 
 def choose_method(rows: int, config: RecommenderConfig) -> tuple[str, str]:
-    """The method for that many ratings, and why."""
+    """The method for this number of ratings, and why."""
     if config.method != "auto":
         return config.method, "as configured"
-    if rows <= config.bayes_rows:
-        return "bayes", f"{rows:,} ratings, at most {config.bayes_rows:,}: few enough to sample, which predicts best"
-    return "als", f"{rows:,} ratings, over {config.bayes_rows:,}: too many to sample, so least squares"
+    limit = config.max_sampled_rows
+    if rows <= limit:
+        return "bayesian_fm", f"{rows:,} ratings, at most {limit:,}: few enough to sample, which predicts best"
+    return "als", f"{rows:,} ratings, over {limit:,}: too many to sample, so alternating least squares"
 
 
 def sha256_of(data: bytes) -> str:
@@ -158,40 +163,32 @@ def sha256_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _fit_stars(
-    rows: Ratings, catalogue: Catalogue, config: RecommenderConfig, seed: int, tell: Progress
+def _fit_ratings(
+    rows: Ratings, catalogue: Catalogue, config: RecommenderConfig, seed: int, progress: Progress
 ) -> tuple[RatingTable, str, str]:
-    """The table of stars, its method's name, and why it was chosen."""
+    """The rating table, its method's name, and why it was chosen."""
     method, reason = choose_method(len(rows), config)
-    if method == "biases":
-        return fit_biases(rows, catalogue, user_damping=DAMPING, movie_damping=DAMPING), method, reason
+    if method == "bias":
+        return fit_biases(rows, catalogue, **BiasConfig().model_dump()), method, reason
     if method == "als":
         from cinematch_assets.recommender.rating_prediction.als_table import fit_factors  # noqa: PLC0415  loads numba
 
-        return fit_factors(rows, catalogue, config.als, seed, tell), method, reason
+        return fit_factors(rows, catalogue, config.als, seed, progress), method, reason
     from cinematch_assets.recommender.rating_prediction.bayesian_fm import fit_bayes, plan_for  # noqa: PLC0415  loads numba
 
     plan = plan_for(len(rows), config)
-    return fit_bayes(rows, catalogue, plan, seed, lambda share: tell("stars", share)), method, f"{reason}; {plan}"
+    return fit_bayes(rows, catalogue, plan, seed, lambda share: progress("stars", share)), method, f"{reason}; {plan}"
 
 
-def _with_stars(lists: Lists, users: Ids, stars: RatingTable) -> TopN:
-    """Lists without their empty places, flat, with predictions beside them."""
-    listed = lists.movies >= 0
-    owners = np.broadcast_to(users[:, None], listed.shape)[listed].astype(np.int32)
-    ranks = np.cumsum(listed, axis=1, dtype=np.int32)[listed]
-    movies = lists.movies[listed]
-    answers = stars.predict(owners, movies)
-    return TopN(owners, ranks, movies, lists.scores[listed], answers.stars, answers.spread, answers.half_width)
-
-
-def _named(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    return {f"{prefix}.{name}": array for name, array in arrays.items()}
+def _top_n(rankings: Lists, users: Ids, table: RatingTable) -> TopN:
+    """Rankings (users, k) without their empty slots, flat, with predicted ratings."""
+    filled = rankings.movies >= 0
+    owners = np.broadcast_to(users[:, None], filled.shape)[filled].astype(np.int32)
+    ranks = np.cumsum(filled, axis=1, dtype=np.int32)[filled]
+    movies = rankings.movies[filled]
+    predicted = table.predict(owners, movies)
+    return TopN(owners, ranks, movies, rankings.scores[filled], predicted.ratings, predicted.std, predicted.half_width)
 
 
 def _part(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return {name[len(prefix) + 1 :]: array for name, array in arrays.items() if name.startswith(f"{prefix}.")}
-
-
-def _quiet(_what: str, _share: float) -> None:
-    """Nobody watches."""

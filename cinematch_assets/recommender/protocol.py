@@ -1,12 +1,12 @@
-"""What a model answers, and the two questions that every model answers.
+"""The ``Model`` protocol and its result types.
 
-Here: predictions, lists and the protocol. Not here: any model.
+Here: predictions, recommendations, similar movies, the protocol. Not here: any model (``model``, ``baselines``).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -17,40 +17,45 @@ from cinematch_assets.recommender.data import Floats, Ids, UserMoviePairs
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """One row per asked pair, all (n,): stars in the data's range; ``spread`` is a standard deviation in stars.
+    """One row per asked (user, movie), all (n,): the predicted ``ratings``, within the scale of the data.
 
-    ``user_known`` and ``movie_known`` say whether training had a rating by the user, of the movie. The rating is within
-    stars ± ``half_width`` with a probability of 80 %; both are None where the method gives no distribution.
+    ``user_known`` and ``movie_known`` say whether training had a rating by the user, of the movie. ``std`` is the
+    predictive standard deviation, in stars, and ratings ± ``half_width`` an 80 % interval; both are None where the
+    method gives no distribution.
     """
 
-    stars: Floats
-    spread: Floats | None
+    ratings: Floats
+    std: Floats | None
     user_known: NDArray[np.bool_]
     movie_known: NDArray[np.bool_]
     half_width: Floats | None = None
 
+    def errors(self, given: NDArray[Any]) -> NDArray[np.float64]:
+        """Return prediction − rating for the ``given`` ratings of the same rows, (n,), in stars."""
+        return np.asarray(self.ratings.astype(np.float64) - given)
+
 
 @dataclass(frozen=True, slots=True)
 class TopN:
-    """Lists, flat: rows ordered by user as asked, then rank from 1. All arrays are (rows,).
+    """Top-N recommendations, flat: rows ordered by user as asked, then rank from 1. All arrays are (rows,).
 
-    ``scores`` order a list (higher is better, comparable within one user only); ``stars`` are the predicted rating
-    beside it, ``spread`` its standard deviation and ± ``half_width`` its 80 % interval, None where there is none.
+    ``scores`` order a user's movies (higher is better, comparable within one user only). ``predicted_ratings``, their
+    ``std`` and ``half_width`` are as in ``Predictions``.
     """
 
     users: Ids
     ranks: Ids
     movies: Ids
     scores: Floats
-    stars: Floats
-    spread: Floats | None = None
+    predicted_ratings: Floats
+    std: Floats | None = None
     half_width: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.users)
 
     def to_frame(self) -> pd.DataFrame:
-        """Columns ``userId, rank, movieId, score, stars``, and ``spread`` and ``half_width`` (NaN where unknown)."""
+        """Columns ``userId, rank, movieId, score, predicted_rating, std, half_width``; NaN where there is none."""
         unknown = np.full(len(self), np.nan, np.float32)
         return pd.DataFrame(
             {
@@ -58,8 +63,8 @@ class TopN:
                 "rank": self.ranks,
                 "movieId": self.movies,
                 "score": self.scores,
-                "stars": self.stars,
-                "spread": unknown if self.spread is None else self.spread,
+                "predicted_rating": self.predicted_ratings,
+                "std": unknown if self.std is None else self.std,
                 "half_width": unknown if self.half_width is None else self.half_width,
             }
         )
@@ -74,14 +79,14 @@ class Similar:
 
 
 class Model(Protocol):
-    """What the recommender and each baseline can be asked; unknown ids are answered, never raised on."""
+    """What the recommender and each baseline can be asked; unknown ids get an answer, not an error."""
 
     @property
     def method(self) -> str:
         """A short name for tables."""
 
     def predict(self, users: Ids, movies: Ids) -> Predictions:
-        """Stars for each (user, movie) row."""
+        """Predict the rating of each (user, movie) row."""
 
     def recommend(self, users: Ids, k: int, *, seen: UserMoviePairs, candidates: Ids | None = None) -> TopN:
-        """At most ``k`` movies per user, none of his ``seen`` pairs, out of ``candidates`` (None: the catalogue)."""
+        """Recommend at most ``k`` of ``candidates`` (None: the catalogue) per user, without their ``seen`` movies."""

@@ -1,6 +1,6 @@
 """Parts of a set of ratings: at random, whole users or movies, by time.
 
-Here: pure splits. Not here: ``data_split`` of the tables, which is a hash in the database.
+Here: pure splits. Not here: column ``data_split`` of the tables (``splitting``).
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cinematch_assets.recommender.data import Ratings, RecommenderInputError, UserMoviePairs
+from cinematch_assets.pairs import pair_keys
+from cinematch_assets.recommender.data import Ratings, RecommenderInputError
 
 
 class LeakError(RecommenderInputError):
-    """Something that is measured on could be learned from; figures on such a split say nothing."""
+    """A test row is in the training rows too, or is not newer than they are; figures on such a split mean nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """What is learned from and what is measured on."""
+    """Rows to fit on and rows to measure on."""
 
     train: Ratings
     test: Ratings
@@ -44,7 +44,7 @@ def temporal_split(ratings: Ratings, test_share: float = 0.3) -> Split:
 
 
 def walk_through_time(ratings: Ratings, slices: int = 4, first_share: float = 0.5) -> Iterator[Split]:
-    """Train on all before, test on the next slice, and on: ``slices`` splits after the oldest ``first_share``.
+    """Rolling-origin splits: train on all before a slice, test on it; ``slices`` of them after ``first_share``.
 
     Raises:
         RecommenderInputError: the rows have too few different times for that many slices.
@@ -59,26 +59,22 @@ def walk_through_time(ratings: Ratings, slices: int = 4, first_share: float = 0.
 
 
 def refuse_leaks(split: Split, *, temporal: bool) -> None:
-    """Make sure that nothing of the test set can be learned from.
+    """Refuse a split whose training rows hold anything of its test rows.
 
     Raises:
         LeakError: a (user, movie) pair is on both sides, or with ``temporal`` a training row is not older than each
             test row.
     """
-    shared = np.isin(_keys(split.test), _keys(split.train))
+    test, train = split.test, split.train
+    shared = np.isin(pair_keys(test.users, test.movies), pair_keys(train.users, train.movies))
     if shared.any():
         first = int(np.flatnonzero(shared)[0])
-        pair = f"user {split.test.users[first]}, movie {split.test.movies[first]}"
+        pair = f"user {test.users[first]}, movie {test.movies[first]}"
         raise LeakError(f"{int(shared.sum()):,} test ratings have their (user, movie) in training too, first {pair}")
-    if temporal and len(split.train) and len(split.test):
-        late = int((split.train.timestamps >= split.test.timestamps.min()).sum())
+    if temporal and len(train) and len(test):
+        late = int((train.timestamps >= test.timestamps.min()).sum())
         if late:
             raise LeakError(f"{late:,} training ratings are not older than the first test rating")
-
-
-def _keys(pairs: UserMoviePairs) -> NDArray[np.int64]:
-    """One number per (user, movie)."""
-    return np.asarray((pairs.users.astype(np.int64) << 32) | pairs.movies.astype(np.int64), np.int64)
 
 
 def _cut(ratings: Ratings, share: float) -> int:

@@ -1,6 +1,6 @@
-"""The k best of many scores, without the movies that a user has seen.
+"""Select the k best of many scores, without the movies that a user has seen.
 
-Here: selection and its bookkeeping, in blocks so that memory stays bounded. Not here: where scores come from.
+Here: selection in blocks, so that memory stays bounded. Not here: compiled selection (``kernels.topn``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cinematch_assets.recommender.data import Floats, Ids, Pairs, UserMoviePairs
 
 BLOCK_CELLS = 8_000_000
-"""Scores held at once: 32 MB of float32."""
+"""Scores computed at a time: 32 MB of float32."""
 
 
 def best_unseen(
@@ -24,10 +24,10 @@ def best_unseen(
     seen: UserMoviePairs,
     score: Callable[[Ids], Floats],
 ) -> tuple[Ids, Ids, Ids, Floats]:
-    """Users, ranks, movies and scores of each user's ``k`` best candidates that he has not seen, flat.
+    """Users, ranks, movies and scores of each user's ``k`` best candidates that they have not seen, flat.
 
-    ``score(block)`` gives (users in block, candidates); ``candidates`` are ascending; a score of -inf is never listed.
-    Equal scores are ordered by movie id, so that a list is the same on every machine.
+    ``score(block)`` gives (users in block, candidates); ``candidates`` are ascending; a score of -inf is never taken.
+    Equal scores are ordered by movie id.
     """
     step = max(1, BLOCK_CELLS // max(1, len(candidates)))
     order = np.argsort(seen.users, kind="stable")
@@ -63,9 +63,9 @@ def best_columns(scores: Floats, k: int) -> NDArray[np.intp]:
     k = min(k, scores.shape[1])
     if k == 0:
         return np.zeros((len(scores), 0), np.intp)
-    bar = np.partition(scores, scores.shape[1] - k, axis=1)[:, scores.shape[1] - k]
+    lowest = np.partition(scores, scores.shape[1] - k, axis=1)[:, scores.shape[1] - k]
     out = np.empty((len(scores), k), np.intp)
-    for row, least in enumerate(bar):
+    for row, least in enumerate(lowest):
         columns = np.flatnonzero(scores[row] >= least)
         out[row] = columns[np.lexsort((columns, -scores[row, columns]))[:k]]
     return out

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cinematch_assets.pairs import pair_keys
 from cinematch_assets.samples.history import read_history
 from cinematch_assets.samples.sample import SampleError
 from cinematch_assets.samples.tables import TableWriter
@@ -142,7 +143,7 @@ def simulate_batch(
     if taste is not None:
         habits = habits.with_taste(rng, taste, ratings)
     past = ratings if earlier is None else pd.concat([ratings, earlier], ignore_index=True)
-    rated = np.unique(_pair_keys(past["userId"].to_numpy(), past["movieId"].to_numpy()))
+    rated = np.unique(pair_keys(past["userId"].to_numpy(), past["movieId"].to_numpy()))
     users, movies = _unrated_pairs(rng, habits, rated, rows)
     stars = _Stars.of(rng, habits, rated, ratings["rating"].to_numpy()).drifted(drift)
     batch = pd.DataFrame(
@@ -211,8 +212,8 @@ class _Habits:
         return taste(self.user_ids[users].astype(np.int32), self.movie_ids[movies].astype(np.int32))
 
     def keys(self, users: NDArray[np.int64], movies: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The pairs at these positions as ``_pair_keys`` numbers them."""
-        return _pair_keys(self.user_ids[users], self.movie_ids[movies])
+        """The pairs at these positions as ``pair_keys`` numbers them."""
+        return pair_keys(self.user_ids[users], self.movie_ids[movies])
 
     def leanings(
         self,
@@ -307,11 +308,6 @@ def _weighted(rng: np.random.Generator, weights: NDArray[np.float64], size: int)
     cdf = np.cumsum(weights)
     drawn: NDArray[np.int64] = np.searchsorted(cdf, rng.random(size) * cdf[-1], side="right")
     return np.minimum(drawn, len(cdf) - 1)
-
-
-def _pair_keys(user_ids: NDArray[np.integer], movie_ids: NDArray[np.integer]) -> NDArray[np.int64]:
-    """One number for each (user, movie)."""
-    return user_ids.astype(np.int64) << 32 | movie_ids.astype(np.int64)
 
 
 def _contains(ascending: NDArray[np.int64], keys: NDArray[np.int64]) -> NDArray[np.bool_]:

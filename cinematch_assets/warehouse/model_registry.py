@@ -23,12 +23,14 @@ class RegistryConflictError(CinematchError):
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """Where a model lies in the store, the hash it must have, and its format: whoever reads another one leaves it."""
+    """A model in the store: its key, the hash that its bytes must have, their format, and what computed them."""
 
     key: str
     sha256: str
     size: int
     format: int
+    computed_by: Mapping[str, Any] | None = None
+    """As ``recommender.environment`` describes it; None for versions of releases that did not record it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class ModelVersion:
     artifact_sha256: str
     artifact_size: int
     artifact_format: int
+    computed_by: dict[str, Any] | None
     metrics: dict[str, Any] | None
     evidence: dict[str, Any] | None
     judged_at: datetime | None
@@ -65,7 +68,9 @@ class ModelVersion:
     @property
     def artifact(self) -> Artifact:
         """Where its bytes are."""
-        return Artifact(self.artifact_key, self.artifact_sha256, self.artifact_size, self.artifact_format)
+        return Artifact(
+            self.artifact_key, self.artifact_sha256, self.artifact_size, self.artifact_format, self.computed_by
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +154,7 @@ def artifact_values(artifact: Artifact) -> dict[str, Any]:
         "artifact_sha256": artifact.sha256,
         "artifact_size": artifact.size,
         "artifact_format": artifact.format,
+        "computed_by": None if artifact.computed_by is None else Jsonb(dict(artifact.computed_by)),
     }
 
 

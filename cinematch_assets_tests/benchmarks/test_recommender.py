@@ -1,4 +1,4 @@
-"""What is ours in the table beside peers: the split, graded EASE as the reference, the figures."""
+"""Our part of the comparison with peers: the split, graded EASE as the reference, the figures."""
 
 import json
 from pathlib import Path
@@ -10,21 +10,21 @@ import pytest
 from benchmarks.recommender import data, peers, scoring
 from cinematch_assets.recommender.data import Catalogue, Ratings
 
-FILMS = np.arange(1, 13)
+MOVIES = np.arange(1, 13)
 
 
 @pytest.fixture
 def split() -> dict[str, Any]:
-    """Thirty users, twelve films of which the last was never rated."""
+    """Thirty users, twelve movies of which the last was never rated."""
     rng = np.random.default_rng(0)
     cells = np.argwhere(rng.random((30, 11)) < 0.4) + 1
     ratings = rng.choice(np.arange(1, 11) / 2, len(cells)).astype(np.float32)
-    return {"users": cells[:, 0], "movies": cells[:, 1], "ratings": ratings, "catalogue": FILMS}
+    return {"users": cells[:, 0], "movies": cells[:, 1], "ratings": ratings, "catalogue": MOVIES}
 
 
 def prepared(test: Ratings) -> data.Prepared:
     train = Ratings.of(np.array([1, 2, 3]), np.array([1, 1, 2]), np.array([4.0, 3.0, 5.0]))
-    return data.Prepared("tiny", Path(), train, test, Catalogue.without_titles(FILMS), "made by hand")
+    return data.Prepared("tiny", Path(), train, test, Catalogue.without_titles(MOVIES), "made by hand")
 
 
 def test_graded_ease_is_what_its_formula_says(
@@ -58,11 +58,11 @@ def test_popularity_lists_the_most_rated_without_training_items_and_lower_ids_fi
     counts = np.bincount(split["movies"], minlength=13)[1:]
     for user, listed in zip((1, 7, 30), peer.lists(np.array([1, 7, 30]), 4), strict=True):
         seen = set(split["movies"][split["users"] == user])
-        wanted = sorted((movie for movie in FILMS if movie not in seen), key=lambda movie: (-counts[movie - 1], movie))
+        wanted = sorted((movie for movie in MOVIES if movie not in seen), key=lambda movie: (-counts[movie - 1], movie))
         assert listed.tolist() == wanted[:4]
 
 
-def test_those_who_get_lists_are_drawn_from_those_who_liked_something(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_users_to_rank_for_are_drawn_from_those_with_a_liked_movie(monkeypatch: pytest.MonkeyPatch) -> None:
     users = np.arange(1, 101)
     test = Ratings.of(users, np.ones(100), np.where(users % 2, 4.0, 3.5))
     assert prepared(test).listed.tolist() == users[::2].tolist()
@@ -74,12 +74,12 @@ def test_those_who_get_lists_are_drawn_from_those_who_liked_something(monkeypatc
     assert drawn.tolist() == prepared(test).listed.tolist()
 
 
-def test_lists_are_measured_on_those_alone_who_were_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    # Users 1 to 4 like movie 5; two of them are asked for, and everybody's only list is movie 5, then movie 6.
+def test_rankings_are_measured_on_the_drawn_users_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # Users 1 to 4 like movie 5; two of them are asked for, and every user's ranking is movie 5, then movie 6.
     test = Ratings.of(np.array([1, 2, 3, 4]), np.full(4, 5), np.full(4, 5.0))
     monkeypatch.setattr(data, "LISTED_USERS", 2)
     facts = json.dumps({"fit_seconds": 1.5, "versions": "one 1.0", "note": ""})
-    np.savez(tmp_path / "answers.npz", facts=np.array(facts), lists=np.array([[5, 6], [6, 5]], np.int32))
+    np.savez(tmp_path / "answers.npz", facts=np.array(facts), rankings=np.array([[5, 6], [6, 5]], np.int32))
     found = scoring.figures(prepared(test), tmp_path / "answers.npz")
     assert found["catalogue_ndcg_at_10"] == pytest.approx((1 + 1 / np.log2(3)) / 2)
     assert found["coverage"] == pytest.approx(2 / 12)
@@ -96,7 +96,7 @@ def test_a_missing_peer_is_reported_with_its_reason(tmp_path: Path) -> None:
     assert (tmp_path / "tiny.md").read_text() == text
 
 
-def test_a_search_climbs_to_the_best_knobs_without_trying_them_all() -> None:
+def test_a_search_climbs_to_the_best_hyperparameters_without_trying_them_all() -> None:
     tried: list[peers.Knobs] = []
 
     def worth(knobs: peers.Knobs) -> float:

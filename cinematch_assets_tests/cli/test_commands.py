@@ -59,21 +59,23 @@ def test_status_shows_files_champion_storage_and_what_waits(cinematch: Command) 
     assert facts["champion"]["version"] == "run_abcdef01_v1"
 
 
-def test_recommend_names_films_with_titles_and_stars(cinematch: Command) -> None:
+def test_recommend_shows_titles_and_predicted_ratings(cinematch: Command) -> None:
     answer = json.loads(cinematch("recommend", "1", "-k", "3", "--json"))
     assert [len(answer["suggestions"]), answer["version"]] == [3, "run_abcdef01_v1"]
-    assert all(each["title"].startswith("Film") and 0.5 <= each["stars"] <= 5 for each in answer["suggestions"])
-    assert all(0 < each["spread"] < each["half_width"] < 2.5 for each in answer["suggestions"])
+    assert all(
+        each["title"].startswith("Film") and 0.5 <= each["predicted_rating"] <= 5 for each in answer["suggestions"]
+    )
+    assert all(0 < each["std"] < each["half_width"] < 2.5 for each in answer["suggestions"])
     shown = cinematch("recommend", "1", "-k", "3")
-    assert "stars, 80 % within ±" in shown
-    assert all(f"{each['stars']:.1f} ± {each['half_width']:.1f}" in shown for each in answer["suggestions"])
-    assert "rated nothing" in cinematch("recommend", "987654")
+    assert "predicted rating, 80 % within ±" in shown
+    assert all(f"{each['predicted_rating']:.1f} ± {each['half_width']:.1f}" in shown for each in answer["suggestions"])
+    assert "who has no ratings: cold start" in cinematch("recommend", "987654")
     assert "likes Film 7" in cinematch("recommend", "--likes", "Film 7")
     assert "name a USER" in cinematch("recommend", code=1)
 
 
 def test_similar_answers_by_title_or_id_and_names_near_titles(cinematch: Command) -> None:
-    assert "movies like Film 7 (1957)" in cinematch("similar", "7")
+    assert "movies similar to Film 7 (1957)" in cinematch("similar", "7")
     assert "did you mean" in cinematch("similar", "Film 7 (1999)", code=1)
 
 

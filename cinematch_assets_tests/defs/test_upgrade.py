@@ -1,4 +1,4 @@
-"""A release that reads another format finds a champion of the former one: nothing is stuck, nothing is lost."""
+"""An upgrade to a release that reads another artifact format: nothing gets stuck and nothing is lost."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -35,12 +35,23 @@ FIRST = "run_11111111_v1"
 LISTS = "SELECT userid, rank, movieid, score, model_version FROM recommendations ORDER BY 1, 2"
 STORED = "SELECT artifact_key, artifact_sha256 FROM ops.model_versions"
 
+FORMER = 3
+"""The format of the release before this one."""
+
+FORMER_NAMES = {
+    "rating_table.": "stars.",
+    "ranker.implicit_als.": "ranker.likings.",
+    "ranker.similar_items.": "ranker.nearness.",
+    "ranker.histories.": "ranker.profiles.",
+}
+"""How arrays' names began in format 3, by how they begin now."""
+
 
 @pytest.fixture(scope="module")
-def grown(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgres) -> Iterator[Platform]:
-    """A champion with his lists, and a drifted batch in the folder that nobody has looked at."""
+def given_platform(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgres) -> Iterator[Platform]:
+    """A champion with its recommendations, and a drifted batch in the folder that has not been listed yet."""
     with postgres18.database(_template(postgres18)) as url:
-        made = a_platform(tmp_path_factory.mktemp("grown"), url)
+        made = a_platform(tmp_path_factory.mktemp("platform"), url)
         drop_history(made)
         take_in_history(made)
         assert gate_candidate(made, train_candidate(made, "11111111").version).verdict.promoted
@@ -50,31 +61,48 @@ def grown(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgres) -> Ite
 
 
 @pytest.fixture
-def current(grown: Platform, tmp_path: Path, postgres18: Postgres) -> Iterator[Platform]:
+def current(given_platform: Platform, tmp_path: Path, postgres18: Postgres) -> Iterator[Platform]:
     """A copy of it for one test."""
-    with postgres18.database(grown.warehouse.url.split("?")[0].rsplit("/", 1)[1]) as url:
+    with postgres18.database(given_platform.warehouse.url.split("?")[0].rsplit("/", 1)[1]) as url:
         made = a_platform(tmp_path / "home", url, CINEMATCH_RETRAIN_MAX_ATTEMPTS="1", CINEMATCH_RETRAIN_COOLDOWN_S="0")
-        shutil.copytree(grown.settings.home, made.settings.home, dirs_exist_ok=True)
+        shutil.copytree(given_platform.settings.home, made.settings.home, dirs_exist_ok=True)
         yield made
 
 
 @pytest.fixture
-def upgraded(current: Platform) -> Platform:
-    """The copy as the release before formats were registered left it, and then migrated."""
+def former(request: pytest.FixtureRequest) -> int:
+    """The format that the database is upgraded from."""
+    return getattr(request, "param", FORMER)
+
+
+@pytest.fixture
+def upgraded(current: Platform, former: int) -> Platform:
+    """The copy as a release of the former format left it, and then migrated; format 1 was not registered."""
     ((key, sha256),) = rows_of(current, STORED)
     arrays, facts = unpack(current.store.read_bytes(str(key)), str(sha256))
-    former = pack(arrays, facts | {"format": 1})
-    with pytest.raises(ArtifactRefusedError, match="has format 1"):
-        Recommender.from_bytes(former, sha256_of(former))
-    move_artifact(current, f"models/{sha256_of(former)}.model", former)
+    content = pack({former_name(name): array for name, array in arrays.items()}, facts | {"format": former})
+    with pytest.raises(ArtifactRefusedError, match=f"has format {former}"):
+        Recommender.from_bytes(content, sha256_of(content))
+    move_artifact(current, f"models/{sha256_of(content)}.model", content)
+    undone = ["0007.computed-by", *(["0006.artifact-format"] if former == 1 else [])]
     with current.warehouse.connect() as connection:
-        for name in ("0006.artifact-format.rollback.sql", "0006.artifact-format.sql"):
-            connection.execute((FOLDER / name).read_bytes())
+        connection.execute("UPDATE ops.model_versions SET artifact_format = %s", [former])
+        for name in undone:
+            connection.execute((FOLDER / f"{name}.rollback.sql").read_bytes())
+        for name in reversed(undone):
+            connection.execute((FOLDER / f"{name}.sql").read_bytes())
     return current
 
 
+def former_name(name: str) -> str:
+    for now, before in FORMER_NAMES.items():
+        if name.startswith(now):
+            return before + name.removeprefix(now)
+    return name
+
+
 def move_artifact(platform: Platform, key: str, content: bytes) -> None:
-    """The champion's bytes are these, and the registry knows them."""
+    """Replace the champion's bytes, in the store and in the registry."""
     platform.store.put_bytes(key, content)
     values = [key, sha256_of(content), len(content)]
     order = "UPDATE ops.model_versions SET artifact_key = %s, artifact_sha256 = %s, artifact_size = %s"
@@ -88,13 +116,13 @@ def ingest(platform: Platform) -> BatchDrift:
     return assess_batch(platform, "batch_w1")
 
 
-def look(platform: Platform, instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
+def evaluate_sensor(platform: Platform, instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
     context = dg.build_sensor_context(instance=instance, repository_def=repository(), resources={"platform": platform})
     return repository().get_sensor_def("retraining_sensor")(context)
 
 
-def fault(platform: Platform, instance: dg.DagsterInstance, request: dg.RunRequest) -> str | None:
-    """What ended the run that the sensor asked for, None when it went well."""
+def run_request(platform: Platform, instance: dg.DagsterInstance, request: dg.RunRequest) -> str | None:
+    """Run what the sensor requested; return the error that ended it, None when it succeeded."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Platform, "open", lambda: platform)
         job = repository().get_job("retrain")
@@ -108,28 +136,34 @@ def fault(platform: Platform, instance: dg.DagsterInstance, request: dg.RunReque
     return str((failed[0].cause or failed[0]).message) if failed else None
 
 
-def test_what_was_there_before_is_of_format_1_and_what_is_made_now_says_so(grown: Platform, upgraded: Platform) -> None:
-    formats = "SELECT version, artifact_format FROM ops.model_versions"
-    assert rows_of(grown, formats) == [(FIRST, FORMAT)]
-    assert rows_of(upgraded, formats) == [(FIRST, 1)]
+@pytest.mark.parametrize("former", [1, FORMER], indirect=True)
+def test_migrations_keep_the_former_format_and_new_versions_register_format_and_environment(
+    given_platform: Platform, upgraded: Platform, former: int
+) -> None:
+    registered = "SELECT version, artifact_format, computed_by ->> 'numpy' FROM ops.model_versions"
+    assert rows_of(given_platform, registered) == [(FIRST, FORMAT, np.__version__)]
+    assert rows_of(upgraded, registered) == [(FIRST, former, None)]
 
 
-def test_an_upgraded_platform_gets_its_champion_by_itself_and_loses_no_row(
-    upgraded: Platform, instance: dg.DagsterInstance
+@pytest.mark.parametrize("former", [1, FORMER], indirect=True)
+def test_an_upgraded_platform_trains_a_new_champion_by_itself_and_loses_no_row(
+    upgraded: Platform, former: int, instance: dg.DagsterInstance
 ) -> None:
     lists = rows_of(upgraded, LISTS)
     ((before,),) = rows_of(upgraded, "SELECT count(*) FROM ratings")
     verdict = ingest(upgraded)
     assert (verdict.scored_by, len(verdict.alerts)) == (None, 3)
-    said = "SELECT evidence ->> 'scored_by', evidence ->> 'unscored' FROM ops.retraining_decisions"
-    assert rows_of(upgraded, said) == [(None, f"{FIRST} has format 1, and this version of the platform reads {FORMAT}")]
-    requests = [look(upgraded, instance) for _ in range(100)]
+    scored = "SELECT evidence ->> 'scored_by', evidence ->> 'unscored' FROM ops.retraining_decisions"
+    assert rows_of(upgraded, scored) == [
+        (None, f"{FIRST} has format {former}, and this version of the platform reads {FORMAT}")
+    ]
+    requests = [evaluate_sensor(upgraded, instance) for _ in range(100)]
     assert {request.run_key for request in requests} == {f"retrain:{FIRST}:format{FORMAT}:1"}
     assert rows_of(upgraded, LISTS) == lists
-    assert fault(upgraded, instance, requests[0]) is None
+    assert run_request(upgraded, instance, requests[0]) is None
     champion, _ = load_champion(upgraded)
     assert (champion.replaced, champion.artifact_format) == (FIRST, FORMAT)
-    reason = f"the champion, {FIRST}, has format 1, which this version cannot compare with: test RMSE"
+    reason = f"the champion, {FIRST}, has format {former}, which this version cannot compare with: test RMSE"
     assert champion.evidence["reason"].startswith(reason)
     assert champion.evidence["test"] is None
     assert rows_of(upgraded, "SELECT former, left(reason, 12) FROM ops.champion_changes ORDER BY id") == [
@@ -140,26 +174,28 @@ def test_an_upgraded_platform_gets_its_champion_by_itself_and_loses_no_row(
     assert rows_of(upgraded, "SELECT count(*) FROM ratings") == [(before + 1_100,)]
     assert rows_of(upgraded, "SELECT count(*) FROM ratings_buffer") == [(0,)]
     assert {row[-1] for row in rows_of(upgraded, LISTS)} == {champion.version}
-    assert isinstance(look(upgraded, instance), dg.SkipReason)
+    assert isinstance(evaluate_sensor(upgraded, instance), dg.SkipReason)
 
 
-def test_a_release_that_was_left_behind_touches_nothing(current: Platform, instance: dg.DagsterInstance) -> None:
-    """Two releases on one database: without this, each would replace the other's champion for ever."""
+def test_an_older_release_leaves_a_champion_of_a_newer_one_alone(
+    current: Platform, instance: dg.DagsterInstance
+) -> None:
+    """Two releases on one database: without this, each would replace the other's champion again and again."""
     with current.warehouse.connect() as connection:
         connection.execute("UPDATE ops.model_versions SET artifact_format = %s", [FORMAT + 1])
-    said = f"{FIRST} has format {FORMAT + 1}, and this version of the platform reads {FORMAT}: a newer release works"
-    skipped = look(current, instance)
+    message = f"{FIRST} has format {FORMAT + 1}, and this version of the platform reads {FORMAT}: a newer release works"
+    skipped = evaluate_sensor(current, instance)
     assert isinstance(skipped, dg.SkipReason)
-    assert said in skipped.skip_message
+    assert message in skipped.skip_message
     candidate = train_candidate(current, "33333333").version
-    with pytest.raises(CinematchError, match=f"{candidate} cannot replace the champion: {said}"):
+    with pytest.raises(CinematchError, match=f"{candidate} cannot replace the champion: {message}"):
         gate_candidate(current, candidate)
     with pytest.raises(ArtifactRefusedError, match="upgrade this one"):
         load_champion(current)
     assert rows_of(current, "SELECT count(*) FROM ops.champion_changes") == [(1,)]
 
 
-def test_who_goes_back_to_the_former_release_rolls_back_to_its_champion(
+def test_after_a_downgrade_the_former_champion_can_be_rolled_back_to(
     upgraded: Platform, instance: dg.DagsterInstance
 ) -> None:
     newer = gate_candidate(upgraded, train_candidate(upgraded, "22222222").version).version
@@ -168,18 +204,18 @@ def test_who_goes_back_to_the_former_release_rolls_back_to_its_champion(
         for version, its_format in ((newer, FORMAT + 1), (FIRST, FORMAT)):
             order = "UPDATE ops.model_versions SET artifact_format = %s WHERE version = %s"
             connection.execute(order, [its_format, version])
-    assert "models rollback" in look(upgraded, instance).skip_message
+    assert "models rollback" in evaluate_sensor(upgraded, instance).skip_message
     assert roll_back(upgraded) == (FIRST, newer)
     assert {row[-1] for row in rows_of(upgraded, LISTS)} == {FIRST}
-    assert "a newer release" not in look(upgraded, instance).skip_message
+    assert "a newer release" not in evaluate_sensor(upgraded, instance).skip_message
 
 
-def test_nobody_goes_back_to_a_version_of_another_format(upgraded: Platform) -> None:
+def test_a_version_of_another_format_cannot_become_champion_again(upgraded: Platform) -> None:
     gate_candidate(upgraded, train_candidate(upgraded, "22222222").version)
     publish_recommendations(upgraded)
     lists = rows_of(upgraded, LISTS)
     for attempt in (roll_back, lambda platform: set_champion(platform, FIRST, "by hand")):
-        with pytest.raises(CinematchError, match=f"{FIRST} has format 1, .* cannot become champion again"):
+        with pytest.raises(CinematchError, match=f"{FIRST} has format {FORMER}, .* cannot become champion again"):
             attempt(upgraded)
     assert load_champion(upgraded)[0].version == "run_22222222_v2"
     assert rows_of(upgraded, LISTS) == lists
@@ -194,54 +230,54 @@ def test_nobody_goes_back_to_a_version_of_another_format(upgraded: Platform) -> 
         simulate_next,
         publish_recommendations,
     ],
-    ids=["recommend", "likes", "similar", "simulate", "lists"],
+    ids=["recommend", "likes", "similar", "simulate", "publish"],
 )
-def test_whoever_asks_meanwhile_is_told_what_to_wait_for(
+def test_until_then_questions_fail_with_what_has_to_happen_first(
     upgraded: Platform, question: Callable[[Platform], object]
 ) -> None:
     lists = rows_of(upgraded, LISTS)
-    with pytest.raises(CinematchError) as told:
+    with pytest.raises(CinematchError) as raised:
         question(upgraded)
-    sentence = f"champion {FIRST} has format 1, and this version of the platform reads {FORMAT}: the retraining sensor"
-    assert str(told.value).startswith(sentence)
-    assert str(told.value) in read_status(upgraded).waits
+    message = f"champion {FIRST} has format {FORMER}, and this version of the platform reads {FORMAT}: the retraining"
+    assert str(raised.value).startswith(message)
+    assert str(raised.value) in read_status(upgraded).waits
     assert rows_of(upgraded, LISTS) == lists
 
 
-def test_a_candidate_that_the_former_release_left_is_not_judged(upgraded: Platform) -> None:
+def test_a_candidate_of_the_former_release_is_not_gated(upgraded: Platform) -> None:
     with upgraded.warehouse.connect() as connection:
         former = model_registry.model_version(connection, FIRST).artifact
         version = model_registry.register_candidate(
             connection, "left0000", former, method="m", config={}, seed=0, data_size=1, batches=[]
         )
-    with pytest.raises(CinematchError, match=r"has format 1.*materialize recommender_model"):
+    with pytest.raises(CinematchError, match=rf"has format {FORMER}.*materialize recommender_model"):
         gate_candidate(upgraded, version)
 
 
-def test_a_refused_candidate_is_not_retried_for_ever_and_a_later_batch_is_another_chance(
+def test_a_rejected_candidate_is_not_retried_without_end_and_a_later_batch_allows_another(
     upgraded: Platform, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = training_module.fit_recommender
+    fit = training_module.fit_recommender
 
-    def worthless(train: Ratings, catalogue: object, **how: object) -> object:
-        stars = np.random.default_rng(0).permutation(train.ratings)
-        return honest(Ratings.of(train.users, train.movies, stars, train.timestamps), catalogue, **how)
+    def fit_on_shuffled(train: Ratings, catalogue: object, **how: object) -> object:
+        shuffled = np.random.default_rng(0).permutation(train.ratings)
+        return fit(Ratings.of(train.users, train.movies, shuffled, train.timestamps), catalogue, **how)
 
     lists = rows_of(upgraded, LISTS)
     with monkeypatch.context() as patch:
-        patch.setattr(training_module, "fit_recommender", worthless)
-        request = look(upgraded, instance)
+        patch.setattr(training_module, "fit_recommender", fit_on_shuffled)
+        request = evaluate_sensor(upgraded, instance)
         assert isinstance(request, dg.RunRequest)
-        assert "was refused: test RMSE" in (fault(upgraded, instance, request) or "")
-    given_up = look(upgraded, instance)
+        assert "was refused: test RMSE" in (run_request(upgraded, instance, request) or "")
+    given_up = evaluate_sensor(upgraded, instance)
     assert isinstance(given_up, dg.SkipReason)
     assert "given up after 1 runs" in given_up.skip_message
-    assert any("was refused: test RMSE" in each and "format 1" in each for each in read_status(upgraded).waits)
+    assert any("was refused: test RMSE" in each and f"format {FORMER}" in each for each in read_status(upgraded).waits)
     assert rows_of(upgraded, LISTS) == lists
     assert ingest(upgraded).decision.due
-    request = look(upgraded, instance)
+    request = evaluate_sensor(upgraded, instance)
     assert "batch_w1" in request.tags["cinematch/reason"]
-    assert fault(upgraded, instance, request) is None
+    assert run_request(upgraded, instance, request) is None
     assert load_champion(upgraded)[0].replaced == FIRST
 
 
@@ -254,9 +290,9 @@ def lacking(content: bytes) -> bytes:
     return pack({name: array for name, array in arrays.items() if name != "movies"}, facts)
 
 
-def of_format_1(content: bytes) -> bytes:
+def of_former_format(content: bytes) -> bytes:
     arrays, facts = unpack(content, sha256_of(content))
-    return pack(arrays, facts | {"format": 1})
+    return pack(arrays, facts | {"format": FORMER})
 
 
 @pytest.mark.parametrize(
@@ -265,9 +301,9 @@ def of_format_1(content: bytes) -> bytes:
         (flip, False, "was registered"),
         (lambda _: b"\x80\x04N.", True, "pickles are never loaded"),
         (lacking, True, "lacks 'movies'"),
-        (of_format_1, True, "has format 1"),
+        (of_former_format, True, f"has format {FORMER}"),
     ],
-    ids=["another hash", "a pickle", "an array less", "a format that the registry does not know of"],
+    ids=["another hash", "a pickle", "an array less", "another format than the registry says"],
 )
 def test_a_damaged_artifact_of_this_format_still_fails_loudly(
     current: Platform,
@@ -295,5 +331,5 @@ def test_a_damaged_artifact_of_this_format_still_fails_loudly(
         )
     with pytest.raises(ArtifactRefusedError, match=reason):
         gate_candidate(current, version)
-    assert look(current, instance).skip_message == "no decision waits"
+    assert evaluate_sensor(current, instance).skip_message == "no decision waits"
     assert rows_of(current, "SELECT version FROM ops.champion") == [(FIRST,)]

@@ -149,7 +149,9 @@ def test_a_baseline_without_spread_bounds_no_spread() -> None:
 
 def test_users_without_ratings_change_nothing(population: Counts) -> None:
     idle = np.vstack([population, np.zeros((5, 10), dtype=np.int64)])
-    assert rating_null_distribution(idle, np.full(50, 40)) == rating_null_distribution(population, np.full(50, 40))
+    with_idle, without = (rating_null_distribution(rows, np.full(50, 40)) for rows in (idle, population))
+    # Rounding of a matrix product depends on its shape, and there are more rows with idle users.
+    assert with_idle.bounds == pytest.approx(without.bounds, rel=1e-9)
 
 
 def test_no_ratings_are_no_baseline() -> None:

@@ -2,7 +2,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cinematch_assets.reading.duplicates import outdated, pair_keys
+from cinematch_assets.pairs import pair_keys
+from cinematch_assets.reading.duplicates import outdated
 from cinematch_assets_tests.support.rating_files import RELAXED
 
 

@@ -80,7 +80,7 @@ class Bomb:
         "nothing",
     ],
 )
-def test_whatever_is_not_plain_arrays_is_refused_even_with_the_right_hash(data):
+def test_what_is_not_plain_arrays_is_refused_even_with_the_right_hash(data):
     with pytest.raises(ArtifactRefusedError):
         unpack(data, sha(data))
 

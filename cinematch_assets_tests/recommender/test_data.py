@@ -17,7 +17,7 @@ def test_the_order_of_rows_leaves_no_trace():
     assert forward.users.tolist() == [1, 1, 1, 2]
 
 
-def test_the_newest_rating_of_a_film_counts():
+def test_the_newest_rating_of_a_movie_counts():
     newest = ratings([(1, 7, 2.0, 10), (1, 7, 4.0, 30), (1, 7, 3.0, 20), (2, 7, 1.0, 5)]).latest()
     assert newest.to_frame()["rating"].tolist() == [4.0, 1.0]
 

@@ -9,9 +9,9 @@ from cinematch_assets.recommender.data import Ratings, RecommenderInputError
 from cinematch_assets.recommender.evaluate_files import backtest, evaluate_frames
 from cinematch_assets.recommender.model import fit_recommender
 from cinematch_assets.recommender.splits import LeakError
-from cinematch_assets_tests.support.worlds import a_world
+from cinematch_assets_tests.support.worlds import make_world
 
-WORLD = a_world()
+WORLD = make_world()
 SPLIT = WORLD.split()
 TRAIN, TEST = SPLIT.train.to_frame(), SPLIT.test.to_frame()
 MOVIES = pd.DataFrame(
@@ -52,7 +52,7 @@ def test_neither_movies_nor_times_are_needed():
     assert evaluate_frames(TRAIN[bare], TEST[bare], config=CONFIG).rmse < 0.8
 
 
-def test_times_of_test_rows_say_nothing_to_the_model():
+def test_times_of_test_rows_do_not_reach_the_model():
     shifted = TEST.assign(timestamp=TEST["timestamp"].sample(frac=1.0, random_state=1).to_numpy() + 10**8)
     first = evaluate_frames(TRAIN, TEST, MOVIES, config=CONFIG)
     again = evaluate_frames(TRAIN, shifted, MOVIES, config=CONFIG)

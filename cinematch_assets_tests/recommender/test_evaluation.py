@@ -10,17 +10,17 @@ from cinematch_assets.recommender.protocol import Predictions, TopN
 
 @dataclass
 class Oracle:
-    """Says what it was told to: stars by movie, one list for everyone."""
+    """Predicts the given rating of each movie and recommends the same movies to every user."""
 
-    stars: dict[int, float]
+    by_movie: dict[int, float]
     listed: list[int]
     half_width: float = 0.5
     method: str = "oracle"
 
     def predict(self, users, movies):
         known = np.ones(len(users), bool)
-        stars = np.array([self.stars[int(movie)] for movie in movies], np.float32)
-        return Predictions(stars, stars * 0 + 1, known, known, stars * 0 + np.float32(self.half_width))
+        ratings = np.array([self.by_movie[int(movie)] for movie in movies], np.float32)
+        return Predictions(ratings, ratings * 0 + 1, known, known, ratings * 0 + np.float32(self.half_width))
 
     def recommend(self, users, k, *, seen, candidates=None):  # noqa: ARG002
         listed = self.listed[:k]
@@ -51,15 +51,15 @@ def test_precision_of_test_items_counts_users_with_few_by_what_they_have():
     assert (figures([30]).precision_at_10, figures([30]).users_below_10) == (0.75, 2)
 
 
-def test_precision_of_test_items_looks_at_the_ten_highest_predicted_only():
+def test_precision_of_test_items_is_of_the_ten_highest_predicted_only():
     test = Ratings.of(np.ones(12), np.arange(12), np.r_[np.full(10, 4.0), np.full(2, 1.0)])
     best_last = -np.arange(12, dtype=np.float32)
     assert precision_of_test_items(test, best_last) == (1.0, 0)
     assert precision_of_test_items(test, -best_last) == (0.8, 0)
 
 
-def test_lists_by_hand():
-    # Relevant are (1, 30) and (2, 20); everyone is listed [30, 20].
+def test_rankings_by_hand():
+    # Relevant are (1, 30) and (2, 20); both users are recommended [30, 20].
     found = figures([30, 20])
     assert found.catalogue_precision_at_10 == pytest.approx(0.1)
     assert found.catalogue_ndcg_at_10 == pytest.approx((1 + 1 / np.log2(3)) / 2)
@@ -68,19 +68,19 @@ def test_lists_by_hand():
     assert found.novelty == pytest.approx(1.0)
 
 
-def test_the_ideal_list_is_worth_one():
+def test_the_ideal_ranking_has_an_ndcg_of_one():
     test = Ratings.of(np.array([1, 1]), np.array([30, 40]), np.array([4.0, 5.0]))
     found = evaluate(Oracle({30: 4.0, 40: 4.0}, [40, 30]), TRAIN, test, CATALOGUE)
     assert found.catalogue_ndcg_at_10 == pytest.approx(1.0)
 
 
-def test_without_a_liked_film_lists_have_no_figure():
+def test_without_a_liked_movie_rankings_have_no_figure():
     test = Ratings.of(np.array([1]), np.array([30]), np.array([1.0]))
     found = evaluate(Oracle({30: 4.0}, [30]), TRAIN, test, CATALOGUE)
     assert (found.catalogue_ndcg_at_10, found.coverage) == (None, None)
 
 
-def test_slices_tell_new_films_from_known_ones():
+def test_slices_separate_new_movies_from_known_ones():
     rows = {part.name: part.rows for part in figures([30]).slices}
     assert rows["new movies"] == 1
     assert rows["cold users (1 to 9 ratings)"] == 3

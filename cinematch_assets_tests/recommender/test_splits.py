@@ -12,15 +12,15 @@ from cinematch_assets.recommender.splits import (
     temporal_split,
     walk_through_time,
 )
-from cinematch_assets_tests.support.worlds import a_world
+from cinematch_assets_tests.support.worlds import make_world
 
 
 def keys(ratings: Ratings) -> set[tuple[int, int]]:
     return set(zip(ratings.users.tolist(), ratings.movies.tolist(), strict=True))
 
 
-def test_a_random_split_is_whole_and_repeatable():
-    ratings = a_world().ratings
+def test_a_random_split_is_complete_and_repeatable():
+    ratings = make_world().ratings
     first, second = random_split(ratings, 0.3, 5), random_split(ratings, 0.3, 5)
     assert keys(first.test) == keys(second.test)
     assert len(first.train) + len(first.test) == len(ratings)
@@ -29,13 +29,13 @@ def test_a_random_split_is_whole_and_repeatable():
 
 
 def test_a_temporal_split_tests_on_the_newest():
-    split = temporal_split(a_world().ratings, 0.25)
+    split = temporal_split(make_world().ratings, 0.25)
     assert split.train.timestamps.max() < split.test.timestamps.min()
     assert abs(len(split.test) / (len(split.train) + len(split.test)) - 0.25) < 0.01
 
 
-def test_walking_through_time_never_looks_ahead_and_misses_nothing():
-    ratings = a_world().ratings
+def test_a_rolling_split_never_looks_ahead_and_misses_nothing():
+    ratings = make_world().ratings
     splits = list(walk_through_time(ratings, 4))
     assert len(splits) == 4
     for split in splits:
@@ -58,7 +58,7 @@ def test_too_few_times_for_the_slices_are_refused():
 
 
 def test_a_planted_future_row_is_found():
-    split = temporal_split(a_world().ratings)
+    split = temporal_split(make_world().ratings)
     late = Ratings.of(np.array([999]), np.array([10]), np.array([5.0]), split.test.timestamps[-1:])
     names = ("users", "movies", "ratings", "timestamps")
     planted = Ratings.of(*(np.append(getattr(split.train, name), getattr(late, name)) for name in names))
@@ -67,7 +67,7 @@ def test_a_planted_future_row_is_found():
 
 
 def test_a_test_pair_in_training_is_found():
-    split = random_split(a_world().ratings, 0.3, 1)
+    split = random_split(make_world().ratings, 0.3, 1)
     with pytest.raises(LeakError, match="1 test ratings have their"):
         refuse_leaks(
             Split(

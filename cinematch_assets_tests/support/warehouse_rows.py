@@ -95,7 +95,14 @@ def indexes(connection: psycopg.Connection, table: str = "ratings") -> list[Any]
 def candidate(connection: psycopg.Connection, run: str, *batches: TrainedBatch) -> str:
     """A registered model that learned from these batches."""
     return register_candidate(
-        connection, run, artifact(run), method="bayes", config={"factors": 8}, seed=42, data_size=100, batches=batches
+        connection,
+        run,
+        artifact(run),
+        method="als",
+        config={"factors": 8},
+        seed=42,
+        data_size=100,
+        batches=batches,
     )
 
 

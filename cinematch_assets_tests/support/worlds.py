@@ -1,4 +1,4 @@
-"""Small worlds with a known truth, for the recommender's tests."""
+"""Small sets of ratings drawn from a known model, for the recommender's tests."""
 
 from dataclasses import dataclass
 
@@ -20,23 +20,23 @@ class World:
         return random_split(self.ratings, 0.3, seed)
 
 
-def a_world(users: int = 120, movies: int = 80, share: float = 0.35, noise: float = 0.5, seed: int = 0) -> World:
-    """Users like genres: two factors come from the genre, and so do a third of the biases."""
+def make_world(users: int = 120, movies: int = 80, share: float = 0.35, noise: float = 0.5, seed: int = 0) -> World:
+    """Draw ratings from two factors and biases that both depend on the genre, with noise."""
     rng = np.random.default_rng(seed)
     genre = np.arange(movies) % len(GENRES)
     q = np.array([(1, 0), (0, 1), (-1, 0), (0, -1)], float)[genre] + rng.normal(0, 0.3, (movies, 2))
     p = rng.normal(0, 0.6, (users, 2))
     genre_bias = np.array([0.5, 0.1, 0.2, -0.8])[genre]
     expected = 3.4 + rng.normal(0, 0.3, users)[:, None] + genre_bias + rng.normal(0, 0.2, movies) + p @ q.T
-    stars = np.clip(np.round(2 * (expected + rng.normal(0, noise, expected.shape))) / 2, 0.5, 5.0)
+    ratings = np.clip(np.round(2 * (expected + rng.normal(0, noise, expected.shape))) / 2, 0.5, 5.0)
     u, m = np.nonzero(rng.random(expected.shape) < share)
     times = rng.permutation(len(u)) * 3600 + 1_000_000_000
     titles = [f"Film {number} ({1960 + number % 50})" for number in range(movies)]
     return World(
-        Ratings.of(u + 1, 10 * (m + 1), stars[u, m], times),
+        Ratings.of(u + 1, 10 * (m + 1), ratings[u, m], times),
         Catalogue.of(10 * (np.arange(movies) + 1), titles, [GENRES[g] for g in genre]),
     )
 
 
-def rmse(stars: NDArray[np.float32], ratings: NDArray[np.float32]) -> float:
-    return float(np.sqrt(np.mean((stars.astype(np.float64) - ratings) ** 2)))
+def rmse(predicted: NDArray[np.float32], ratings: NDArray[np.float32]) -> float:
+    return float(np.sqrt(np.mean((predicted.astype(np.float64) - ratings) ** 2)))

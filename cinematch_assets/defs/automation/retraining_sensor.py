@@ -12,7 +12,7 @@ from cinematch_assets.dagster_support.runs import is_under_way, runs_with_tag
 from cinematch_assets.defs.automation.jobs import retrain
 from cinematch_assets.pipeline.batch_drift import policy_of
 from cinematch_assets.pipeline.ingest.folder_changes import next_attempt
-from cinematch_assets.pipeline.models.artifacts import of_a_newer_release, unreadable
+from cinematch_assets.pipeline.models.artifacts import FormatStatus, format_message
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.retraining import WaitingDecision, next_retraining
@@ -38,9 +38,9 @@ def retraining_sensor(
     with platform.warehouse.connect() as connection:
         champion = read_champion(connection)
         listed = recommended_version(connection)
-    if champion and (newer := of_a_newer_release(champion)):
-        return dg.SkipReason(newer)
-    if champion is None or unreadable(champion):
+    if champion and FormatStatus.of(champion) is FormatStatus.NEWER:
+        return dg.SkipReason(format_message(champion))
+    if champion is None or FormatStatus.of(champion) is FormatStatus.OLDER:
         return _new_model(platform, context.instance, champion)
     if listed != champion.version:
         return _missing_lists(platform, context.instance, champion.version)

@@ -43,6 +43,7 @@ def recommender_model(context: dg.AssetExecutionContext, platform: dg.ResourcePa
             "held_out": len(candidate.rows.judge),
             "batches": [batch.batch_id for batch in candidate.rows.batches],
             "artifact_mb": round(candidate.artifact.size / 2**20, 2),
+            "computed_by": dict(candidate.artifact.computed_by or {}),
             "dagster/uri": platform.store.uri(candidate.artifact.key),
         },
         check_results=[check],

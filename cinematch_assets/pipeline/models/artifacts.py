@@ -1,27 +1,48 @@
 """Models between the store and the registry: written once under their hash, read back only with the right one.
 
-Here: bytes and rows, and whether a version's format is read. Not here: fitting (``training``), judging (``judging``).
+Here: bytes and rows, and whether a version's format can be read. Not here: fitting (``train_candidate``), the gate
+(``gate_candidate``).
 """
+
+from enum import Enum, auto
 
 import psycopg
 
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.artifact import ArtifactRefusedError
 from cinematch_assets.recommender.data import Catalogue
+from cinematch_assets.recommender.environment import computed_by
 from cinematch_assets.recommender.model import FORMAT, Recommender, sha256_of
 from cinematch_assets.warehouse.champion import require_champion
 from cinematch_assets.warehouse.model_registry import Artifact, ModelVersion, model_versions
 from cinematch_assets.warehouse.movies import read_movies
 
 
+class FormatStatus(Enum):
+    """Whether this release reads the format of a version's artifact."""
+
+    READABLE = auto()
+    OLDER = auto()
+    """An older release wrote it: a new model replaces it."""
+    NEWER = auto()
+    """A newer release wrote it: this release leaves it alone, or the two would replace each other's champions."""
+
+    @classmethod
+    def of(cls, version: ModelVersion) -> "FormatStatus":
+        """Return the status of a version, by its registered format alone."""
+        if version.artifact_format == FORMAT:
+            return cls.READABLE
+        return cls.OLDER if version.artifact_format < FORMAT else cls.NEWER
+
+
 def keep_model(platform: Platform, model: Recommender) -> Artifact:
-    """Store a model's bytes under their hash; the same model again is the same object."""
+    """Store the bytes of a model that this process fitted under their hash; the same model again is the same object."""
     content = model.to_bytes()
     sha256 = sha256_of(content)
     key = f"models/{sha256}.model"
     if not platform.store.exists(key):
         platform.store.put_bytes(key, content)
-    return Artifact(key=key, sha256=sha256, size=len(content), format=FORMAT)
+    return Artifact(key=key, sha256=sha256, size=len(content), format=FORMAT, computed_by=computed_by())
 
 
 def load_model(platform: Platform, version: ModelVersion) -> Recommender:
@@ -30,8 +51,8 @@ def load_model(platform: Platform, version: ModelVersion) -> Recommender:
     Raises:
         ArtifactRefusedError: its bytes have another hash than the registered one, or another format than is read here.
     """
-    if reason := unreadable(version):
-        raise ArtifactRefusedError(reason)
+    if FormatStatus.of(version) is not FormatStatus.READABLE:
+        raise ArtifactRefusedError(format_message(version))
     return Recommender.from_bytes(platform.store.read_bytes(version.artifact_key), version.artifact_sha256)
 
 
@@ -40,46 +61,39 @@ def load_champion(platform: Platform) -> tuple[ModelVersion, Recommender]:
 
     Raises:
         NoChampionError: none was promoted yet.
-        ArtifactRefusedError: as ``load_model``; another format is named with what to wait for.
+        ArtifactRefusedError: as ``load_model``; for another format the message says what has to happen first.
     """
     with platform.warehouse.connect() as connection:
         version = require_champion(connection)
-        reason = unreadable_champion(connection, version)
-    if reason:
-        raise ArtifactRefusedError(reason)
+        if FormatStatus.of(version) is not FormatStatus.READABLE:
+            raise ArtifactRefusedError(champion_format_message(connection, version))
     return version, load_model(platform, version)
 
 
-def unreadable(version: ModelVersion) -> str | None:
-    """Say why a version cannot be loaded, by its registered format alone; None where it can."""
-    if version.artifact_format == FORMAT:
-        return None
-    return f"{version.version} has format {version.artifact_format}, and this version of the platform reads {FORMAT}"
-
-
-def of_a_newer_release(version: ModelVersion) -> str | None:
-    """Say why a version must be left alone: a newer release of the platform made it, and this one is the old one."""
-    if version.artifact_format <= FORMAT:
-        return None
+def format_message(version: ModelVersion) -> str:
+    """Say that a version has another format, and for a newer one what the operator can do."""
+    message = f"{version.version} has format {version.artifact_format}, and this version of the platform reads {FORMAT}"
+    if FormatStatus.of(version) is not FormatStatus.NEWER:
+        return message
     return (
-        f"{unreadable(version)}: a newer release works on this database; upgrade this one, or go back with "
+        f"{message}: a newer release works on this database; upgrade this one, or go back with "
         "cinematch models rollback"
     )
 
 
-def unreadable_champion(connection: psycopg.Connection, version: ModelVersion) -> str | None:
-    """Say what is waited for where the champion is of another format; None where it can be loaded."""
-    reason = unreadable(version)
-    if reason is None:
-        return None
-    if newer := of_a_newer_release(version):
-        return f"champion {newer}"
+def champion_format_message(connection: psycopg.Connection, champion: ModelVersion) -> str:
+    """Say that the champion has another format, and what happens next; ``champion`` is not readable."""
+    message = f"champion {format_message(champion)}"
+    if FormatStatus.of(champion) is FormatStatus.NEWER:
+        return message
     newest = model_versions(connection)[0]
-    if newest.state == "rejected" and not unreadable(newest):
+    if newest.state == "rejected" and FormatStatus.of(newest) is FormatStatus.READABLE:
         refused = (newest.evidence or {}).get("reason", "rejected")
-        return f"champion {reason}: {newest.version} was {refused}; more ratings may change that"
-    hint = "the retraining sensor starts a new one, as does launching retrain; until then its lists stay"
-    return f"champion {reason}: {hint}"
+        return f"{message}: {newest.version} was {refused}; more ratings may change that"
+    return (
+        f"{message}: the retraining sensor starts a new one, as does launching retrain; until then its recommendations "
+        "stay"
+    )
 
 
 def read_catalogue(platform: Platform) -> Catalogue:

@@ -12,20 +12,21 @@ from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.models.artifacts import (
+    FormatStatus,
+    format_message,
     keep_model,
     load_model,
-    of_a_newer_release,
     read_catalogue,
-    unreadable,
 )
-from cinematch_assets.pipeline.models.train_candidate import Progress, Rows, rows_of
+from cinematch_assets.pipeline.models.train_candidate import Rows, rows_of
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.promotion import GatePolicy, HoldoutErrors, Verdict, gate
 from cinematch_assets.recommender.baselines import bias_only, global_mean, popularity
 from cinematch_assets.recommender.config import RecommenderConfig
-from cinematch_assets.recommender.data import Catalogue, Ratings
+from cinematch_assets.recommender.data import Catalogue, Ratings, counts_among
 from cinematch_assets.recommender.evaluation import Evaluation, evaluate
 from cinematch_assets.recommender.model import Recommender, fit_recommender
+from cinematch_assets.recommender.progress import Progress
 from cinematch_assets.recommender.protocol import Model
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.champion import promote, read_champion, reject
@@ -52,15 +53,16 @@ def gate_candidate(platform: Platform, version: str, progress: Progress | None =
         champion = read_champion(connection)
     if row.state != "candidate":
         raise CinematchError(f"{version} was judged before ({row.state}): materialize recommender_model for a new one")
-    if reason := unreadable(row):
-        raise CinematchError(f"{reason}: materialize recommender_model for a new one")
-    if champion and (newer := of_a_newer_release(champion)):
-        raise CinematchError(f"{version} cannot replace the champion: {newer}")
+    if FormatStatus.of(row) is not FormatStatus.READABLE:
+        raise CinematchError(f"{format_message(row)}: materialize recommender_model for a new one")
+    champion_format = FormatStatus.of(champion) if champion else None
+    if champion and champion_format is FormatStatus.NEWER:
+        raise CinematchError(f"{version} cannot replace the champion: {format_message(champion)}")
     catalogue = read_catalogue(platform)
     rows = rows_of(training_data(platform.warehouse.url), batches)
     candidate = load_model(platform, row)
     before = champion.version if champion else None
-    champion_model = load_model(platform, champion) if champion and not unreadable(champion) else None
+    champion_model = load_model(platform, champion) if champion and champion_format is FormatStatus.READABLE else None
     baselines = {model.method: model for model in _baselines(rows.teach, catalogue)}
     policy = GatePolicy(allowed_loss=platform.settings.max_test_rmse_loss)
     verdict = gate(
@@ -77,7 +79,7 @@ def gate_candidate(platform: Platform, version: str, progress: Progress | None =
         return GatedCandidate(version, before, verdict, evaluation, measured, ())
     final, taught = _refitted(platform, candidate, rows, catalogue, progress)
     evaluation = evaluate(final, taught, rows.test, catalogue)
-    artifact = keep_model(platform, final)
+    artifact = row.artifact if final is candidate else keep_model(platform, final)
     with platform.warehouse.connect() as connection:
         merged = promote(
             connection,
@@ -118,24 +120,17 @@ def _errors(
     rows: Ratings, train: Ratings, candidate: Model, champion: Model | None, baselines: dict[str, Model]
 ) -> HoldoutErrors:
     def error(model: Model) -> NDArray[np.float64]:
-        return model.predict(rows.users, rows.movies).stars.astype(np.float64) - rows.ratings
+        return model.predict(rows.users, rows.movies).errors(rows.ratings)
 
     return HoldoutErrors(
         user_ids=rows.users,
         candidate=error(candidate),
         champion=error(champion) if champion else None,
         baselines={name: error(model) for name, model in baselines.items()},
-        user_ratings=_how_often(rows.users, train.users),
-        movie_ratings=_how_often(rows.movies, train.movies),
+        user_ratings=counts_among(rows.users, train.users),
+        movie_ratings=counts_among(rows.movies, train.movies),
         movie_ids=rows.movies,
     )
-
-
-def _how_often(ids: NDArray[np.int32], among: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Count each of ``ids`` (n,) in ``among``."""
-    known, counts = np.unique(among, return_counts=True)
-    at = np.minimum(np.searchsorted(known, ids), max(len(known) - 1, 0))
-    return np.where(known[at] == ids, counts[at], 0) if len(known) else np.zeros(len(ids), np.int64)
 
 
 def _gate_result(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.pipeline.models.artifacts import load_champion, unreadable
+from cinematch_assets.pipeline.models.artifacts import FormatStatus, format_message, load_champion
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.data import Pairs
 from cinematch_assets.warehouse import champion as champion_table
@@ -66,8 +66,8 @@ def set_champion(platform: Platform, version: str, reason: str) -> str:
         row = model_registry.model_version(connection, version)
     if row.state != "promoted":
         raise CinematchError(f"{version} is {row.state}: only a version that passed the gate may become champion")
-    if other_format := unreadable(row):
-        raise CinematchError(f"{other_format}: it cannot become champion again")
+    if FormatStatus.of(row) is not FormatStatus.READABLE:
+        raise CinematchError(f"{format_message(row)}: it cannot become champion again")
     if not platform.store.exists(_key(version)):
         raise CinematchError(
             f"{version} has no recommendations in the store: materialize recommendations under it first"

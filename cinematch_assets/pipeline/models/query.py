@@ -1,6 +1,6 @@
-"""Questions to the champion: what to recommend to somebody, what is like a movie.
+"""Ask the champion: recommendations for one user, movies similar to one.
 
-Here: one person's answers with titles. Not here: everybody's lists (``recommending``).
+Here: answers with titles. Not here: the recommendations of all users (``publish``).
 """
 
 import difflib
@@ -20,23 +20,24 @@ from cinematch_assets.warehouse.statements import statement
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A movie, with what the champion says of it; None where it says nothing.
+    """A movie with the champion's figures; None where the method gives none.
 
-    The rating is within ``stars`` ± ``half_width`` with a probability of 80 %; ``spread`` is its standard deviation.
+    ``score`` orders the suggestions. ``predicted_rating`` and its predictive standard deviation ``std`` are in stars,
+    and ``predicted_rating`` ± ``half_width`` is an 80 % interval.
     """
 
     movie: int
     title: str
     genres: str
     score: float
-    stars: float | None = None
-    spread: float | None = None
+    predicted_rating: float | None = None
+    std: float | None = None
     half_width: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Suggestions, best first, and a sentence on what they rest on."""
+    """Suggestions, best first; ``basis`` says what they are based on, ``version`` by which model."""
 
     basis: str
     version: str
@@ -44,7 +45,7 @@ class Answer:
 
 
 def recommend_for_user(platform: Platform, user: int, k: int = 10, *, available: bool = False) -> Answer:
-    """Answer for one user; an unknown one gets the cold-start list and is told so."""
+    """Recommend to one user; without ratings in training they get the cold-start answer, and ``basis`` says so."""
     version, model = load_champion(platform)
     catalogue = read_catalogue(platform)
     with platform.warehouse.connect() as connection:
@@ -55,35 +56,35 @@ def recommend_for_user(platform: Platform, user: int, k: int = 10, *, available:
     candidates = _available(platform) if available else None
     top = model.recommend(users, k, seen=Pairs(np.full(len(seen), user, np.int32), seen), candidates=candidates)
     known = bool(model.predict(users, catalogue.movies[:1]).user_known[0])
-    basis = f"user {user}, who has rated {len(seen):,} movies" if known else _stranger(user, len(seen))
+    basis = f"user {user}, who has rated {len(seen):,} movies" if known else _cold_start(user, len(seen))
     return Answer(basis, version.version, _suggestions(top, catalogue))
 
 
 def recommend_for_likes(
-    platform: Platform, likes: Sequence[str], k: int = 10, *, available: bool = False, stars: float = 5.0
+    platform: Platform, likes: Sequence[str], k: int = 10, *, available: bool = False, rating: float = 5.0
 ) -> Answer:
-    """Answer for somebody who is not in the data but names movies he likes, as titles or ids; nothing is retrained."""
+    """Recommend to a user who is not in the data, from movies they like by title or id; nothing is retrained."""
     version, model = load_champion(platform)
     catalogue = read_catalogue(platform)
-    liked = [(find_movie(catalogue, like), stars) for like in likes]
+    liked = [(find_movie(catalogue, like), rating) for like in likes]
     candidates = _available(platform) if available else None
-    top = model.fold_in(liked, k, candidates=candidates)
+    top = model.recommend_for_ratings(liked, k, candidates=candidates)
     names = ", ".join(catalogue.title_of(movie) for movie, _ in liked)
-    return Answer(f"somebody who likes {names}", version.version, _suggestions(top, catalogue))
+    return Answer(f"a user who likes {names}", version.version, _suggestions(top, catalogue))
 
 
 def similar_movies(platform: Platform, movie: str, k: int = 10) -> Answer:
-    """Name the movies nearest to one, given by title or id."""
+    """Return the movies most similar to one, given by title or id."""
     version, model = load_champion(platform)
     catalogue = read_catalogue(platform)
     number = find_movie(catalogue, movie)
-    nearest = model.similar(number, k)
-    rows = np.searchsorted(catalogue.movies, nearest.movies)
+    found = model.similar(number, k)
+    rows = np.searchsorted(catalogue.movies, found.movies)
     suggestions = tuple(
-        Suggestion(int(found), catalogue.titles[row], catalogue.genres[row], float(score))
-        for found, row, score in zip(nearest.movies, rows, nearest.scores, strict=True)
+        Suggestion(int(similar), catalogue.titles[row], catalogue.genres[row], float(score))
+        for similar, row, score in zip(found.movies, rows, found.scores, strict=True)
     )
-    return Answer(f"movies like {catalogue.title_of(number)}", version.version, suggestions)
+    return Answer(f"movies similar to {catalogue.title_of(number)}", version.version, suggestions)
 
 
 def find_movie(catalogue: Catalogue, name: str) -> int:
@@ -110,10 +111,9 @@ def _or(names: Iterable[str]) -> str:
     return " or ".join(names)
 
 
-def _stranger(user: int, seen: int) -> str:
-    if seen:
-        return f"user {user}, new to the model, which was trained before his {seen:,} ratings: what most people like"
-    return f"user {user}, who has rated nothing: what most people like"
+def _cold_start(user: int, seen: int) -> str:
+    reason = f"whose {seen:,} ratings came after the model was trained" if seen else "who has no ratings"
+    return f"user {user}, {reason}: cold start, the movies most users like"
 
 
 def _available(platform: Platform) -> "np.ndarray[tuple[int], np.dtype[np.int32]]":
@@ -126,12 +126,15 @@ def _available(platform: Platform) -> "np.ndarray[tuple[int], np.dtype[np.int32]
 
 def _suggestions(top: TopN, catalogue: Catalogue) -> tuple[Suggestion, ...]:
     rows = np.searchsorted(catalogue.movies, top.movies)
-    unknown = [None] * len(top)
-    spreads = unknown if top.spread is None else top.spread.tolist()
-    half_widths = unknown if top.half_width is None else top.half_width.tolist()
     return tuple(
-        Suggestion(int(movie), catalogue.titles[row], catalogue.genres[row], float(score), float(stars), *width)
-        for movie, row, score, stars, *width in zip(
-            top.movies, rows, top.scores, top.stars, spreads, half_widths, strict=True
+        Suggestion(
+            movie=int(top.movies[at]),
+            title=catalogue.titles[row],
+            genres=catalogue.genres[row],
+            score=float(top.scores[at]),
+            predicted_rating=float(top.predicted_ratings[at]),
+            std=None if top.std is None else float(top.std[at]),
+            half_width=None if top.half_width is None else float(top.half_width[at]),
         )
+        for at, row in enumerate(rows)
     )

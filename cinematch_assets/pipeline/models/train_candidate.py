@@ -3,8 +3,7 @@
 Here: which rows teach and which are held out. Not here: the method (``recommender``), the verdict (``judging``).
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,10 +14,9 @@ from cinematch_assets.promotion import holdout_newest
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.model import Recommender, fit_recommender
+from cinematch_assets.recommender.progress import Progress
 from cinematch_assets.warehouse.model_registry import Artifact, TrainedBatch, register_candidate
 from cinematch_assets.warehouse.training_data import TrainingData, training_data
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ def train_candidate(platform: Platform, run_id: str, progress: Progress | None =
             run_id,
             artifact,
             method=model.method,
-            config=asdict(config),
+            config=config.model_dump(),
             seed=seed,
             data_size=len(rows.teach),
             batches=rows.batches,

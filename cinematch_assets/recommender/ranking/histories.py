@@ -72,12 +72,12 @@ class UserHistories:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The histories as named arrays."""
-        return {f"profiles.{name}": getattr(self, name) for name in ("users", "starts", "columns", "stars")}
+        return {f"histories.{name}": getattr(self, name) for name in ("users", "starts", "columns", "stars")}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> UserHistories:
         """The inverse of ``arrays``."""
-        return cls(*(arrays[f"profiles.{name}"] for name in ("users", "starts", "columns", "stars")))
+        return cls(*(arrays[f"histories.{name}"] for name in ("users", "starts", "columns", "stars")))
 
 
 def user_weights(matrix: sparse.csr_matrix, exponent: float) -> Floats:

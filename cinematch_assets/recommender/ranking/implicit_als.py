@@ -55,12 +55,12 @@ class ImplicitFactors:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The factors as named arrays."""
-        return {f"likings.{name}": getattr(self, name) for name in ("users", "movies", "knobs")}
+        return {f"implicit_als.{name}": getattr(self, name) for name in ("users", "movies", "knobs")}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> ImplicitFactors:
         """The inverse of ``arrays``."""
-        return cls(*(arrays[f"likings.{name}"] for name in ("users", "movies", "knobs")))
+        return cls(*(arrays[f"implicit_als.{name}"] for name in ("users", "movies", "knobs")))
 
 
 def fit_implicit_als(history: sparse.csr_matrix, config: ImplicitAlsConfig, seed: int) -> ImplicitFactors:

@@ -19,17 +19,17 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.recommender.config import ImplicitAlsConfig, RankingConfig
+from cinematch_assets.recommender.config import RankingConfig
 from cinematch_assets.recommender.data import (
     Catalogue,
     Floats,
     Ids,
     Pairs,
-    Progress,
     Ratings,
     UserMoviePairs,
     positions,
 )
+from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.protocol import Similar
 from cinematch_assets.recommender.ranking.diversity import BEFORE_THE_CAP, franchises, lift, without_repetition
 from cinematch_assets.recommender.ranking.ease_dual import DualEase, fit_dual
@@ -129,7 +129,7 @@ class Ranker:
     @property
     def method(self) -> str:
         """The name of the method, for tables."""
-        return f"{self.weights.name} + likings"
+        return f"{self.weights.name} + implicit_als"
 
     def top(
         self, users: Ids, k: int, seen: UserMoviePairs, candidates: Ids | None = None, *, stars: Expected | None = None
@@ -272,12 +272,12 @@ def fit_ranker(
     """
     from cinematch_assets.recommender.ranking.implicit_als import fit_implicit_als  # noqa: PLC0415  loads numba
 
-    knobs, tell = config or RankingConfig(), progress or _quiet
+    knobs, tell = config or RankingConfig(), progress or no_progress
     movies = np.union1d(train.movies, catalogue.movies).astype(np.int32)
     tell("lists", 0.0)
     weights, reason = _likeness(train, movies, knobs)
     tell("lists", 0.5)
-    likings = fit_implicit_als(weights.histories.matrix(len(movies)), ImplicitAlsConfig(), seed)
+    likings = fit_implicit_als(weights.histories.matrix(len(movies)), knobs.implicit_als, seed)
     tell("lists", 1.0)
     return Ranker(
         weights,
@@ -285,7 +285,7 @@ def fit_ranker(
         _shares(knobs),
         reason,
         _popularity(train, movies),
-        lift(train, movies, knobs.novelty),
+        lift(train, movies, knobs.popularity_discount),
         _groups(catalogue, movies),
         ItemSimilarity.of(weights.histories, movies, catalogue),
     )
@@ -294,15 +294,15 @@ def fit_ranker(
 def _likeness(train: Ratings, movies: Ids, knobs: RankingConfig) -> tuple[Weights, str]:
     """Likeness movie by movie, by the method for that many users, and why it was taken."""
     users = len(np.unique(train.users))
-    if users <= knobs.dual_users:
-        how = f"{users:,} users, at most {knobs.dual_users:,}: exact, through users instead of movies"
+    if users <= knobs.max_dual_users:
+        how = f"{users:,} users, at most {knobs.max_dual_users:,}: exact, through users instead of movies"
         weights: Weights = fit_dual(
             train, movies, ridge=knobs.ridge, dropout=knobs.dropout, user_exponent=knobs.user_exponent
         )
     else:
         from cinematch_assets.recommender.ranking.ease_sparse import fit_sparse  # noqa: PLC0415  loads numba
 
-        how = f"{users:,} users, over {knobs.dual_users:,}: exact among the {knobs.head_items:,} most rated movies"
+        how = f"{users:,} users, over {knobs.max_dual_users:,}: exact among the {knobs.head_items:,} most rated movies"
         weights = fit_sparse(
             train,
             movies,
@@ -313,11 +313,11 @@ def _likeness(train: Ratings, movies: Ids, knobs: RankingConfig) -> tuple[Weight
             neighbours=knobs.neighbours,
             kept=knobs.kept,
         )
-    return weights, f"{how}; λ = {knobs.ridge:g}, likings count {knobs.likings:g}"
+    return weights, f"{how}; λ = {knobs.ridge:g}, likings count {knobs.implicit_weight:g}"
 
 
 def _shares(knobs: RankingConfig) -> Floats:
-    return np.array([knobs.likings, knobs.stars], np.float32)
+    return np.array([knobs.implicit_weight, knobs.rating_weight], np.float32)
 
 
 def _groups(catalogue: Catalogue, movies: Ids) -> Ids:
@@ -334,7 +334,3 @@ def _popularity(train: Ratings, movies: Ids) -> Floats:
     at = np.searchsorted(movies, train.movies)
     total = np.bincount(at, weight_of(train.ratings), minlength=len(movies))
     return np.asarray(total / max(1, len(np.unique(train.users))), np.float32)
-
-
-def _quiet(_what: str, _share: float) -> None:
-    """Nobody watches."""

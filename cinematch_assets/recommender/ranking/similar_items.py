@@ -85,12 +85,12 @@ class ItemSimilarity:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All of it, as named arrays."""
-        return {f"nearness.{name}": getattr(self, name) for name in self.__slots__}
+        return {f"similar_items.{name}": getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> ItemSimilarity:
         """The inverse of ``arrays``."""
-        return cls(**{name: arrays[f"nearness.{name}"] for name in cls.__slots__})
+        return cls(**{name: arrays[f"similar_items.{name}"] for name in cls.__slots__})
 
     def _together(self, movie: int, histories: UserHistories) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The sums n and e of one movie with all, both (M,)."""

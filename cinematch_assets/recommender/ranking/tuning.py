@@ -10,8 +10,6 @@ the rows of at most ``TRIED_USERS`` users, by the exact ranker fitted to the res
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,16 +48,18 @@ def tuned(train: Ratings, catalogue: Catalogue, config: RankingConfig, seed: int
     liked = split.test.where(split.test.ratings >= LIKED)
     if len(split.train) == 0 or len(liked) == 0:
         return config
-    tried = replace(config, dual_users=TRIED_USERS)
+    tried = config.with_values(max_dual_users=TRIED_USERS)
     ranker = fit_ranker(split.train, catalogue, config=tried, seed=seed)
     worth = _worth(ranker, split.train, liked)
     for _ in range(MOST_STEPS):
-        further = replace(tried, ridge=tried.ridge * RIDGE_STEP, likings=tried.likings * LIKINGS_STEP)
+        further = tried.with_values(
+            ridge=tried.ridge * RIDGE_STEP, implicit_weight=tried.implicit_weight * LIKINGS_STEP
+        )
         found = _worth(ranker.refitted(split.train, further), split.train, liked)
         if not clearly_better(found, worth):
             break
         tried, worth = further, found
-    return replace(config, ridge=tried.ridge, likings=tried.likings)
+    return config.with_values(ridge=tried.ridge, implicit_weight=tried.implicit_weight)
 
 
 def clearly_better(found: NDArray[np.float64], before: NDArray[np.float64]) -> bool:

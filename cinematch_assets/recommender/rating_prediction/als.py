@@ -23,11 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.recommender.config import AlsConfig
-from cinematch_assets.recommender.data import Floats, Ids, Progress, Ratings
+from cinematch_assets.recommender.data import Floats, Ids, Ratings
 from cinematch_assets.recommender.kernels.bfloat16 import narrow, wide
 from cinematch_assets.recommender.kernels.compiled import compiled
 from cinematch_assets.recommender.kernels.conjugate_gradient import LEAST_GAIN, advance, begin
 from cinematch_assets.recommender.kernels.topn import in_blocks
+from cinematch_assets.recommender.progress import Progress, no_progress
 
 ROWS_AT_ONCE = 512
 LARGEST_TABLE = 1_000_000
@@ -95,7 +96,7 @@ def fit_als(train: Ratings, config: AlsConfig, seed: int, progress: Progress | N
     Memory beside ``train``: 16 bytes a rating and the factors, which are stored as they are fitted. The same rows and
     seed give the same bytes on any number of threads: each row of a side is one thread's own work.
     """
-    tell = progress or _quiet
+    tell = progress or no_progress
     trial_at = config.sweeps * 3 // 4
     aside = _put_aside(len(train), seed) if trial_at else NO_ROWS
     by_user, by_movie, users, movies = compressed(train, aside)
@@ -377,7 +378,3 @@ def _try_out(  # pragma: no cover - compiled
                 place += 1
             else:
                 squares[row] += error * error
-
-
-def _quiet(_what: str, _share: float) -> None:
-    """Nobody watches."""

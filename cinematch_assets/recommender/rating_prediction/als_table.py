@@ -10,7 +10,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from cinematch_assets.recommender.config import AlsConfig
-from cinematch_assets.recommender.data import Catalogue, Floats, Progress, Ratings
+from cinematch_assets.recommender.data import Catalogue, Floats, Ratings
+from cinematch_assets.recommender.progress import Progress
 from cinematch_assets.recommender.rating_prediction.als import Als, fit_als
 from cinematch_assets.recommender.rating_prediction.cold_start import lean_on_descriptions
 from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable

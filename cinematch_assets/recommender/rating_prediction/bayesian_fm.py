@@ -56,8 +56,8 @@ def plan_for(rows: int, config: RecommenderConfig) -> BayesPlan:
 
     With more rows a sample is sharper, so that fewer of them say as much; but a chain takes as long to find its place.
     """
-    chains = min(config.chains, max(2, config.row_sweeps // max(1, rows * config.sweeps)))
-    sweeps = min(config.sweeps, max(config.fewest_sweeps, config.row_sweeps // max(1, rows * chains)))
+    chains = min(config.chains, max(2, config.max_row_sweeps // max(1, rows * config.sweeps)))
+    sweeps = min(config.sweeps, max(config.min_sweeps, config.max_row_sweeps // max(1, rows * chains)))
     burn_in = min(config.burn_in, sweeps // 3)
     return BayesPlan(config.factors, chains, sweeps, burn_in, config.thinning, config.rank)
 

@@ -55,8 +55,8 @@ class RatingTable:
         u, m = self.user_rows(users), self.movie_rows(movies)
         spread = np.sqrt(self.noise + self.user_variance[u] + self.movie_variance[m]) if self.noise > 0 else None
         return Predictions(
-            stars=np.clip(self.expected(u, m), np.float32(self.low), np.float32(self.high)),
-            spread=None if spread is None else spread.astype(np.float32),
+            ratings=np.clip(self.expected(u, m), np.float32(self.low), np.float32(self.high)),
+            std=None if spread is None else spread.astype(np.float32),
             user_known=self.user_rated[u],
             movie_known=self.movie_rated[m],
             half_width=None if spread is None else (spread * self.half_width).astype(np.float32),

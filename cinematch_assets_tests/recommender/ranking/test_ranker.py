@@ -1,5 +1,4 @@
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,9 @@ from cinematch_assets.recommender.ranking.ease_sparse import SparseEase
 from cinematch_assets.recommender.ranking.histories import UserHistories, user_weights, weight_of
 from cinematch_assets.recommender.ranking.ranker import Ranker, UnknownMovieError, fit_ranker
 
-METHODS = {"dual": RankingConfig(), "sparse": RankingConfig(dual_users=0)}
-LIKENESS = RankingConfig(likings=0.0, stars=0.0)
-SMALL = RankingConfig(dual_users=0, head_items=40, neighbours=20, kept=20)
+METHODS = {"dual": RankingConfig(), "sparse": RankingConfig(max_dual_users=0)}
+LIKENESS = RankingConfig(implicit_weight=0.0, rating_weight=0.0)
+SMALL = RankingConfig(max_dual_users=0, head_items=40, neighbours=20, kept=20)
 
 
 def some_ratings(seed: int = 3, users: int = 120, movies: int = 80) -> Ratings:
@@ -67,7 +66,7 @@ def test_both_ways_give_the_scores_of_the_paper(config: RankingConfig, off: floa
 
 def test_popular_films_are_held_back_by_a_power_of_their_share() -> None:
     train = some_ratings()
-    plain, novel = (fit_ranker(train, a_catalogue(), config=RankingConfig(novelty=n)) for n in (0.0, 0.2))
+    plain, novel = (fit_ranker(train, a_catalogue(), config=RankingConfig(popularity_discount=n)) for n in (0.0, 0.2))
     share = np.array([(train.movies == movie).sum() for movie in plain.weights.movies]) / 120
     assert (plain.lift == 1.0).all()
     assert np.allclose(novel.lift, np.maximum(share, 1e-3) ** -0.2, atol=1e-5)
@@ -109,7 +108,7 @@ def test_no_list_holds_a_film_that_was_seen(ranker: Ranker) -> None:
 
 @pytest.mark.parametrize("users", [0, 3_000], ids=["sparse", "dual"])
 def test_where_likeness_alone_counts_lists_are_in_its_order(users: int) -> None:
-    ranker = fit_ranker(some_ratings(), a_catalogue(), config=replace(LIKENESS, dual_users=users))
+    ranker = fit_ranker(some_ratings(), a_catalogue(), config=LIKENESS.with_values(max_dual_users=users))
     asked = np.array([7, 3], np.int32)
     scores = ranker.lift * ranker.weights.scores(ranker.weights.profile(asked)) + 1e-6 * ranker.popularity
     lists = ranker.top(asked, 6, Pairs.none())
@@ -131,11 +130,11 @@ class StarsOf:
 
 def test_expected_stars_move_films_up_and_down_a_list_as_far_as_they_count() -> None:
     train, user = some_ratings(), np.array([1], np.int32)
-    ranker = fit_ranker(train, a_catalogue(), config=RankingConfig(stars=10_000.0))
+    ranker = fit_ranker(train, a_catalogue(), config=RankingConfig(rating_weight=10_000.0))
     up, down = (ranker.top(user, 30, train, stars=StarsOf(sign)).movies[0].tolist() for sign in (1.0, -1.0))
     assert up == sorted(up, reverse=True)
     assert down == sorted(down)
-    deaf = fit_ranker(train, a_catalogue(), config=RankingConfig(stars=0.0))
+    deaf = fit_ranker(train, a_catalogue(), config=RankingConfig(rating_weight=0.0))
     lists = [deaf.top(user, 30, train, stars=StarsOf(sign)).movies.tolist() for sign in (1.0, -1.0)]
     assert lists[0] == lists[1]
 
@@ -262,14 +261,15 @@ def test_scores_and_lists_of_many_films_are_those_of_the_whole_matrix() -> None:
 
 def test_the_method_follows_from_the_number_of_users_and_says_so() -> None:
     small = fit_ranker(some_ratings(), a_catalogue())
-    large = fit_ranker(some_ratings(), a_catalogue(), config=RankingConfig(dual_users=119))
-    assert (small.method, large.method) == ("ease_dual + likings", "ease_sparse + likings")
+    large = fit_ranker(some_ratings(), a_catalogue(), config=RankingConfig(max_dual_users=119))
+    assert (small.method, large.method) == ("ease_dual + implicit_als", "ease_sparse + implicit_als")
     assert small.reason.startswith("120 users, at most 3,000")
     assert large.reason.startswith("120 users, over 119")
 
 
 @pytest.mark.parametrize(
-    ("knob", "value"), [("ridge", 0.0), ("dropout", -1.0), ("kept", 0), ("likings", -0.1), ("ridge", float("nan"))]
+    ("knob", "value"),
+    [("ridge", 0.0), ("dropout", -1.0), ("kept", 0), ("implicit_weight", -0.1), ("ridge", float("nan"))],
 )
 def test_a_knob_out_of_range_is_named(knob: str, value: float) -> None:
     with pytest.raises(RecommenderConfigError, match=knob):
@@ -315,7 +315,7 @@ def test_lists_of_real_people_are_better_than_those_of_plain_graded_ease() -> No
 
 
 @pytest.mark.parametrize(
-    "config", [RankingConfig(), RankingConfig(dual_users=0), SMALL], ids=["dual", "sparse", "tail"]
+    "config", [RankingConfig(), RankingConfig(max_dual_users=0), SMALL], ids=["dual", "sparse", "tail"]
 )
 @pytest.mark.parametrize("movies", [1, 2, 60])
 def test_one_user_and_few_films_are_enough(config: RankingConfig, movies: int) -> None:

@@ -29,7 +29,7 @@ def test_where_films_are_not_alike_the_ridge_is_stronger_and_where_they_are_it_s
     config = RankingConfig(ridge=5.0)
     moved = tuned(people(1, alike=True), catalogue(), config, 0)
     assert moved.ridge >= 20.0
-    assert (moved.likings / config.likings) ** 2 == pytest.approx(moved.ridge / config.ridge)
+    assert (moved.implicit_weight / config.implicit_weight) ** 2 == pytest.approx(moved.ridge / config.ridge)
     assert tuned(people(1, alike=False), catalogue(), config, 0) == config
 
 
@@ -44,12 +44,12 @@ def test_a_step_has_to_be_better_by_more_than_chance_and_by_enough(gains: list[f
 
 
 def test_the_order_of_rows_changes_nothing_and_all_else_stays() -> None:
-    train, config = people(2, alike=True), RankingConfig(ridge=5.0, novelty=0.1)
+    train, config = people(2, alike=True), RankingConfig(ridge=5.0, popularity_discount=0.1)
     order = np.random.default_rng(0).permutation(len(train))
     shuffled = Ratings.of(train.users[order], train.movies[order], train.ratings[order])
     found = tuned(train, catalogue(), config, 3)
     assert found == tuned(shuffled, catalogue(), config, 3)
-    assert found == RankingConfig(ridge=found.ridge, likings=found.likings, novelty=0.1)
+    assert found == RankingConfig(ridge=found.ridge, implicit_weight=found.implicit_weight, popularity_discount=0.1)
 
 
 @pytest.mark.parametrize("stars", [2.0, 5.0])

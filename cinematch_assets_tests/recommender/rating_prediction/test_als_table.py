@@ -28,7 +28,7 @@ def test_four_of_five_ratings_are_within_the_interval_for_whomever(
 ) -> None:
     catalogue, split = catalogue_and_split
     found = fit(split.train, catalogue).predict(split.test.users, split.test.movies)
-    inside = np.abs(found.stars - split.test.ratings) <= found.half_width
+    inside = np.abs(found.ratings - split.test.ratings) <= found.half_width
     of_user = np.bincount(split.train.users)[split.test.users]
     of_movie = np.bincount(split.train.movies, minlength=split.test.movies.max() + 1)[split.test.movies]
     slices = inside, inside[of_user < 15], inside[(of_movie > 0) & (of_movie < 10)], inside[of_movie > 200]
@@ -43,9 +43,9 @@ def test_errors_on_rows_that_were_learned_from_would_be_too_small(
     catalogue, split = catalogue_and_split
     table = fit(split.train, catalogue)
     known, unknown = (table.predict(rows.users, rows.movies) for rows in (split.train, split.test))
-    inside = np.abs(known.stars - split.train.ratings) <= known.half_width
+    inside = np.abs(known.ratings - split.train.ratings) <= known.half_width
     assert inside.mean() > 0.82
-    assert unknown.spread.mean() == pytest.approx(np.std(unknown.stars - split.test.ratings), rel=0.03)
+    assert unknown.std.mean() == pytest.approx(np.std(unknown.ratings - split.test.ratings), rel=0.03)
 
 
 def test_a_film_with_few_ratings_is_less_sure_and_so_is_a_user(catalogue_and_split: tuple[Catalogue, Split]) -> None:
@@ -67,4 +67,4 @@ def test_where_nothing_can_be_put_aside_there_is_no_spread(
     catalogue, split = catalogue_and_split
     train = split.train.where(np.arange(len(split.train)) < rows)
     found = fit(train, catalogue, AlsConfig(factors=2, sweeps=sweeps)).predict(train.users[:3], train.movies[:3])
-    assert (found.spread, found.half_width) == (None, None)
+    assert (found.std, found.half_width) == (None, None)

@@ -17,7 +17,7 @@ def test_biases_by_hand():
 
 def test_endless_damping_leaves_the_mean():
     table = fit_biases(TRAIN, Catalogue.without_titles(TRAIN.movies), user_damping=np.inf, movie_damping=np.inf)
-    assert table.predict(np.array([1], np.int32), np.array([20], np.int32)).stars[0] == pytest.approx(4.0)
+    assert table.predict(np.array([1], np.int32), np.array([20], np.int32)).ratings[0] == pytest.approx(4.0)
 
 
 def test_a_film_that_only_the_catalogue_knows_is_unrated():

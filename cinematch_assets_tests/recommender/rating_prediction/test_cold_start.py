@@ -10,9 +10,9 @@ from cinematch_assets.recommender.rating_prediction.als_table import fit_factors
 from cinematch_assets.recommender.rating_prediction.bayesian_fm import BayesPlan, fit_bayes
 from cinematch_assets.recommender.rating_prediction.bias import fit_biases
 from cinematch_assets.recommender.rating_prediction.cold_start import _described, lean_on_descriptions
-from cinematch_assets_tests.support.worlds import a_world, rmse
+from cinematch_assets_tests.support.worlds import make_world, rmse
 
-WORLD = a_world(users=150, movies=100)
+WORLD = make_world(users=150, movies=100)
 CONFIG = RecommenderConfig(factors=3, chains=2, sweeps=40, burn_in=15, rank=8)
 PLAN = BayesPlan(factors=3, chains=2, sweeps=40, burn_in=15, thinning=1, rank=8)
 
@@ -27,7 +27,9 @@ def test_films_held_out_whole_are_predicted_better_than_by_the_user_mean():
     train, test = rows.where(~held_out), rows.where(held_out)
     found = fit_recommender(train, WORLD.catalogue, config=CONFIG, seed=1).predict(test.users, test.movies)
     assert not found.movie_known.any()
-    assert rmse(found.stars, test.ratings) < 0.95 * rmse(mean_by(train.users, train.ratings)[test.users], test.ratings)
+    assert rmse(found.ratings, test.ratings) < 0.95 * rmse(
+        mean_by(train.users, train.ratings)[test.users], test.ratings
+    )
 
 
 def test_users_held_out_whole_are_predicted_no_worse_than_by_the_movie_mean():
@@ -36,7 +38,7 @@ def test_users_held_out_whole_are_predicted_no_worse_than_by_the_movie_mean():
     train, test = rows.where(~held_out), rows.where(held_out)
     found = fit_recommender(train, WORLD.catalogue, config=CONFIG, seed=1).predict(test.users, test.movies)
     assert not found.user_known.any()
-    assert rmse(found.stars, test.ratings) < 1.005 * rmse(
+    assert rmse(found.ratings, test.ratings) < 1.005 * rmse(
         mean_by(train.movies, train.ratings)[test.movies], test.ratings
     )
 
@@ -48,11 +50,11 @@ def test_a_new_film_leans_on_its_genre():
         [*movies.titles, "Loved (2001)", "Hated (2001)"],
         [*movies.genres, "Action", "Horror"],
     )
-    for method in ("bayes", "als"):
+    for method in ("bayesian_fm", "als"):
         config = RecommenderConfig(method=method, factors=3, chains=2, sweeps=30, burn_in=10, als=AlsConfig(factors=4))
         model = fit_recommender(WORLD.ratings, more, config=config, seed=1)
         everyone = np.unique(WORLD.ratings.users)
-        loved, hated = (model.predict(everyone, np.full(len(everyone), movie, np.int32)).stars for movie in (3, 4))
+        loved, hated = (model.predict(everyone, np.full(len(everyone), movie, np.int32)).ratings for movie in (3, 4))
         assert loved.mean() > hated.mean() + 0.4
 
 
@@ -65,7 +67,7 @@ def test_features_stand_in_for_genres():
     unnamed = Catalogue.of(np.append(movies.movies, [3, 4]), ["x"] * len(one_hot), [""] * len(one_hot), one_hot)
     model = fit_recommender(WORLD.ratings, unnamed, config=CONFIG, seed=1)
     everyone = np.unique(WORLD.ratings.users)
-    loved, hated = (model.predict(everyone, np.full(len(everyone), movie, np.int32)).stars for movie in (3, 4))
+    loved, hated = (model.predict(everyone, np.full(len(everyone), movie, np.int32)).ratings for movie in (3, 4))
     assert loved.mean() > hated.mean() + 0.4
 
 
@@ -94,7 +96,7 @@ def test_what_rare_films_are_liked_counts_more_for_a_film_without_ratings():
 def test_a_stranger_and_an_unrated_film_get_what_everyone_chooses_like():
     rows = WORLD.ratings
     table = described_by_biases(rows, Catalogue.without_titles(np.append(rows.movies, [3])))
-    found = table.predict(np.array([9999], np.int32), np.array([3], np.int32)).stars[0]
+    found = table.predict(np.array([9999], np.int32), np.array([3], np.int32)).ratings[0]
     assert abs(found - rows.ratings.mean()) < 0.05
     assert table.user_choice[-1] != 0
 
@@ -114,19 +116,19 @@ def test_a_rated_film_is_described_by_the_others_as_if_it_had_no_ratings():
 
 
 @pytest.mark.parametrize("side", ["movies", "users"])
-@pytest.mark.parametrize("method", ["bayes", "als"])
+@pytest.mark.parametrize("method", ["bayesian_fm", "als"])
 def test_four_of_five_ratings_of_strangers_are_within_the_interval(method, side):
     # With twelve ratings a user, what the fit has not found out of the truth must be in the interval too.
-    rows = a_world(users=400, movies=80, share=0.15, noise=0.6, seed=6).ratings
+    rows = make_world(users=400, movies=80, share=0.15, noise=0.6, seed=6).ratings
     movies = Catalogue.without_titles(rows.movies)
     ids, everyone = getattr(rows, side), np.unique(getattr(rows, side))
     held_out = np.isin(ids, np.random.default_rng(2).choice(everyone, len(everyone) // 4, replace=False))
     train, test = rows.where(~held_out), rows.where(held_out)
     table = (
         fit_bayes(train, movies, PLAN, 1, lambda _: None)
-        if method == "bayes"
+        if method == "bayesian_fm"
         else fit_factors(train, movies, AlsConfig(factors=4), 1, lambda *_: None)
     )
     found = table.predict(test.users, test.movies)
-    share = np.mean(np.abs(found.stars - test.ratings) <= found.half_width)
+    share = np.mean(np.abs(found.ratings - test.ratings) <= found.half_width)
     assert 0.76 <= share <= 0.84

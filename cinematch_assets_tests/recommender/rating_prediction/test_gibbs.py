@@ -3,9 +3,9 @@ import numpy as np
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.rating_prediction.design import build_design
 from cinematch_assets.recommender.rating_prediction.gibbs import Chain, Sample
-from cinematch_assets_tests.support.worlds import a_world, rmse
+from cinematch_assets_tests.support.worlds import make_world, rmse
 
-WORLD = a_world()
+WORLD = make_world()
 SPLIT = WORLD.split()
 USERS = np.unique(WORLD.ratings.users)
 DESIGN = build_design(SPLIT.train, USERS, WORLD.catalogue.movies, WORLD.catalogue)

@@ -36,38 +36,38 @@ def ids(*values: int):
 
 def test_stars_by_hand():
     found = a_table().predict(ids(1, 3), ids(10, 10))
-    np.testing.assert_allclose(found.stars, [3 + 0.5 + 0.25 + 1.0, 3 - 0.5 + 0.25 - 0.5], rtol=1e-6)
-    np.testing.assert_allclose(found.spread, [0.6, 0.4], rtol=1e-6)
+    np.testing.assert_allclose(found.ratings, [3 + 0.5 + 0.25 + 1.0, 3 - 0.5 + 0.25 - 0.5], rtol=1e-6)
+    np.testing.assert_allclose(found.std, [0.6, 0.4], rtol=1e-6)
     np.testing.assert_allclose(found.half_width, [0.72, 0.48], rtol=1e-6)
 
 
 def test_stars_stay_within_the_scale():
-    assert a_table(mean=5.0).predict(ids(1), ids(10)).stars.tolist() == [5.0]
+    assert a_table(mean=5.0).predict(ids(1), ids(10)).ratings.tolist() == [5.0]
 
 
 def test_a_film_without_ratings_gets_what_the_user_is_good_at_choosing():
     found = a_table(high=9.0).predict(ids(1, 3), ids(20, 20))
-    np.testing.assert_allclose(found.stars, [3 + 0.5 + 2.0 + 0.3, 3 - 0.5 - 1.0 + 0.1], rtol=1e-6)
+    np.testing.assert_allclose(found.ratings, [3 + 0.5 + 2.0 + 0.3, 3 - 0.5 - 1.0 + 0.1], rtol=1e-6)
     assert found.movie_known.tolist() == [False, False]
 
 
 def test_strangers_are_answered_and_told_so():
     found = a_table().predict(ids(99, 1, 99), ids(10, 99, 99))
-    np.testing.assert_allclose(found.stars, [3 + 0.1 + 0.25 + 0.2, 3 + 0.5 - 0.5 + 0.3, 3 + 0.1 - 0.5], rtol=1e-6)
+    np.testing.assert_allclose(found.ratings, [3 + 0.1 + 0.25 + 0.2, 3 + 0.5 - 0.5 + 0.3, 3 + 0.1 - 0.5], rtol=1e-6)
     assert found.user_known.tolist() == [False, True, False]
     assert found.movie_known.tolist() == [True, False, False]
 
 
 def test_a_method_without_noise_gives_no_spread():
     found = a_table(noise=0.0).predict(ids(1), ids(10))
-    assert (found.spread, found.half_width) == (None, None)
+    assert (found.std, found.half_width) == (None, None)
 
 
 def test_many_rows_are_predicted_as_few_are(monkeypatch):
     users, movies = ids(1, 3, 9, 1, 3), ids(10, 20, 10, 30, 10)
-    whole = a_table().predict(users, movies).stars
+    whole = a_table().predict(users, movies).ratings
     monkeypatch.setattr("cinematch_assets.recommender.rating_prediction.rating_table.ROWS_AT_ONCE", 2)
-    np.testing.assert_array_equal(a_table().predict(users, movies).stars, whole)
+    np.testing.assert_array_equal(a_table().predict(users, movies).ratings, whole)
 
 
 def test_fold_in_solves_the_posterior():
@@ -81,7 +81,7 @@ def test_fold_in_solves_the_posterior():
     np.testing.assert_allclose([folded.user_bias[0], folded.user_factors[0, 0]], row, rtol=1e-5)
     found = folded.predict(ids(0), ids(10))
     noise = usual * (4.0 + gap**2 / (x @ prior @ x + usual)) / (4.0 + 1.0)
-    np.testing.assert_allclose(found.spread, [np.sqrt(noise + left)], rtol=1e-5)
+    np.testing.assert_allclose(found.std, [np.sqrt(noise + left)], rtol=1e-5)
     assert found.user_known.tolist() == [True]
 
 
@@ -106,14 +106,14 @@ def test_of_how_someone_folded_in_chooses_as_much_is_known_as_of_a_stranger():
     table = a_table(user_choice=np.array([0.3, 0.1, 0.25], np.float32))
     folded = table.fold_in(ids(10), np.array([4.0], np.float32))
     bare = dataclasses.replace(folded, user_choice=np.zeros(2, np.float32))
-    added = folded.predict(ids(0, 7), ids(20, 20)).stars - bare.predict(ids(0, 7), ids(20, 20)).stars
+    added = folded.predict(ids(0, 7), ids(20, 20)).ratings - bare.predict(ids(0, 7), ids(20, 20)).ratings
     np.testing.assert_allclose(added, [0.25, 0.25], rtol=1e-5)
 
 
 def test_someone_who_loves_a_film_is_expected_to_like_its_kind_more():
     table = a_table()
     loved, hated = (table.fold_in(ids(10), np.array([stars], np.float32)) for stars in (5.0, 1.0))
-    assert loved.predict(ids(0), ids(20)).stars[0] > hated.predict(ids(0), ids(20)).stars[0] + 0.5
+    assert loved.predict(ids(0), ids(20)).ratings[0] > hated.predict(ids(0), ids(20)).ratings[0] + 0.5
 
 
 def test_arrays_carry_the_whole_table():

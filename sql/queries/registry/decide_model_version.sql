@@ -2,5 +2,6 @@
 UPDATE ops.model_versions
 SET state = %(state)s, metrics = %(metrics)s, evidence = %(evidence)s, judged_at = LOCALTIMESTAMP,
     replaced = %(replaced)s, artifact_key = %(artifact_key)s, artifact_sha256 = %(artifact_sha256)s,
-    artifact_size = %(artifact_size)s, artifact_format = %(artifact_format)s, data_size = %(data_size)s
+    artifact_size = %(artifact_size)s, artifact_format = %(artifact_format)s, computed_by = %(computed_by)s,
+    data_size = %(data_size)s
 WHERE version = %(version)s AND state = 'candidate'

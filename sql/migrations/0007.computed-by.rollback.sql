@@ -1,0 +1,1 @@
+ALTER TABLE ops.model_versions DROP COLUMN computed_by;
