@@ -14,11 +14,10 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg.types.json import Jsonb
 
+from cinematch_assets.movielens import FEATURES
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.landed_files import Counts, LandedFile, finish_file, quarantine
 from cinematch_assets.warehouse.statements import statement
-
-FEATURES = 10
 
 
 @dataclass(frozen=True, slots=True)
