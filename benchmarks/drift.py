@@ -32,7 +32,12 @@ from cinematch_assets.drift.histogram import RatingHistogram
 from cinematch_assets.drift.null_distribution import rating_null_distribution
 from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic
 from cinematch_assets.warehouse.copy import copy_columns, read_frame
-from cinematch_assets.warehouse.drift_alerts import baseline_counts, batch_counts, batch_rows, user_histograms
+from cinematch_assets.warehouse.drift_alerts import (
+    read_baseline_counts,
+    read_batch_counts,
+    read_batch_rows,
+    read_user_histograms,
+)
 from cinematch_assets.warehouse.embedded import embedded_url, stop_server
 from cinematch_assets.warehouse.migrations import migrate
 from cinematch_assets.warehouse.ratings import write_ratings
@@ -84,8 +89,8 @@ class Bench:
 
 
 def verdict(here: Bench) -> tuple[DriftAlert, ...]:
-    baseline = RatingHistogram(baseline_counts(here.connection))
-    return drift_alerts(baseline, RatingHistogram(batch_counts(here.connection, BATCH)))
+    baseline = RatingHistogram(read_baseline_counts(here.connection))
+    return drift_alerts(baseline, RatingHistogram(read_batch_counts(here.connection, BATCH)))
 
 
 def verdict_seconds(here: Bench) -> float:
@@ -112,8 +117,8 @@ def by_pandas(here: Bench) -> float:
 
 def null_spread(here: Bench) -> float:
     start = time.perf_counter()
-    users = np.unique(batch_rows(here.connection, BATCH)["userId"].to_numpy(), return_counts=True)[1]
-    rating_null_distribution(user_histograms(here.url), users)
+    users = np.unique(read_batch_rows(here.connection, BATCH)["userId"].to_numpy(), return_counts=True)[1]
+    rating_null_distribution(read_user_histograms(here.url), users)
     return time.perf_counter() - start
 
 

@@ -32,7 +32,7 @@ from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic, wr
 from cinematch_assets.splitting import is_test_by_hash
 from cinematch_assets.warehouse.copy import read_frame
 from cinematch_assets.warehouse.embedded import embedded_url, server_folder, stop_server
-from cinematch_assets.warehouse.landed_files import newest_landed, record_landing
+from cinematch_assets.warehouse.landed_files import find_newest_landed, record_landing
 from cinematch_assets.warehouse.migrations import migrate
 from cinematch_assets.warehouse.ratings import load_ratings, write_ratings
 
@@ -132,7 +132,7 @@ class Bench:
         """As the asset does it."""
         with self._emptied("ratings", "ops.files") as connection:
             record_landing(connection, "ratings.csv", "0" * 32, 1, "no object: the rows are in memory")
-            file = newest_landed(connection, "ratings")
+            file = find_newest_landed(connection, "ratings")
             start = time.perf_counter()
             load_ratings(connection, self.ratings, self.is_test, file)
             return time.perf_counter() - start

@@ -186,7 +186,7 @@ class TitleParts:
 
 
 def title_parts(title: str) -> TitleParts:
-    """Split into name, alternatives in brackets and year: 'Boot, Das (Boat, The) (1981)' is Das Boot, The Boat, 1981."""
+    """Split into name, alternatives in brackets, year: 'Boot, Das (Boat, The) (1981)' is Das Boot, The Boat, 1981."""
     text = title_without_year(title)
     others = [ALSO_KNOWN_AS.sub("", other) for other in BRACKETS.findall(text)]
     name = BRACKETS.sub("", text) or text
@@ -216,7 +216,7 @@ def fold(text: str) -> str:
 
 @lru_cache(maxsize=2**17)
 def key(title: str) -> str:
-    """Fold the title, with one word for 'and' and digits for Roman numerals; a title without any word stays as it is."""
+    """Fold the title, with one word for 'and' and digits for Roman numerals; a title without words stays as it is."""
     words = ["and" if word in AND else NUMERALS.get(word, word) for word in fold(title).split()]
     return " ".join(words) or title.casefold().strip()
 

@@ -1,7 +1,7 @@
-"""Whether a candidate may serve: the gate before promotion, pure and with its evidence.
+"""The promotion gate: whether a candidate may replace the champion, with the evidence.
 
-Here: which rows of a batch judge instead of teach, the paired comparison over users, the verdict. Not here: models and
-their errors (``recommender``), the swap and the merge (``warehouse``), when to train at all (``retraining``).
+Here: which rows of a batch are held out, the paired comparison over users, the decision. Not here: models and their
+errors (``recommender``), the swap and the merge (``warehouse.champion``), when to train (``retraining``).
 """
 
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ from cinematch_assets.errors import CinematchError
 from cinematch_assets.metrics import rmse
 
 SEED = 20_260_101
-MOST_BLOCKS = 5_000
+MAX_BLOCKS = 5_000
 
 
-class NoYardstickError(CinematchError):
-    """There is nothing to judge a candidate by."""
+class NoComparisonError(CinematchError):
+    """A candidate has neither test rows nor a champion or baseline to be compared with."""
 
 
 def holdout_newest(
@@ -29,40 +29,41 @@ def holdout_newest(
     *,
     share: float = 0.2,
 ) -> NDArray[np.bool_]:
-    """Which rows of one batch judge the candidate instead of teaching it: the newest ``share`` of them, rounded up.
+    """Select the newest ``share`` of a batch's rows, rounded up, as the holdout: a mask of shape (rows,).
 
-    Equal times are ordered by user and movie, so the answer does not depend on the rows' order. A batch of one row
-    holds nothing out.
+    Equal times are ordered by user and movie, so the mask does not depend on the order of the rows. Of a batch with one
+    row nothing is held out.
     """
-    held = np.zeros(len(timestamps), dtype=np.bool_)
+    holdout = np.zeros(len(timestamps), dtype=np.bool_)
     number = min(int(np.ceil(len(timestamps) * share - 1e-9)), len(timestamps) - 1)
     if number > 0:
-        held[np.lexsort((movie_ids, user_ids, timestamps))[-number:]] = True
-    return held
+        holdout[np.lexsort((movie_ids, user_ids, timestamps))[-number:]] = True
+    return holdout
 
 
 @dataclass(frozen=True, slots=True)
 class GatePolicy:
-    """How sure the gate has to be; ``docs/decisions`` holds what these defaults find and let pass."""
+    """Thresholds of the promotion gate; decision 42 has the measurements behind the defaults."""
 
     allowed_loss: float = 0.02
-    """RMSE that a candidate may lose on the test split, as a share: drifted data may rightly cost old data a little."""
+    """Largest relative increase of RMSE on the test split; above zero, since learning drifted data may cost a little on
+    older data."""
 
     confidence: float = 0.95
     """Of the two-sided interval: a candidate is refused as worse when the whole interval lies above zero."""
 
-    fewest_users: int = 30
-    """Users below which new rows are no judge: percentile intervals over fewer units are too narrow. The candidate then
-    has to be no worse on the test split, without the allowed loss."""
+    min_users: int = 30
+    """Users that new rows need to be compared on: percentile intervals over fewer units are too narrow. With fewer, the
+    candidate must be no worse on the test split, without the allowed loss."""
 
     resamples: int = 1_000
     cold_user_ratings: int = 5
-    """A user with at most so many training ratings belongs to the slice of cold users."""
+    """Users with at most this many training ratings form the slice of cold users."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HoldoutErrors:
-    """Errors (prediction - rating, in stars) of all contenders on the same rows; every array has one value a row."""
+    """Errors (predicted - actual rating, in stars) of all models on the same rows; every array is (rows,)."""
 
     user_ids: NDArray[np.integer]
     candidate: NDArray[np.floating]
@@ -70,12 +71,12 @@ class HoldoutErrors:
     baselines: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
     user_ratings: NDArray[np.integer] | None = None  # training ratings of the row's user, for the slice of cold users
     movie_ratings: NDArray[np.integer] | None = None  # training ratings of the row's movie: popular and tail movies
-    movie_ids: NDArray[np.integer] | None = None  # with movie_ratings: each movie counts once when popularity is ranked
+    movie_ids: NDArray[np.integer] | None = None  # with movie_ratings: each movie counts once in popularity quantiles
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """RMSE of both on some of the rows."""
+    """RMSE of candidate and champion on some of the rows."""
 
     rows: int
     candidate_rmse: float
@@ -97,19 +98,19 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the gate said, with all that it looked at."""
+class GateDecision:
+    """Promoted or refused, the reason, and the figures it rests on."""
 
     promoted: bool
     reason: str
-    candidate_rmse: float | None  # on the test split; None where a prediction was no number
+    candidate_rmse: float | None  # on the test split; None when a prediction is not finite
     baselines: Mapping[str, float]  # RMSE on the test split
     test: Comparison | None  # None for a first model
     new: Comparison | None
     policy: GatePolicy
 
-    def as_dict(self) -> dict[str, Any]:
-        """The evidence as JSON-able values, to be stored with the version."""
+    def as_metadata(self) -> dict[str, Any]:
+        """Return the evidence as JSON-able values, stored with the version and shown in Dagster."""
         return asdict(self)
 
 
@@ -118,47 +119,44 @@ def gate(
     new: HoldoutErrors | None = None,
     policy: GatePolicy | None = None,
     *,
-    alone: str = "first model",
-) -> Verdict:
-    """May the candidate serve? Refused on the first of these that fails.
+    no_champion: str = "first model",
+) -> GateDecision:
+    """Decide whether the candidate may replace the champion; the first condition that fails refuses it.
 
-    Every prediction is a number. On the test split the candidate beats every baseline given, and loses at most
-    ``allowed_loss`` to the champion. On the new rows a paired bootstrap over users does not show it worse than the
-    champion; where these have too few users, it is not shown worse on the test split. Without a champion the baselines
-    alone decide.
+    Every prediction is finite. On the test split the candidate beats every baseline given, and its RMSE is at most
+    ``allowed_loss`` above the champion's. On the new rows a paired bootstrap over users does not show it worse than the
+    champion; when these have too few users, it is not shown worse on the test split. Without a champion only the
+    baselines count.
 
     Args:
-        test: errors on the test split, with those of at least one baseline where there is no champion.
-        new: errors on the held-out newest rows of the waiting batches; None where nothing waits.
-        policy: how sure to be.
-        alone: why there is no champion, where there is none; the reason of a promotion begins with it.
+        test: errors on the test split, with those of at least one baseline when there is no champion.
+        new: errors on the holdout of the waiting batches; None when no batch waits.
+        policy: thresholds.
+        no_champion: why there is no champion to compare with; used in the reason of a promotion without one.
 
     Raises:
-        NoYardstickError: neither a champion nor a baseline, or no rows to measure on.
+        NoComparisonError: neither a champion nor a baseline, or no test rows.
     """
-    rule = policy or GatePolicy()
+    policy = policy or GatePolicy()
     if len(test.candidate) == 0 or (test.champion is None and not test.baselines):
-        raise NoYardstickError(
-            "a candidate is judged on test rows against a champion or a baseline, and none was given"
-        )
-    unusable = _not_numbers(test, "test") or (_not_numbers(new, "new") if new is not None else None)
+        raise NoComparisonError("the gate needs test rows, and a champion or a baseline to compare the candidate with")
+    unusable = _not_finite(test, "test") or (_not_finite(new, "new") if new is not None else None)
     if unusable:
-        return Verdict(False, unusable, None, {}, None, None, rule)
+        return GateDecision(False, unusable, None, {}, None, None, policy)
     test_rmse = rmse(test.candidate)
     baselines = {name: rmse(errors) for name, errors in test.baselines.items()}
-    on_test = compare(test, rule)
-    on_new = compare(new, rule) if new is not None else None
-    refusal = _loses_to_baseline(test_rmse, baselines) or _loses_to_champion(on_test, on_new, rule)
-    reason = refusal or _why_promoted(test_rmse, baselines, on_test, on_new, rule, alone)
-    return Verdict(refusal is None, reason, test_rmse, baselines, on_test, on_new, rule)
+    on_test = compare(test, policy)
+    on_new = compare(new, policy) if new is not None else None
+    refusal = _loses_to_baseline(test_rmse, baselines) or _loses_to_champion(on_test, on_new, policy)
+    reason = refusal or _why_promoted(test_rmse, baselines, on_test, on_new, policy, no_champion)
+    return GateDecision(refusal is None, reason, test_rmse, baselines, on_test, on_new, policy)
 
 
 def compare(rows: HoldoutErrors, policy: GatePolicy) -> Comparison | None:
-    """Candidate against champion with the interval of their difference; None without a champion or without rows.
+    """Compare candidate and champion, with an interval of their difference; None without a champion or without rows.
 
-    The interval is the percentile bootstrap of the ratio of the two RMSEs, drawing users, not rows, and both models'
-    errors of a user together: what makes a user hard for both cancels out. Equal inputs in any order of rows give equal
-    intervals.
+    The interval is the percentile bootstrap of the ratio of the two RMSEs. Users are drawn, not rows, and the errors of
+    both models together: what makes a user hard to predict for both cancels out. The order of rows does not matter.
     """
     if rows.champion is None or len(rows.candidate) == 0:
         return None
@@ -183,29 +181,29 @@ def compare(rows: HoldoutErrors, policy: GatePolicy) -> Comparison | None:
 
 
 def _blocks(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Users pooled at random into at most 5,000 blocks: as many users vary as much, and resampling stays fast."""
-    if len(sums) <= MOST_BLOCKS:
+    """Pool users at random into at most ``MAX_BLOCKS`` blocks: resampling stays fast and the variance the same."""
+    if len(sums) <= MAX_BLOCKS:
         return sums
-    block = np.random.default_rng(SEED).permutation(len(sums)) % MOST_BLOCKS
+    block = np.random.default_rng(SEED).permutation(len(sums)) % MAX_BLOCKS
     return np.column_stack([np.bincount(block, weights=column) for column in sums.T])
 
 
 def _bootstrap(sums: NDArray[np.float64], resamples: int) -> NDArray[np.float64]:
-    """The difference in imagined sets of users: drawn with replacement, as many as there are."""
+    """Relative differences of RMSE in resampled sets of users, drawn with replacement; ``sums`` is (users, 2)."""
     random = np.random.default_rng(SEED)
     drawn = np.array([sums[random.integers(0, len(sums), len(sums))].sum(axis=0) for _ in range(resamples)])
     return np.array([_ratio(*pair) for pair in np.sqrt(drawn).tolist()]) - 1
 
 
 def _ratio(candidate: float, champion: float) -> float:
-    """Against a champion without any error, a candidate is as good or infinitely worse; kept finite for JSON."""
+    """Ratio of two RMSEs; finite also against a champion without error, because JSON has no infinity."""
     if champion > 0:
         return candidate / champion
     return 1.0 if candidate == 0 else 1e9
 
 
 def _slices(rows: HoldoutErrors, champion: NDArray[np.floating], policy: GatePolicy) -> dict[str, Slice]:
-    """Where the two differ: cold users, the most rated tenth of the movies, the less rated half of them."""
+    """RMSE for cold users, for the most rated tenth of the movies and for the less rated half."""
     masks: dict[str, NDArray[np.bool_]] = {}
     if rows.user_ratings is not None:
         masks["cold_users"] = rows.user_ratings <= policy.cold_user_ratings
@@ -221,9 +219,9 @@ def _slices(rows: HoldoutErrors, champion: NDArray[np.floating], policy: GatePol
     }
 
 
-def _not_numbers(rows: HoldoutErrors, name: str) -> str | None:
+def _not_finite(rows: HoldoutErrors, name: str) -> str | None:
     wrong = int((~np.isfinite(rows.candidate)).sum())
-    return f"refused: the candidate predicts no number for {wrong:,} of the {name} rows" if wrong else None
+    return f"refused: the prediction is not a finite number for {wrong:,} of the {name} rows" if wrong else None
 
 
 def _loses_to_baseline(rmse: float, baselines: Mapping[str, float]) -> str | None:
@@ -231,14 +229,14 @@ def _loses_to_baseline(rmse: float, baselines: Mapping[str, float]) -> str | Non
     return f"refused: test RMSE {rmse:.4f} does not beat {', '.join(lost)}" if lost else None
 
 
-def _loses_to_champion(test: Comparison | None, new: Comparison | None, rule: GatePolicy) -> str | None:
+def _loses_to_champion(test: Comparison | None, new: Comparison | None, policy: GatePolicy) -> str | None:
     if test is None:
         return None
-    if test.difference > rule.allowed_loss:
-        return f"refused: {_said(test, 'test rows')}, and {rule.allowed_loss:.1%} is allowed"
-    if new is None or new.users < rule.fewest_users:
-        return f"refused: {_said(test, 'test rows')}, and {_few(new)}" if test.low > 0 else None
-    return f"refused: {_said(new, 'new rows')}" if new.low > 0 else None
+    if test.difference > policy.allowed_loss:
+        return f"refused: {_describe(test, 'test rows')}, and {policy.allowed_loss:.1%} is allowed"
+    if new is None or new.users < policy.min_users:
+        return f"refused: {_describe(test, 'test rows')}, and {_too_few(new)}" if test.low > 0 else None
+    return f"refused: {_describe(new, 'new rows')}" if new.low > 0 else None
 
 
 def _why_promoted(
@@ -246,17 +244,17 @@ def _why_promoted(
     baselines: Mapping[str, float],
     test: Comparison | None,
     new: Comparison | None,
-    rule: GatePolicy,
-    alone: str,
+    policy: GatePolicy,
+    no_champion: str,
 ) -> str:
     if test is None:
         beaten = ", ".join(f"{name} ({figure:.4f})" for name, figure in baselines.items())
-        return f"{alone}: test RMSE {rmse:.4f} beats {beaten}"
-    gated = _few(new) if new is None or new.users < rule.fewest_users else _said(new, "new rows")
-    return f"no worse: {gated}; {_said(test, 'test rows')}"
+        return f"{no_champion}: test RMSE {rmse:.4f} beats {beaten}"
+    on_new = _too_few(new) if new is None or new.users < policy.min_users else _describe(new, "new rows")
+    return f"no worse: {on_new}; {_describe(test, 'test rows')}"
 
 
-def _said(comparison: Comparison, where: str) -> str:
+def _describe(comparison: Comparison, where: str) -> str:
     interval = f"{comparison.low:+.2%} to {comparison.high:+.2%}"
     return (
         f"RMSE {comparison.candidate_rmse:.4f} against {comparison.champion_rmse:.4f}, {comparison.difference:+.2%} "
@@ -264,5 +262,5 @@ def _said(comparison: Comparison, where: str) -> str:
     )
 
 
-def _few(new: Comparison | None) -> str:
-    return "no new rows to judge by" if new is None else f"new rows of {new.users} users only"
+def _too_few(new: Comparison | None) -> str:
+    return "no new rows to compare on" if new is None else f"new rows of {new.users} users only"

@@ -7,6 +7,8 @@ alone need.
 ``database_url``          a migrated database; the test runs on Postgres 18 and again on 15
 ``empty_database_url``    the same without tables
 ``database_url_18``       a migrated database on 18 alone, where the version cannot matter
+``migrated_database``     opens one on 18 for a fixture of a wider scope: ``with migrated_database() as url``
+``platform``              a platform on ``database_url_18`` with an empty folder and store
 ``pooled_database_url``   a migrated database on 15, through PgBouncer in transaction mode
 ``postgres``              the server itself, 18 and again 15 (``.url``, ``.version``, ``.database()``)
 ``aws``                   an empty AWS at the returned address; boto3's variables point to it
@@ -16,9 +18,11 @@ alone need.
 
 import os
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import cache
 from multiprocessing import forkserver, resource_tracker
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,6 +32,8 @@ from cinematch_assets_tests.support.servers import Postgres
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
+
+    from cinematch_assets.pipeline.platform import Platform
 
 TEMPLATE = "cinematch_template"
 _OURS = ("CINEMATCH_", "NEON_", "DAGSTER_", "GCP_", "GOOGLE_", "AWS_", "PG")
@@ -79,6 +85,18 @@ def database_url(postgres: Postgres) -> Iterator[str]:
 def database_url_18(postgres18: Postgres) -> Iterator[str]:
     with postgres18.database(_template(postgres18)) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres18: Postgres) -> Callable[[], AbstractContextManager[str]]:
+    return lambda: postgres18.database(_template(postgres18))
+
+
+@pytest.fixture
+def platform(tmp_path: Path, database_url_18: str) -> "Platform":
+    from cinematch_assets_tests.support.platforms import make_platform
+
+    return make_platform(tmp_path / "home", database_url_18)
 
 
 @pytest.fixture(scope="session")

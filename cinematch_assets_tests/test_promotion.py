@@ -1,3 +1,5 @@
+"""The promotion gate: what it refuses, what it promotes, and what its figures mean."""
+
 import json
 from dataclasses import replace
 
@@ -5,12 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cinematch_assets.promotion import GatePolicy, HoldoutErrors, NoYardstickError, compare, gate, holdout_newest
+from cinematch_assets.promotion import GatePolicy, HoldoutErrors, NoComparisonError, compare, gate, holdout_newest
 
 Errors = NDArray[np.float64]
 
 
-def held_out(
+def make_errors(
     candidate: float, champion: float, *, users: int = 400, rows_each: int = 20, seed: int = 1, **baselines: float
 ) -> HoldoutErrors:
     """Errors with these RMSEs on average; what is hard for one model is mostly hard for the other."""
@@ -31,64 +33,66 @@ def held_out(
 
 
 def test_a_better_candidate_is_promoted_with_its_evidence() -> None:
-    verdict = gate(held_out(0.88, 0.90), held_out(0.85, 0.92, users=200, seed=2))
-    assert verdict.promoted
-    assert verdict.reason.startswith("no worse: RMSE 0.8")
-    assert verdict.new is not None
-    assert verdict.new.high < 0
-    assert verdict.new.users == 200
+    decision = gate(make_errors(0.88, 0.90), make_errors(0.85, 0.92, users=200, seed=2))
+    assert decision.promoted
+    assert decision.reason.startswith("no worse: RMSE 0.8")
+    assert decision.new is not None
+    assert decision.new.high < 0
+    assert decision.new.users == 200
 
 
-def test_the_same_model_again_is_no_worse() -> None:
-    rows = held_out(0.9, 0.9)
+def test_the_same_model_again_is_promoted() -> None:
+    rows = make_errors(0.9, 0.9)
     twin = replace(rows, candidate=rows.champion)
-    verdict = gate(twin, twin)
-    assert verdict.promoted
-    assert verdict.test is not None
-    assert (verdict.test.difference, verdict.test.low, verdict.test.high) == (0.0, 0.0, 0.0)
+    decision = gate(twin, twin)
+    assert decision.promoted
+    assert decision.test is not None
+    assert (decision.test.difference, decision.test.low, decision.test.high) == (0.0, 0.0, 0.0)
 
 
 def test_a_candidate_shown_worse_on_the_new_rows_is_refused() -> None:
-    verdict = gate(held_out(0.90, 0.90), held_out(0.95, 0.90, seed=2))
-    assert not verdict.promoted
-    assert "new rows of 400 users" in verdict.reason
+    decision = gate(make_errors(0.90, 0.90), make_errors(0.95, 0.90, seed=2))
+    assert not decision.promoted
+    assert "new rows of 400 users" in decision.reason
 
 
-def test_a_candidate_that_forgot_the_old_data_is_refused_however_good_on_the_new() -> None:
-    verdict = gate(held_out(0.94, 0.90), held_out(0.70, 0.90, seed=2))
-    assert not verdict.promoted
-    assert "2.0% is allowed" in verdict.reason
+def test_a_candidate_much_worse_on_the_test_split_is_refused_even_if_better_on_new_rows() -> None:
+    decision = gate(make_errors(0.94, 0.90), make_errors(0.70, 0.90, seed=2))
+    assert not decision.promoted
+    assert "2.0% is allowed" in decision.reason
 
 
-def test_drifted_data_may_cost_the_old_data_a_little() -> None:
-    assert gate(held_out(0.911, 0.90), held_out(0.80, 0.90, seed=2)).promoted
+def test_a_small_loss_on_the_test_split_is_allowed() -> None:
+    assert gate(make_errors(0.911, 0.90), make_errors(0.80, 0.90, seed=2)).promoted
 
 
-@pytest.mark.parametrize("new", [None, held_out(0.90, 0.90, users=29, seed=2)])
+@pytest.mark.parametrize("new", [None, make_errors(0.90, 0.90, users=29, seed=2)])
 def test_without_enough_new_rows_the_allowed_loss_is_gone(new: HoldoutErrors | None) -> None:
-    refused, passed = gate(held_out(0.914, 0.90), new), gate(held_out(0.90, 0.90), new)
+    refused, passed = gate(make_errors(0.914, 0.90), new), gate(make_errors(0.90, 0.90), new)
     assert (refused.promoted, passed.promoted) == (False, True)
-    assert ("new rows of 29 users only" if new else "no new rows to judge by") in refused.reason
+    assert ("new rows of 29 users only" if new else "no new rows to compare on") in refused.reason
 
 
 def test_a_first_model_has_to_beat_every_baseline() -> None:
-    rows = held_out(0.90, 0.90, global_mean=1.05, bias_only=0.92)
+    rows = make_errors(0.90, 0.90, global_mean=1.05, bias_only=0.92)
     assert gate(replace(rows, champion=None)).reason.startswith("first model: test RMSE 0.8994 beats global_mean")
-    assert gate(replace(rows, champion=None), alone="v1 is unreadable").reason.startswith("v1 is unreadable: test RMSE")
-    assert gate(rows, alone="v1 is unreadable").reason.startswith("no worse")
-    rows = held_out(0.95, 0.90, global_mean=1.05, bias_only=0.92)
+    assert gate(replace(rows, champion=None), no_champion="v1 is unreadable").reason.startswith(
+        "v1 is unreadable: test RMSE"
+    )
+    assert gate(rows, no_champion="v1 is unreadable").reason.startswith("no worse")
+    rows = make_errors(0.95, 0.90, global_mean=1.05, bias_only=0.92)
     refused = gate(replace(rows, champion=None))
     assert not refused.promoted
     assert "does not beat bias_only (0.92" in refused.reason
 
 
-def test_being_a_baseline_is_not_beating_it() -> None:
-    rows = held_out(0.97, 0.90, popularity=0.97)
+def test_a_candidate_equal_to_a_baseline_is_refused() -> None:
+    rows = make_errors(0.97, 0.90, popularity=0.97)
     popular = replace(rows, champion=None, candidate=rows.baselines["popularity"])
     assert not gate(popular).promoted
 
 
-def make_world(seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Errors]:
+def draw_ratings(seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Errors]:
     """Ratings with user and movie biases and two tastes: (user, movie, rating), one row each."""
     random = np.random.default_rng(seed)
     users, movies, rows = 300, 200, 15_000
@@ -100,7 +104,7 @@ def make_world(seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Errors]
     return user, movie, np.clip(np.round(2 * (signal + random.normal(0, 0.7, rows))) / 2, 0.5, 5.0)
 
 
-def fitted(user: NDArray[np.int64], movie: NDArray[np.int64], rating: Errors) -> NDArray[np.float64]:
+def fit_predictions(user: NDArray[np.int64], movie: NDArray[np.int64], rating: Errors) -> NDArray[np.float64]:
     """Predictions for all (user, movie): biases, and the two leading singular vectors of what they leave."""
     mean = rating.mean()
     by_movie = np.bincount(movie, rating - mean, 200) / (np.bincount(movie, minlength=200) + 5)
@@ -116,12 +120,12 @@ def fitted(user: NDArray[np.int64], movie: NDArray[np.int64], rating: Errors) ->
 
 @pytest.fixture(scope="module", params=[True, False], ids=["with new rows", "without new rows"])
 def contest(request: pytest.FixtureRequest) -> tuple[Errors, Errors, HoldoutErrors, HoldoutErrors | None]:
-    """What a gate sees of a champion, and the training ratings behind it; the candidate is still the champion."""
-    user, movie, rating = make_world(1)
-    predictions = fitted(user, movie, rating)
+    """The champion's predictions, its training ratings, its errors on the test split and on the new rows."""
+    user, movie, rating = draw_ratings(1)
+    predictions = fit_predictions(user, movie, rating)
 
     def measured(seed: int, rows: int, raised: float) -> HoldoutErrors:
-        its_user, its_movie, its_rating = (column[:rows] for column in make_world(seed))
+        its_user, its_movie, its_rating = (column[:rows] for column in draw_ratings(seed))
         errors = predictions[its_user, its_movie] - np.minimum(its_rating + raised, 5.0)
         return HoldoutErrors(its_user, errors, errors, movie_ids=its_movie)
 
@@ -129,7 +133,7 @@ def contest(request: pytest.FixtureRequest) -> tuple[Errors, Errors, HoldoutErro
 
 
 def challenge(contest: tuple[Errors, Errors, HoldoutErrors, HoldoutErrors | None], predictions: Errors) -> bool:
-    """Would these predictions replace the champion's?"""
+    """Say whether these predictions replace the champion's."""
     champion, _, test, new = contest
 
     def against(rows: HoldoutErrors) -> HoldoutErrors:
@@ -139,7 +143,7 @@ def challenge(contest: tuple[Errors, Errors, HoldoutErrors, HoldoutErrors | None
     return gate(against(test), against(new) if new is not None else None).promoted
 
 
-def test_the_champion_itself_would_pass(contest: tuple[Errors, Errors, HoldoutErrors, HoldoutErrors | None]) -> None:
+def test_the_champion_itself_passes(contest: tuple[Errors, Errors, HoldoutErrors, HoldoutErrors | None]) -> None:
     assert challenge(contest, contest[0])
 
 
@@ -148,17 +152,17 @@ def test_a_model_of_shuffled_ratings_is_never_promoted(
     contest: tuple[Errors, Errors, HoldoutErrors, HoldoutErrors | None], raised: float
 ) -> None:
     # Even one that has the drifted batch's higher mean right, and so is better on the new rows than the champion.
-    user, movie, rating = make_world(1)
+    user, movie, rating = draw_ratings(1)
     for seed in range(8):
         shuffled = np.random.default_rng(seed).permutation(rating)
-        assert not challenge(contest, fitted(user, movie, shuffled) + raised)
+        assert not challenge(contest, fit_predictions(user, movie, shuffled) + raised)
 
 
 @pytest.mark.parametrize("raised", [0.0, 0.25, 0.5])
 def test_a_popularity_only_model_is_never_promoted(
     contest: tuple[Errors, Errors, HoldoutErrors, HoldoutErrors | None], raised: float
 ) -> None:
-    _, movie, rating = make_world(1)
+    _, movie, rating = draw_ratings(1)
     times = np.bincount(movie, minlength=200)
     by_rank = np.quantile(rating, np.argsort(np.argsort(times)) / 199)  # the more often rated, the better
     movie_mean = np.bincount(movie, rating, 200) / times
@@ -167,24 +171,24 @@ def test_a_popularity_only_model_is_never_promoted(
 
 
 @pytest.mark.parametrize("where", ["test", "new"])
-def test_a_prediction_that_is_no_number_refuses(where: str) -> None:
-    good, broken = held_out(0.8, 0.9), held_out(0.8, 0.9)
+def test_a_prediction_that_is_not_finite_refuses_the_candidate(where: str) -> None:
+    good, broken = make_errors(0.8, 0.9), make_errors(0.8, 0.9)
     broken.candidate[3] = np.nan
-    verdict = gate(broken, good) if where == "test" else gate(good, broken)
-    assert not verdict.promoted
-    assert verdict.reason == f"refused: the candidate predicts no number for 1 of the {where} rows"
+    decision = gate(broken, good) if where == "test" else gate(good, broken)
+    assert not decision.promoted
+    assert decision.reason == f"refused: the prediction is not a finite number for 1 of the {where} rows"
 
 
 def test_the_order_of_rows_does_not_matter() -> None:
-    rows = held_out(0.91, 0.90)
+    rows = make_errors(0.91, 0.90)
     order = np.random.default_rng(3).permutation(len(rows.candidate))
     mixed = HoldoutErrors(rows.user_ids[order], rows.candidate[order], rows.champion[order])
-    assert gate(mixed, mixed).as_dict() == gate(rows, rows).as_dict()
+    assert gate(mixed, mixed).as_metadata() == gate(rows, rows).as_metadata()
 
 
-def test_the_interval_counts_users_not_rows() -> None:
+def test_the_interval_is_over_users_not_rows() -> None:
     # Doubling every row adds no user, so it must not add confidence either.
-    rows = held_out(0.91, 0.90, users=100)
+    rows = make_errors(0.91, 0.90, users=100)
     doubled = HoldoutErrors(*(np.tile(column, 2) for column in (rows.user_ids, rows.candidate, rows.champion)))
     once, twice = compare(rows, GatePolicy()), compare(doubled, GatePolicy())
     assert once is not None
@@ -192,8 +196,8 @@ def test_the_interval_counts_users_not_rows() -> None:
     assert (twice.low, twice.high) == pytest.approx((once.low, once.high))
 
 
-def test_many_users_are_compared_in_a_moment_and_as_surely() -> None:
-    rows = held_out(0.905, 0.90, users=40_000, rows_each=5)
+def test_pooling_many_users_keeps_the_width_of_the_interval() -> None:
+    rows = make_errors(0.905, 0.90, users=40_000, rows_each=5)
     comparison = compare(rows, GatePolicy())
     assert comparison is not None
     assert comparison.users == 40_000
@@ -202,7 +206,7 @@ def test_many_users_are_compared_in_a_moment_and_as_surely() -> None:
     assert comparison.high - comparison.low == pytest.approx(2 * 1.96 * deviation, rel=0.1)
 
 
-def test_slices_say_for_whom() -> None:
+def test_slices_are_cold_users_popular_movies_and_tail_movies() -> None:
     rows = HoldoutErrors(
         user_ids=np.array([1, 1, 2, 2]),
         candidate=np.array([1.0, 1.0, 0.0, 2.0]),
@@ -222,37 +226,37 @@ def test_slices_say_for_whom() -> None:
 
 
 def test_a_slice_without_rows_is_left_out() -> None:
-    rows = held_out(0.9, 0.9, users=3)
+    rows = make_errors(0.9, 0.9, users=3)
     comparison = compare(replace(rows, user_ratings=np.full(60, 50)), GatePolicy())
     assert comparison is not None
     assert comparison.slices == {}
 
 
-def test_the_verdict_can_be_stored_as_json() -> None:
-    rows = held_out(0.9, 0.9, bias_only=0.95)
-    verdict = gate(rows, rows)
-    stored = json.loads(json.dumps(verdict.as_dict(), allow_nan=False))
-    assert stored["promoted"] is verdict.promoted
+def test_the_decision_can_be_stored_as_json() -> None:
+    rows = make_errors(0.9, 0.9, bias_only=0.95)
+    decision = gate(rows, rows)
+    stored = json.loads(json.dumps(decision.as_metadata(), allow_nan=False))
+    assert stored["promoted"] is decision.promoted
     assert set(stored["test"]) >= {"rows", "users", "candidate_rmse", "champion_rmse", "low", "high", "slices"}
     assert stored["policy"]["allowed_loss"] == 0.02
 
 
-def test_a_flawless_champion_is_still_a_number() -> None:
+def test_a_champion_without_error_gives_finite_numbers() -> None:
     rows = HoldoutErrors(np.array([1, 2]), np.array([0.5, 0.5]), np.zeros(2))
-    verdict = gate(rows)
-    assert not verdict.promoted
-    json.dumps(verdict.as_dict(), allow_nan=False)
+    decision = gate(rows)
+    assert not decision.promoted
+    json.dumps(decision.as_metadata(), allow_nan=False)
 
 
 @pytest.mark.parametrize(
-    "rows", [HoldoutErrors(np.zeros(0, int), np.zeros(0), np.zeros(0)), replace(held_out(0.9, 0.9), champion=None)]
+    "rows", [HoldoutErrors(np.zeros(0, int), np.zeros(0), np.zeros(0)), replace(make_errors(0.9, 0.9), champion=None)]
 )
-def test_nothing_to_judge_by_is_an_error(rows: HoldoutErrors) -> None:
-    with pytest.raises(NoYardstickError, match="against a champion or a baseline"):
+def test_without_anything_to_compare_with_the_gate_raises(rows: HoldoutErrors) -> None:
+    with pytest.raises(NoComparisonError, match="a champion or a baseline"):
         gate(rows)
 
 
-def test_the_newest_fifth_is_held_out() -> None:
+def test_the_newest_fifth_is_make_errors() -> None:
     times = np.array([50, 10, 30, 20, 40])
     assert holdout_newest(times, np.arange(5), np.arange(5)).tolist() == [True, False, False, False, False]
     assert holdout_newest(times, np.arange(5), np.arange(5), share=0.4).tolist() == [True, False, False, False, True]
@@ -269,6 +273,6 @@ def test_equal_times_are_held_out_by_user_and_movie_in_any_order() -> None:
 
 
 @pytest.mark.parametrize(("rows", "held"), [(0, 0), (1, 0), (2, 1), (5, 1), (6, 2), (100, 20), (43_000, 8_600)])
-def test_how_many_are_held_out(rows: int, held: int) -> None:
+def test_how_many_rows_are_held_out(rows: int, held: int) -> None:
     ids = np.arange(rows)
     assert holdout_newest(ids, ids, ids).sum() == held

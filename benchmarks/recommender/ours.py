@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cinematch_assets.recommender.config import AlsConfig, RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.model import Recommender, fit_recommender
-from cinematch_assets.recommender.rating_prediction.als_table import fit_factors
+from cinematch_assets.recommender.rating_prediction.als_table import fit_als_table
 from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 
 SEED = 20_251_220
@@ -52,8 +52,9 @@ class Shipped(Ours):
     def predict(self, users: NDArray[Any], movies: NDArray[Any]) -> NDArray[Any]:
         return self.model.predict(users, movies).ratings
 
-    def lists(self, users: NDArray[Any], k: int) -> NDArray[Any]:
-        return self.model.ranker.top(users.astype(np.int32), k, self.train, stars=self.model.rating_table).movies
+    def recommend(self, users: NDArray[Any], k: int) -> NDArray[Any]:
+        ranker, table = self.model.ranker, self.model.rating_table
+        return ranker.top(users.astype(np.int32), k, self.train, rating_factors=table).movies
 
 
 class LeastSquares(Ours):
@@ -63,12 +64,12 @@ class LeastSquares(Ours):
     note = "64 factors, 8 sweeps; rating prediction only"
 
     def fit_rows(self, rows: Ratings) -> None:
-        self.model = fit_factors(rows, self.catalogue, AlsConfig(), SEED, lambda _what, _share: None)
+        self.model = fit_als_table(rows, self.catalogue, AlsConfig(), np.random.default_rng(SEED))
 
     def predict(self, users: NDArray[Any], movies: NDArray[Any]) -> NDArray[Any]:
         return self.model.predict(users, movies).ratings
 
-    def lists(self, _users: NDArray[Any], _k: int) -> None:
+    def recommend(self, _users: NDArray[Any], _k: int) -> None:
         return None
 
 

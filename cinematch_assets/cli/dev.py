@@ -15,8 +15,10 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.error import URLError
+
+import typer
 
 from cinematch_assets.cli.output import out
 from cinematch_assets.cli.processes import MARK, end_marked, hold
@@ -171,3 +173,10 @@ def _cause(error: dict[str, Any]) -> str:
 def _require_running(dagster: subprocess.Popen[bytes], log: Path) -> None:
     if dagster.poll() is not None:
         raise DevFailedError(f"{log}: Dagster ended by itself with exit code {dagster.returncode}")
+
+
+def dev(
+    port: Annotated[int, typer.Option(help="The UI's port on 127.0.0.1.", min=1, max=65535)] = 3000,
+) -> None:
+    """Run Dagster's UI, daemon and sensors: files dropped into the folder are loaded automatically."""
+    run_dev(port)

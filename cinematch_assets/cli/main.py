@@ -4,48 +4,78 @@ Here: which commands there are, and how errors end. Not here: what they do (a mo
 """
 
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from dotenv import load_dotenv
+from rich.text import Text
 
-from cinematch_assets.cli import asking, drive, models, operating, rejects
+from cinematch_assets.cli import (
+    demo,
+    dev,
+    drive,
+    evaluate,
+    migrate,
+    models,
+    recommend,
+    rejects,
+    similar,
+    simulate,
+    sql,
+    status,
+    stop,
+)
 from cinematch_assets.cli.output import err
 from cinematch_assets.errors import CinematchError
 
 app = typer.Typer(
     help="From a folder of movie ratings to validated tables, drift reports, a gated model and recommendations.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_show_locals=False,  # they may hold a URL with a password
 )
-app.add_typer(drive.app, name="drive")
+for command in (
+    demo.demo,
+    dev.dev,
+    stop.stop,
+    migrate.migrate,
+    status.status,
+    simulate.simulate,
+    recommend.recommend,
+    similar.similar,
+    evaluate.evaluate,
+    sql.sql,
+):
+    app.command()(command)
 app.add_typer(models.app, name="models")
 app.add_typer(rejects.app, name="rejects")
-operating.register(app)
-asking.register(app)
+app.add_typer(drive.app, name="drive")
 
 
-@app.command()
-def demo(
-    data: Annotated[
-        str, typer.Option(help="ml-100k, ml-latest-small, synthetic, synthetic:1_000_000, or a folder.")
-    ] = "ml-100k",
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"cinematch-assets {version('cinematch-assets')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
 ) -> None:
-    """The whole loop, end to end, on an embedded database: files, tables, model, three batches, recommendations."""
-    from cinematch_assets.cli.demo import run_demo
-
-    run_demo(data)
+    """Options of the command itself."""
 
 
 def main() -> None:
-    """Run the command; an error that a person is meant to read is one sentence and exit code 1."""
+    """Run the command; an error meant for people is one sentence on standard error, and exit code 1."""
     load_dotenv(Path.cwd() / ".env")
     try:
         app()
     except CinematchError as fault:
-        err.print(f"[red]error:[/] {fault}", highlight=False)
+        err.print(Text("error: ", "red").append(str(fault), "default"))
         sys.exit(1)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cinematch_assets.cli.options import Json
 from cinematch_assets.cli.output import out, print_json, print_table
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.champion import read_champion
@@ -15,14 +16,14 @@ app = typer.Typer(help="Model versions: which there are, and which is champion."
 
 
 @app.command("list")
-def list_versions(json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+def list_versions(json: Json = False) -> None:
     """Every version, newest first."""
     from dataclasses import asdict
 
     from cinematch_assets.pipeline.platform import Platform
 
     with Platform.open().warehouse.connect() as connection:
-        versions = model_registry.model_versions(connection)
+        versions = model_registry.list_model_versions(connection)
         champion = read_champion(connection)
     serving = champion.version if champion else None
     if json:

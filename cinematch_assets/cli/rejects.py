@@ -1,4 +1,4 @@
-"""``cinematch rejects list | release``: the quarantine, for people.
+"""``cinematch rejects list | release``: the quarantine.
 
 Here: arguments and output. Not here: reading rows again (``reading.released``), the quarantine
 (``warehouse.rejected_rows``).
@@ -8,18 +8,19 @@ from typing import Annotated
 
 import typer
 
+from cinematch_assets.cli.options import Json
 from cinematch_assets.cli.output import out, print_json, print_table
 
-app = typer.Typer(help="Rows that fit no table: look at them, and let them in when they do.", no_args_is_help=True)
+app = typer.Typer(help="Rejected rows: list them, and release those that are valid now.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_rows(
     path: Annotated[str | None, typer.Argument(help="A file, such as ratings.csv; all of them by default.")] = None,
     limit: Annotated[int, typer.Option(help="How many rows.")] = 20,
-    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    json: Json = False,
 ) -> None:
-    """Rejected rows with their reasons, the newest file first."""
+    """List rejected rows with their reasons, the newest file first."""
     from dataclasses import asdict
 
     from cinematch_assets.pipeline.platform import Platform
@@ -45,11 +46,11 @@ def release(
         str | None, typer.Option(help="With one id: the row as it should have been, in the file's own columns.")
     ] = None,
 ) -> None:
-    """Read rejected rows again by the same rules; those that fit now go where they belong."""
+    """Validate rejected rows again; those that are valid now are loaded into their table."""
     from cinematch_assets.pipeline.ingest.release_rejects import release_rows
     from cinematch_assets.pipeline.platform import Platform
 
     done = release_rows(Platform.open(), ids or [], path=path, correction=correct)
-    out.print(f"{done.released:,} rows released, {done.kept:,} still do not fit", highlight=False)
+    out.print(f"{done.released:,} rows released, {done.kept:,} still rejected", highlight=False)
     for reason, rows in done.reasons.items():
         out.print(f"• {reason}: {rows:,}", highlight=False)

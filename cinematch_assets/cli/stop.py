@@ -47,3 +47,8 @@ def _other_users(home: Path) -> list[int]:
     handles = server_folder(home) / ".handle_pids.json"
     text = handles.read_text() if handles.exists() else ""
     return [pid for pid in json.loads(text or "[]") if pid != os.getpid() and runs(pid)]
+
+
+def stop() -> None:
+    """Stop `dev`, or clean up after one that was killed; then stop the embedded database."""
+    stop_all()

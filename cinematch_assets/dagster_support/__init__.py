@@ -1,1 +1,1 @@
-"""What knows Dagster and is no definition: checks, metadata, runs, the instance."""
+"""Code that knows Dagster and is no definition: checks, metadata, runs, progress, the instance."""

@@ -1,25 +1,26 @@
-"""Checks that certify tables after they are written.
+"""Check results that certify tables after they are written.
 
-Here: facts about a table made into check results. Not here: keeping bad rows out, which comes before the write.
+Here: facts about a table as results of asset checks. Not here: rejecting rows, which comes before the write
+(``reading.validation``).
 """
 
 from collections.abc import Sequence
 
 import dagster as dg
-import psycopg
 
 from cinematch_assets.schemas.table import Table
 from cinematch_assets.splitting import TEST_SHARE
 from cinematch_assets.warehouse.inspection import SplitCount, column_differences
-from cinematch_assets.warehouse.table_sizes import database_mb
+from cinematch_assets.warehouse.table_sizes import read_database_mb
+from cinematch_assets.warehouse.warehouse import Warehouse
 
 ROWS_FOR_A_TIGHT_SHARE = 1_000_000
-WARN_AT = 0.85
+WARN_SHARE = 0.85
 
 
-def schema_check(connection: psycopg.Connection, schema: str, table: Table) -> dg.AssetCheckResult:
+def schema_check(warehouse: Warehouse, schema: str, table: Table) -> dg.AssetCheckResult:
     """The table in the database has the declared columns and types."""
-    differences = column_differences(connection, schema, table)
+    differences = warehouse.run(column_differences, schema, table)
     return dg.AssetCheckResult(
         check_name="schema",
         passed=not differences,
@@ -29,24 +30,24 @@ def schema_check(connection: psycopg.Connection, schema: str, table: Table) -> d
 
 
 def referential_integrity(orphans: int) -> dg.AssetCheckResult:
-    """No rating speaks of a movie that the catalogue does not have; the database does not enforce it."""
+    """Every rating's movie is in the catalogue; the database does not enforce it."""
     return dg.AssetCheckResult(
         check_name="referential_integrity", passed=orphans == 0, metadata={"ratings_without_movie": orphans}
     )
 
 
 def each_movie_once(duplicates: int) -> dg.AssetCheckResult:
-    """No movie of the collection is there twice, an empty rating or year included."""
+    """No movie of the collection is there twice; empty ratings and years count as equal."""
     return dg.AssetCheckResult(
         check_name="each_movie_once", passed=duplicates == 0, metadata={"rows_too_many": duplicates}
     )
 
 
 def split_check(splits: Sequence[SplitCount]) -> dg.AssetCheckResult:
-    """The test share is 30 %, within 0.2 points at 1M rows and wider by the square root where there are fewer.
+    """The test share is 30 %, within 0.2 points at 1M rows and wider by the square root for fewer.
 
-    A hash draws each row independently: 0.2 points are 4.4 standard deviations at 1M rows, and so many are allowed at
-    any size.
+    A hash draws each row independently: 0.2 points are 4.4 standard deviations at 1M rows, and 4.4 standard deviations
+    are allowed at any size.
     """
     rows = sum(split.rows for split in splits)
     test = sum(split.rows for split in splits if split.name == "test")
@@ -59,12 +60,12 @@ def split_check(splits: Sequence[SplitCount]) -> dg.AssetCheckResult:
     )
 
 
-def storage_check(connection: psycopg.Connection, budget_mb: int) -> dg.AssetCheckResult:
-    """The database is under 85 % of its budget; above it warns, for there is time to act."""
-    used = database_mb(connection)
+def storage_check(warehouse: Warehouse, budget_mb: int) -> dg.AssetCheckResult:
+    """The database uses at most 85 % of its budget; above, it warns while there is time to act."""
+    used = warehouse.run(read_database_mb)
     return dg.AssetCheckResult(
         check_name="storage_budget",
-        passed=used <= WARN_AT * budget_mb,
+        passed=used <= WARN_SHARE * budget_mb,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"used_mb": round(used, 1), "budget_mb": budget_mb, "share": round(used / budget_mb, 3)},
     )

@@ -1,7 +1,7 @@
-"""Where Dagster keeps its runs, events and ticks: one instance for the command, the UI, and whatever starts runs.
+"""Dagster's instance: its home under CINEMATCH_HOME and its storage for runs, events and ticks.
 
-Here: its home under CINEMATCH_HOME and its storage. Not here: limits, retention and the rest of ``dagster.yaml``; the
-warehouse, whose database this never is: an event log would eat the warehouse's budget.
+Here: one instance for the command, the UI and the daemon. Not here: limits, retention and the rest of ``dagster.yaml``.
+Its database is never the warehouse's: the event log would use up the warehouse's budget.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dagster._serdes import ConfigurableClassData
 
 _CONFIGURATION = "dagster.yaml"
-_WITH_A_PROCESS = ("STARTING", "STARTED", "CANCELING")
+_PROCESS_STATUSES = ("STARTING", "STARTED", "CANCELING")
 
 
 class PlatformStorage(DagsterPostgresStorage):
@@ -31,7 +31,7 @@ class PlatformStorage(DagsterPostgresStorage):
 
     @classmethod
     def config_type(cls) -> "UserConfigSchema":
-        """Nothing to configure: the environment says it."""
+        """Nothing to configure: the environment names the storage."""
         return {}
 
     @classmethod
@@ -49,7 +49,7 @@ def storage_url(settings: Settings) -> str:
 
 
 def prepare_home(settings: Settings) -> Path:
-    """Put ``dagster.yaml`` into the folder that DAGSTER_HOME shall name, and return that folder."""
+    """Write ``dagster.yaml`` into the folder for DAGSTER_HOME, and return that folder."""
     home = settings.home.resolve() / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     write_atomically(home / _CONFIGURATION, [project_file(_CONFIGURATION).read_bytes()])
@@ -57,10 +57,10 @@ def prepare_home(settings: Settings) -> Path:
 
 
 def fail_orphaned_runs(settings: Settings) -> int:
-    """Mark runs as failed whose processes cannot be alive, because Dagster is only about to start; return how many.
+    """Mark runs as failed whose processes cannot be alive, because Dagster has not started yet; return their number.
 
-    The local launcher never notices that a run's process was killed, and such a run would block retraining for hours.
-    A storage that others may share (DAGSTER_POSTGRES_URL) is left alone: their runs may be alive elsewhere.
+    The local launcher does not notice that a run's process was killed, and such a run would block retraining for hours.
+    A storage that others may share (DAGSTER_POSTGRES_URL) is left alone: its runs may be alive on other machines.
     """
     if settings.dagster_postgres_url is not None:
         return 0
@@ -68,7 +68,7 @@ def fail_orphaned_runs(settings: Settings) -> int:
 
     with dg.DagsterInstance.from_config(str(prepare_home(settings))) as instance:
         orphans = instance.get_runs(
-            filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus(name) for name in _WITH_A_PROCESS])
+            filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus(name) for name in _PROCESS_STATUSES])
         )
         for run in orphans:
             instance.report_run_failed(run, "Its process ended with the cinematch dev that had started it.")

@@ -1,14 +1,15 @@
-"""What a landed file's materialization says."""
+"""Metadata of a landed file's materialization."""
 
 import dagster as dg
 
+from cinematch_assets.dagster_support.metadata import uri_metadata
 from cinematch_assets.drive.landing import Landed
 
 
 def landed_metadata(landed: Landed, uri: str) -> dict[str, dg.MetadataValue]:
-    """Where the content lies, what it is, and whether it is news."""
+    """Where the content is stored, its size and md5, and whether it was landed before."""
     return {
-        "dagster/uri": dg.MetadataValue.url(uri) if uri.startswith("s3") else dg.MetadataValue.path(uri),
+        "dagster/uri": uri_metadata(uri),
         "file": dg.MetadataValue.text(landed.file_name),
         "size_bytes": dg.MetadataValue.int(landed.size),
         "md5": dg.MetadataValue.text(landed.md5),

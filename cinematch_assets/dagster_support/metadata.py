@@ -1,21 +1,22 @@
-"""What an asset's page in the UI says of its table.
+"""Values of asset metadata that several assets share.
 
-Here: column schemas from the declarations, counts in Dagster's own metadata keys. Not here: the declarations.
+Here: column schemas from the declarations, locations, message lists, numbers. Not here: the declarations
+(``schemas``), what a result reports (its own method as_metadata).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from cinematch_assets.schemas.table import Table
-from cinematch_assets.warehouse.landed_files import Counts
 
-SENTENCES = 20
+MAX_MESSAGES = 20
 
 
 def column_schema(table: Table) -> dg.TableSchema:
-    """A table's columns with their SQL types, meanings and rules, as declared in ``schemas``."""
+    """A table's columns with their SQL types, descriptions and rules, as declared in ``schemas``."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
@@ -32,26 +33,26 @@ def column_schema(table: Table) -> dg.TableSchema:
 
 
 def table_metadata(name: str, table: Table) -> dict[str, Any]:
-    """The static metadata of an asset that is a table: where it is, and its columns."""
+    """Static metadata of an asset that is a table: its name in the database, and its columns."""
     return {"dagster/table_name": name, "dagster/column_schema": column_schema(table)}
 
 
-def count_metadata(counts: Counts) -> dict[str, int]:
-    """The three numbers of a file: read = accepted + rejected."""
-    return {"rows_read": counts.read, "rows_accepted": counts.accepted, "rows_rejected": counts.rejected}
+def uri_metadata(uri: str) -> dg.MetadataValue:
+    """Where an object is stored: a link for ``s3://``, a path for ``file://`` and plain paths."""
+    return dg.MetadataValue.url(uri) if uri.startswith("s3://") else dg.MetadataValue.path(uri)
 
 
-def sentences(all_of_them: Sequence[str]) -> dg.MetadataValue:
-    """Sentences for people, the first so many: metadata is to stay small."""
-    shown = list(all_of_them[:SENTENCES])
-    rest = len(all_of_them) - len(shown)
+def messages(texts: Sequence[str]) -> dg.MetadataValue:
+    """The first ``MAX_MESSAGES`` texts and how many are left out, because metadata has to stay small."""
+    shown = list(texts[:MAX_MESSAGES])
+    rest = len(texts) - len(shown)
     return dg.MetadataValue.json([*shown, f"and {rest:,} more"] if rest else shown)
 
 
-def rounded(numbers: Mapping[str, Any]) -> dict[str, Any]:
-    """Numbers for people: floats to five digits; what is no number (NaN breaks the UI) is left out."""
+def rounded(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with floats rounded to five digits and tuples as lists, without None and NaN, which the UI refuses."""
     return {
-        name: round(value, 5) if isinstance(value, float) else value
-        for name, value in numbers.items()
-        if isinstance(value, int | float | str) and value == value  # noqa: PLR0124 - NaN is not itself
+        name: round(value, 5) if isinstance(value, float) else list(value) if isinstance(value, tuple) else value
+        for name, value in values.items()
+        if value is not None and not (isinstance(value, float) and math.isnan(value))
     }

@@ -1,6 +1,6 @@
-"""What Dagster knows of earlier runs: the memory of the sensors.
+"""Earlier runs, by tag and by job: how the sensors know what was tried.
 
-Here: counting runs by tag. A cursor could be lost or only grow; runs and their tags are always true.
+Here: counting runs. A cursor could be lost or only grow; runs and their tags are always true.
 """
 
 import dagster as dg

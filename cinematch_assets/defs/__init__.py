@@ -1,1 +1,1 @@
-"""What exists: a file an asset, each in the folder of its group, and what starts them."""
+"""The definitions that Dagster shows: an asset a file, in the folder of its group, and what starts runs."""

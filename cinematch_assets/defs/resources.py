@@ -1,7 +1,6 @@
-"""What the definitions share: the platform, and one process for all steps of a run.
+"""What all definitions share: the platform as a resource, and one process for all steps of a run.
 
-Here: how Dagster opens the platform. Not here: the settings it is opened by, which are the environment's
-(``settings``).
+Here: how Dagster opens the platform. Not here: the settings it is opened by (``settings``).
 """
 
 import dagster as dg
@@ -19,5 +18,5 @@ def platform(_context: dg.InitResourceContext) -> Platform:
 
 @dg.definitions
 def shared() -> dg.Definitions:
-    """A process of its own costs each step seconds, and ours take milliseconds; the executor stays configurable."""
+    """Run steps in one process, because starting one takes longer than most steps; the executor is configurable."""
     return dg.Definitions(resources={"platform": platform}, executor=dg.in_process_executor)

@@ -20,7 +20,7 @@ from cinematch_assets.movielens import FEATURES, split_genres
 
 
 class BasisRefusedError(CinematchError):
-    """The content of a stored genre basis does not hash to its version; features made with it would mean another thing."""
+    """The content of a stored genre basis does not hash to its version: its features would have another meaning."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

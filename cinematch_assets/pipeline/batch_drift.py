@@ -1,14 +1,15 @@
-"""A batch's verdict: five statistics, what they would be without drift, and whether to retrain.
+"""Drift of a batch: five statistics, what they would be without drift, and whether to retrain.
 
-Here: reading what the domain needs, and writing what it says. Not here: statistics (``drift``), decisions
-(``retraining``).
+Here: reading what the domain needs, writing what it decides, and the report. Not here: statistics
+(``drift.statistics``), the decision (``retraining``).
 """
 
+import logging
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import psycopg
 
 from cinematch_assets.drift.alerts import DriftAlert, ModelErrors, drift_alerts
 from cinematch_assets.drift.histogram import RatingHistogram
@@ -19,6 +20,7 @@ from cinematch_assets.drift.null_distribution import (
     rating_null_distribution,
 )
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.logs import log_phase
 from cinematch_assets.metrics import mae, rmse
 from cinematch_assets.pipeline.models.artifacts import FormatStatus, format_message, load_model
 from cinematch_assets.pipeline.platform import Platform
@@ -26,16 +28,18 @@ from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.retraining import BatchFacts, Decision, Evidence, RetrainingPolicy, retraining_decision
 from cinematch_assets.warehouse import drift_alerts as rows
 from cinematch_assets.warehouse import model_registry
-from cinematch_assets.warehouse.batches import Batch, stored_batch
-from cinematch_assets.warehouse.champion import read_champion, scorer_of
+from cinematch_assets.warehouse.batches import Batch, read_stored_batch
+from cinematch_assets.warehouse.champion import find_scorer, read_champion
 from cinematch_assets.warehouse.copy import read_frame
 from cinematch_assets.warehouse.movies import read_movies
 from cinematch_assets.warehouse.statements import statement
 
+_LOG = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class BatchDrift:
-    """What was found out about a batch, and by which model it was scored, or why by none."""
+    """The statistics of a batch, the decision, and the version that predicted it, or why none did."""
 
     batch: Batch
     alerts: tuple[DriftAlert, ...]
@@ -44,29 +48,43 @@ class BatchDrift:
     scored_by: str | None
     unscored: str | None
 
+    def as_metadata(self) -> dict[str, Any]:
+        """Return the decision, the scores that are defined, and their bounds without drift."""
+        scores = {alert.feature_name: alert.drift_score for alert in self.alerts}
+        return {
+            "retraining_due": self.decision.due,
+            "reason": self.decision.reason,
+            "scored_by": self.scored_by or self.unscored,
+            "null_spread": self.null.as_metadata(),
+            **{name: round(score, 5) for name, score in scores.items() if score is not None},
+        }
+
 
 def assess_batch(platform: Platform, batch_id: str) -> BatchDrift:
-    """Evaluate a loaded batch and replace its alerts and its open decision.
+    """Compute the statistics of a loaded batch; replace its alerts and its open decision.
 
     Raises:
         CinematchError: the batch is not in the tables.
     """
-    with platform.warehouse.connect() as connection:
-        batch = stored_batch(connection, batch_id)
+    with log_phase(_LOG, f"read {batch_id} and the baseline"), platform.warehouse.session() as session:
+        batch = session.run(read_stored_batch, batch_id)
         if batch is None or batch.place == "deleted":
             raise CinematchError(f"{batch_id} has no rows in the tables: materialize ratings_buffer for it first")
-        baseline = RatingHistogram(rows.baseline_counts(connection))
-        histogram = RatingHistogram(rows.batch_counts(connection, batch_id))
-        ratings = rows.batch_rows(connection, batch_id)
-        scorer, unscored = _scorer_of(connection, batch_id)
-        unseen = rows.unseen_ratings(connection)
-        champion = read_champion(connection)
+        baseline = RatingHistogram(session.run(rows.read_baseline_counts))
+        histogram = RatingHistogram(session.run(rows.read_batch_counts, batch_id))
+        ratings = session.run(rows.read_batch_rows, batch_id)
+        scorer = session.run(find_scorer, batch_id)
+        unseen = session.run(rows.count_unseen_ratings)
+        champion = session.run(read_champion)
+    unscored = _why_unscored(scorer)
     users = np.unique(ratings["userId"].to_numpy(), return_counts=True)[1]
-    null = rating_null_distribution(rows.user_histograms(platform.warehouse.url), users)
+    with log_phase(_LOG, "null distribution of the rating statistics"):
+        null = rating_null_distribution(rows.read_user_histograms(platform.warehouse.url), users)
     errors = None
-    if scorer is not None:
-        errors, test = _model_errors(platform, scorer, ratings)
-        null |= model_null_distribution(test, users)
+    if scorer is not None and unscored is None:
+        with log_phase(_LOG, f"errors of {scorer.version} on the batch and the test split"):
+            errors, test = _model_errors(platform, scorer, ratings)
+            null |= model_null_distribution(test, users)
     alerts = drift_alerts(baseline, histogram, errors)
     facts = BatchFacts(
         batch_id=batch_id,
@@ -77,40 +95,25 @@ def assess_batch(platform: Platform, batch_id: str) -> BatchDrift:
         unseen_ratings=unseen,
         trained_ratings=champion.data_size if champion else 0,
     )
-    decision = retraining_decision(facts, policy_of(platform))
-    scored_by = scorer.version if scorer else None
-    with platform.warehouse.connect() as connection:
-        rows.write_assessment(
-            connection,
-            batch_id,
-            batch.md5,
-            alerts,
-            due=decision.due,
-            reason=decision.reason,
-            evidence={"null_spread": null.as_metadata(), "scored_by": scored_by, "unscored": unscored},
-        )
+    decision = retraining_decision(facts, RetrainingPolicy.from_settings(platform.settings))
+    _LOG.info("retraining %s: %s", "is due" if decision.due else "is not due", decision.reason)
+    scored_by = scorer.version if scorer and errors else None
+    platform.warehouse.run(
+        rows.write_assessment,
+        batch_id,
+        batch.md5,
+        alerts,
+        due=decision.due,
+        reason=decision.reason,
+        evidence={"null_spread": null.as_metadata(), "scored_by": scored_by, "unscored": unscored},
+    )
     return BatchDrift(batch, alerts, null, decision, scored_by, unscored)
 
 
-def policy_of(platform: Platform) -> RetrainingPolicy:
-    """The retraining policy that the settings ask for."""
-    settings = platform.settings
-    return RetrainingPolicy(
-        minimum_rows=settings.retrain_min_rows,
-        unseen_share=settings.retrain_unseen_share,
-        cooldown_s=settings.retrain_cooldown_s,
-        attempts=settings.retrain_max_attempts,
-    )
-
-
-def _scorer_of(connection: psycopg.Connection, batch_id: str) -> tuple[model_registry.ModelVersion | None, str | None]:
-    """The version whose errors on a batch count, or why there is none."""
-    found = scorer_of(connection, batch_id)
-    if found is None:
-        return None, "no champion yet"
-    if FormatStatus.of(found) is not FormatStatus.READABLE:
-        return None, format_message(found)
-    return found, None
+def _why_unscored(scorer: model_registry.ModelVersion | None) -> str | None:
+    if scorer is None:
+        return "no champion yet"
+    return None if FormatStatus.of(scorer) is FormatStatus.READABLE else format_message(scorer)
 
 
 def _model_errors(
@@ -131,19 +134,26 @@ def _model_errors(
 
 
 def report_batch(platform: Platform, batch_id: str) -> str:
-    """Store Evidently's pictures of a batch beside the baseline; return the report's address."""
+    """Store Evidently's HTML report of a batch beside the baseline; return its URI.
+
+    Raises:
+        CinematchError: the batch is not in the tables.
+    """
     from cinematch_assets.drift.report import TimesSeen, drift_html  # noqa: PLC0415 - Evidently costs 10 s to import
 
     users, movies_seen = (
         platform.warehouse.read(name, (key, "count")).set_index(key)["count"]
         for name, key in (("training/count_user_ratings", "userId"), ("training/count_movie_ratings", "movieId"))
     )
-    with platform.warehouse.connect() as connection:
-        batch = stored_batch(connection, batch_id)
-        ratings = rows.batch_rows(connection, batch_id)
-        movies, _ = read_movies(connection)
-        baseline = rows.baseline_sample(connection)
+    with platform.warehouse.session() as session:
+        batch = session.run(read_stored_batch, batch_id)
+        if batch is None:
+            raise CinematchError(f"{batch_id} has no rows in the tables: materialize ratings_buffer for it first")
+        ratings = session.run(rows.read_batch_rows, batch_id)
+        movies, _ = session.run(read_movies)
+        baseline = session.run(rows.read_baseline_sample)
     seen = TimesSeen(users, movies_seen)
-    key = f"reports/{batch_id}/{batch.md5 if batch else 'none'}.html"
-    platform.store.put_bytes(key, drift_html(baseline, ratings, movies, batch_id=batch_id, seen=seen))
+    key = f"reports/{batch_id}/{batch.md5}.html"
+    with log_phase(_LOG, "draw the report"):
+        platform.store.put_bytes(key, drift_html(baseline, ratings, movies, batch_id=batch_id, seen=seen))
     return platform.store.uri(key)

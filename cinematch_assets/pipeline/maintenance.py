@@ -1,49 +1,65 @@
-"""Keep the warehouse small and the store free of what nothing refers to.
+"""Keep the warehouse small, and the store free of objects that nothing refers to.
 
-Here: the weekly round. Not here: its SQL (``warehouse.table_sizes``).
+Here: what one maintenance run does. Not here: its SQL (``warehouse.table_sizes``).
 """
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.warehouse.landed_files import referenced_objects
-from cinematch_assets.warehouse.table_sizes import TableSize, archive_alerts, storage, vacuum
+from cinematch_assets.warehouse.landed_files import list_referenced_objects
+from cinematch_assets.warehouse.table_sizes import TableSize, archive_alerts, read_database_mb, read_table_sizes, vacuum
 
-_UNFINISHED = timedelta(days=1)
+_MIN_UNFINISHED_AGE = timedelta(days=1)
 _PREFIXES = ("landed/", "reports/", "models/", "recommendations/")
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceReport:
-    """What a round did, and what the warehouse weighs after it."""
+    """What a maintenance run did, and the sizes of database and tables after it."""
 
     archived_alerts: int
     deleted_objects: int
     freed_mb: float
+    used_mb: float
     sizes: tuple[TableSize, ...]
 
+    def as_metadata(self) -> dict[str, int | float]:
+        """Return the counts and sizes, without those of single tables."""
+        return {
+            "archived_alerts": self.archived_alerts,
+            "deleted_objects": self.deleted_objects,
+            "freed_mb": round(self.freed_mb, 1),
+            "used_mb": round(self.used_mb, 1),
+        }
 
-def maintain(platform: Platform) -> MaintenanceReport:
-    """Archive old alerts, vacuum, drop what nobody refers to and what nobody finished; safe to run twice or cut off."""
+
+def run_maintenance(platform: Platform) -> MaintenanceReport:
+    """Archive old alerts, vacuum, delete unreferenced objects and unfinished writes; can be repeated at any time."""
     days = platform.settings.keep_days
-    with platform.warehouse.connect() as connection:
-        archived = archive_alerts(connection, days)
-        vacuum(connection)
-        sizes = tuple(storage(connection))
-    platform.store.remove_abandoned(_UNFINISHED)
-    deleted, freed = _drop_unreferenced(platform, timedelta(days=days))
-    return MaintenanceReport(archived, deleted, freed / 2**20, sizes)
+    with platform.warehouse.session() as session:
+        archived = session.run(archive_alerts, days)
+        with log_phase(_LOG, "vacuum"):
+            session.run(vacuum)
+        used = session.run(read_database_mb)
+        sizes = tuple(session.run(read_table_sizes))
+    platform.store.remove_abandoned(_MIN_UNFINISHED_AGE)
+    with log_phase(_LOG, "delete unreferenced objects"):
+        deleted, freed = _delete_unreferenced(platform, timedelta(days=days))
+    return MaintenanceReport(archived, deleted, freed / 2**20, used, sizes)
 
 
-def _drop_unreferenced(platform: Platform, age: timedelta) -> tuple[int, int]:
-    with platform.warehouse.connect() as connection:
-        kept = referenced_objects(connection)
-    oldest = datetime.now(UTC) - age
+def _delete_unreferenced(platform: Platform, min_age: timedelta) -> tuple[int, int]:
+    """Delete objects that no row refers to; return their number and bytes."""
+    referenced = platform.warehouse.run(list_referenced_objects)
+    newest = datetime.now(UTC) - min_age
     deleted = freed = 0
     for prefix in _PREFIXES:
         for key in list(platform.store.keys(prefix)):
-            if key not in kept and platform.store.written_at(key) < oldest:
+            if key not in referenced and platform.store.written_at(key) < newest:
                 freed += platform.store.size(key)
                 platform.store.delete(key)
                 deleted += 1

@@ -1,4 +1,4 @@
-"""What every step is handed: the settings, and the three places that data lives in.
+"""The platform: settings, folder, store and warehouse, which every function of the pipeline is given.
 
 Here: opening them as the settings say. Not here: what is done with them.
 """
@@ -16,7 +16,7 @@ from cinematch_assets.warehouse.warehouse import Warehouse, open_warehouse
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The folder that files come from, the store that keeps them, the warehouse that answers."""
+    """The folder that files come from, the store for objects, the warehouse for tables."""
 
     settings: Settings
     folder: Folder
@@ -25,7 +25,7 @@ class Platform:
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Self:
-        """Open what the settings (by default the environment) name; an embedded server is started and migrated."""
+        """Open what the settings (by default the environment) name; start and migrate the embedded server."""
         settings = settings or Settings.from_env()
         settings.home.mkdir(parents=True, exist_ok=True)
         if settings.drive is None:

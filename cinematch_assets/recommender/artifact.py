@@ -1,12 +1,7 @@
 """A fitted model as one file of arrays and JSON.
 
-<<<<<<< HEAD
-Here: bytes from arrays and back, refusing whatever could run code or was altered. Not here: where the bytes are kept
-(``storage``), what the arrays mean (``model``).
-=======
 Here: bytes from arrays and back; what could run code or was altered is refused. Not here: where the bytes are kept
 (``pipeline.models.artifacts``), what the arrays mean (``model``).
->>>>>>> a2
 
 The file is an uncompressed ``.npz`` (a zip of ``.npy``) whose entries have a fixed order and date, so that equal
 arrays are equal bytes; ``numpy.load`` reads it.

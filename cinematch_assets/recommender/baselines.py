@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cinematch_assets.recommender.config import BiasConfig
 from cinematch_assets.recommender.data import Catalogue, Floats, Ids, Ratings, UserMoviePairs
 from cinematch_assets.recommender.protocol import Predictions, TopN
-from cinematch_assets.recommender.rating_prediction.bias import fit_biases
+from cinematch_assets.recommender.rating_prediction.bias import fit_bias
 from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 from cinematch_assets.recommender.top import best_unseen
 
@@ -48,19 +48,19 @@ class Baseline:
 
 def global_mean(train: Ratings, catalogue: Catalogue) -> Baseline:
     """Predict the mean of all ratings; recommend the catalogue's first movies."""
-    table = fit_biases(train, catalogue, user_damping=np.inf, movie_damping=np.inf)
+    table = fit_bias(train, catalogue, BiasConfig(user_damping=np.inf, movie_damping=np.inf))
     return _baseline("global_mean", table, catalogue, np.zeros(len(table.movies), np.float32))
 
 
 def bias_only(train: Ratings, catalogue: Catalogue) -> Baseline:
     """Predict by damped means of movies and users; recommend the movies with the best damped mean."""
-    table = fit_biases(train, catalogue, **BiasConfig().model_dump())
+    table = fit_bias(train, catalogue, BiasConfig())
     return _baseline("bias_only", table, catalogue, table.movie_bias[:-1])
 
 
 def popularity(train: Ratings, catalogue: Catalogue) -> Baseline:
     """Predict by damped means of movies; recommend the movies most often rated, which a personal ranking must beat."""
-    table = fit_biases(train, catalogue, **BiasConfig(user_damping=np.inf).model_dump())
+    table = fit_bias(train, catalogue, BiasConfig(user_damping=np.inf))
     counts = np.bincount(np.searchsorted(table.movies, train.movies), minlength=len(table.movies))
     return _baseline("popularity", table, catalogue, counts.astype(np.float32))
 

@@ -26,9 +26,9 @@ from cinematch_assets.recommender.data import (
 )
 from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.protocol import Predictions, Similar, TopN
-from cinematch_assets.recommender.ranking.ranker import Lists, Ranker, fit_ranker
-from cinematch_assets.recommender.ranking.tuning import tuned
-from cinematch_assets.recommender.rating_prediction.bias import fit_biases
+from cinematch_assets.recommender.ranking.ranker import Ranker, Rankings, fit_ranker
+from cinematch_assets.recommender.ranking.tuning import tune_ranking
+from cinematch_assets.recommender.rating_prediction.bias import fit_bias
 from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 
 FORMAT = 4
@@ -52,7 +52,7 @@ class Recommender:
 
     def recommend(self, users: Ids, k: int, *, seen: UserMoviePairs, candidates: Ids | None = None) -> TopN:
         """Recommend at most ``k`` of ``candidates`` (None: the catalogue) per user, without their ``seen`` movies."""
-        rankings = self.ranker.top(users, k, seen, candidates, stars=self.rating_table)
+        rankings = self.ranker.top(users, k, seen, candidates, rating_factors=self.rating_table)
         return _top_n(rankings, users, self.rating_table)
 
     def recommend_for_ratings(
@@ -69,7 +69,7 @@ class Recommender:
         self._refuse_unknown(movies)
         ratings = np.array([rating for _, rating in rated], np.float32)
         table = self.rating_table.fold_in(movies, ratings)
-        rankings = self.ranker.top_folded(movies, ratings, k, candidates, stars=table)
+        rankings = self.ranker.top_for_ratings(movies, ratings, k, candidates, rating_factors=table)
         return _top_n(rankings, np.array([UNKNOWN_USER], np.int32), table)
 
     def similar(self, movie: int, k: int) -> Similar:
@@ -137,8 +137,8 @@ def fit_recommender(
         raise RecommenderInputError("there are no ratings to train on")
     progress = progress or no_progress
     rating_table, name, reason = _fit_ratings(rows, catalogue, config, seed, progress)
-    ranking = tuned(rows, catalogue, config.ranking, seed)
-    ranker = fit_ranker(rows, catalogue, config=ranking, seed=seed, progress=progress)
+    ranking = tune_ranking(rows, catalogue, config.ranking, seed)
+    ranker = fit_ranker(rows, catalogue, ranking, np.random.default_rng(seed), progress)
     return Recommender(
         method=f"{name} + {ranker.method}",
         reason=f"ratings: {reason}; ranking: {ranker.reason}",
@@ -167,20 +167,24 @@ def _fit_ratings(
     rows: Ratings, catalogue: Catalogue, config: RecommenderConfig, seed: int, progress: Progress
 ) -> tuple[RatingTable, str, str]:
     """The rating table, its method's name, and why it was chosen."""
+    rng = np.random.default_rng(seed)
     method, reason = choose_method(len(rows), config)
     if method == "bias":
-        return fit_biases(rows, catalogue, **BiasConfig().model_dump()), method, reason
+        return fit_bias(rows, catalogue, BiasConfig(), rng, progress), method, reason
     if method == "als":
-        from cinematch_assets.recommender.rating_prediction.als_table import fit_factors  # noqa: PLC0415  loads numba
+        from cinematch_assets.recommender.rating_prediction.als_table import fit_als_table  # noqa: PLC0415  loads numba
 
-        return fit_factors(rows, catalogue, config.als, seed, progress), method, reason
-    from cinematch_assets.recommender.rating_prediction.bayesian_fm import fit_bayes, plan_for  # noqa: PLC0415  loads numba
+        return fit_als_table(rows, catalogue, config.als, rng, progress), method, reason
+    from cinematch_assets.recommender.rating_prediction.bayesian_fm import (  # noqa: PLC0415  loads numba
+        fit_bayesian_fm,
+        plan_sampling,
+    )
 
-    plan = plan_for(len(rows), config)
-    return fit_bayes(rows, catalogue, plan, seed, lambda share: progress("stars", share)), method, f"{reason}; {plan}"
+    plan = plan_sampling(len(rows), config)
+    return fit_bayesian_fm(rows, catalogue, config, rng, progress), method, f"{reason}; {plan}"
 
 
-def _top_n(rankings: Lists, users: Ids, table: RatingTable) -> TopN:
+def _top_n(rankings: Rankings, users: Ids, table: RatingTable) -> TopN:
     """Rankings (users, k) without their empty slots, flat, with predicted ratings."""
     filled = rankings.movies >= 0
     owners = np.broadcast_to(users[:, None], filled.shape)[filled].astype(np.int32)

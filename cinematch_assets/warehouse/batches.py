@@ -1,6 +1,6 @@
-"""Batches of ratings: each is whole or absent, wherever its rows live.
+"""Batches of ratings, in the buffer or merged into ``ratings``; each is loaded completely or not at all.
 
-Here: loading, replacing and failing one. Not here: reading its file (``reading``), merging it (``registry``, because
+Here: loading, replacing and failing one. Not here: reading its file (``reading``), merging it (``champion``, because
 only a promotion does that).
 """
 
@@ -16,6 +16,7 @@ from psycopg.rows import class_row
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.copy import copy_columns
 from cinematch_assets.warehouse.landed_files import Counts, LandedFile, finish_file, quarantine
+from cinematch_assets.warehouse.locks import lock, lock_batch
 from cinematch_assets.warehouse.ratings import rating_columns
 from cinematch_assets.warehouse.statements import statement
 
@@ -24,7 +25,7 @@ _BUFFER = sql.Identifier("ratings_buffer")
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The content of a batch that the tables hold; ``place`` is buffer, merged or deleted."""
+    """The content of a batch in the tables; ``place`` is buffer, merged or deleted."""
 
     batch_id: str
     md5: str
@@ -43,16 +44,16 @@ class BatchLoad:
     rows: int
 
 
-def stored_batch(connection: psycopg.Connection, batch_id: str) -> Batch | None:
-    """Return what the tables hold of a batch, None if nothing."""
+def read_stored_batch(connection: psycopg.Connection, batch_id: str) -> Batch | None:
+    """Return the batch as it is in the tables, None if it is in none."""
     with connection.cursor(row_factory=class_row(Batch)) as cursor:
         return cursor.execute(statement("batches/select_batch"), {"batch_id": batch_id}).fetchone()
 
 
 def start_batch(connection: psycopg.Connection, batch_id: str, file: LandedFile) -> None:
-    """Say ``in_progress`` for whoever looks, unless this very content is in the tables already.
+    """Set status ``in_progress``, unless this content is in the tables already.
 
-    Whoever loads the batch just now is waited for; without that, its ``completed`` could be overwritten.
+    Waits for another process that is loading the batch; otherwise its ``completed`` could be overwritten.
     """
     values = {"batch_id": batch_id, "md5": file.md5, "note": f"Loading {file.path} ({file.md5[:8]})"}
     with connection.transaction():
@@ -61,9 +62,9 @@ def start_batch(connection: psycopg.Connection, batch_id: str, file: LandedFile)
 
 
 def fail_batch(connection: psycopg.Connection, batch_id: str, reason: str, file: LandedFile | None = None) -> None:
-    """Say ``failed`` and why. Rows of an earlier content, if there are any, stay, and record_count counts them.
+    """Set status ``failed`` with its reason. Rows of an earlier content stay, and record_count counts them.
 
-    Where another worker has loaded this very content of ``file`` meanwhile, the batch has not failed.
+    Changes nothing when another worker has loaded this content of ``file`` meanwhile.
     """
     values = {"batch_id": batch_id, "note": reason, "md5": file and file.md5}
     with connection.transaction():
@@ -78,7 +79,7 @@ def load_batch(
     file: LandedFile,
     rejected: Sequence[RejectedRow] = (),
 ) -> BatchLoad:
-    """Make the tables hold exactly these rows for ``batch_id``: in the buffer, or in ``ratings`` if it was merged.
+    """Replace the batch's rows by these: in the buffer, or in ``ratings`` if it was merged.
 
     Rows, status, ledger and quarantine change in one transaction. Two workers on one batch: the second waits for the
     first and finds it done.
@@ -92,10 +93,10 @@ def load_batch(
     """
     with connection.transaction():
         lock_batch(connection, batch_id)
-        held = stored_batch(connection, batch_id)
-        if held is not None and held.md5 == file.md5:
-            return BatchLoad(batch_id, held.place, inserted=0, deleted=0, rows=held.rows)
-        merged = held is not None and held.place == "merged"
+        existing = read_stored_batch(connection, batch_id)
+        if existing is not None and existing.md5 == file.md5:
+            return BatchLoad(batch_id, existing.place, inserted=0, deleted=0, rows=existing.rows)
+        merged = existing is not None and existing.place == "merged"
         deleted = _replace_merged(connection, batch_id, ratings) if merged else _replace(connection, batch_id, ratings)
         values = {
             "batch_id": batch_id,
@@ -114,16 +115,11 @@ def load_batch(
 
 
 def confirm_batch(connection: psycopg.Connection, batch: Batch, file: LandedFile) -> None:
-    """Say ``completed`` again of a batch whose content is in the tables, if something else was said since."""
+    """Set status ``completed`` again of a batch whose content is in the tables, if it has another status."""
     note = f"{file.path} ({file.md5[:8]}) is loaded"
     connection.execute(
         statement("batches/confirm_batch"), {"batch_id": batch.batch_id, "rows": batch.rows, "note": note}
     )
-
-
-def lock_batch(connection: psycopg.Connection, batch_id: str) -> None:
-    """Wait for whoever changes this batch; until the transaction ends it is ours."""
-    connection.execute(statement("files/lock_name"), {"name": f"batch:{batch_id}"})
 
 
 def _replace(connection: psycopg.Connection, batch_id: str, ratings: pd.DataFrame) -> int:
@@ -138,7 +134,7 @@ def _replace(connection: psycopg.Connection, batch_id: str, ratings: pd.DataFram
 
 
 def _replace_merged(connection: psycopg.Connection, batch_id: str, ratings: pd.DataFrame) -> int:
-    connection.execute(statement("files/lock_name"), {"name": "ratings"})
+    lock(connection, "ratings")
     deleted = connection.execute(statement("batches/delete_merged_batch"), {"batch_id": batch_id}).rowcount
     copy_columns(
         connection, sql.Identifier("ratings"), rating_columns(ratings), {"data_split": "train", "batch_id": batch_id}

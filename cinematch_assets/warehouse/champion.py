@@ -9,15 +9,15 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.warehouse.batches import lock_batch
+from cinematch_assets.warehouse.locks import lock, lock_batch
 from cinematch_assets.warehouse.model_registry import (
     Artifact,
     GateResult,
     ModelVersion,
     RegistryConflictError,
     artifact_values,
-    model_version,
-    model_versions,
+    list_model_versions,
+    read_model_version,
     require_champion_is,
 )
 from cinematch_assets.warehouse.recommendations import replace_recommendations
@@ -25,13 +25,13 @@ from cinematch_assets.warehouse.statements import statement
 
 
 class NoChampionError(CinematchError):
-    """A question needs a model, and none was promoted yet."""
+    """A model is needed, and none was promoted yet."""
 
 
 def read_champion(connection: psycopg.Connection) -> ModelVersion | None:
     """Return the champion, None before the first promotion."""
     row = connection.execute(statement("registry/select_champion")).fetchone()
-    return None if row is None else model_version(connection, row[0])
+    return None if row is None else read_model_version(connection, row[0])
 
 
 def require_champion(connection: psycopg.Connection) -> ModelVersion:
@@ -43,17 +43,17 @@ def require_champion(connection: psycopg.Connection) -> ModelVersion:
     found = read_champion(connection)
     if found is not None:
         return found
-    newest = next(iter(model_versions(connection)), None)
+    newest = next(iter(list_model_versions(connection)), None)
     if newest is not None and newest.state == "rejected":
         reason = (newest.evidence or {}).get("reason", "see cinematch models list")
         raise NoChampionError(f"there is no champion: {newest.version} was {reason}; more ratings may change that")
     raise NoChampionError("there is no champion yet: run cinematch demo, or materialize the retrain job")
 
 
-def scorer_of(connection: psycopg.Connection, batch_id: str) -> ModelVersion | None:
-    """Return the newest champion that has not learned from a batch, the only one whose errors on it are honest."""
+def find_scorer(connection: psycopg.Connection, batch_id: str) -> ModelVersion | None:
+    """Return the newest champion that was not trained on a batch: errors of others on it would be training errors."""
     row = connection.execute(statement("registry/select_scorer"), {"batch_id": batch_id}).fetchone()
-    return None if row is None else model_version(connection, row[0])
+    return None if row is None else read_model_version(connection, row[0])
 
 
 def promote(
@@ -66,61 +66,63 @@ def promote(
     data_size: int,
     merge: str,
 ) -> tuple[str, ...]:
-    """Make a candidate champion and move the batches it learned from, in one transaction; return those batches.
+    """Make a candidate champion and move the batches it was trained on, in one transaction; return those batches.
 
     Only batches that still have the content it was trained on move; one that arrived or changed meanwhile stays.
 
     Args:
         connection: autocommit; the transaction is opened here.
         version: the candidate.
-        final: the artifact refitted on the held-out rows too.
+        final: the artifact refitted on the holdout rows too.
         gate_result: the evidence.
-        over: the champion it was judged against, None for the first.
+        over: the champion it was compared with, None for the first.
         data_size: ratings that the final artifact was fitted on.
         merge: ``merge`` moves the batches into ``ratings`` as train, ``delete`` removes them.
 
     Raises:
-        RegistryConflictError: another champion rules than ``over``, or the version was judged before.
+        RegistryConflictError: the champion is not ``over``, or the version was promoted or rejected before.
     """
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "registry"})
+        lock(connection, "registry")
         require_champion_is(connection, over)
-        _record_decision(connection, version, final, gate_result, state="promoted", replaced=over, data_size=data_size)
+        _record_decision(
+            connection, version, final, gate_result, state="promoted", previous_champion=over, data_size=data_size
+        )
         connection.execute(statement("registry/upsert_champion"), {"version": version})
         change = {"version": version, "former": over, "reason": str(gate_result.evidence.get("reason", "promoted"))}
         connection.execute(statement("registry/insert_champion_change"), change)
         moved = _move_batches(connection, version, merge)
         outcome = f"{version} promoted" + (f" over {over}" if over else "")
         connection.execute(
-            statement("drift/settle_decisions"), {"version": version, "state": "retrained", "outcome": outcome}
+            statement("drift/close_decisions"), {"version": version, "state": "retrained", "outcome": outcome}
         )
     return moved
 
 
 def reject(connection: psycopg.Connection, version: str, gate_result: GateResult) -> None:
-    """Keep the champion; the candidate's evidence is stored, and its batches go on waiting."""
+    """Reject a candidate: its evidence is stored, the champion and the waiting batches stay."""
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "registry"})
-        candidate = model_version(connection, version)
+        lock(connection, "registry")
+        candidate = read_model_version(connection, version)
         _record_decision(
             connection,
             version,
             candidate.artifact,
             gate_result,
             state="rejected",
-            replaced=None,
+            previous_champion=None,
             data_size=candidate.data_size,
         )
         outcome = f"{version} rejected: {gate_result.evidence.get('reason', '')}"
         connection.execute(
-            statement("drift/settle_decisions"), {"version": version, "state": "rejected", "outcome": outcome}
+            statement("drift/close_decisions"), {"version": version, "state": "rejected", "outcome": outcome}
         )
 
 
 def set_champion(connection: psycopg.Connection, version: str, lists: pd.DataFrame, reason: str) -> str | None:
-    """Make a judged version champion by hand, with its recommendations, in one transaction; return the former one."""
+    """Make an evaluated version champion by hand, and replace the recommendations; return the former one."""
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "registry"})
+        lock(connection, "registry")
         row = connection.execute(statement("registry/select_champion")).fetchone()
         former = row[0] if row else None
         connection.execute(statement("registry/upsert_champion"), {"version": version})
@@ -138,7 +140,7 @@ def _record_decision(
     gate_result: GateResult,
     *,
     state: str,
-    replaced: str | None,
+    previous_champion: str | None,
     data_size: int,
 ) -> None:
     values = {
@@ -146,12 +148,14 @@ def _record_decision(
         "state": state,
         "metrics": Jsonb(dict(gate_result.metrics)),
         "evidence": Jsonb(dict(gate_result.evidence)),
-        "replaced": replaced,
+        "previous_champion": previous_champion,
         "data_size": data_size,
         **artifact_values(artifact),
     }
     if connection.execute(statement("registry/decide_model_version"), values).rowcount != 1:
-        raise RegistryConflictError(f"{version} was judged before, or is not in the registry: run retrain again")
+        raise RegistryConflictError(
+            f"{version} was promoted or rejected before, or is not in the registry: run retrain again"
+        )
     row = {
         "version": version,
         "rmse": gate_result.rmse,
@@ -167,11 +171,11 @@ def _move_batches(connection: psycopg.Connection, version: str, merge: str) -> t
     candidates = connection.execute(statement("batches/select_mergeable_batches"), {"version": version}).fetchall()
     for (batch_id,) in candidates:
         lock_batch(connection, batch_id)
-    # Asked again: whoever held a lock may have replaced the batch.
+    # Queried again: another process may have replaced the batch before its lock was released.
     found = connection.execute(statement("batches/select_mergeable_batches"), {"version": version}).fetchall()
     batches = tuple(batch_id for (batch_id,) in found if (batch_id,) in candidates)
     if batches:
-        connection.execute(statement("files/lock_name"), {"name": "ratings"})
+        lock(connection, "ratings")
     for batch_id in batches:
         move = "batches/merge_batch" if merge == "merge" else "batches/delete_buffer_batch"
         connection.execute(statement(move), {"batch_id": batch_id})

@@ -1,7 +1,7 @@
-"""The ledger of the movie collection: a row a file, which is also the queue of what is left to do.
+"""The ledger of the movie collection: one row per file, which is also the queue of files to fetch and load.
 
-Here: listings into rows, taking work, writing down what became of it. Not here: the movies (``netflix``), fetching
-(``drive``). Nothing in here deletes: a file that a listing does not show has not necessarily gone.
+Here: recording listings, taking files, recording outcomes. Not here: the movies (``netflix``), fetching (``drive``).
+No function here deletes: a file that a listing does not show is not necessarily gone.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from cinematch_assets.values import DriveFile
+from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import statement
 
 ATTEMPTS = 5
@@ -23,9 +24,9 @@ State = Literal["loaded", "quarantined", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a listing meant: files seen for the first time, with other content, failed ones that get another attempt.
+    """What a listing changed: new files, changed files, failed files that get another attempt.
 
-    ``missing`` counts those that the ledger knows and the listing does not show; they stay.
+    ``missing`` counts files of the ledger that the listing does not show; they stay.
     """
 
     new: int
@@ -35,8 +36,11 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class PendingFile:
-    """A file to fetch and load; ``loaded_rows`` are the rows of its last good content, in that content's order."""
+class FetchedFile:
+    """A file to load, whose content is object ``store_key``.
+
+    ``loaded_rows`` are the rows of its last good content, in that content's order.
+    """
 
     file_id: str
     path: str
@@ -45,18 +49,12 @@ class PendingFile:
     attempts: int
     loaded_md5: str | None
     loaded_rows: list[UUID | None]
-
-
-@dataclass(frozen=True, slots=True)
-class FetchedFile(PendingFile):
-    """A file to load, and the object that holds its content."""
-
     store_key: str
 
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """What became of fetching a content: the object that holds it, or why it could not be had."""
+    """The outcome of fetching a content: the object that has it, or why it could not be fetched."""
 
     file_id: str
     md5: str
@@ -66,18 +64,17 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a file; ``rows`` is None where the rows of its former content stay."""
+    """The outcome of a file; ``rows`` is None where the rows of its former content stay."""
 
     file_id: str
     state: State
     error: str | None = None
-    store_key: str | None = None
     rows: tuple[UUID | None, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemFile:
-    """A file that a person should look at; ``has_rows`` says whether an earlier content still stands for it."""
+    """A file that needs attention; ``has_rows`` is true if rows of an earlier content are in the table."""
 
     path: str
     state: str
@@ -87,7 +84,7 @@ class ProblemFile:
 
 
 def record_listing(connection: psycopg.Connection, files: Sequence[DriveFile], *, attempts: int = ATTEMPTS) -> Listing:
-    """Write down a listing; what is new, changed, or failed fewer than ``attempts`` times becomes pending."""
+    """Record a listing; files that are new, changed, or failed fewer than ``attempts`` times become pending."""
     values = {
         "ids": [file.id for file in files],
         "paths": [file.path for file in files],
@@ -96,7 +93,7 @@ def record_listing(connection: psycopg.Connection, files: Sequence[DriveFile], *
         "attempts": attempts,
     }
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "listing"})
+        lock(connection, "listing")
         new, changed, again, missing = (
             connection.execute(statement("collection/count_listed_files"), values).fetchone() or (0,) * 4
         )
@@ -105,22 +102,13 @@ def record_listing(connection: psycopg.Connection, files: Sequence[DriveFile], *
     return Listing(new, changed, again, missing)
 
 
-def take_pending(connection: psycopg.Connection, limit: int) -> list[PendingFile]:
-    """Return up to ``limit`` pending files; they are the caller's until the transaction it is in ends.
-
-    Other workers get other files. Whoever is killed gives his back at once, and nothing of them is half done.
-    """
-    with connection.cursor(row_factory=class_row(PendingFile)) as cursor:
-        return cursor.execute(statement("collection/take_pending_files"), {"limit": limit}).fetchall()
-
-
-def pending_ids(connection: psycopg.Connection) -> set[str]:
-    """Return the ids of files that are not loaded yet, whoever may be at work on them."""
+def list_pending_ids(connection: psycopg.Connection) -> set[str]:
+    """Return the ids of files that are not loaded yet, those taken by workers included."""
     return {file_id for (file_id,) in connection.execute(statement("collection/select_pending_ids")).fetchall()}
 
 
 def record_fetches(connection: psycopg.Connection, fetches: Sequence[Fetch]) -> None:
-    """Write down where contents lie, or that they could not be had; only files that still wait for them are written."""
+    """Record where contents are, or that they could not be fetched; only files that are still pending change."""
     values = {
         "ids": [fetch.file_id for fetch in fetches],
         "md5s": [fetch.md5 for fetch in fetches],
@@ -128,35 +116,37 @@ def record_fetches(connection: psycopg.Connection, fetches: Sequence[Fetch]) -> 
         "errors": [fetch.error for fetch in fetches],
     }
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "listing"})
+        lock(connection, "listing")
         connection.execute(statement("collection/update_fetched_files"), values)
 
 
 def take_fetched(connection: psycopg.Connection, limit: int) -> list[FetchedFile]:
-    """Do as ``take_pending``, with those pending files whose content lies in the store."""
+    """Return up to ``limit`` pending files whose content is in the store, locked until the caller's transaction ends.
+
+    Other workers get other files. When a worker is killed, its files are free again at once and none is half loaded.
+    """
     with connection.cursor(row_factory=class_row(FetchedFile)) as cursor:
         return cursor.execute(statement("collection/take_fetched_files"), {"limit": limit}).fetchall()
 
 
-def processed_files(connection: psycopg.Connection, *, attempts: int = ATTEMPTS) -> set[tuple[str, str]]:
+def list_processed_files(connection: psycopg.Connection, *, attempts: int = ATTEMPTS) -> set[tuple[str, str]]:
     """Return (file_id, md5) of each content that needs no run: loaded, bad, or failed ``attempts`` times."""
     return set(connection.execute(statement("collection/select_processed_files"), {"attempts": attempts}).fetchall())
 
 
 def finish_files(connection: psycopg.Connection, outcomes: Sequence[Outcome]) -> None:
-    """Write what became of files, in the transaction that took them and wrote their rows."""
+    """Record the outcome of files, in the transaction that took them and wrote their rows."""
     values = {
         "ids": [outcome.file_id for outcome in outcomes],
         "states": [outcome.state for outcome in outcomes],
         "errors": [outcome.error for outcome in outcomes],
-        "store_keys": [outcome.store_key for outcome in outcomes],
         "rows": [None if outcome.rows is None else _array(outcome.rows) for outcome in outcomes],
     }
     connection.execute(statement("collection/finish_drive_files"), values)
 
 
 def read_problem_files(connection: psycopg.Connection, limit: int = 20) -> list[ProblemFile]:
-    """Return files whose last attempt left something to say, by path."""
+    """Return files whose last attempt failed or rejected movies, by path."""
     with connection.cursor(row_factory=class_row(ProblemFile)) as cursor:
         return cursor.execute(statement("collection/select_problem_files"), {"limit": limit}).fetchall()
 

@@ -1,8 +1,8 @@
 """One way to reach Postgres, directly or through a pooler.
 
-Here: how a connection is opened, the TLS rule, and how a server's fault is put into one sentence. Not here: what is
-asked of the server. Nothing outlives a transaction (no SET, no session lock, no prepared statement), because PgBouncer
-in transaction mode hands each transaction to another session.
+Here: opening a connection, the TLS rule, and messages for a server's errors. Not here: queries (``statements``).
+Nothing outlives a transaction (no SET, no session lock, no prepared statement), because PgBouncer in transaction mode
+hands each transaction to another session.
 """
 
 import os
@@ -28,7 +28,7 @@ _URL_EXPECTED = (
 
 
 class WarehouseUnavailableError(SurroundingsError):
-    """Postgres cannot be reached, went away, or has no room."""
+    """Postgres cannot be reached, closed the connection, or its disk is full."""
 
 
 class UnsafeConnectionError(CinematchError):
@@ -91,7 +91,7 @@ def _is_local(host: str) -> bool:
 
 @contextmanager
 def connect(url: str, *, application: str = "cinematch", user: str | None = None) -> Iterator[psycopg.Connection]:
-    """Yield an autocommit connection; whoever writes opens ``connection.transaction()``.
+    """Yield an autocommit connection; to write, open ``connection.transaction()``.
 
     Raises:
         InvalidUrlError: see ``require_tls``.
@@ -109,7 +109,7 @@ def connect(url: str, *, application: str = "cinematch", user: str | None = None
 
 @contextmanager
 def translate_errors(url: str) -> Iterator[None]:
-    """Put a fault of the server into one sentence that names it, and neither user nor password.
+    """Turn an error of the server into a message that names it, without user and password.
 
     Raises:
         WarehouseUnavailableError: instead of the driver's error.

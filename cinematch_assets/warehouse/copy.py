@@ -1,7 +1,8 @@
 """Many rows in, many rows out.
 
-Here: Postgres' binary COPY from numpy columns, and Arrow results. Not here: which rows, which transaction. Row
-layout and header: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format".
+Here: Postgres' binary COPY from numpy columns, and Arrow results. Not here: which rows, which transaction. ADBC's
+``adbc_ingest`` would write columns too, but on a connection of its own: rows, status and ledger have to change in one
+transaction, which is psycopg's. Row layout and header: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format".
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from cinematch_assets.warehouse.statements import statement
 
 _SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _TRAILER = b"\xff\xff"
-_ROWS_A_WRITE = 65_536
+_ROWS_PER_WRITE = 65_536
 
 # Postgres' binary values are big-endian; the width of the numpy type is the width of the column's.
 _WIRE = {np.dtype(np.int16): ">i2", np.dtype(np.int32): ">i4", np.dtype(np.int64): ">i8",
@@ -51,8 +52,8 @@ def copy_columns(
     fixed = _one_row(columns, constants)
     with connection.cursor() as cursor, cursor.copy(order) as copy:
         copy.write(_SIGNATURE)
-        for start in range(0, rows, _ROWS_A_WRITE):
-            stop = min(start + _ROWS_A_WRITE, rows)
+        for start in range(0, rows, _ROWS_PER_WRITE):
+            stop = min(start + _ROWS_PER_WRITE, rows)
             block = np.tile(fixed, stop - start)
             for number, values in enumerate(columns.values()):
                 block[f"value{number}"] = values[start:stop]

@@ -1,4 +1,4 @@
-"""What a drift verdict reads and writes: histograms out, alerts and decisions in.
+"""What a drift assessment reads and writes: histograms, alerts and decisions.
 
 Here: the rows. Not here: the statistics (``drift``), the decision (``retraining``).
 """
@@ -25,7 +25,7 @@ class NoBaselineError(CinematchError):
 
 @dataclass(frozen=True, slots=True)
 class WaitingDecision:
-    """A retraining that is due and that nothing came of yet."""
+    """A decision to retrain that has no outcome yet."""
 
     id: int
     batch_id: str
@@ -33,8 +33,8 @@ class WaitingDecision:
     reason: str
 
 
-def baseline_counts(connection: psycopg.Connection) -> tuple[int, ...]:
-    """Return how many train ratings have 0.5, 1.0 … 5.0 stars; kept up by every load and merge.
+def read_baseline_counts(connection: psycopg.Connection) -> tuple[int, ...]:
+    """Return how many train ratings have 0.5, 1.0 … 5.0 stars; every load and merge updates them.
 
     Raises:
         NoBaselineError: before ratings were loaded.
@@ -45,13 +45,13 @@ def baseline_counts(connection: psycopg.Connection) -> tuple[int, ...]:
     return tuple(row[0])
 
 
-def batch_counts(connection: psycopg.Connection, batch_id: str) -> tuple[int, ...]:
+def read_batch_counts(connection: psycopg.Connection, batch_id: str) -> tuple[int, ...]:
     """Return the same ten counts of one batch, in the buffer or merged."""
     row = connection.execute(statement("drift/select_batch_histogram"), {"batch_id": batch_id}).fetchone()
     return tuple(row[0]) if row else (0,) * 10
 
 
-def user_histograms(url: str) -> NDArray[np.int64]:
+def read_user_histograms(url: str) -> NDArray[np.int64]:
     """Return each train user's ten counts, shape (n_users, 10), in the order of user ids."""
     frame = read_frame(url, statement("drift/select_user_histograms"))
     _, users = np.unique(frame["userid"].to_numpy(), return_inverse=True)
@@ -60,7 +60,7 @@ def user_histograms(url: str) -> NDArray[np.int64]:
     return counts
 
 
-def batch_rows(connection: psycopg.Connection, batch_id: str) -> pd.DataFrame:
+def read_batch_rows(connection: psycopg.Connection, batch_id: str) -> pd.DataFrame:
     """Return a batch's ratings: userId, movieId, rating, timestamp."""
     rows = connection.execute(statement("batches/select_batch_rows"), {"batch_id": batch_id}).fetchall()
     frame = pd.DataFrame(rows, columns=["userId", "movieId", "rating", "timestamp"])
@@ -90,31 +90,31 @@ def write_assessment(
         connection.execute(statement("drift/upsert_decision"), values)
 
 
-def waiting_decisions(connection: psycopg.Connection) -> list[WaitingDecision]:
-    """Return what a retraining is due for, oldest first."""
+def list_waiting_decisions(connection: psycopg.Connection) -> list[WaitingDecision]:
+    """Return the decisions to retrain without an outcome, oldest first."""
     with connection.cursor(row_factory=class_row(WaitingDecision)) as cursor:
         return cursor.execute(statement("drift/select_waiting_decisions")).fetchall()
 
 
-def give_up(connection: psycopg.Connection, decision: WaitingDecision, outcome: str) -> None:
-    """Say that no further attempt will be made."""
-    connection.execute(statement("drift/fail_decision"), {"id": decision.id, "outcome": outcome})
+def give_up(connection: psycopg.Connection, decision_id: int, outcome: str) -> None:
+    """Record that no further attempt will be made for a waiting decision."""
+    connection.execute(statement("drift/fail_decision"), {"id": decision_id, "outcome": outcome})
 
 
-def unseen_ratings(connection: psycopg.Connection) -> int:
-    """Return how many accepted ratings no champion has learned from."""
+def count_unseen_ratings(connection: psycopg.Connection) -> int:
+    """Count accepted ratings that no champion was trained on."""
     row = connection.execute(statement("drift/select_unseen_ratings")).fetchone()
     return int(row[0]) if row else 0
 
 
-def seconds_since_retraining(connection: psycopg.Connection) -> float | None:
-    """Return the seconds since a version was last judged, None before the first."""
+def read_seconds_since_retraining(connection: psycopg.Connection) -> float | None:
+    """Return the seconds since a version was last promoted or rejected, None before the first."""
     row = connection.execute(statement("registry/select_last_retraining")).fetchone()
     return row[0] if row else None
 
 
-def baseline_sample(connection: psycopg.Connection, rows: int = 20_000) -> pd.DataFrame:
-    """Return whole users' train ratings, about ``rows`` of them, the same ones as long as the table is the same."""
+def read_baseline_sample(connection: psycopg.Connection, rows: int = 20_000) -> pd.DataFrame:
+    """Return whole users' train ratings, about ``rows`` of them, the same ones while the table is the same."""
     found = connection.execute(statement("drift/select_baseline_sample"), {"rows": rows}).fetchall()
     frame = pd.DataFrame(found, columns=["userId", "movieId", "rating", "timestamp"])
     return frame.astype({"userId": np.int32, "movieId": np.int32, "rating": np.float32, "timestamp": np.int64})

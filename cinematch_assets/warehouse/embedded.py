@@ -1,7 +1,7 @@
-"""The Postgres server that comes in a wheel, for whoever has none.
+"""The Postgres server that comes in a wheel, where no other is configured.
 
-Here: starting it, its databases, stopping it. Not here: schemas (``migrations``). The server runs as long as
-somebody holds a handle; several processes share it, over a socket.
+Here: starting it, its databases, stopping it. Not here: schemas (``migrations``). The server runs while a
+process has a handle; several processes share it, over a socket.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ def embedded_url(home: Path, database: str = WAREHOUSE) -> str:
 
 
 def _running_server(folder: Path, *, deadline_s: float = 120.0) -> Any:
-    """Start the server or join it; also one that somebody stopped since this process first asked.
+    """Start the server or join it; also one that was stopped since this process started it.
 
     After a crash it replays its log, and the wheel's own starter waits for that no longer than 10 s.
 
@@ -88,7 +88,7 @@ def _last_line(log: Path) -> str:
 
 
 def forget_dead_handles(folder: Path) -> None:
-    """Strike processes that are gone off the server's list of handles; a killed one would keep it up for ever."""
+    """Remove processes that have ended from the server's list of handles; a killed one would keep it running."""
     handles = folder / ".handle_pids.json"
     if not handles.exists() or not handles.read_text().strip():
         return
@@ -99,7 +99,7 @@ def forget_dead_handles(folder: Path) -> None:
 
 
 def stop_server(home: Path, *, deadline_s: float = 30.0) -> bool:
-    """Stop the embedded server whoever holds handles to it; return whether one was running."""
+    """Stop the embedded server, even while other processes have handles to it; return whether one was running."""
     pid_file = server_folder(home) / "postmaster.pid"
     if not pid_file.exists():
         return False

@@ -1,4 +1,4 @@
-"""What the tables hold and look like, for checks and ``status``.
+"""What is in the tables and how they are declared, for checks and ``status``.
 
 Here: counts and catalogue facts. Not here: the rows themselves.
 """
@@ -30,25 +30,25 @@ class Orphans:
     buffer: int
 
 
-def row_count(connection: psycopg.Connection, *table: str) -> int:
+def count_rows(connection: psycopg.Connection, *table: str) -> int:
     """Count a table's rows; ``row_count(connection, "netflix", "movies")`` names its schema."""
     row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table))).fetchone()
     return int(row[0]) if row else 0
 
 
-def split_counts(connection: psycopg.Connection) -> list[SplitCount]:
+def read_split_counts(connection: psycopg.Connection) -> list[SplitCount]:
     """Return the splits of the ratings file, merged batches left out."""
     return [SplitCount(*row) for row in connection.execute(statement("files/select_split_counts")).fetchall()]
 
 
-def orphans(connection: psycopg.Connection) -> Orphans:
-    """Count ratings that speak of unknown movies."""
+def count_orphans(connection: psycopg.Connection) -> Orphans:
+    """Count ratings of movies that are not in the catalogue."""
     row = connection.execute(statement("files/count_orphans")).fetchone()
     return Orphans(*row) if row else Orphans(0, 0)
 
 
 def column_differences(connection: psycopg.Connection, schema: str, table: Table) -> list[str]:
-    """Say in words how the columns in the database differ from the declared ones; nothing when they do not."""
+    """Return a message for each column in the database that differs from the declared one."""
     values = {"schema": schema, "table": table.name.rpartition(".")[2]}
     rows = connection.execute(statement("files/select_columns"), values).fetchall()
     found: dict[str, str] = dict(rows)

@@ -1,6 +1,6 @@
 """The ledger of landed contents, and the quarantine of rows that fit no table.
 
-Here: what became of a file. Not here: its rows (``ratings``, ``movies``, ``batches``), its bytes (the store).
+Here: the state and counts of a file. Not here: its rows (``ratings``, ``movies``, ``batches``), its bytes (the store).
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ class LandedFile:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether the table holds exactly this content."""
+        """Whether exactly this content is in the table."""
         return self.state == "loaded"
 
 
@@ -55,13 +55,13 @@ class Counts:
 
 
 def record_landing(connection: psycopg.Connection, path: str, md5: str, size: int, store_key: str) -> None:
-    """Write down that a content lies in the store; its state stays, if it was known."""
+    """Record that a content is in the store; if it was known, its state stays."""
     values = {"path": path, "md5": md5, "size": size, "store_key": store_key}
     connection.execute(statement("files/upsert_landed_file"), values)
 
 
-def newest_landed(connection: psycopg.Connection, table: str) -> LandedFile:
-    """Return what was landed last for ``movies``, ``ratings`` or ``batches/<batch_id>``.
+def find_newest_landed(connection: psycopg.Connection, table: str) -> LandedFile:
+    """Return the content landed last for ``movies``, ``ratings`` or ``batches/<batch_id>``.
 
     Raises:
         NothingLandedError: naming the asset to materialize first.
@@ -81,7 +81,7 @@ def _files_of(table: str) -> dict[str, object]:
 def finish_file(
     connection: psycopg.Connection, file: LandedFile, counts: Counts | None, *, state: str, note: str | None = None
 ) -> None:
-    """Write what became of a content; ``loaded`` makes the former contents of its table ``superseded``."""
+    """Record the outcome of a content; ``loaded`` makes the former contents of its table ``superseded``."""
     stem = file.path.rsplit(".", 1)[0]
     values = {
         "path": file.path,
@@ -128,17 +128,17 @@ def refuse_file(
     note: str,
     batch_id: str | None = None,
 ) -> None:
-    """Nothing of a content becomes visible; its bad rows and the reason are kept, and its tables stay as they were."""
+    """Refuse a content: its rejected rows and the reason are stored, and its table stays as it was."""
     with connection.transaction():
         quarantine(connection, file, table, rejected, batch_id)
         finish_file(connection, file, counts, state="refused", note=note)
 
 
-def processed_contents(connection: psycopg.Connection) -> set[tuple[str, str]]:
+def list_processed_contents(connection: psycopg.Connection) -> set[tuple[str, str]]:
     """Return (path, md5) of each content that needs no run: it is in the tables, or was refused for good."""
     return {(path, md5) for path, md5 in connection.execute(statement("files/select_processed_contents")).fetchall()}
 
 
-def referenced_objects(connection: psycopg.Connection) -> set[str]:
+def list_referenced_objects(connection: psycopg.Connection) -> set[str]:
     """Return the keys in the store that the ledger or the registry still points to."""
     return {key for (key,) in connection.execute(statement("registry/select_referenced_objects")).fetchall()}

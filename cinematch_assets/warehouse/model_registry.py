@@ -14,11 +14,12 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import statement
 
 
 class RegistryConflictError(CinematchError):
-    """The registry is not what the caller judged by; nothing was changed."""
+    """The registry changed since the caller read it; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class TrainedBatch:
-    """A batch, with its content, that a version learned from or was judged on."""
+    """A batch, with its content, that a version was trained or evaluated on."""
 
     batch_id: str
     md5: str
@@ -62,8 +63,8 @@ class ModelVersion:
     computed_by: dict[str, Any] | None
     metrics: dict[str, Any] | None
     evidence: dict[str, Any] | None
-    judged_at: datetime | None
-    replaced: str | None
+    decided_at: datetime | None
+    previous_champion: str | None
 
     @property
     def artifact(self) -> Artifact:
@@ -75,7 +76,7 @@ class ModelVersion:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """What ``model_metrics`` found out about a candidate."""
+    """The gate's figures and evidence for a candidate."""
 
     rmse: float
     mae: float
@@ -96,9 +97,9 @@ def register_candidate(
     data_size: int,
     batches: Sequence[TrainedBatch],
 ) -> str:
-    """Give a fitted model its version ``run_<first 8 of the run>_v<n>``, and return that."""
+    """Register a fitted model as version ``run_<first 8 of the run>_v<n>``; return that name."""
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "registry"})
+        lock(connection, "registry")
         values = {
             "run_id": run_id,
             "method": method,
@@ -114,7 +115,7 @@ def register_candidate(
     return str(version)
 
 
-def model_version(connection: psycopg.Connection, version: str) -> ModelVersion:
+def read_model_version(connection: psycopg.Connection, version: str) -> ModelVersion:
     """Return one version.
 
     Raises:
@@ -127,14 +128,14 @@ def model_version(connection: psycopg.Connection, version: str) -> ModelVersion:
     return found
 
 
-def model_versions(connection: psycopg.Connection) -> list[ModelVersion]:
+def list_model_versions(connection: psycopg.Connection) -> list[ModelVersion]:
     """Return every version, newest first."""
     with connection.cursor(row_factory=class_row(ModelVersion)) as cursor:
         return cursor.execute(statement("registry/select_model_versions")).fetchall()
 
 
 def require_champion_is(connection: psycopg.Connection, expected: str | None) -> None:
-    """Refuse to go on when another version became champion; the caller holds the registry's lock.
+    """Raise when another version became champion; the caller has the registry's lock.
 
     Raises:
         RegistryConflictError: naming both versions.
@@ -158,19 +159,19 @@ def artifact_values(artifact: Artifact) -> dict[str, Any]:
     }
 
 
-def trained_batches(connection: psycopg.Connection, version: str) -> list[TrainedBatch]:
-    """Return the batches, with their contents, that a version learned from or was judged on."""
+def list_trained_batches(connection: psycopg.Connection, version: str) -> list[TrainedBatch]:
+    """Return the batches, with their contents, that a version was trained or evaluated on."""
     with connection.cursor(row_factory=class_row(TrainedBatch)) as cursor:
         return cursor.execute(statement("registry/select_trained_batches"), {"version": version}).fetchall()
 
 
-def newest_candidate(connection: psycopg.Connection, run_id: str) -> str:
-    """Return the candidate of this run, or else the newest that nobody judged.
+def find_newest_candidate(connection: psycopg.Connection, run_id: str) -> str:
+    """Return the candidate of this run, or else the newest candidate.
 
     Raises:
         RegistryConflictError: there is none.
     """
     row = connection.execute(statement("registry/select_newest_candidate"), {"run_id": run_id}).fetchone()
     if row is None:
-        raise RegistryConflictError("no candidate waits for a verdict: materialize recommender_model first")
+        raise RegistryConflictError("there is no candidate to evaluate: materialize recommender_model first")
     return str(row[0])

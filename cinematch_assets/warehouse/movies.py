@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 from cinematch_assets.movielens import FEATURES
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.landed_files import Counts, LandedFile, finish_file, quarantine
+from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import statement
 
 
@@ -36,7 +37,7 @@ def load_movies(
     genres = movies["genres"].astype(object).where(movies["genres"].notna(), None)
     values = {"ids": movies["movieId"].tolist(), "titles": movies["title"].tolist(), "genres": genres.tolist()}
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "movies"})
+        lock(connection, "movies")
         inserted, updated, kept = connection.execute(statement("files/upsert_movies"), values).fetchone() or (0, 0, 0)
         quarantine(connection, file, "movies", rejected)
         counts = Counts(len(movies) + len(rejected), len(movies), len(rejected))
@@ -44,7 +45,7 @@ def load_movies(
     return MoviesLoad(inserted=inserted, updated=updated, kept=kept)
 
 
-def known_movies(connection: psycopg.Connection) -> NDArray[np.int32]:
+def list_known_movies(connection: psycopg.Connection) -> NDArray[np.int32]:
     """Every movieId of the catalogue, ascending, shape (m,)."""
     rows = connection.execute(statement("files/select_known_movies")).fetchall()
     return np.array([movie for (movie,) in rows], np.int32)
@@ -61,7 +62,7 @@ def read_movies(connection: psycopg.Connection) -> tuple[pd.DataFrame, NDArray[n
     return frame.astype({"movieId": np.int32}), features
 
 
-def stored_basis(connection: psycopg.Connection) -> dict[str, Any] | None:
+def read_stored_basis(connection: psycopg.Connection) -> dict[str, Any] | None:
     """Return the genre basis in force as it was stored, or None before the first one."""
     row = connection.execute(statement("training/select_genre_basis")).fetchone()
     return None if row is None else dict(row[1])
@@ -75,7 +76,7 @@ def write_features(
 ) -> int:
     """Store the basis and each movie's ten numbers on it, in one transaction; return the rows that changed.
 
-    Six decimals are kept: a feature's spread is about 1, and 60k movies have to fit the seed's 5 MB.
+    Six decimals are kept: a feature's standard deviation is about 1, and 60k movies have to fit the seed's 5 MB.
     """
     rows = list(features)
     values = {

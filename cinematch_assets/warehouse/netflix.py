@@ -1,13 +1,13 @@
 """The movie collection in ``netflix.movies``: each movie once, however many files have it.
 
 Here: which row a file's movie becomes, and writing rows, quarantine and ledger together. Not here: the queue
-(``ledger``), reading files (``reading.collection``), which movie of the catalogue a title is (``matching``).
+(``collection_ledger``), reading files (``reading.collection``), which movie of the catalogue a title is (``matching``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
 import pandas as pd
@@ -15,14 +15,18 @@ import psycopg
 from psycopg import sql
 
 from cinematch_assets.values import RejectedMovie, RejectedRow
-from cinematch_assets.warehouse.collection_ledger import Outcome, PendingFile, finish_files
+from cinematch_assets.warehouse.collection_ledger import FetchedFile, Outcome, finish_files, take_fetched
 from cinematch_assets.warehouse.copy import copy_rows
 from cinematch_assets.warehouse.landed_files import storable
+from cinematch_assets.warehouse.locks import lock
+from cinematch_assets.warehouse.movies import read_movies
 from cinematch_assets.warehouse.statements import statement
+
+Result = TypeVar("Result")
 
 
 class Movie(NamedTuple):
-    """A movie by what tells it from others; the rating has one decimal, as the table keeps it."""
+    """A movie by the columns that identify it; the rating has one decimal, as in the table."""
 
     title: str
     genre: str
@@ -32,7 +36,7 @@ class Movie(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CollectionLoad:
-    """What a load did to the table and to the files it was given."""
+    """What a load did to the table and to its files."""
 
     inserted: int
     updated: int
@@ -44,7 +48,7 @@ class CollectionLoad:
 
 @dataclass(slots=True)
 class Plan:
-    """Rows to write, and for each file the row of each of its movies, None where one never fitted."""
+    """Rows to write, and for each file the row of each of its movies, None where one was never valid."""
 
     inserts: dict[UUID, Movie] = field(default_factory=dict)
     updates: dict[UUID, Movie] = field(default_factory=dict)
@@ -69,39 +73,37 @@ def _one_decimal(rating: float | None) -> Decimal | None:
 
 def load_collection(
     connection: psycopg.Connection,
-    taken: Sequence[PendingFile],
+    taken: Sequence[FetchedFile],
     accepted: pd.DataFrame,
     rejected: Sequence[RejectedMovie] = (),
     *,
     failures: Mapping[str, str] | None = None,
-    store_keys: Mapping[str, str] | None = None,
 ) -> CollectionLoad:
-    """Write the movies of files that were taken from the ledger, and what became of each file.
+    """Write the movies of files that were taken from the ledger, and the outcome of each file.
 
     A changed file changes its row; a movie that another file has too gets a row of its own instead. Where a file, or
-    one movie of it, turned bad, the row of its last good content stays, and the ledger says so.
+    one movie of it, is invalid now, the row of its last good content stays, and the ledger records it.
 
     Args:
-        connection: in the transaction in which ``take_pending`` was called.
+        connection: in the transaction in which ``take_fetched`` was called.
         taken: the files.
         accepted: file_id, row_number, title, genre, rating, year; of any of these files, shape (n, 6).
-        rejected: movies of these files that did not fit.
+        rejected: movies of these files that are invalid.
         failures: file id → why it could not be fetched.
-        store_keys: file id → where its content lies.
     """
-    failures, store_keys = failures or {}, store_keys or {}
+    failures = failures or {}
     read = [file for file in taken if file.file_id not in failures]
     movies = movies_by_file(accepted)
     bad: dict[str, list[RejectedRow]] = {}
     for each in rejected:
         bad.setdefault(each.file_id, []).append(each.row)
-    connection.execute(statement("files/lock_name"), {"name": "netflix.movies"})
+    lock(connection, "netflix.movies")
     wanted = sorted({movie for of_file in movies.values() for movie in of_file.values()}, key=str)
     former = [row for file in read for row in file.loaded_rows if row is not None]
     plan = plan_rows(read, movies, bad, _existing(connection, wanted), _shared(connection, former, read))
     _write(connection, plan)
     _quarantine(connection, read, bad)
-    outcomes = [_outcome(file, plan, movies, bad, store_keys) for file in read]
+    outcomes = [_outcome(file, plan, movies, bad) for file in read]
     outcomes += [Outcome(file_id, "failed", reason) for file_id, reason in failures.items()]
     finish_files(connection, outcomes)
     states = [outcome.state for outcome in outcomes]
@@ -116,7 +118,7 @@ def load_collection(
 
 
 def plan_rows(
-    files: Sequence[PendingFile],
+    files: Sequence[FetchedFile],
     movies: Mapping[str, Mapping[int, Movie]],
     bad: Mapping[str, Sequence[RejectedRow]],
     existing: Mapping[Movie, UUID],
@@ -136,7 +138,7 @@ def plan_rows(
     taken = kept | shared | {rows[m] for of_file in movies.values() for m in of_file.values() if m in rows}
     for file in files:
         if not (new := movies.get(file.file_id)):
-            continue  # nothing good came: whatever it had, stays
+            continue  # no valid movie: its former rows stay
         numbers = _kept(file, movies, bad)
         for number, movie in sorted(new.items()):
             if movie not in rows:
@@ -153,7 +155,7 @@ def plan_rows(
 
 
 def _kept(
-    file: PendingFile, movies: Mapping[str, Mapping[int, Movie]], bad: Mapping[str, Sequence[RejectedRow]]
+    file: FetchedFile, movies: Mapping[str, Mapping[int, Movie]], bad: Mapping[str, Sequence[RejectedRow]]
 ) -> dict[int, UUID]:
     """The former rows that stay, by number: all of them if the file gave nothing good, or else those of bad movies."""
     numbers = {row.row_number for row in bad.get(file.file_id, ())}
@@ -167,7 +169,7 @@ def _existing(connection: psycopg.Connection, movies: Sequence[Movie]) -> dict[M
     return {movies[number - 1]: row for number, row in found}
 
 
-def _shared(connection: psycopg.Connection, rows: Sequence[UUID], files: Sequence[PendingFile]) -> set[UUID]:
+def _shared(connection: psycopg.Connection, rows: Sequence[UUID], files: Sequence[FetchedFile]) -> set[UUID]:
     if not rows:
         return set()
     values = {"rows": list(rows), "files": [file.file_id for file in files]}
@@ -197,7 +199,7 @@ def _columns(movies: Sequence[Movie]) -> dict[str, list[object]]:
 
 
 def _quarantine(
-    connection: psycopg.Connection, files: Sequence[PendingFile], bad: Mapping[str, Sequence[RejectedRow]]
+    connection: psycopg.Connection, files: Sequence[FetchedFile], bad: Mapping[str, Sequence[RejectedRow]]
 ) -> None:
     contents = {"paths": [file.path for file in files], "md5s": [file.md5 for file in files]}
     connection.execute(statement("files/delete_rejected_files"), contents)
@@ -211,20 +213,18 @@ def _quarantine(
 
 
 def _outcome(
-    file: PendingFile,
+    file: FetchedFile,
     plan: Plan,
     movies: Mapping[str, Mapping[int, Movie]],
     bad: Mapping[str, Sequence[RejectedRow]],
-    store_keys: Mapping[str, str],
 ) -> Outcome:
     good, faults = movies.get(file.file_id, {}), bad.get(file.file_id, ())
-    key = store_keys.get(file.file_id)
-    first = f"row {faults[0].row_number}: {'; '.join(map(storable, faults[0].reasons))}" if faults else "holds no movie"
+    first = f"row {faults[0].row_number}: {'; '.join(map(storable, faults[0].reasons))}" if faults else "has no movie"
     stay = "; the rows of its last good content stay" if file.loaded_md5 else ""
     if not good:
-        return Outcome(file.file_id, "quarantined", first + stay, key)
+        return Outcome(file.file_id, "quarantined", first + stay)
     error = f"{len(faults):,} of {len(good) + len(faults):,} movies rejected, {first}{stay}" if faults else None
-    return Outcome(file.file_id, "loaded", error, key, plan.rows[file.file_id])
+    return Outcome(file.file_id, "loaded", error, plan.rows[file.file_id])
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,7 @@ class Match:
     candidates: tuple[int, ...] = ()
 
 
-def collection_titles(connection: psycopg.Connection) -> pd.DataFrame:
+def read_collection_titles(connection: psycopg.Connection) -> pd.DataFrame:
     """Return every movie of the collection: id, title, genre, rating (float), year (Int32)."""
     rows = connection.execute(statement("collection/select_collection_titles")).fetchall()
     frame = pd.DataFrame(rows, columns=["id", "title", "genre", "rating", "year"])
@@ -255,12 +255,61 @@ def write_matches(connection: psycopg.Connection, matches: Sequence[Match]) -> i
         "candidates": ["{" + ",".join(map(str, match.candidates)) + "}" for match in matches],
     }
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "netflix.movies"})
+        lock(connection, "netflix.movies")
         stale = connection.execute(statement("collection/delete_stale_matches"), {"ids": values["ids"]}).rowcount
         return stale + connection.execute(statement("collection/upsert_movie_matches"), values).rowcount
 
 
-def collection_duplicates(connection: psycopg.Connection) -> int:
-    """Count rows of ``netflix.movies`` that say what another row says already."""
+def count_collection_duplicates(connection: psycopg.Connection) -> int:
+    """Count rows of ``netflix.movies`` that repeat another row."""
     row = connection.execute(statement("collection/count_collection_duplicates")).fetchone()
     return int(row[0]) if row else 0
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionContent:
+    """What reading some fetched files gave; ``failures`` names, by file id, those that could not be opened."""
+
+    accepted: pd.DataFrame
+    rejected: Sequence[RejectedMovie]
+    failures: Mapping[str, str]
+
+
+def load_next_files(
+    connection: psycopg.Connection, read: Callable[[Sequence[FetchedFile]], CollectionContent], limit: int
+) -> CollectionLoad | None:
+    """Load up to ``limit`` fetched files in one transaction; None when no file is left.
+
+    The files' ledger rows are locked until the transaction ends: other workers get other files, and those of a killed
+    worker are free again.
+
+    Args:
+        connection: autocommit; the transaction is opened here.
+        read: returns the content of the files that it is given; it is called once, within the transaction.
+        limit: number of files.
+    """
+    with connection.transaction():
+        files = take_fetched(connection, limit)
+        if not files:
+            return None
+        content = read(files)
+        return load_collection(connection, files, content.accepted, content.rejected, failures=content.failures)
+
+
+def update_matches(
+    connection: psycopg.Connection, match: Callable[[pd.DataFrame, pd.DataFrame], tuple[Result, Sequence[Match]]]
+) -> tuple[Result, int]:
+    """Match the whole collection anew in one transaction, one process at a time.
+
+    Returns the result of ``match`` and the number of rows that changed.
+
+    Args:
+        connection: autocommit; the transaction is opened here.
+        match: from titles (id, title, genre, rating, year) and movies (as ``read_movies``) to a result and the matches.
+    """
+    with connection.transaction():
+        lock(connection, "netflix.movie_matches")
+        titles = read_collection_titles(connection)
+        movies, _ = read_movies(connection)
+        result, matches = match(titles, movies)
+        return result, write_matches(connection, matches)

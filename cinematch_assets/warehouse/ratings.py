@@ -1,6 +1,6 @@
 """The ratings file in table ``ratings``.
 
-Here: replacing its rows whole. Not here: batches (``batches``), which row is train or test (``splitting``).
+Here: replacing all its rows. Not here: batches (``batches``), which row is train or test (``splitting``).
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from psycopg import sql
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.copy import copy_columns, without_indexes
 from cinematch_assets.warehouse.landed_files import Counts, LandedFile, finish_file, quarantine
+from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import statement
 
 _RATINGS = sql.Identifier("ratings")
@@ -36,17 +37,17 @@ def load_ratings(
     file: LandedFile,
     rejected: Sequence[RejectedRow] = (),
 ) -> RatingsLoad:
-    """Make ``ratings`` hold the file's rows beside those of merged batches; readers see the old rows or the new.
+    """Replace the file's rows in ``ratings``; those of merged batches stay. Readers see the old rows or the new.
 
     Args:
         connection: autocommit; the transaction is opened here.
         ratings: userId int32, movieId int32, rating float, timestamp int64; shape (n, 4).
         is_test: which rows are ``test``, shape (n,); the others are ``train``.
-        file: the content they come from; the ledger says ``loaded`` in the same transaction.
+        file: the content they come from; its state becomes ``loaded`` in the same transaction.
         rejected: the rows of it that go into the quarantine.
     """
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "ratings"})
+        lock(connection, "ratings")
         deleted = connection.execute(statement("files/delete_file_ratings")).rowcount
         write_ratings(connection, ratings, is_test)
         quarantine(connection, file, "ratings", rejected)

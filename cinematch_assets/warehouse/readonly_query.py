@@ -1,4 +1,4 @@
-"""A person's or a program's own question, which can change nothing.
+"""A read-only query that a person or a program wrote.
 
 Here: one SELECT as role ``analyst``. Not here: the platform's own queries (``statements``).
 """
@@ -19,23 +19,23 @@ _FIRST_WORDS = ("select", "with", "values", "table", "(", "--", "/*")
 
 
 class QuestionRefusedError(CinematchError):
-    """The query is no question, is not allowed, or cannot be understood."""
+    """The query is not a SELECT, is not allowed, or has an error."""
 
 
 def ask(warehouse_url: str, query: str, *, embedded: bool) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Answer one SELECT, VALUES or WITH; return the names of its columns, and its rows.
+    """Run one SELECT, VALUES or WITH; return the names of its columns, and its rows.
 
-    Three things keep it from changing anything: the role, a read-only transaction that is rolled back, and a cursor,
-    which Postgres declares for a single query and for nothing else.
+    Three things prevent changes: the role, a read-only transaction that is rolled back, and a cursor,
+    which Postgres declares for a single query only.
 
     Args:
         warehouse_url: of the database.
-        query: the question; a semicolon at its end is forgiven.
-        embedded: the server is ours, so ``analyst`` signs in; elsewhere the URL's user takes on the role, as it has
-            no password of its own. Who holds that URL can do more by other means.
+        query: one statement; a semicolon at its end is allowed.
+        embedded: true for the embedded server, where ``analyst`` signs in; elsewhere the URL's user takes on the
+            role, which has no password. The URL by itself permits more.
 
     Raises:
-        QuestionRefusedError: in one sentence, with the place of the fault where Postgres names one.
+        QuestionRefusedError: with the line and column of the error where Postgres names them.
     """
     question = query.strip().rstrip(";").strip()
     if not question.lower().startswith(_FIRST_WORDS) or "\0" in question:
@@ -53,7 +53,7 @@ def ask(warehouse_url: str, query: str, *, embedded: bool) -> tuple[tuple[str, .
 
 
 def _answer(connection: psycopg.Connection, question: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    # A session's locks outlive a rollback, and behind a pooler the session too: give them back in either case.
+    # A session's locks outlive a rollback, and behind a pooler the session too: release them in either case.
     try:
         with connection.transaction(), psycopg.ServerCursor(connection, _CURSOR) as cursor:
             cursor.itersize = 10_000
@@ -91,7 +91,7 @@ def _primary(fault: psycopg.Error) -> str:
 
 
 def _place(fault: psycopg.Error, question: str) -> str:
-    """Where in the question the fault is; Postgres counts from the cursor's declaration."""
+    """Line and column of an error; Postgres counts from the cursor's declaration."""
     if fault.diag.statement_position is None:
         return ""
     ahead = len(f'DECLARE "{_CURSOR}" CURSOR FOR ')

@@ -1,6 +1,6 @@
-"""Table ``recommendations``: the champion's top-N lists.
+"""Table ``recommendations``: the champion's top-N recommendations of all users.
 
-Here: replacing all rows, and whose they are. Not here: making lists (``recommender``).
+Here: replacing all rows, and which version they are of. Not here: computing them (``recommender``).
 """
 
 import pandas as pd
@@ -8,24 +8,25 @@ import psycopg
 from psycopg import sql
 
 from cinematch_assets.warehouse.copy import copy_columns
+from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.model_registry import require_champion_is
 from cinematch_assets.warehouse.statements import statement
 
 
-def recommended_version(connection: psycopg.Connection) -> str | None:
-    """Return whose lists table ``recommendations`` holds, None while it is empty."""
+def read_recommended_version(connection: psycopg.Connection) -> str | None:
+    """Return the version whose rows are in table ``recommendations``, None while it is empty."""
     row = connection.execute(statement("registry/select_recommended_version")).fetchone()
     return None if row is None else str(row[0])
 
 
 def write_recommendations(connection: psycopg.Connection, version: str, lists: pd.DataFrame) -> int:
-    """Make ``recommendations`` hold exactly these lists (userId, rank, movieId, score), if ``version`` still rules.
+    """Replace all of ``recommendations`` (userId, rank, movieId, score), if ``version`` is still champion.
 
     Raises:
-        RegistryConflictError: another version became champion meanwhile; its own run writes its lists.
+        RegistryConflictError: another version became champion meanwhile; its own run writes its recommendations.
     """
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "registry"})
+        lock(connection, "registry")
         require_champion_is(connection, version)
         return replace_recommendations(connection, version, lists)
 

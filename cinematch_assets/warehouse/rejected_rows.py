@@ -1,6 +1,6 @@
-"""Rows of ``ops.rejected_rows``: reading them.
+"""The quarantine: table ``ops.rejected_rows``.
 
-Here: which rows are in quarantine. Not here: writing them (``landed_files``), releasing them (``release``).
+Here: reading it. Not here: releasing rows (``release``).
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from cinematch_assets.warehouse.statements import statement
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedRow:
-    """A row in the quarantine, with what is needed to read it again; ``file_state`` says what became of its file."""
+    """A row in the quarantine, with what is needed to read it again, and the state of its file."""
 
     id: int
     path: str

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.warehouse.batches import lock_batch, stored_batch
+from cinematch_assets.warehouse.batches import read_stored_batch
 from cinematch_assets.warehouse.copy import copy_columns
+from cinematch_assets.warehouse.locks import lock, lock_batch
 from cinematch_assets.warehouse.ratings import rating_columns
 from cinematch_assets.warehouse.rejected_rows import QuarantinedRow
 from cinematch_assets.warehouse.statements import statement
@@ -22,14 +23,16 @@ _MOVIE_COLUMNS = {"ids": "movieId", "titles": "title", "genres": "genres"}
 
 
 class ReleaseConflictError(CinematchError):
-    """Rows in the quarantine are no longer what the caller saw; nothing was changed."""
+    """Rows in the quarantine changed since the caller read them; nothing was written."""
 
 
-def existing_pairs(connection: psycopg.Connection, batch_id: str | None, ratings: pd.DataFrame) -> NDArray[np.bool_]:
+def find_existing_pairs(
+    connection: psycopg.Connection, batch_id: str | None, ratings: pd.DataFrame
+) -> NDArray[np.bool_]:
     """Which of these ratings are of a (user, movie) that the file's or batch's rows have already, shape (n,)."""
     values = {"users": ratings["userId"].tolist(), "movies": ratings["movieId"].tolist(), "batch_id": batch_id}
     found = connection.execute(statement("files/select_existing_pairs"), values).fetchall()
-    return np.array([held for (held,) in found], bool)
+    return np.array([exists for (exists,) in found], bool)
 
 
 def release_ratings(
@@ -38,21 +41,21 @@ def release_ratings(
     ratings: pd.DataFrame,
     is_test: NDArray[np.bool_],
 ) -> None:
-    """Put released rows of one content where its other rows are, and mark them, in one transaction.
+    """Write released rows of one content into the table of its other rows, and mark them, in one transaction.
 
     Args:
         connection: autocommit; the transaction is opened here.
-        rows: the held rows, all of one content, in the order of ``ratings``.
+        rows: the rejected rows, all of one content, in the order of ``ratings``.
         ratings: what they read as, shape (n, 4).
         is_test: their split; rows of a batch are never test rows.
 
     Raises:
-        ReleaseConflictError: the rows were released meanwhile, or the tables no longer hold their content.
+        ReleaseConflictError: the rows were released meanwhile, or their content is no longer in the tables.
     """
     batch_id = rows[0].batch_id
     with connection.transaction():
         if batch_id is None:
-            connection.execute(statement("files/lock_name"), {"name": "ratings"})
+            lock(connection, "ratings")
             _mark(connection, rows)
             for split, chosen in (("train", ~is_test), ("test", is_test)):
                 columns = rating_columns(ratings, chosen)
@@ -60,15 +63,17 @@ def release_ratings(
             connection.execute(statement("drift/refresh_drift_baseline"))
         else:
             lock_batch(connection, batch_id)
-            held = stored_batch(connection, batch_id)
-            if held is None or held.place == "deleted":
-                raise ReleaseConflictError(f"{batch_id} has no rows in the tables: rejected ones have nowhere to go")
-            if held.place == "merged":
-                connection.execute(statement("files/lock_name"), {"name": "ratings"})
+            existing = read_stored_batch(connection, batch_id)
+            if existing is None or existing.place == "deleted":
+                raise ReleaseConflictError(
+                    f"{batch_id} has no rows in the tables, so its rejected rows cannot be released"
+                )
+            if existing.place == "merged":
+                lock(connection, "ratings")
             _mark(connection, rows)
             connection.execute(statement("files/insert_released_batch_rows"), _batch_values(batch_id, ratings))
             connection.execute(statement("batches/grow_batch"), {"batch_id": batch_id, "rows": len(rows)})
-            if held.place == "merged":
+            if existing.place == "merged":
                 connection.execute(statement("drift/refresh_drift_baseline"))
 
 
@@ -76,7 +81,7 @@ def release_movies(connection: psycopg.Connection, rows: Sequence[QuarantinedRow
     """Upsert released movies of one content and mark them, in one transaction."""
     values = {name: movies[column].tolist() for name, column in _MOVIE_COLUMNS.items()}
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "movies"})
+        lock(connection, "movies")
         _mark(connection, rows)
         connection.execute(statement("files/upsert_movies"), values)
 
@@ -92,10 +97,11 @@ def _batch_values(batch_id: str, ratings: pd.DataFrame) -> dict[str, object]:
 
 
 def _mark(connection: psycopg.Connection, rows: Sequence[QuarantinedRow]) -> None:
-    """Mark rows under the lock of their table or batch, so that what is looked at cannot change any more."""
+    """Mark rows under the lock of their table or batch, so that they cannot change meanwhile."""
     values = {"ids": [row.id for row in rows], "path": rows[0].path, "md5": rows[0].md5, "rows": len(rows)}
     if connection.execute(statement("files/mark_released"), values).rowcount != len(rows):
         raise ReleaseConflictError(
-            f"{rows[0].path}: rows were released meanwhile, or the table holds a newer content: look at them again"
+            f"{rows[0].path}: rows were released meanwhile, or the table has a newer content: "
+            "run cinematch rejects again"
         )
     connection.execute(statement("files/move_released_counts"), values)

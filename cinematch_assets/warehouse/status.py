@@ -1,6 +1,6 @@
-"""What a person wants to know at a glance, as rows.
+"""The state of the platform, as rows.
 
-Here: the questions behind ``cinematch status``. Not here: how they are shown.
+Here: the queries of ``cinematch status`` and ``cinematch demo``. Not here: how they are shown (``cli``).
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from cinematch_assets.warehouse.statements import statement
 
 @dataclass(frozen=True, slots=True)
 class BatchLine:
-    """A batch: how it was loaded, where it is, which alerts it raised, what was decided and what came of it."""
+    """A batch: its load, where its rows are, its alerts, the decision and the outcome."""
 
     batch_id: str
     status: str
@@ -43,7 +43,7 @@ class FileLine:
 
 @dataclass(frozen=True, slots=True)
 class RejectedLine:
-    """One reason for which rows of a file lie in the quarantine."""
+    """One reason for which rows of a file are in the quarantine."""
 
     path: str
     reason: str
@@ -51,24 +51,24 @@ class RejectedLine:
     first_row: int
 
 
-def batch_lines(connection: psycopg.Connection) -> list[BatchLine]:
-    """Return a line a batch, in the order of their first arrival."""
+def list_batches(connection: psycopg.Connection) -> list[BatchLine]:
+    """Return one line per batch, in the order of their first arrival."""
     with connection.cursor(row_factory=class_row(BatchLine)) as cursor:
         return cursor.execute(statement("status/select_status_batches")).fetchall()
 
 
-def file_lines(connection: psycopg.Connection) -> list[FileLine]:
+def list_files(connection: psycopg.Connection) -> list[FileLine]:
     """Return the newest content of every path."""
     with connection.cursor(row_factory=class_row(FileLine)) as cursor:
         return cursor.execute(statement("status/select_status_files")).fetchall()
 
 
-def rejected_lines(connection: psycopg.Connection) -> list[RejectedLine]:
+def list_rejected_reasons(connection: psycopg.Connection) -> list[RejectedLine]:
     """Return the quarantine by file and reason."""
     with connection.cursor(row_factory=class_row(RejectedLine)) as cursor:
         return cursor.execute(statement("files/select_rejected_summary")).fetchall()
 
 
-def collection_states(connection: psycopg.Connection) -> dict[str, int]:
+def count_collection_states(connection: psycopg.Connection) -> dict[str, int]:
     """Return how many files of the movie collection are in which state."""
     return dict(connection.execute(statement("status/select_status_collection")).fetchall())

@@ -1,12 +1,13 @@
-"""What the warehouse weighs, and keeping it small.
+"""Sizes of the tables, and the weekly maintenance.
 
-Here: sizes, vacuum, the archive of alerts. Not here: objects in the store.
+Here: sizes, vacuum, the archive of alerts. Not here: objects in the store (``storage``).
 """
 
 from dataclasses import dataclass
 
 import psycopg
 
+from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import statement
 
 
@@ -19,12 +20,12 @@ class TableSize:
     rows: int | None
 
 
-def storage(connection: psycopg.Connection) -> list[TableSize]:
-    """Return the whole database first, then each table, heaviest first."""
-    return [TableSize(*row) for row in connection.execute(statement("status/select_storage")).fetchall()]
+def read_table_sizes(connection: psycopg.Connection) -> list[TableSize]:
+    """Return the whole database first, then each table, largest first."""
+    return [TableSize(*row) for row in connection.execute(statement("status/select_table_sizes")).fetchall()]
 
 
-def database_mb(connection: psycopg.Connection) -> float:
+def read_database_mb(connection: psycopg.Connection) -> float:
     """Return the size of the whole database in MB of 2^20 bytes, as Neon counts its 512."""
     row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
     return row[0] / 2**20 if row else 0.0
@@ -40,6 +41,6 @@ def vacuum(connection: psycopg.Connection) -> None:
 def archive_alerts(connection: psycopg.Connection, days: int = 30) -> int:
     """Move alerts older than ``days`` into ``drift_alerts_archive``; return how many."""
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "drift_alerts_archive"})
+        lock(connection, "drift_alerts_archive")
         connection.execute(statement("maintenance/create_alerts_archive"))
         return connection.execute(statement("maintenance/archive_alerts"), {"days": days}).rowcount

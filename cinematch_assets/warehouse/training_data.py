@@ -1,6 +1,6 @@
-"""What a model is trained and measured on, all of one moment.
+"""What a model is trained and tested on, read in one snapshot.
 
-Here: reading it in bulk. Not here: which rows those are, which ``ops.training_ratings`` says.
+Here: bulk reads. Which rows those are is defined by the view ops.training_ratings.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cinematch_assets.warehouse.copy import read_frames
+from cinematch_assets.warehouse.copy import read_frame, read_frames
 from cinematch_assets.warehouse.model_registry import TrainedBatch
 from cinematch_assets.warehouse.statements import statement
 
@@ -21,7 +21,7 @@ _BATCH_COLUMNS = (*_RATING_COLUMNS, "batch_id", "md5", "waiting")
 class TrainingData:
     """Ratings by where they came from; every frame has userId, movieId, rating, timestamp.
 
-    ``merged`` came in batches that an earlier champion learned from, ``waiting`` in batches of the buffer; these two
+    ``merged`` came in batches that an earlier champion was trained on, ``waiting`` in batches of the buffer; these two
     carry batch_id and md5 as well.
     """
 
@@ -36,7 +36,7 @@ class TrainingData:
         return [TrainedBatch(str(batch), str(md5), int(rows)) for batch, md5, rows in counts.itertuples(index=False)]
 
 
-def training_data(url: str) -> TrainingData:
+def read_training_data(url: str) -> TrainingData:
     """Read everything in one snapshot, so that rows and batch contents belong together."""
     file, batches, test = read_frames(
         url,
@@ -53,7 +53,22 @@ def training_data(url: str) -> TrainingData:
     )
 
 
-def seen_pairs(url: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def read_seen_pairs(url: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return users and movies, (n,) each, of every rating in any table and any split."""
     (frame,) = read_frames(url, (statement("training/select_seen_pairs"), ("userId", "movieId")))
     return frame["userId"].to_numpy(np.int32), frame["movieId"].to_numpy(np.int32)
+
+
+def read_test_rows(url: str) -> pd.DataFrame:
+    """Return the test split: userId, movieId, rating, timestamp."""
+    return read_frame(url, statement("training/select_test_rows"), RATING_COLUMNS)
+
+
+def read_rating_counts(url: str) -> tuple[pd.Series, pd.Series]:
+    """Return the number of train ratings by userId, and by movieId."""
+    users, movies = read_frames(
+        url,
+        (statement("training/count_user_ratings"), ("userId", "count")),
+        (statement("training/count_movie_ratings"), ("movieId", "count")),
+    )
+    return users.set_index("userId")["count"], movies.set_index("movieId")["count"]

@@ -8,7 +8,7 @@ import dagster as dg
 import numpy as np
 import pytest
 
-from cinematch_assets.cli.status import read_status
+from cinematch_assets.cli.status_tables import read_status
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.batch_drift import BatchDrift, assess_batch
 from cinematch_assets.pipeline.ingest.land_tables import land_table
@@ -28,7 +28,7 @@ from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.migrations import FOLDER
 from cinematch_assets_tests.conftest import _template
 from cinematch_assets_tests.support.definitions import repository
-from cinematch_assets_tests.support.platforms import a_platform, drop_history, rows_of, take_in_history
+from cinematch_assets_tests.support.platforms import drop_history, make_platform, rows_of, take_in_history
 from cinematch_assets_tests.support.servers import Postgres
 
 FIRST = "run_11111111_v1"
@@ -51,10 +51,10 @@ FORMER_NAMES = {
 def given_platform(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgres) -> Iterator[Platform]:
     """A champion with its recommendations, and a drifted batch in the folder that has not been listed yet."""
     with postgres18.database(_template(postgres18)) as url:
-        made = a_platform(tmp_path_factory.mktemp("platform"), url)
+        made = make_platform(tmp_path_factory.mktemp("platform"), url)
         drop_history(made)
         take_in_history(made)
-        assert gate_candidate(made, train_candidate(made, "11111111").version).verdict.promoted
+        assert gate_candidate(made, train_candidate(made, "11111111").version).decision.promoted
         publish_recommendations(made)
         simulate_next(made, rows=1_100, drift=0.7)
         yield made
@@ -64,7 +64,9 @@ def given_platform(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgre
 def current(given_platform: Platform, tmp_path: Path, postgres18: Postgres) -> Iterator[Platform]:
     """A copy of it for one test."""
     with postgres18.database(given_platform.warehouse.url.split("?")[0].rsplit("/", 1)[1]) as url:
-        made = a_platform(tmp_path / "home", url, CINEMATCH_RETRAIN_MAX_ATTEMPTS="1", CINEMATCH_RETRAIN_COOLDOWN_S="0")
+        made = make_platform(
+            tmp_path / "home", url, CINEMATCH_RETRAIN_MAX_ATTEMPTS="1", CINEMATCH_RETRAIN_COOLDOWN_S="0"
+        )
         shutil.copytree(given_platform.settings.home, made.settings.home, dirs_exist_ok=True)
         yield made
 
@@ -162,7 +164,7 @@ def test_an_upgraded_platform_trains_a_new_champion_by_itself_and_loses_no_row(
     assert rows_of(upgraded, LISTS) == lists
     assert run_request(upgraded, instance, requests[0]) is None
     champion, _ = load_champion(upgraded)
-    assert (champion.replaced, champion.artifact_format) == (FIRST, FORMAT)
+    assert (champion.previous_champion, champion.artifact_format) == (FIRST, FORMAT)
     reason = f"the champion, {FIRST}, has format {former}, which this version cannot compare with: test RMSE"
     assert champion.evidence["reason"].startswith(reason)
     assert champion.evidence["test"] is None
@@ -240,13 +242,13 @@ def test_until_then_questions_fail_with_what_has_to_happen_first(
         question(upgraded)
     message = f"champion {FIRST} has format {FORMER}, and this version of the platform reads {FORMAT}: the retraining"
     assert str(raised.value).startswith(message)
-    assert str(raised.value) in read_status(upgraded).waits
+    assert str(raised.value) in read_status(upgraded).needs_attention
     assert rows_of(upgraded, LISTS) == lists
 
 
 def test_a_candidate_of_the_former_release_is_not_gated(upgraded: Platform) -> None:
     with upgraded.warehouse.connect() as connection:
-        former = model_registry.model_version(connection, FIRST).artifact
+        former = model_registry.read_model_version(connection, FIRST).artifact
         version = model_registry.register_candidate(
             connection, "left0000", former, method="m", config={}, seed=0, data_size=1, batches=[]
         )
@@ -272,13 +274,16 @@ def test_a_rejected_candidate_is_not_retried_without_end_and_a_later_batch_allow
     given_up = evaluate_sensor(upgraded, instance)
     assert isinstance(given_up, dg.SkipReason)
     assert "given up after 1 runs" in given_up.skip_message
-    assert any("was refused: test RMSE" in each and f"format {FORMER}" in each for each in read_status(upgraded).waits)
+    assert any(
+        "was refused: test RMSE" in each and f"format {FORMER}" in each
+        for each in read_status(upgraded).needs_attention
+    )
     assert rows_of(upgraded, LISTS) == lists
     assert ingest(upgraded).decision.due
     request = evaluate_sensor(upgraded, instance)
     assert "batch_w1" in request.tags["cinematch/reason"]
     assert run_request(upgraded, instance, request) is None
-    assert load_champion(upgraded)[0].replaced == FIRST
+    assert load_champion(upgraded)[0].previous_champion == FIRST
 
 
 def flip(content: bytes) -> bytes:
@@ -313,14 +318,14 @@ def test_a_damaged_artifact_of_this_format_still_fails_loudly(
     reason: str,
 ) -> None:
     with current.warehouse.connect() as connection:
-        sound = model_registry.model_version(connection, FIRST).artifact
+        sound = model_registry.read_model_version(connection, FIRST).artifact
     content = damage(current.store.read_bytes(sound.key))
     if registered:
         move_artifact(current, "models/damaged.model", content)
     else:
         current.store.put_bytes(sound.key, content)
     with current.warehouse.connect() as connection:
-        damaged = model_registry.model_version(connection, FIRST).artifact
+        damaged = model_registry.read_model_version(connection, FIRST).artifact
     with pytest.raises(ArtifactRefusedError, match=reason):
         ingest(current)
     with pytest.raises(ArtifactRefusedError, match=reason):

@@ -1,32 +1,98 @@
-"""Evidently's page of a batch: stored, and about people and films that the baseline knows."""
+"""Drift of a loaded batch: rows of statistics, one decision, a stored report."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from cinematch_assets.drift import report
-from cinematch_assets.pipeline.batch_drift import report_batch
-from cinematch_assets.pipeline.ingest.land_tables import land_table
-from cinematch_assets.pipeline.ingest.load_tables import load_batch_file, load_movies_file, load_ratings_file
-from cinematch_assets_tests.support.platforms import a_platform, drop, drop_history
+from cinematch_assets.errors import CinematchError
+from cinematch_assets.pipeline.batch_drift import assess_batch, report_batch
+from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.recommender.model import FORMAT
+from cinematch_assets_tests.support.platforms import drop_history, given_champion, load_table, rows_of
+
+STATISTICS = {"rating_mean", "rating_std", "rating_distribution_ks"}
 
 
-def test_the_report_lies_in_the_store_and_knows_how_active_its_users_are(
-    tmp_path: Path, database_url_18: str, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def history(platform: Platform) -> pd.DataFrame:
+    """The ratings of a loaded file."""
+    ratings = drop_history(platform)
+    for table in ("movies", "ratings"):
+        load_table(platform, table)
+    return ratings
+
+
+def load_batch(platform: Platform, batch: pd.DataFrame) -> None:
+    load_table(platform, "batches/batch_w1", batch)
+
+
+def test_a_batch_without_drift_has_no_alert(platform: Platform, history: pd.DataFrame) -> None:
+    given_champion(platform, artifact_format=FORMAT + 1, data_size=1_000_000)
+    load_batch(platform, history.sample(2_000, random_state=1))
+    drift = assess_batch(platform, "batch_w1")
+    assert {alert.feature_name for alert in drift.alerts} == STATISTICS
+    assert not any(alert.alert_triggered for alert in drift.alerts)
+    assert not drift.decision.due
+    assert rows_of(platform, "SELECT state FROM ops.retraining_decisions") == [("not_due",)]
+
+
+def test_a_batch_with_higher_ratings_is_due_and_its_evidence_is_stored(
+    platform: Platform, history: pd.DataFrame
 ) -> None:
-    platform = a_platform(tmp_path, database_url_18)
-    history = drop_history(platform)
-    drop(platform, "batches/batch_w1.csv", history.sample(500, random_state=1))
-    for table in ("movies", "ratings", "batches/batch_w1"):
-        land_table(platform, table)
-    load_movies_file(platform)
-    load_ratings_file(platform)
-    load_batch_file(platform, "batch_w1")
-    drawn: list[pd.DataFrame] = []
-    columns = report.report_columns
-    monkeypatch.setattr(report, "report_columns", lambda *given: drawn.append(columns(*given)) or drawn[-1])
+    given_champion(platform, artifact_format=FORMAT + 1, data_size=1_000_000)
+    raised = history.sample(2_000, random_state=1)
+    load_batch(platform, raised.assign(rating=np.minimum(raised["rating"] + 1.0, 5.0)))
+    drift = assess_batch(platform, "batch_w1")
+    assert drift.decision.due
+    assert "rating_mean" in drift.decision.reason
+    alerts = rows_of(platform, "SELECT feature_name, alert_triggered FROM drift_alerts WHERE batch_id = 'batch_w1'")
+    assert set(alerts) >= {("rating_mean", True), ("rating_distribution_ks", True)}
+    ((evidence,),) = rows_of(platform, "SELECT evidence FROM ops.retraining_decisions")
+    assert isinstance(evidence, dict)
+    assert evidence["scored_by"] is None
+    assert "format" in evidence["unscored"]
+
+
+def test_a_champion_that_cannot_be_loaded_does_not_score_the_batch(platform: Platform, history: pd.DataFrame) -> None:
+    given_champion(platform, artifact_format=FORMAT + 1, data_size=1_000_000)
+    load_batch(platform, history.sample(500, random_state=1))
+    drift = assess_batch(platform, "batch_w1")
+    assert drift.scored_by is None
+    assert f"has format {FORMAT + 1}" in str(drift.unscored)
+
+
+def test_without_a_champion_any_batch_is_due(platform: Platform, history: pd.DataFrame) -> None:
+    load_batch(platform, history.sample(50, random_state=1))
+    drift = assess_batch(platform, "batch_w1")
+    assert (drift.scored_by, drift.unscored) == (None, "no champion yet")
+    assert drift.decision.due
+
+
+def test_metadata_has_the_decision_and_each_defined_score(platform: Platform, history: pd.DataFrame) -> None:
+    load_batch(platform, history.sample(500, random_state=1))
+    drift = assess_batch(platform, "batch_w1")
+    metadata: dict[str, Any] = drift.as_metadata()
+    assert (metadata["retraining_due"], metadata["reason"]) == (True, drift.decision.reason)
+    assert set(metadata) >= STATISTICS
+    assert metadata["rating_mean"] == pytest.approx(drift.alerts[0].drift_score, abs=1e-5)
+
+
+@pytest.mark.parametrize("work", [assess_batch, report_batch])
+def test_a_batch_that_is_not_loaded_is_refused(platform: Platform, history: pd.DataFrame, work: Any) -> None:
+    with pytest.raises(CinematchError, match="materialize ratings_buffer for it first"):
+        work(platform, "batch_w9")
+
+
+@pytest.mark.parametrize("new_users", [False, True])
+def test_the_report_is_stored_and_knows_which_users_are_new(
+    platform: Platform, history: pd.DataFrame, new_users: bool
+) -> None:
+    batch = history.sample(500, random_state=1)
+    load_batch(platform, batch.assign(userId=batch["userId"] + 10_000) if new_users else batch)
     uri = report_batch(platform, "batch_w1")
-    assert b"<html" in Path(uri.removeprefix("file://")).read_bytes()[:2000]
-    assert len(drawn) == 2
-    assert not any((side["user_activity"] == "0 (new)").any() for side in drawn)
+    page = Path(uri.removeprefix("file://")).read_bytes()
+    assert b"<html" in page[:2000]
+    assert (b"0 (new)" in page) is new_users

@@ -1,6 +1,7 @@
 """From files to a champion, and from a drifted batch to the next one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,8 @@ import pytest
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.batch_drift import assess_batch
-from cinematch_assets.pipeline.ingest.land_tables import land_table
-from cinematch_assets.pipeline.ingest.load_tables import load_batch_file
 from cinematch_assets.pipeline.models.artifacts import load_champion
-from cinematch_assets.pipeline.models.gate_candidate import gate_candidate
+from cinematch_assets.pipeline.models.gate_candidate import GatedCandidate, gate_candidate
 from cinematch_assets.pipeline.models.publish import publish_recommendations, roll_back
 from cinematch_assets.pipeline.models.query import recommend_for_likes, recommend_for_user, similar_movies
 from cinematch_assets.pipeline.models.train_candidate import train_candidate
@@ -21,31 +20,30 @@ from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.champion import NoChampionError, promote, reject, require_champion
-from cinematch_assets_tests.conftest import _template
-from cinematch_assets_tests.support.platforms import a_platform, drop_history, rows_of, take_in_history
-from cinematch_assets_tests.support.servers import Postgres
+from cinematch_assets_tests.support.platforms import drop_history, load_table, make_platform, rows_of, take_in_history
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgres) -> Iterator[Platform]:
-    with postgres18.database(_template(postgres18)) as url:
-        made = a_platform(tmp_path_factory.mktemp("loop"), url, CINEMATCH_RETRAIN_UNSEEN_SHARE="100")
-        drop_history(made)
-        take_in_history(made)
-        retrain(made, "11111111")
-        yield made
+def platform(
+    tmp_path_factory: pytest.TempPathFactory, migrated_database: Callable[[], AbstractContextManager[str]]
+) -> Iterator[Platform]:
+    with migrated_database() as url:
+        platform = make_platform(tmp_path_factory.mktemp("loop"), url, CINEMATCH_RETRAIN_UNSEEN_SHARE="100")
+        drop_history(platform)
+        take_in_history(platform)
+        retrain(platform, "11111111")
+        yield platform
 
 
-def retrain(platform: Platform, run_id: str) -> "object":
+def retrain(platform: Platform, run_id: str) -> GatedCandidate:
     gated = gate_candidate(platform, train_candidate(platform, run_id).version)
     publish_recommendations(platform)
     return gated
 
 
-def ingest(platform: Platform, **asked: float) -> str:
-    batch = simulate_next(platform, **asked).batch_id
-    land_table(platform, f"batches/{batch}")
-    load_batch_file(platform, batch)
+def ingest(platform: Platform, **options: float) -> str:
+    batch = simulate_next(platform, **options).batch_id
+    load_table(platform, f"batches/{batch}")
     return batch
 
 
@@ -57,13 +55,13 @@ def test_the_first_model_beats_every_baseline_and_becomes_champion(platform: Pla
     assert rows_of(platform, "SELECT DISTINCT model_version FROM recommendations") == [("run_11111111_v1",)]
 
 
-def test_nobody_is_recommended_what_he_has_rated(platform: Platform) -> None:
+def test_no_user_is_recommended_a_movie_they_have_rated(platform: Platform) -> None:
     clash = "SELECT count(*) FROM recommendations JOIN ratings USING (userId, movieId)"
     assert rows_of(platform, clash) == [(0,)]
     assert rows_of(platform, "SELECT count(*) % 10, count(DISTINCT userId) FROM recommendations") == [(0, 200)]
 
 
-def test_a_drifted_batch_ends_in_a_new_champion_that_learned_from_it_and_goes_back_bit_for_bit(
+def test_a_drifted_batch_leads_to_a_new_champion_and_a_rollback_restores_the_old_one_byte_for_byte(
     platform: Platform,
 ) -> None:
     _, first = load_champion(platform)
@@ -74,7 +72,7 @@ def test_a_drifted_batch_ends_in_a_new_champion_that_learned_from_it_and_goes_ba
     assert drifted.decision.due, drifted.decision.reason
     assert drifted.scored_by == "run_11111111_v1"
     gated = retrain(platform, "22222222")
-    assert gated.verdict.promoted, gated.verdict.reason
+    assert gated.decision.promoted, gated.decision.reason
     assert gated.merged == ("batch_w1", "batch_w2")
     assert rows_of(platform, "SELECT count(*) FROM ratings_buffer") == [(0,)]
     assert rows_of(platform, "SELECT DISTINCT data_split FROM ratings WHERE batch_id IS NOT NULL") == [("train",)]
@@ -87,11 +85,11 @@ def test_a_drifted_batch_ends_in_a_new_champion_that_learned_from_it_and_goes_ba
     assert version.version == "run_11111111_v1"
     assert back.to_bytes() == first.to_bytes()
     assert rows_of(platform, "SELECT userid, rank, movieid, score FROM recommendations ORDER BY 1, 2") == before
-    with pytest.raises(CinematchError, match="replaced nobody"):
+    with pytest.raises(CinematchError, match="is the first champion"):
         roll_back(platform)
 
 
-def test_evaluating_a_batch_again_replaces_its_rows_and_opens_nothing(platform: Platform) -> None:
+def test_assessing_a_batch_again_replaces_its_rows_and_opens_no_decision(platform: Platform) -> None:
     batch = ingest(platform, rows=1_200)
     first = assess_batch(platform, batch)
     assert assess_batch(platform, batch).alerts == first.alerts
@@ -101,7 +99,7 @@ def test_evaluating_a_batch_again_replaces_its_rows_and_opens_nothing(platform: 
 
 
 @pytest.mark.parametrize("spoilt", ["shuffled", "popularity"])
-def test_a_worthless_challenger_is_never_promoted(
+def test_a_candidate_trained_on_spoilt_ratings_is_rejected(
     platform: Platform, spoilt: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from cinematch_assets.pipeline.models import train_candidate as training_module
@@ -119,13 +117,13 @@ def test_a_worthless_challenger_is_never_promoted(
     version = train_candidate(platform, "bad00000").version
     champion = load_champion(platform)[0].version
     gated = gate_candidate(platform, version)
-    assert not gated.verdict.promoted, gated.verdict.reason
+    assert not gated.decision.promoted, gated.decision.reason
     assert load_champion(platform)[0].version == champion
     assert rows_of(platform, f"SELECT state FROM ops.model_versions WHERE version = '{version}'") == [("rejected",)]
 
 
-def test_a_version_is_judged_once(platform: Platform) -> None:
-    with pytest.raises(CinematchError, match="judged before"):
+def test_a_version_is_decided_on_once(platform: Platform) -> None:
+    with pytest.raises(CinematchError, match="is promoted already"):
         gate_candidate(platform, "run_11111111_v1")
 
 
@@ -135,12 +133,12 @@ def test_training_twice_on_the_same_rows_gives_the_same_bytes(platform: Platform
     assert first.version != second.version
 
 
-def test_strangers_and_titles_are_answered(platform: Platform) -> None:
+def test_known_users_unknown_users_and_titles_get_recommendations(platform: Platform) -> None:
     known = recommend_for_user(platform, 1, 5)
     assert len(known.suggestions) == 5
     assert "has rated" in known.basis
     unknown = recommend_for_user(platform, 999_999, 5)
-    assert "rated nothing" in unknown.basis
+    assert "cold start" in unknown.basis
     title = unknown.suggestions[0].title
     liked = recommend_for_likes(platform, [title], 5)
     assert title in liked.basis
@@ -169,7 +167,7 @@ def test_promotion_is_refused_when_another_champion_came_first(platform: Platfor
 
 
 def test_a_refused_first_model_is_named_with_its_reason(tmp_path: Path, database_url_18: str) -> None:
-    fresh = a_platform(tmp_path, database_url_18)
+    fresh = make_platform(tmp_path, database_url_18)
     artifact = model_registry.Artifact("models/x", "0" * 64, 1, FORMAT)
     with fresh.warehouse.connect() as connection:
         with pytest.raises(NoChampionError, match="yet"):

@@ -1,9 +1,8 @@
-"""What other processes do in these tests; imported once by their server (``warehouse.workers``)."""
+"""What other processes do in these tests; imported once by their server (``support.workers``)."""
 
 from pathlib import Path
 
 from cinematch_assets.drive.local_folder import LocalFolder
-from cinematch_assets.pipeline.ingest import netflix_collection
 from cinematch_assets.pipeline.ingest.netflix_collection import fetch_collection, load_fetched
 from cinematch_assets.pipeline.ingest.netflix_matches import match_titles
 from cinematch_assets.pipeline.platform import Platform
@@ -25,8 +24,7 @@ class LoggedFolder(LocalFolder):
 
 
 def collect(home: str, url: str, portion: int = 20) -> None:
-    """Both halves and the matching, as the two assets do them, in smaller transactions."""
-    netflix_collection.FILES_A_TRANSACTION = portion
+    """Fetching, loading and matching, as the two assets do them, in smaller transactions."""
     folder = LoggedFolder(Path(home) / "drive", min_age_s=0)
     LoggedFolder.log = Path(home) / "fetched.log"
     platform = Platform(
@@ -35,8 +33,8 @@ def collect(home: str, url: str, portion: int = 20) -> None:
         store=open_store(f"{home}/store"),
         warehouse=Warehouse(url),
     )
-    fetch_collection(platform)
-    load_fetched(platform)
+    fetch_collection(platform, files_per_transaction=portion)
+    load_fetched(platform, files_per_transaction=portion)
     match_titles(platform)
 
 

@@ -1,11 +1,14 @@
 """Files of a movie collection for tests, as a listing shows them and as ``reading`` hands their movies over."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import pandas as pd
 import psycopg
 
+from cinematch_assets.values import DriveFile
+from cinematch_assets.warehouse.collection_ledger import Fetch, Listing, record_fetches, record_listing
 from cinematch_assets_tests.support.warehouse_rows import Rejected, md5_of
 
 
@@ -42,6 +45,13 @@ def accepted(contents: dict[str, list[Any]]) -> pd.DataFrame:
     ]
     frame = pd.DataFrame(rows, columns=["file_id", "row_number", "title", "genre", "rating", "year"])
     return frame.astype({"rating": "float64", "year": "Int32"})
+
+
+def list_and_fetch(connection: psycopg.Connection, files: Sequence[DriveFile]) -> Listing:
+    """Record a listing of files and that their contents are in the store."""
+    listing = record_listing(connection, files)
+    record_fetches(connection, [Fetch(file.id, file.md5, f"landed/{file.id}") for file in files])
+    return listing
 
 
 def rows_of_files(connection: psycopg.Connection) -> dict[str, list[tuple[Any, ...]]]:

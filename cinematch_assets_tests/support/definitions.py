@@ -1,10 +1,13 @@
-"""The definitions as Dagster loads them, once for all tests of this room."""
+"""The definitions as Dagster loads them, once for all tests."""
 
 from functools import cache
+from typing import Any
 
 import dagster as dg
 
+from cinematch_assets.dagster_support.open_platform import with_open_platform
 from cinematch_assets.definitions import defs
+from cinematch_assets.pipeline.platform import Platform
 
 
 @cache
@@ -17,3 +20,12 @@ def loaded() -> dg.Definitions:
 def repository() -> dg.RepositoryDefinition:
     """The same as the repository that a code server would serve."""
     return loaded().get_repository_def()
+
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def run_job(name: str, platform: Platform, instance: dg.DagsterInstance, **how: Any) -> dg.ExecuteInProcessResult:
+    """Run a job in this process on ``platform``; a failure is a result, not an exception."""
+    job = with_open_platform(loaded(), platform).get_repository_def().get_job(name)
+    return job.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False, **how)

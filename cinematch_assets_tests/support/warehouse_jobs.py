@@ -7,7 +7,7 @@ import pandas as pd
 
 from cinematch_assets.warehouse.batches import start_batch
 from cinematch_assets.warehouse.champion import promote
-from cinematch_assets.warehouse.collection_ledger import take_pending
+from cinematch_assets.warehouse.collection_ledger import take_fetched
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.embedded import embedded_url
 from cinematch_assets.warehouse.migrations import migrate
@@ -60,7 +60,7 @@ def collecting(url: str, contents: dict[str, pd.DataFrame], limit: int, die: int
     with connect(url) as connection:
         while True:
             with connection.transaction():
-                taken = take_pending(connection, limit)
+                taken = take_fetched(connection, limit)
                 if not taken:
                     return
                 time.sleep(pause_s)

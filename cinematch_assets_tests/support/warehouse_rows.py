@@ -11,7 +11,7 @@ from psycopg import sql
 
 from cinematch_assets.splitting import is_test_by_hash
 from cinematch_assets.warehouse.batches import BatchLoad, load_batch
-from cinematch_assets.warehouse.landed_files import LandedFile, newest_landed, record_landing
+from cinematch_assets.warehouse.landed_files import LandedFile, find_newest_landed, record_landing
 from cinematch_assets.warehouse.model_registry import Artifact, GateResult, TrainedBatch, register_candidate
 from cinematch_assets.warehouse.ratings import RatingsLoad, load_ratings
 
@@ -52,7 +52,7 @@ def md5_of(text: str) -> str:
 def land(connection: psycopg.Connection, path: str, content: str = "a") -> LandedFile:
     """A content of a file, as if it lay in the store."""
     record_landing(connection, path, md5_of(content), len(content), f"landed/{md5_of(content)}")
-    return newest_landed(connection, path.rsplit(".", 1)[0])
+    return find_newest_landed(connection, path.rsplit(".", 1)[0])
 
 
 def load_file(connection: psycopg.Connection, ratings: pd.DataFrame, content: str = "a") -> RatingsLoad:

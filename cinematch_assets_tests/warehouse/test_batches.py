@@ -3,10 +3,10 @@ import time
 import psycopg
 import pytest
 
-from cinematch_assets.warehouse.batches import fail_batch, load_batch, start_batch, stored_batch
+from cinematch_assets.warehouse.batches import fail_batch, load_batch, read_stored_batch, start_batch
 from cinematch_assets.warehouse.champion import promote, read_champion
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.drift_alerts import baseline_counts
+from cinematch_assets.warehouse.drift_alerts import read_baseline_counts
 from cinematch_assets.warehouse.model_registry import TrainedBatch
 from cinematch_assets_tests.support import warehouse_jobs, workers
 from cinematch_assets_tests.support.warehouse_rows import (
@@ -37,9 +37,9 @@ def ingestion(connection: psycopg.Connection, batch_id: str) -> tuple[object, ..
 
 def merge(connection: psycopg.Connection, batch_id: str, run: str = "run") -> str:
     """A promotion of a model that learned from the batch."""
-    held, champion = stored_batch(connection, batch_id), read_champion(connection)
-    assert held is not None
-    version = candidate(connection, run, TrainedBatch(batch_id, held.md5, held.rows))
+    existing, champion = read_stored_batch(connection, batch_id), read_champion(connection)
+    assert existing is not None
+    version = candidate(connection, run, TrainedBatch(batch_id, existing.md5, existing.rows))
     over = champion.version if champion else None
     moved = promote(connection, version, artifact("f"), gate_result(), over=over, data_size=1, merge="merge")
     assert moved == (batch_id,)
@@ -90,9 +90,9 @@ def test_other_content_replaces_the_batch_in_the_buffer(connection: psycopg.Conn
         (3, 30, 2.0, 50),
     ]
     assert versions(connection, "ratings_buffer")[:1] == others
-    held = stored_batch(connection, "w1")
-    assert held is not None
-    assert (held.md5, held.rows) == (md5_of("b"), 3)
+    existing = read_stored_batch(connection, "w1")
+    assert existing is not None
+    assert (existing.md5, existing.rows) == (md5_of("b"), 3)
 
 
 def test_other_content_replaces_the_batch_where_it_was_merged(connection: psycopg.Connection) -> None:
@@ -106,7 +106,7 @@ def test_other_content_replaces_the_batch_where_it_was_merged(connection: psycop
     assert count(connection, "ratings_buffer") == 0
     assert count(connection, "ratings") == 4
     trained = stored(connection, "ratings WHERE data_split = 'train'", "rating")
-    assert sum(baseline_counts(connection)) == len(trained)
+    assert sum(read_baseline_counts(connection)) == len(trained)
 
 
 def test_content_that_comes_back_is_loaded_again(connection: psycopg.Connection) -> None:
@@ -132,7 +132,7 @@ def test_a_batch_that_never_fitted_shows_no_rows(connection: psycopg.Connection)
     start_batch(connection, "w9", land(connection, "batches/w9.csv"))
     fail_batch(connection, "w9", "no column 'rating'")
     assert ingestion(connection, "w9") == ("failed", 0, "no column 'rating'")
-    assert stored_batch(connection, "w9") is None
+    assert read_stored_batch(connection, "w9") is None
 
 
 def test_a_failure_that_another_worker_made_good_is_none(connection: psycopg.Connection) -> None:
@@ -181,9 +181,9 @@ def test_a_load_killed_at_any_order_leaves_the_batch_as_it_was(url: str, place: 
         while workers.finish(workers.start(warehouse_jobs.loading_batch, url, "w1", OTHER, "b", 2 * kills + 5)) == [-9]:
             kills += 1
             assert versions(connection, table) == before
-            held = stored_batch(connection, "w1")
-            assert held is not None
-            assert held.md5 == md5_of("a")
+            existing = read_stored_batch(connection, "w1")
+            assert existing is not None
+            assert existing.md5 == md5_of("a")
         assert kills >= 5
         assert len(stored(connection, table)) == 3
 
@@ -191,8 +191,8 @@ def test_a_load_killed_at_any_order_leaves_the_batch_as_it_was(url: str, place: 
 def test_rejected_rows_come_and_go_with_their_content(connection: psycopg.Connection) -> None:
     file = land(connection, "batches/w1.csv")
     load_batch(connection, "w1", FIRST, file, [Rejected(3, "x,y", ("userId is no number", "movieId is no number"))])
-    held = stored(connection, "ops.rejected_rows", "batch_id, row_number, raw_row, reasons")
-    assert held == [("w1", 3, "x,y", ["userId is no number", "movieId is no number"])]
+    rejected = stored(connection, "ops.rejected_rows", "batch_id, row_number, raw_row, reasons")
+    assert rejected == [("w1", 3, "x,y", ["userId is no number", "movieId is no number"])]
     (counts,) = stored(connection, "ops.files", "rows_read, rows_accepted, rows_rejected")
     assert counts == (3, 2, 1)
     status = ingestion(connection, "w1")

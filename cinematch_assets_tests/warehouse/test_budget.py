@@ -13,7 +13,7 @@ from cinematch_assets.warehouse.landed_files import quarantine
 from cinematch_assets.warehouse.model_registry import TrainedBatch
 from cinematch_assets.warehouse.movies import load_movies, write_features
 from cinematch_assets.warehouse.recommendations import write_recommendations
-from cinematch_assets.warehouse.table_sizes import database_mb, storage, vacuum
+from cinematch_assets.warehouse.table_sizes import read_database_mb, read_table_sizes, vacuum
 from cinematch_assets_tests.support.warehouse_rows import (
     Rejected,
     artifact,
@@ -85,12 +85,12 @@ def test_a_year_fits_the_free_tier(database_url: str, capsys: pytest.CaptureFixt
         ranks = np.tile(np.arange(1, 11), USERS)
         lists = pd.DataFrame({"userId": users, "rank": ranks, "movieId": ranks * 7, "score": ranks / 2})
         write_recommendations(connection, version, lists)
-        loaded = database_mb(connection)
+        loaded = read_database_mb(connection)
         # The worst week: the whole ratings file comes again, before any vacuum.
         load_file(connection, many(1_000_000, seed=2, users=USERS, movies=2_000), "b")
-        replaced = database_mb(connection)
+        replaced = read_database_mb(connection)
         vacuum(connection)
-        sizes = "\n".join(f"{size.table:32}{size.bytes / 2**20:8.1f} MB" for size in storage(connection)[:9])
+        sizes = "\n".join(f"{size.table:32}{size.bytes / 2**20:8.1f} MB" for size in read_table_sizes(connection)[:9])
     with capsys.disabled():
         print(f"\n{loaded:.0f} MB loaded, {replaced:.0f} MB when the ratings file was replaced\n{sizes}")  # noqa: T201
     assert loaded <= BUDGET_MB

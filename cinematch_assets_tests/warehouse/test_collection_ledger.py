@@ -9,17 +9,16 @@ from cinematch_assets.warehouse.collection_ledger import (
     Listing,
     Outcome,
     finish_files,
-    pending_ids,
-    processed_files,
+    list_pending_ids,
+    list_processed_files,
     record_fetches,
     record_listing,
     take_fetched,
-    take_pending,
 )
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.status import collection_states
+from cinematch_assets.warehouse.status import count_collection_states
 from cinematch_assets_tests.support import warehouse_jobs, workers
-from cinematch_assets_tests.support.collection_rows import Listed, accepted, rows_of_files
+from cinematch_assets_tests.support.collection_rows import Listed, accepted, list_and_fetch, rows_of_files
 from cinematch_assets_tests.support.warehouse_rows import count, stored, versions
 
 FILES = [Listed.holding(f"f{n:03}", n) for n in range(60)]
@@ -34,7 +33,7 @@ CONTENTS = {name: accepted({name: movies}) for name, movies in MOVIES.items()}
 
 def test_a_listing_makes_new_files_pending(connection: psycopg.Connection) -> None:
     assert record_listing(connection, FILES) == Listing(new=60, changed=0, again=0, missing=0)
-    assert collection_states(connection) == {"pending": 60}
+    assert count_collection_states(connection) == {"pending": 60}
 
 
 def test_an_unchanged_listing_writes_nothing(connection: psycopg.Connection) -> None:
@@ -47,9 +46,9 @@ def test_an_unchanged_listing_writes_nothing(connection: psycopg.Connection) -> 
 
 
 def test_other_content_is_pending_again_and_a_new_name_is_not(connection: psycopg.Connection) -> None:
-    record_listing(connection, FILES[:2])
+    list_and_fetch(connection, FILES[:2])
     with connection.transaction():
-        finish_files(connection, [Outcome(f.file_id, "loaded", rows=()) for f in take_pending(connection, 10)])
+        finish_files(connection, [Outcome(f.file_id, "loaded", rows=()) for f in take_fetched(connection, 10)])
     changed = Listed.holding("f000", "other")
     moved = Listed("f001", "Netflix_Movie_Collection/sub/new name.json", FILES[1].md5, FILES[1].size)
     assert record_listing(connection, [changed, moved]) == Listing(new=0, changed=1, again=0, missing=0)
@@ -59,18 +58,18 @@ def test_other_content_is_pending_again_and_a_new_name_is_not(connection: psycop
 
 def test_workers_share_the_queue_without_meeting(url: str) -> None:
     with connect(url) as first, connect(url) as second:
-        record_listing(first, FILES[:10])
+        list_and_fetch(first, FILES[:10])
         with first.transaction(), second.transaction():
-            mine, others = take_pending(first, 6), take_pending(second, 6)
+            mine, others = take_fetched(first, 6), take_fetched(second, 6)
             assert (len(mine), len(others)) == (6, 4)
             assert {f.file_id for f in mine} & {f.file_id for f in others} == set()
-        assert len(take_pending(first, 60)) == 10  # given back, as nothing came of them
+        assert len(take_fetched(first, 60)) == 10  # given back, as nothing came of them
 
 
-def test_taking_says_what_the_file_gave_before(connection: psycopg.Connection) -> None:
-    record_listing(connection, FILES[:1])
+def test_a_taken_file_carries_its_former_content_and_rows(connection: psycopg.Connection) -> None:
+    list_and_fetch(connection, FILES[:1])
     with connection.transaction():
-        (taken,) = take_pending(connection, 1)
+        (taken,) = take_fetched(connection, 1)
     assert (taken.file_id, taken.md5, taken.attempts, taken.loaded_md5, taken.loaded_rows) == (
         "f000",
         FILES[0].md5,
@@ -85,30 +84,30 @@ def test_only_what_was_fetched_is_there_to_load(connection_18: psycopg.Connectio
     record_fetches(connection_18, [Fetch("f001", FILES[1].md5, "landed/f001/x.json")])
     (file,) = take_fetched(connection_18, 10)
     assert (file.file_id, file.store_key, file.attempts) == ("f001", "landed/f001/x.json", 0)
-    assert pending_ids(connection_18) == {"f000", "f001", "f002"}
+    assert list_pending_ids(connection_18) == {"f000", "f001", "f002"}
     record_listing(connection_18, [Listed.holding("f001", "other")])
     assert take_fetched(connection_18, 10) == []  # what lies in the store is its former content
 
 
 def test_a_fetch_that_came_too_late_changes_nothing(connection_18: psycopg.Connection) -> None:
     record_listing(connection_18, FILES[:2])
-    finish_files(connection_18, [Outcome("f000", "loaded", rows=(), store_key="good")])
+    finish_files(connection_18, [Outcome("f000", "loaded", rows=())])
     late = [Fetch("f000", FILES[0].md5, None, "connection lost"), Fetch("f001", "0" * 32, "landed/former")]
     before = versions(connection_18, "ops.drive_files")
     record_fetches(connection_18, late)
     assert versions(connection_18, "ops.drive_files") == before
 
 
-def test_a_content_is_settled_when_it_is_loaded_bad_or_given_up(connection_18: psycopg.Connection) -> None:
+def test_a_content_is_processed_when_it_is_loaded_bad_or_given_up(connection_18: psycopg.Connection) -> None:
     record_listing(connection_18, FILES[:4])
     finish_files(connection_18, [Outcome("f000", "loaded", rows=()), Outcome("f001", "quarantined", "is no movie")])
     failing = Fetch("f002", FILES[2].md5, None, "f002.json: connection lost")
     for attempt in range(1, ATTEMPTS + 1):
         record_fetches(connection_18, [failing])
         given_up = {("f002", FILES[2].md5)} if attempt == ATTEMPTS else set()
-        assert processed_files(connection_18) == {("f000", FILES[0].md5), ("f001", FILES[1].md5)} | given_up
+        assert list_processed_files(connection_18) == {("f000", FILES[0].md5), ("f001", FILES[1].md5)} | given_up
         record_listing(connection_18, FILES[:4])
-    assert pending_ids(connection_18) == {"f003"}
+    assert list_pending_ids(connection_18) == {"f003"}
 
 
 def clean_run() -> dict[str, list[tuple[object, ...]]]:
@@ -117,7 +116,7 @@ def clean_run() -> dict[str, list[tuple[object, ...]]]:
 
 def test_several_workers_load_each_file_once(url: str) -> None:
     with connect(url) as connection:
-        record_listing(connection, FILES)
+        list_and_fetch(connection, FILES)
         processes = [workers.start(warehouse_jobs.collecting, url, CONTENTS, 7, 0, 0.01) for _ in range(3)]
         assert workers.finish(*processes) == [0, 0, 0]
         assert rows_of_files(connection) == clean_run()
@@ -128,12 +127,12 @@ def test_several_workers_load_each_file_once(url: str) -> None:
 def test_killed_anywhere_the_next_run_does_what_is_left(url: str) -> None:
     chance = random.Random(20)  # noqa: S311 - no secret, only where to kill
     with connect(url) as connection:
-        record_listing(connection, FILES)
+        list_and_fetch(connection, FILES)
         done = 0
         for _ in range(20):
             worker = workers.start(warehouse_jobs.collecting, url, CONTENTS, 2, chance.randint(1, 60), 0.0)
             assert workers.finish(worker)[0] in {-9, 0}
-            states = collection_states(connection)
+            states = count_collection_states(connection)
             loaded = states.get("loaded", 0)
             assert loaded >= done
             assert sum(states.values()) == len(FILES)
@@ -147,13 +146,13 @@ def test_killed_anywhere_the_next_run_does_what_is_left(url: str) -> None:
 
 def test_a_killed_worker_gives_its_files_back_at_once(url: str) -> None:
     with connect(url) as connection:
-        record_listing(connection, FILES[:5])
+        list_and_fetch(connection, FILES[:5])
         worker = workers.start(warehouse_jobs.collecting, url, CONTENTS, 5, 0, 60.0)
-        while take_pending(connection, 5):  # until the worker has them
+        while take_fetched(connection, 5):  # until the worker has them
             time.sleep(0.02)
         worker.kill()
         worker.join()
         end = time.monotonic() + 10
-        while len(take_pending(connection, 5)) < 5 and time.monotonic() < end:
+        while len(take_fetched(connection, 5)) < 5 and time.monotonic() < end:
             time.sleep(0.02)
-        assert len(take_pending(connection, 5)) == 5
+        assert len(take_fetched(connection, 5)) == 5

@@ -77,15 +77,15 @@ def test_an_unreadable_url_is_not_repeated(url: str) -> None:
 
 
 def test_a_description_has_neither_user_nor_password() -> None:
-    assert describe(f"postgresql://owner:{SECRET}@127.0.0.1:5433/films") == "127.0.0.1:5433/films"
+    assert describe(f"postgresql://owner:{SECRET}@127.0.0.1:5433/movies") == "127.0.0.1:5433/movies"
 
 
 def test_a_server_that_is_down_is_named_with_the_setting_and_without_the_password() -> None:
     with (
         pytest.raises(
-            WarehouseUnavailableError, match=r"127\.0\.0\.1:1/films: Connection refused .*DATABASE_URL"
+            WarehouseUnavailableError, match=r"127\.0\.0\.1:1/movies: Connection refused .*DATABASE_URL"
         ) as down,
-        connect(f"postgresql://owner:{SECRET}@127.0.0.1:1/films"),
+        connect(f"postgresql://owner:{SECRET}@127.0.0.1:1/movies"),
     ):
         pass
     assert SECRET not in str(down.value)
@@ -124,14 +124,14 @@ def wait_for_a_lock(url: str) -> None:
 
 def test_a_deadlock_does_not_blame_the_url() -> None:
     expected = pytest.raises(WarehouseUnavailableError, match=r"deadlock detected .*run it again")
-    with expected as told, translate_errors("postgresql://127.0.0.1/films"):
+    with expected as error, translate_errors("postgresql://127.0.0.1/movies"):
         raise psycopg.errors.DeadlockDetected("deadlock detected")
-    assert "CINEMATCH_DATABASE_URL" not in str(told.value)
+    assert "CINEMATCH_DATABASE_URL" not in str(error.value)
 
 
 def test_a_full_disk_is_one_sentence() -> None:
     expected = pytest.raises(WarehouseUnavailableError, match="disk is full; nothing was changed")
-    with expected, translate_errors("postgresql://127.0.0.1/films"):
+    with expected, translate_errors("postgresql://127.0.0.1/movies"):
         raise psycopg.errors.DiskFull("could not extend file")
 
 

@@ -76,14 +76,14 @@ def test_a_fault_in_a_bulk_read_is_one_sentence(database_url_18: str) -> None:
 
 def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
     port = free_port()
-    with pytest.raises(WarehouseUnavailableError, match=rf"^127\.0\.0\.1:{port}/films: Connection refused") as caught:
-        read_frame(f"postgresql://anna:secret@127.0.0.1:{port}/films", QUERY)
+    with pytest.raises(WarehouseUnavailableError, match=rf"^127\.0\.0\.1:{port}/movies: Connection refused") as caught:
+        read_frame(f"postgresql://anna:secret@127.0.0.1:{port}/movies", QUERY)
     assert "secret" not in str(caught.value)
 
 
 def test_bulk_reads_do_not_go_unencrypted_to_another_machine() -> None:
     with pytest.raises(UnsafeConnectionError, match=r"db\.example\.org is not this machine"):
-        read_frame("postgresql://db.example.org/films", QUERY)
+        read_frame("postgresql://db.example.org/movies", QUERY)
 
 
 def test_indexes_are_as_before_after_a_load_and_after_a_failed_one(database_url: str) -> None:

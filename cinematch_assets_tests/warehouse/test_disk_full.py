@@ -1,4 +1,4 @@
-"""A disk that fills up in the middle of a load: one sentence, and the tables as before."""
+"""A disk that fills up in the middle of a load: a message, and the tables as before."""
 
 import os
 import subprocess
@@ -48,7 +48,7 @@ def test_a_full_disk_is_one_sentence_and_changes_nothing(
             fill_up(database_url, small_disk / "ballast")
         finally:
             admin.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())
-            admin.execute(f"CREATE DATABASE {database}".encode())  # for whoever made it to drop
+            admin.execute(f"CREATE DATABASE {database}".encode())  # the fixture drops it
             admin.execute(f"DROP TABLESPACE {space}".encode())
 
 
@@ -64,7 +64,7 @@ def fill_up(url: str, ballast: Path) -> None:
     with connect(url) as connection:
         assert stored(connection, "ratings") == rows
         assert indexes(connection) == before
-        ballast.unlink()  # a person makes a little room, and the weekly round gives back what the load had written
+        ballast.unlink()  # a person frees some space, and the weekly maintenance gives back what the load had written
         vacuum(connection)
         load_file(connection, many(2_500, seed=2), "c")
         assert len(stored(connection, "ratings")) == 2_500

@@ -8,15 +8,15 @@ from cinematch_assets.warehouse.champion import reject
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.drift_alerts import (
     NoBaselineError,
-    baseline_counts,
-    baseline_sample,
-    batch_counts,
-    batch_rows,
+    count_unseen_ratings,
     give_up,
-    seconds_since_retraining,
-    unseen_ratings,
-    user_histograms,
-    waiting_decisions,
+    list_waiting_decisions,
+    read_baseline_counts,
+    read_baseline_sample,
+    read_batch_counts,
+    read_batch_rows,
+    read_seconds_since_retraining,
+    read_user_histograms,
     write_assessment,
 )
 from cinematch_assets_tests.support.warehouse_rows import (
@@ -40,7 +40,7 @@ class Alert:
     alert_triggered: bool
     notes: str
     baseline_rows: int
-    batch_rows: int
+    read_batch_rows: int
 
 
 MEAN = Alert("rating_mean", 0.121, 0.1, True, "Baseline: 3.540, New: 3.968", 700, 43)
@@ -49,18 +49,18 @@ STD = Alert("rating_std", 0.045, 0.15, False, "Baseline: 1.070, New: 1.118", 700
 
 def test_before_ratings_there_is_no_baseline(connection: psycopg.Connection) -> None:
     with pytest.raises(NoBaselineError, match="materialize ratings first"):
-        baseline_counts(connection)
+        read_baseline_counts(connection)
 
 
 def test_a_batch_is_ten_counts_wherever_it_lives(connection: psycopg.Connection) -> None:
     load(connection, "w1", frame((1, 1, 0.5, 1), (1, 2, 0.5, 1), (2, 1, 5.0, 1)))
     load(connection, "w2", frame((1, 1, 3.0, 1)))
     counts = (2, 0, 0, 0, 0, 0, 0, 0, 0, 1)
-    assert batch_counts(connection, "w1") == counts
+    assert read_batch_counts(connection, "w1") == counts
     merge(connection, "w1")
-    assert batch_counts(connection, "w1") == counts
-    assert batch_counts(connection, "nosuch") == (0,) * 10
-    assert sorted(batch_rows(connection, "w1").itertuples(index=False, name=None)) == [
+    assert read_batch_counts(connection, "w1") == counts
+    assert read_batch_counts(connection, "nosuch") == (0,) * 10
+    assert sorted(read_batch_rows(connection, "w1").itertuples(index=False, name=None)) == [
         (1, 1, 0.5, 1),
         (1, 2, 0.5, 1),
         (2, 1, 5.0, 1),
@@ -72,17 +72,17 @@ def test_the_baseline_is_what_counting_the_table_says(connection: psycopg.Connec
     counted = connection.execute(
         "SELECT (rating * 2)::int, count(*) FROM ratings WHERE data_split = 'train' GROUP BY 1 ORDER BY 1"
     ).fetchall()
-    assert dict(enumerate(baseline_counts(connection), start=1)) == dict(counted)
+    assert dict(enumerate(read_baseline_counts(connection), start=1)) == dict(counted)
 
 
 def test_each_user_s_histogram_sums_to_the_baseline(url: str) -> None:
     with connect(url) as connection:
         load_file(connection, many(3_000, seed=4, users=40))
-        baseline = baseline_counts(connection)
+        baseline = read_baseline_counts(connection)
         (users,) = connection.execute(
             "SELECT count(DISTINCT userid) FROM ratings WHERE data_split = 'train'"
         ).fetchone() or (0,)
-    histograms = user_histograms(url)
+    histograms = read_user_histograms(url)
     assert histograms.shape == (users, 10)
     np.testing.assert_array_equal(histograms.sum(axis=0), baseline)
 
@@ -104,37 +104,37 @@ def test_a_verdict_replaces_the_batch_s_former_one(connection: psycopg.Connectio
 
 def test_a_decision_that_was_given_up_stays_so(connection: psycopg.Connection) -> None:
     write_assessment(connection, "w1", md5_of("a"), [], due=True, reason="drift", evidence={})
-    (waiting,) = waiting_decisions(connection)
-    give_up(connection, waiting, "failed three times: no memory")
+    (waiting,) = list_waiting_decisions(connection)
+    give_up(connection, waiting.id, "failed three times: no memory")
     write_assessment(connection, "w1", md5_of("a"), [], due=True, reason="drift again", evidence={})
-    assert waiting_decisions(connection) == []
+    assert list_waiting_decisions(connection) == []
     assert stored(connection, "ops.retraining_decisions", "state, outcome") == [
         ("failed", "failed three times: no memory")
     ]
 
 
 def test_ratings_that_no_champion_has_seen(connection: psycopg.Connection) -> None:
-    assert unseen_ratings(connection) == 0
+    assert count_unseen_ratings(connection) == 0
     load(connection, "w1", frame((1, 1, 4.0, 1), (2, 1, 4.0, 1)))
     load(connection, "w2", frame((1, 2, 4.0, 1)))
-    assert unseen_ratings(connection) == 3
+    assert count_unseen_ratings(connection) == 3
     merge(connection, "w1")
-    assert unseen_ratings(connection) == 1
+    assert count_unseen_ratings(connection) == 1
 
 
 def test_the_time_since_the_last_verdict(connection: psycopg.Connection) -> None:
-    assert seconds_since_retraining(connection) is None
+    assert read_seconds_since_retraining(connection) is None
     reject(connection, candidate(connection, "run"), gate_result())
-    since = seconds_since_retraining(connection)
+    since = read_seconds_since_retraining(connection)
     assert since is not None
     assert 0 <= since < 60
 
 
 def test_the_sample_is_whole_users_and_the_same_each_time(connection: psycopg.Connection) -> None:
     load_file(connection, many(20_000, seed=5, users=400))
-    sample = baseline_sample(connection, rows=2_000)
+    sample = read_baseline_sample(connection, rows=2_000)
     assert 500 < len(sample) < 6_000
-    again = baseline_sample(connection, rows=2_000)
+    again = read_baseline_sample(connection, rows=2_000)
     assert sample.equals(again)
     for user in sample["userId"].unique()[:5].tolist():
         rows = stored(connection, f"ratings WHERE data_split = 'train' AND userid = {user}")

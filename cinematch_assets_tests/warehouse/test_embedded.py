@@ -48,7 +48,7 @@ def test_killed_server_and_client_lose_no_committed_row(home: Path, tmp_path: Pa
     client.join()
     for process in (server, *children):
         process.wait(20)
-    assert handles(home) == [client.pid]  # nobody was left to strike it off
+    assert handles(home) == [client.pid]  # the killed process could not remove it
     url = embedded_url(home)
     assert handles(home) == [os.getpid()]
     with psycopg.connect(url) as connection:

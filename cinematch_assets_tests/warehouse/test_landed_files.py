@@ -4,12 +4,12 @@ import pytest
 from cinematch_assets.warehouse.landed_files import (
     Counts,
     NothingLandedError,
+    find_newest_landed,
     finish_file,
-    newest_landed,
-    processed_contents,
+    list_processed_contents,
+    list_referenced_objects,
     quarantine,
     record_landing,
-    referenced_objects,
     refuse_file,
     storable,
 )
@@ -20,15 +20,15 @@ BAD = [Rejected(n, f"raw {n}", ("rating is 5.5",)) for n in (3, 7)]
 
 def test_nothing_landed_names_what_to_do(connection: psycopg.Connection) -> None:
     with pytest.raises(NothingLandedError, match=r"no file ratings\.csv or ratings\.parquet .*its raw asset"):
-        newest_landed(connection, "ratings")
+        find_newest_landed(connection, "ratings")
 
 
 def test_the_newest_content_counts_whatever_its_format(connection: psycopg.Connection) -> None:
     land(connection, "ratings.csv", "a")
     land(connection, "ratings.parquet", "b")
-    assert newest_landed(connection, "ratings").path == "ratings.parquet"
+    assert find_newest_landed(connection, "ratings").path == "ratings.parquet"
     record_landing(connection, "ratings.csv", md5_of("a"), 1, "landed/elsewhere")
-    found = newest_landed(connection, "ratings")
+    found = find_newest_landed(connection, "ratings")
     assert (found.path, found.store_key) == ("ratings.csv", "landed/elsewhere")
     assert count(connection, "ops.files") == 2
 
@@ -42,7 +42,7 @@ def test_a_loaded_content_supersedes_the_former_one_of_either_format(connection:
         ("ratings.csv", "superseded"),
         ("ratings.parquet", "loaded"),
     ]
-    assert processed_contents(connection) == {("movies.csv", md5_of("m")), ("ratings.parquet", md5_of("b"))}
+    assert list_processed_contents(connection) == {("movies.csv", md5_of("m")), ("ratings.parquet", md5_of("b"))}
 
 
 def test_a_table_s_file_is_found_by_its_suffix_in_any_case_and_by_its_whole_name(
@@ -51,7 +51,7 @@ def test_a_table_s_file_is_found_by_its_suffix_in_any_case_and_by_its_whole_name
     land(connection, "ratings.CSV", "a")
     land(connection, "ratings_old.csv", "b")
     land(connection, "batches/ratings.csv", "c")
-    assert newest_landed(connection, "ratings").path == "ratings.CSV"
+    assert find_newest_landed(connection, "ratings").path == "ratings.CSV"
 
 
 def test_rows_read_are_rows_accepted_and_rejected(connection: psycopg.Connection) -> None:
@@ -65,7 +65,7 @@ def test_a_refused_file_keeps_its_bad_rows_and_its_reason(connection: psycopg.Co
     rows = stored(connection, "ops.rejected_rows", "path, batch_id, row_number, raw_row, reasons")
     assert rows == [("batches/w1.csv", "w1", bad.row_number, bad.raw_row, list(bad.reasons)) for bad in BAD]
     assert stored(connection, "ops.files", "state, rows_read, note") == [("refused", 9, "2 of 9 rows")]
-    assert processed_contents(connection) == {("batches/w1.csv", file.md5)}
+    assert list_processed_contents(connection) == {("batches/w1.csv", file.md5)}
 
 
 def test_a_content_that_is_read_again_is_judged_again(connection: psycopg.Connection) -> None:
@@ -76,7 +76,7 @@ def test_a_content_that_is_read_again_is_judged_again(connection: psycopg.Connec
     assert count(connection, "ops.rejected_rows") == 2
 
 
-def test_a_row_without_a_reason_is_not_held(connection: psycopg.Connection) -> None:
+def test_a_row_without_a_reason_is_not_stored(connection: psycopg.Connection) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
         quarantine(connection, land(connection, "ratings.csv"), "ratings", [Rejected(1, "x", ())])
 
@@ -91,7 +91,7 @@ def test_a_row_without_a_reason_is_not_held(connection: psycopg.Connection) -> N
         ("tab\tline\n\\", "tab\tline\n\\"),
     ],
 )
-def test_whatever_a_row_holds_can_be_held(connection_18: psycopg.Connection, text: str, kept: str) -> None:
+def test_a_row_with_any_characters_can_be_stored(connection_18: psycopg.Connection, text: str, kept: str) -> None:
     assert storable(text) == kept
     quarantine(connection_18, land(connection_18, "ratings.csv"), "ratings", [Rejected(1, text, (text,))])
     assert stored(connection_18, "ops.rejected_rows", "raw_row, reasons") == [(kept, [kept])]
@@ -102,5 +102,5 @@ def test_what_the_store_must_keep(connection: psycopg.Connection) -> None:
         finish_file(connection, land(connection, "ratings.csv", content), Counts(1, 1, 0), state="loaded")
     land(connection, "movies.csv", "m")
     candidate(connection, "run")
-    kept = referenced_objects(connection)
+    kept = list_referenced_objects(connection)
     assert kept == {f"landed/{md5_of('b')}", f"landed/{md5_of('m')}", artifact("run").key}

@@ -4,24 +4,24 @@ import pandas as pd
 import psycopg
 import pytest
 
-from cinematch_assets.warehouse.batches import stored_batch
+from cinematch_assets.warehouse.batches import read_stored_batch
 from cinematch_assets.warehouse.champion import (
     NoChampionError,
+    find_scorer,
     promote,
     read_champion,
     reject,
     require_champion,
-    scorer_of,
     set_champion,
 )
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.drift_alerts import baseline_counts, waiting_decisions, write_assessment
+from cinematch_assets.warehouse.drift_alerts import list_waiting_decisions, read_baseline_counts, write_assessment
 from cinematch_assets.warehouse.model_registry import (
     RegistryConflictError,
     TrainedBatch,
-    model_version,
-    newest_candidate,
-    trained_batches,
+    find_newest_candidate,
+    list_trained_batches,
+    read_model_version,
 )
 from cinematch_assets.warehouse.recommendations import write_recommendations
 from cinematch_assets_tests.support import warehouse_jobs, workers
@@ -59,8 +59,8 @@ def promoted(connection: psycopg.Connection, run: str, *batches: TrainedBatch, m
 def test_versions_are_named_after_their_run_and_counted(connection: psycopg.Connection) -> None:
     assert candidate(connection, "0123456789ab") == "run_01234567_v1"
     assert candidate(connection, "fedcba98") == "run_fedcba98_v2"
-    assert newest_candidate(connection, "0123456789ab") == "run_01234567_v1"
-    assert newest_candidate(connection, "another") == "run_fedcba98_v2"
+    assert find_newest_candidate(connection, "0123456789ab") == "run_01234567_v1"
+    assert find_newest_candidate(connection, "another") == "run_fedcba98_v2"
 
 
 def test_before_the_first_promotion_there_is_no_champion(connection: psycopg.Connection) -> None:
@@ -83,13 +83,13 @@ def test_promotion_swaps_the_champion_and_merges_exactly_what_was_learned(connec
     assert stored(connection, "ratings_buffer", "batch_id") == [("w2",)]
     places = stored(connection, "ops.batches", "batch_id, place, merged_by")
     assert places == [("w1", "merged", version), ("w2", "buffer", None)]
-    assert sum(baseline_counts(connection)) == count(connection, "ratings WHERE data_split = 'train'")
+    assert sum(read_baseline_counts(connection)) == count(connection, "ratings WHERE data_split = 'train'")
     metrics = stored(connection, "model_metrics", "model_version, rmse, mae, precision_at_10, data_size, notes")
     assert metrics == [(version, 0.9, 0.7, 0.8, 3, "notes")]
-    row = model_version(connection, version)
-    assert (row.state, row.replaced, row.artifact) == ("promoted", None, artifact("final-first"))
+    row = read_model_version(connection, version)
+    assert (row.state, row.previous_champion, row.artifact) == ("promoted", None, artifact("final-first"))
     assert row.evidence == {"reason": "better on the newest rows"}
-    assert trained_batches(connection, version) == [TrainedBatch("w1", A, 2)]
+    assert list_trained_batches(connection, version) == [TrainedBatch("w1", A, 2)]
 
 
 def test_by_setting_the_batches_are_deleted(connection: psycopg.Connection) -> None:
@@ -97,9 +97,9 @@ def test_by_setting_the_batches_are_deleted(connection: psycopg.Connection) -> N
     _, *moved = promoted(connection, "first", TrainedBatch("w1", A, 2), merge="delete")
     assert moved == ["w1"]
     assert (count(connection, "ratings"), count(connection, "ratings_buffer")) == (0, 0)
-    held = stored_batch(connection, "w1")
-    assert held is not None
-    assert held.place == "deleted"
+    existing = read_stored_batch(connection, "w1")
+    assert existing is not None
+    assert existing.place == "deleted"
 
 
 def test_a_batch_that_changed_during_training_stays(connection: psycopg.Connection) -> None:
@@ -112,7 +112,7 @@ def test_a_batch_that_changed_during_training_stays(connection: psycopg.Connecti
 
 
 def test_a_batch_that_changes_during_the_promotion_stays(url: str) -> None:
-    # The load holds the batch's lock; the promotion waits for it, looks again, and finds another content.
+    # The load holds the batch's lock; the promotion waits for it, queries again, and finds another content.
     with connect(url) as connection, connect(url) as loader:
         load(connection, "w1", W1, "a")
         version = candidate(connection, "first", TrainedBatch("w1", A, 2))
@@ -148,13 +148,13 @@ def test_of_two_promotions_at_once_one_wins(url: str) -> None:
         assert stored(connection, "ops.model_versions WHERE state = 'promoted'", "version") == [(winner,)]
 
 
-def test_a_promotion_over_somebody_else_s_champion_changes_nothing(connection: psycopg.Connection) -> None:
+def test_a_promotion_over_another_champion_changes_nothing(connection: psycopg.Connection) -> None:
     load(connection, "w1", W1)
     first, *_ = promoted(connection, "first")
     second = candidate(connection, "second", TrainedBatch("w1", A, 2))
     with pytest.raises(RegistryConflictError, match=f"the champion is {first}, and was none"):
         promote(connection, second, artifact("f"), gate_result(), over=None, data_size=1, merge="merge")
-    with pytest.raises(RegistryConflictError, match=f"{first} was judged before"):
+    with pytest.raises(RegistryConflictError, match=f"{first} was promoted or rejected before"):
         promote(connection, first, artifact("f"), gate_result(), over=first, data_size=1, merge="merge")
     assert require_champion(connection).version == first
     assert count(connection, "ratings_buffer") == 2
@@ -185,14 +185,14 @@ def test_a_rejected_candidate_leaves_everything_but_its_evidence(connection: psy
     reject(connection, version, gate_result(1.2))
     assert require_champion(connection).version == first
     assert versions(connection, "ratings_buffer") == before
-    row = model_version(connection, version)
+    row = read_model_version(connection, version)
     assert (row.state, row.metrics, row.artifact) == ("rejected", {"rmse": 1.2}, artifact("second"))
     assert count(connection, "model_metrics") == 2
     with pytest.raises(RegistryConflictError):
-        newest_candidate(connection, "second")
+        find_newest_candidate(connection, "second")
 
 
-def test_the_database_has_room_for_one_champion(connection: psycopg.Connection) -> None:
+def test_the_database_allows_one_champion(connection: psycopg.Connection) -> None:
     promoted(connection, "first")
     version = candidate(connection, "second")
     with pytest.raises(psycopg.errors.UniqueViolation):
@@ -207,7 +207,7 @@ def test_a_rollback_brings_the_former_champion_and_its_lists(connection: psycopg
     write_recommendations(connection, first, old)
     second, *_ = promoted(connection, "second")
     write_recommendations(connection, second, lists((1, 1, 50, 4.0)))
-    assert model_version(connection, second).replaced == first
+    assert read_model_version(connection, second).previous_champion == first
     assert set_champion(connection, first, old, "rolled back") == second
     assert require_champion(connection).version == first
     rows = stored(connection, "recommendations", "userid, rank, movieid, score, model_version")
@@ -225,14 +225,14 @@ def test_lists_of_a_former_champion_are_not_written(connection: psycopg.Connecti
 
 
 def test_a_batch_is_scored_by_a_champion_that_has_not_learned_from_it(connection: psycopg.Connection) -> None:
-    assert scorer_of(connection, "w1") is None
+    assert find_scorer(connection, "w1") is None
     first, *_ = promoted(connection, "first")
     load(connection, "w1", W1)
     second, *_ = promoted(connection, "second", TrainedBatch("w1", A, 2))
     third, *_ = promoted(connection, "third")  # trained on ratings, w1 merged among them
 
     def scorer(batch: str) -> str | None:
-        found = scorer_of(connection, batch)
+        found = find_scorer(connection, batch)
         return found and found.version
 
     assert scorer("w1") == first
@@ -240,19 +240,21 @@ def test_a_batch_is_scored_by_a_champion_that_has_not_learned_from_it(connection
     assert second != third
 
 
-def test_what_became_of_a_decision_is_written_with_the_verdict(connection: psycopg.Connection) -> None:
+def test_the_outcome_of_a_decision_is_written_with_the_promotion(connection: psycopg.Connection) -> None:
     load(connection, "w1", W1)
     write_assessment(connection, "w1", A, [], due=True, reason="rating_mean over threshold", evidence={})
-    assert [(d.batch_id, d.reason) for d in waiting_decisions(connection)] == [("w1", "rating_mean over threshold")]
+    assert [(d.batch_id, d.reason) for d in list_waiting_decisions(connection)] == [
+        ("w1", "rating_mean over threshold")
+    ]
     version, *_ = promoted(connection, "first", TrainedBatch("w1", A, 2))
-    assert waiting_decisions(connection) == []
+    assert list_waiting_decisions(connection) == []
     assert stored(connection, "ops.retraining_decisions", "state, outcome") == [("retrained", f"{version} promoted")]
     write_assessment(connection, "w1", A, [], due=True, reason="again", evidence={})
-    assert waiting_decisions(connection) == []  # one piece of evidence, one retraining
+    assert list_waiting_decisions(connection) == []  # one piece of evidence, one retraining
 
 
 def test_another_content_of_a_batch_is_another_piece_of_evidence(connection: psycopg.Connection) -> None:
     write_assessment(connection, "w1", A, [], due=True, reason="first content", evidence={})
     write_assessment(connection, "w1", B, [], due=True, reason="second content", evidence={})
-    assert [d.reason for d in waiting_decisions(connection)] == ["second content"]
+    assert [d.reason for d in list_waiting_decisions(connection)] == ["second content"]
     assert stored(connection, "ops.retraining_decisions", "id, state")[0][1] == "superseded"

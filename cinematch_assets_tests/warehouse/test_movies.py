@@ -2,13 +2,13 @@ import numpy as np
 import pandas as pd
 import psycopg
 
-from cinematch_assets.warehouse.landed_files import newest_landed
+from cinematch_assets.warehouse.landed_files import find_newest_landed
 from cinematch_assets.warehouse.movies import (
     MoviesLoad,
-    known_movies,
+    list_known_movies,
     load_movies,
     read_movies,
-    stored_basis,
+    read_stored_basis,
     write_features,
 )
 from cinematch_assets_tests.support.warehouse_rows import Rejected, land, stored, versions
@@ -36,7 +36,7 @@ def test_new_changed_and_kept_rows_are_counted(connection: psycopg.Connection) -
         (3, "Heat (1995)", "Crime"),
         (4, "七人の侍", None),
     ]
-    assert known_movies(connection).tolist() == [1, 2, 3, 4]
+    assert list_known_movies(connection).tolist() == [1, 2, 3, 4]
 
 
 def test_unchanged_movies_are_not_written_again(connection: psycopg.Connection) -> None:
@@ -51,7 +51,7 @@ def test_features_come_back_and_are_lost_with_their_genres(connection: psycopg.C
     numbers = [round(0.1234567 * n, 6) for n in range(10)]
     assert write_features(connection, BASIS, 0.9, [(1, numbers), (2, None), (3, numbers)]) == 2
     assert write_features(connection, BASIS, 0.9, [(1, numbers), (2, None), (3, numbers)]) == 0
-    assert stored_basis(connection) == BASIS
+    assert read_stored_basis(connection) == BASIS
     frame, features = read_movies(connection)
     assert frame["movieId"].tolist() == [1, 2, 3]
     assert frame["title"].tolist() == FIRST["title"].tolist()
@@ -66,13 +66,13 @@ def test_features_come_back_and_are_lost_with_their_genres(connection: psycopg.C
 def test_rejected_rows_and_counts_come_with_the_rows(connection: psycopg.Connection) -> None:
     file = land(connection, "movies.csv")
     load_movies(connection, FIRST, file, [Rejected(2, "x,\0,\ud800", ("movieId is no whole number", "title holds \0"))])
-    held = stored(connection, "ops.rejected_rows", "table_name, row_number, raw_row, reasons")
-    assert held == [("movies", 2, "x,\\x00,\\ud800", ["movieId is no whole number", "title holds \\x00"])]
-    ledger = newest_landed(connection, "movies")
+    rejected = stored(connection, "ops.rejected_rows", "table_name, row_number, raw_row, reasons")
+    assert rejected == [("movies", 2, "x,\\x00,\\ud800", ["movieId is no whole number", "title holds \\x00"])]
+    ledger = find_newest_landed(connection, "movies")
     assert (ledger.rows_read, ledger.rows_accepted, ledger.rows_rejected, ledger.is_loaded) == (4, 3, 1, True)
 
 
 def test_an_empty_catalogue_reads_as_one(connection: psycopg.Connection) -> None:
     frame, features = read_movies(connection)
-    assert (len(frame), features.shape, len(known_movies(connection))) == (0, (0, 10), 0)
-    assert stored_basis(connection) is None
+    assert (len(frame), features.shape, len(list_known_movies(connection))) == (0, (0, 10), 0)
+    assert read_stored_basis(connection) is None

@@ -6,17 +6,17 @@ import pandas as pd
 import psycopg
 import pytest
 
-from cinematch_assets.warehouse.collection_ledger import read_problem_files, record_listing, take_pending
+from cinematch_assets.warehouse.collection_ledger import read_problem_files, record_listing, take_fetched
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.netflix import (
     CollectionLoad,
     Match,
-    collection_titles,
     load_collection,
     movies_by_file,
+    read_collection_titles,
     write_matches,
 )
-from cinematch_assets_tests.support.collection_rows import BadMovie, Listed, accepted, rows_of_files
+from cinematch_assets_tests.support.collection_rows import BadMovie, Listed, accepted, list_and_fetch, rows_of_files
 from cinematch_assets_tests.support.warehouse_rows import count, stored, versions
 
 MATRIX = ("The Matrix", "Sci-Fi", 8.7, 1999)
@@ -31,19 +31,17 @@ def arrive(
     rejected: list[BadMovie] | None = None,
     failures: dict[str, str] | None = None,
 ) -> CollectionLoad:
-    """List files that hold these movies, take what is pending, and load it."""
+    """List and fetch files with these movies, take those to load, and load them."""
     bad = rejected or []
     listed = [
         Listed.holding(name, [movies, [row for row in bad if row.file_id == name]]) for name, movies in contents.items()
     ]
-    record_listing(connection, listed)
+    list_and_fetch(connection, listed)
     with connection.transaction():
-        taken = take_pending(connection, 1_000)
+        taken = take_fetched(connection, 1_000)
         names = {file.file_id for file in taken} - set(failures or {})
         good = accepted({name: movies for name, movies in contents.items() if name in names})
-        return load_collection(
-            connection, taken, good, bad, failures=failures, store_keys={n: f"landed/{n}" for n in names}
-        )
+        return load_collection(connection, taken, good, bad, failures=failures)
 
 
 def states(connection: psycopg.Connection) -> dict[str, str]:
@@ -139,17 +137,17 @@ def test_a_list_that_changes_keeps_the_rows_of_what_stays(connection: psycopg.Co
     assert rows_of_files(connection) == {"f1": [ALIEN, MATRIX]}
 
 
-def test_a_file_that_turns_bad_keeps_its_last_good_row_and_says_so(connection: psycopg.Connection) -> None:
+def test_a_file_that_turns_bad_keeps_its_last_good_row_and_is_a_problem_file(connection: psycopg.Connection) -> None:
     arrive(connection, {"f1": [MATRIX]})
     done = arrive(connection, {"f1": []}, [BadMovie.of("f1", 1, '{"title": ""}', "title is empty")])
     assert done.quarantined == 1
     assert states(connection) == {"f1": "quarantined"}
     assert rows_of_files(connection) == {"f1": [MATRIX]}
-    (trouble,) = read_problem_files(connection)
-    assert trouble.last_error == "row 1: title is empty; the rows of its last good content stay"
-    assert trouble.has_rows
-    held = stored(connection, "ops.rejected_rows", "path, table_name, row_number, raw_row, reasons")
-    assert held == [("Netflix_Movie_Collection/f1.json", "netflix.movies", 1, '{"title": ""}', ["title is empty"])]
+    (problem,) = read_problem_files(connection)
+    assert problem.last_error == "row 1: title is empty; the rows of its last good content stay"
+    assert problem.has_rows
+    rejected = stored(connection, "ops.rejected_rows", "path, table_name, row_number, raw_row, reasons")
+    assert rejected == [("Netflix_Movie_Collection/f1.json", "netflix.movies", 1, '{"title": ""}', ["title is empty"])]
     arrive(connection, {"f1": [HEAT]})
     assert states(connection) == {"f1": "loaded"}
     assert read_problem_files(connection) == []
@@ -159,14 +157,14 @@ def test_a_file_that_turns_bad_keeps_its_last_good_row_and_says_so(connection: p
 
 def test_a_file_that_never_was_good_has_no_row(connection: psycopg.Connection) -> None:
     arrive(connection, {"f1": []}, [BadMovie.of("f1", 1, "{\0", "is not JSON")])
-    (trouble,) = read_problem_files(connection)
-    assert (trouble.state, trouble.last_error, trouble.has_rows) == ("quarantined", "row 1: is not JSON", False)
+    (problem,) = read_problem_files(connection)
+    assert (problem.state, problem.last_error, problem.has_rows) == ("quarantined", "row 1: is not JSON", False)
     assert stored(connection, "ops.rejected_rows", "raw_row") == [("{\\x00",)]
 
 
-def test_a_file_without_any_movie_is_told(connection: psycopg.Connection) -> None:
+def test_a_file_without_any_movie_is_a_problem_file(connection: psycopg.Connection) -> None:
     arrive(connection, {"f1": []})
-    assert read_problem_files(connection)[0].last_error == "holds no movie"
+    assert read_problem_files(connection)[0].last_error == "has no movie"
 
 
 def test_one_bad_movie_of_a_list_keeps_its_own_row_only(connection: psycopg.Connection) -> None:
@@ -223,7 +221,7 @@ def test_ratings_are_recognized_as_postgres_rounds_them(
 
 def test_matches_are_kept_and_follow(connection: psycopg.Connection) -> None:
     arrive(connection, {"f1": [MATRIX], "f2": [HEAT], "f3": [ALIEN]})
-    titles = collection_titles(connection).set_index("title")
+    titles = read_collection_titles(connection).set_index("title")
     assert titles["year"].tolist()[1:] == [1995, 1999]
     assert pd.isna(titles.loc["Alien", "year"])
     matrix, heat, alien = (titles.loc[title, "id"] for title in ("The Matrix", "Heat", "Alien"))

@@ -7,8 +7,8 @@ import pytest
 
 from cinematch_assets.splitting import is_test_by_hash
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.drift_alerts import baseline_counts
-from cinematch_assets.warehouse.landed_files import newest_landed
+from cinematch_assets.warehouse.drift_alerts import read_baseline_counts
+from cinematch_assets.warehouse.landed_files import find_newest_landed
 from cinematch_assets.warehouse.ratings import load_ratings
 from cinematch_assets_tests.support import warehouse_jobs, warehouse_rows, workers
 from cinematch_assets_tests.support.warehouse_rows import count, frame, indexes, land, load_file, many, stored
@@ -20,12 +20,12 @@ def test_every_row_arrives_once_with_its_split(connection: psycopg.Connection) -
     test = is_test_by_hash(ratings["userId"].to_numpy(), ratings["movieId"].to_numpy())
     assert (done.deleted, done.train, done.test) == (0, int((~test).sum()), int(test.sum()))
     expected = sorted(
-        (*row, "test" if held else "train")
-        for row, held in zip(ratings.itertuples(index=False, name=None), test.tolist(), strict=True)
+        (*row, "test" if is_test else "train")
+        for row, is_test in zip(ratings.itertuples(index=False, name=None), test.tolist(), strict=True)
     )
     assert stored(connection, "ratings", "userid, movieid, rating, timestamp, data_split") == expected
     assert count(connection, "ratings WHERE loaded_at IS NULL OR batch_id IS NOT NULL") == 0
-    file = newest_landed(connection, "ratings")
+    file = find_newest_landed(connection, "ratings")
     assert (file.state, file.rows_read, file.rows_accepted, file.rows_rejected) == ("loaded", 12_000, 12_000, 0)
 
 
@@ -50,7 +50,7 @@ def test_the_baseline_follows(connection: psycopg.Connection) -> None:
         np.array([False, False, True]),
         land(connection, "ratings.csv"),
     )
-    assert baseline_counts(connection) == (1, 0, 0, 0, 0, 0, 0, 0, 0, 1)
+    assert read_baseline_counts(connection) == (1, 0, 0, 0, 0, 0, 0, 0, 0, 1)
 
 
 def test_a_load_that_fails_leaves_rows_and_indexes(connection: psycopg.Connection) -> None:
@@ -62,7 +62,7 @@ def test_a_load_that_fails_leaves_rows_and_indexes(connection: psycopg.Connectio
         load_file(connection, bad, "b")
     assert count(connection, "ratings") == rows
     assert indexes(connection) == before
-    assert newest_landed(connection, "ratings").state == "landed"
+    assert find_newest_landed(connection, "ratings").state == "landed"
 
 
 def test_a_load_that_is_killed_leaves_rows_and_indexes(url: str) -> None:

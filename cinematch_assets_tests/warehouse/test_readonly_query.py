@@ -91,18 +91,18 @@ def test_a_question_that_leaves_the_role_gets_no_answer(shared_url: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("query", "sentence"),
+    ("query", "message"),
     [
         ("SELECT *\n  FORM movies", 'syntax error at or near "FORM", line 2, column 3: FORM movies'),
         ("SELECT nope FROM movies", 'column "nope" does not exist, line 1, column 8: SELECT nope FROM movies'),
-        ("SELECT * FROM films", 'relation "movies" does not exist, line 1, column 15: SELECT * FROM films'),
+        ("SELECT * FROM absent", 'relation "absent" does not exist, line 1, column 15: SELECT * FROM absent'),
         ("SELECT (", "syntax error at end of input, at the end of the query"),
     ],
 )
-def test_a_mistake_is_told_with_its_place(question: Ask, query: str, sentence: str) -> None:
-    with pytest.raises(QuestionRefusedError) as told:
+def test_an_error_names_its_place(question: Ask, query: str, message: str) -> None:
+    with pytest.raises(QuestionRefusedError) as error:
         question(query)
-    assert str(told.value) == sentence
+    assert str(error.value) == message
 
 
 def test_a_question_that_takes_too_long_is_ended(database_url_18: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,10 @@ import psycopg
 import pytest
 
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.drift_alerts import baseline_counts
-from cinematch_assets.warehouse.landed_files import newest_landed, quarantine
+from cinematch_assets.warehouse.drift_alerts import read_baseline_counts
+from cinematch_assets.warehouse.landed_files import find_newest_landed, quarantine
 from cinematch_assets.warehouse.rejected_rows import read_rejected_rows
-from cinematch_assets.warehouse.release import ReleaseConflictError, existing_pairs, release_ratings
+from cinematch_assets.warehouse.release import ReleaseConflictError, find_existing_pairs, release_ratings
 from cinematch_assets_tests.support.warehouse_rows import (
     Rejected,
     count,
@@ -24,7 +24,7 @@ LATE = frame((9, 99, 4.0, 900))
 
 def reject(connection: psycopg.Connection, path: str, batch_id: str | None = None) -> None:
     """One row of the file was rejected, as its counts say."""
-    file = newest_landed(connection, path.rsplit(".", 1)[0])
+    file = find_newest_landed(connection, path.rsplit(".", 1)[0])
     table, row = "ratings_buffer" if batch_id else "ratings", Rejected(2, "9,99,4.0,900", ("x",))
     quarantine(connection, file, table, [row], batch_id)
     connection.execute("UPDATE ops.files SET rows_read = rows_read + 1, rows_rejected = 1 WHERE path = %s", [path])
@@ -40,7 +40,7 @@ def test_a_released_row_of_the_file_is_in_the_table_and_counted(connection: psyc
     counts = stored(connection, "ops.files", "rows_read, rows_accepted, rows_rejected")
     assert counts == [(2, 2, 0)]
     assert read_rejected_rows(connection) == []
-    assert sum(baseline_counts(connection)) == count(connection, "ratings WHERE data_split = 'train'")
+    assert sum(read_baseline_counts(connection)) == count(connection, "ratings WHERE data_split = 'train'")
 
 
 @pytest.mark.parametrize("place", ["buffer", "merged"])
@@ -55,7 +55,7 @@ def test_a_released_row_of_a_batch_goes_where_the_batch_is(connection: psycopg.C
     assert stored(connection, f"{table} WHERE batch_id = 'w1'") == [(1, 1, 4.0, 1), (9, 99, 4.0, 900)]
     assert stored(connection, "ops.batches", "rows, place") == [(2, place)]
     if place == "merged":
-        assert sum(baseline_counts(connection)) == 2
+        assert sum(read_baseline_counts(connection)) == 2
 
 
 def test_a_row_is_released_once(url: str) -> None:
@@ -83,8 +83,8 @@ def test_pairs_that_are_there_already_are_known(connection: psycopg.Connection) 
     load_file(connection, frame((1, 1, 4.0, 1)))
     load(connection, "w1", frame((2, 2, 4.0, 1)))
     asked = frame((1, 1, 1.0, 9), (2, 2, 1.0, 9))
-    assert existing_pairs(connection, None, asked).tolist() == [True, False]
-    assert existing_pairs(connection, "w1", asked).tolist() == [False, True]
+    assert find_existing_pairs(connection, None, asked).tolist() == [True, False]
+    assert find_existing_pairs(connection, "w1", asked).tolist() == [False, True]
 
 
 def test_rows_are_listed_up_to_a_limit_and_by_id(connection: psycopg.Connection) -> None:

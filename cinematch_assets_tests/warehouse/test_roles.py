@@ -1,4 +1,4 @@
-"""What the two roles may do, in the database itself: whoever signs in as one meets nothing else."""
+"""What the two roles may do, in the database itself."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.drift_alerts import write_assessment
 from cinematch_assets.warehouse.model_registry import TrainedBatch
 from cinematch_assets.warehouse.recommendations import write_recommendations
-from cinematch_assets.warehouse.training_data import training_data
+from cinematch_assets.warehouse.training_data import read_training_data
 from cinematch_assets_tests.support.warehouse_rows import (
     artifact,
     candidate,
@@ -96,4 +96,4 @@ def test_the_pipeline_s_role_can_do_a_batch_s_whole_way(url: str) -> None:
         assert champion.version == version
         assert count(connection, "ratings") == 302
         assert load(connection, "w1", frame((1, 10, 5.0, 1)), "b").place == "merged"
-    assert len(training_data(url).merged) <= 1
+    assert len(read_training_data(url).merged) <= 1

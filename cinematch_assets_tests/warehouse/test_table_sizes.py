@@ -1,7 +1,7 @@
 import psycopg
 
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.table_sizes import archive_alerts, database_mb, storage, vacuum
+from cinematch_assets.warehouse.table_sizes import archive_alerts, read_database_mb, read_table_sizes, vacuum
 from cinematch_assets_tests.support import warehouse_jobs, workers
 from cinematch_assets_tests.support.catalogue import catalogue
 from cinematch_assets_tests.support.warehouse_rows import count, load_file, many, stored
@@ -64,9 +64,9 @@ def test_the_archive_is_read_by_the_roles_too(url: str) -> None:
 def test_sizes_name_every_table_and_the_whole(connection: psycopg.Connection) -> None:
     load_file(connection, many(5_000))
     vacuum(connection)
-    sizes = storage(connection)
+    sizes = read_table_sizes(connection)
     assert sizes[0].table == "(database)"
-    assert sizes[0].bytes == database_mb(connection) * 2**20
+    assert sizes[0].bytes == read_database_mb(connection) * 2**20
     by_table = {size.table: size for size in sizes}
     assert {"public.ratings", "netflix.movies", "ops.drive_files", "ops.rejected_rows"} <= set(by_table)
     assert by_table["public.ratings"].rows == 5_000

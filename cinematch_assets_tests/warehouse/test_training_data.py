@@ -5,7 +5,7 @@ from cinematch_assets.splitting import is_test_by_hash
 from cinematch_assets.warehouse.champion import promote
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.model_registry import TrainedBatch
-from cinematch_assets.warehouse.training_data import seen_pairs, training_data
+from cinematch_assets.warehouse.training_data import read_seen_pairs, read_training_data
 from cinematch_assets_tests.support.warehouse_rows import (
     artifact,
     candidate,
@@ -41,7 +41,7 @@ def test_a_pair_of_the_test_split_never_comes_out_whichever_table_has_it(url: st
         assert len(test) > 500
         assert pairs(connection, "ops.training_ratings") & test == set()
         assert pairs(connection, "ratings WHERE data_split = 'train'") & test != set()
-    data = training_data(url)
+    data = read_training_data(url)
     for part in (data.file, data.merged, data.waiting):
         assert len(part) > 0
         assert set(part[["userId", "movieId"]].itertuples(index=False, name=None)) & test == set()
@@ -57,7 +57,7 @@ def test_rows_come_out_by_where_they_came_from(url: str) -> None:
         version = candidate(connection, "run", TrainedBatch("w1", md5_of("a"), 4))
         promote(connection, version, artifact("f"), gate_result(), over=None, data_size=1, merge="merge")
         load(connection, "w2", train.iloc[14:20], "b")
-    data = training_data(url)
+    data = read_training_data(url)
     assert (len(data.file), len(data.merged), len(data.waiting), len(data.test)) == (10, 4, 6, 0)
     assert data.waiting_batches() == [TrainedBatch("w2", md5_of("b"), 6)]
     assert set(data.merged["md5"]) == {md5_of("a")}
@@ -72,7 +72,7 @@ def test_a_rating_given_again_comes_out_both_times(url: str) -> None:
     with connect(url) as connection:
         load_file(connection, train.assign(rating=2.0))
         load(connection, "w1", train.assign(rating=5.0))
-    data = training_data(url)
+    data = read_training_data(url)
     assert (data.file["rating"].tolist(), data.waiting["rating"].tolist()) == ([2.0], [5.0])
 
 
@@ -84,14 +84,14 @@ def test_only_accepted_contents_are_learned_from(url: str) -> None:
         )
         load(connection, "gone", frame((1, 30, 4.0, 1)))
         connection.execute("UPDATE ops.batches SET place = 'deleted'")
-    data = training_data(url)
+    data = read_training_data(url)
     assert (len(data.file), len(data.merged), len(data.waiting)) == (0, 0, 0)
 
 
 def test_nothing_yet(database_url_18: str) -> None:
-    data = training_data(database_url_18)
+    data = read_training_data(database_url_18)
     assert data.waiting_batches() == []
-    users, movies = seen_pairs(database_url_18)
+    users, movies = read_seen_pairs(database_url_18)
     assert (len(users), len(movies)) == (0, 0)
 
 
@@ -99,7 +99,7 @@ def test_a_rating_counts_as_seen_in_any_table_and_split(url: str) -> None:
     with connect(url) as connection:
         load_file(connection, frame((1, 1, 4.0, 1), (1, 2, 4.0, 1), (2, 1, 4.0, 1), (2, 2, 4.0, 1)))
         load(connection, "w1", frame((1, 2, 3.0, 2), (3, 3, 3.0, 2)))
-    users, movies = seen_pairs(url)
+    users, movies = read_seen_pairs(url)
     assert sorted(zip(users.tolist(), movies.tolist(), strict=True)) == [(1, 1), (1, 2), (2, 1), (2, 2), (3, 3)]
 
 
@@ -107,5 +107,5 @@ def test_a_rating_counts_as_seen_in_any_table_and_split(url: str) -> None:
 def test_the_snapshot_is_one_moment(database_url_18: str, rows: int) -> None:
     with connect(database_url_18) as connection:
         load_file(connection, many(100 * rows + 1))
-    data = training_data(database_url_18)
+    data = read_training_data(database_url_18)
     assert len(data.file) + len(data.test) == 100 * rows + 1

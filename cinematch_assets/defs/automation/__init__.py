@@ -1,1 +1,1 @@
-"""What starts runs, and when."""
+"""Jobs, and the sensors and the schedule that start them."""

@@ -1,6 +1,6 @@
 """``drive_sensor``: files that are new by content become partitions and runs.
 
-Here: requests. Not here: what counts as new (``steps.watching``).
+Here: requests. Not here: which contents are new (``pipeline.ingest.folder_changes``).
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from cinematch_assets.attempts import next_attempt
 from cinematch_assets.dagster_support.runs import is_under_way, runs_with_tag
 from cinematch_assets.defs.automation.jobs import ingest_batch, load_catalog
 from cinematch_assets.defs.drive.raw_netflix_collection import raw_netflix_collection
 from cinematch_assets.defs.partitions import BATCH_PARTITIONS, batch_id
 from cinematch_assets.defs.tables.netflix_movies import netflix_movies
-from cinematch_assets.pipeline.ingest.folder_changes import FolderChanges, find_folder_changes, next_attempt
+from cinematch_assets.pipeline.ingest.folder_changes import FolderChanges, find_folder_changes
 from cinematch_assets.pipeline.ingest.netflix_collection import FOLDER
 from cinematch_assets.pipeline.platform import Platform
 
@@ -28,17 +29,17 @@ _COLLECTION = (raw_netflix_collection.key, netflix_movies.key)
     description="New or changed files in the Drive folder become batch_id partitions and runs.",
 )
 def drive_sensor(context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]) -> dg.SensorResult:
-    """Ask for one run a new content; the run key names batch, content and attempt.
+    """Request one run for each new content; the run key names batch, content and attempt.
 
-    An earlier run with the same key, failed ones too, would be skipped for ever, so the attempt is in it.
+    The attempt is part of the key because Dagster skips a key that any earlier run had, a failed one too.
     """
-    news = find_folder_changes(platform)
+    changes = find_folder_changes(platform)
     requests: list[dg.RunRequest] = []
-    reasons = list(news.reported)
-    for wanted in _wanted(news):
+    reasons = list(changes.problems)
+    for wanted in _wanted(changes):
         content = wanted.content
         ended, running = runs_with_tag(context.instance, CONTENT_TAG, content)
-        if wanted.assets:  # a run of the whole job does their work too
+        if wanted.assets:  # a run of the whole job materializes them too
             running |= any(request.job_name == wanted.job for request in requests)
             running |= is_under_way(context.instance, wanted.job)
         attempt = next_attempt(wanted.what, ended, running=running, limit=platform.settings.batch_max_attempts)
@@ -78,11 +79,11 @@ class _Wanted:
     assets: Sequence[dg.AssetKey] | None = None
 
 
-def _wanted(news: FolderChanges) -> Iterator[_Wanted]:
-    """Name the runs that news ask for, those of whole jobs first."""
-    if news.catalogue:
-        yield _Wanted("movies and ratings", load_catalog.name, f"catalogue:{news.catalogue}")
-    for batch, md5 in news.batches:
+def _wanted(changes: FolderChanges) -> Iterator[_Wanted]:
+    """Name the runs that the changes need, those of whole jobs first."""
+    if changes.catalogue_key:
+        yield _Wanted("movies and ratings", load_catalog.name, f"catalogue:{changes.catalogue_key}")
+    for batch, md5 in changes.batches:
         yield _Wanted(batch, ingest_batch.name, f"{batch}:{md5}", batch)
-    if news.collection:
-        yield _Wanted(FOLDER, load_catalog.name, f"collection:{news.collection}", assets=_COLLECTION)
+    if changes.collection_key:
+        yield _Wanted(FOLDER, load_catalog.name, f"collection:{changes.collection_key}", assets=_COLLECTION)

@@ -1,4 +1,4 @@
-"""The jobs: which assets belong to one run.
+"""The jobs: which assets are materialized in one run.
 
 Here: selections. Not here: what starts them (the sensors and the schedule beside this file).
 """
@@ -15,19 +15,19 @@ from cinematch_assets.defs.tables.netflix_movies import netflix_movies
 from cinematch_assets.defs.tables.ratings import ratings
 from cinematch_assets.defs.tables.ratings_buffer import ratings_buffer
 
-SENSORS_RETRY = {"dagster/max_retries": "0"}
-"""The sensors count attempts and start the next one; a retry by the daemon besides would do the work twice."""
+NO_DAEMON_RETRY = {"dagster/max_retries": "0"}
+"""The sensors count attempts and start the next one; a retry by the daemon would do the work twice."""
 
 load_catalog = dg.define_asset_job(
     "load_catalog",
-    tags=SENSORS_RETRY,
+    tags=NO_DAEMON_RETRY,
     selection=dg.AssetSelection.assets(ratings, movie_genre_features, netflix_movies).upstream(),
     description="Everything that is not a batch, up to the features.",
 )
 
 ingest_batch = dg.define_asset_job(
     "ingest_batch",
-    tags=SENSORS_RETRY,
+    tags=NO_DAEMON_RETRY,
     selection=dg.AssetSelection.assets(raw_ratings_batch, ratings_buffer, drift_report),
     description="One batch: landed, loaded, tested for drift.",
 )
@@ -35,6 +35,6 @@ ingest_batch = dg.define_asset_job(
 retrain = dg.define_asset_job(
     "retrain",
     selection=dg.AssetSelection.assets(recommender_model, model_metrics, recommendations),
-    tags={"cinematch/exclusive": "retrain"} | SENSORS_RETRY,
-    description="A candidate, its verdict, and the champion's lists.",
+    tags={"cinematch/exclusive": "retrain"} | NO_DAEMON_RETRY,
+    description="A candidate, the decision on it, and the champion's recommendations.",
 )

@@ -1,24 +1,20 @@
-"""``maintain`` and ``weekly_maintenance``: the round that keeps everything small.
+"""``maintain`` and ``weekly_maintenance``: the run that keeps warehouse and store small.
 
-Here: the job and its schedule. Not here: what a round does (``steps.maintaining``).
+Here: the job and its schedule. Not here: what it does (``pipeline.maintenance``).
 """
 
 import dagster as dg
 
 from cinematch_assets.dagster_support.asset_checks import storage_check
-from cinematch_assets.pipeline.maintenance import maintain as run_maintenance
+from cinematch_assets.pipeline.maintenance import MaintenanceReport, run_maintenance
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.warehouse.table_sizes import database_mb
 
 
 @dg.op(description="Vacuum, archive of old alerts, retention of files, reports and models.")
 def tidy_up(context: dg.OpExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """One round; it says what it did in its log and on the run's page."""
-    done = run_maintenance(platform)
-    table = "\n".join(f"| {size.table} | {size.bytes / 2**20:.1f} MB |" for size in done.sizes)
-    with platform.warehouse.connect() as connection:
-        used = database_mb(connection)
-        budget = storage_check(connection, platform.settings.storage_budget_mb)
+    """Run the maintenance; log what it did and show it on the run's page."""
+    report = run_maintenance(platform)
+    budget = storage_check(platform.warehouse, platform.settings.storage_budget_mb)
     context.log_event(
         dg.AssetCheckEvaluation(  # type: ignore[arg-type]  # log_event takes it; its type does not say so
             asset_key=dg.AssetKey("ratings"),
@@ -29,21 +25,22 @@ def tidy_up(context: dg.OpExecutionContext, platform: dg.ResourceParam[Platform]
         )
     )
     context.log.info(
-        "archived %s alerts, deleted %s objects (%.1f MB)", done.archived_alerts, done.deleted_objects, done.freed_mb
+        "archived %s alerts, deleted %s objects (%.1f MB)",
+        report.archived_alerts,
+        report.deleted_objects,
+        report.freed_mb,
     )
-    context.add_output_metadata(
-        {
-            "archived_alerts": done.archived_alerts,
-            "deleted_objects": done.deleted_objects,
-            "used_mb": round(used, 1),
-            "sizes": dg.MetadataValue.md("| table | with indexes |\n|---|---|\n" + table),
-        }
-    )
+    context.add_output_metadata({**report.as_metadata(), "sizes": dg.MetadataValue.md(_sizes(report))})
 
 
-@dg.job(description="The weekly round: vacuum, archive, retention.")
+def _sizes(report: MaintenanceReport) -> str:
+    lines = (f"| {size.table} | {size.bytes / 2**20:.1f} MB |" for size in report.sizes)
+    return "\n".join(("| table | with indexes |", "|---|---|", *lines))
+
+
+@dg.job(description="The weekly maintenance: vacuum, archive, retention.")
 def maintain() -> None:
-    """Tidy up."""
+    """Run the maintenance."""
     tidy_up()
 
 

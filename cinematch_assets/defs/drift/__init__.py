@@ -1,1 +1,1 @@
-"""What is different about a batch."""
+"""Drift of a batch against the baseline."""

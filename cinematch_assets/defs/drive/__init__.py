@@ -1,1 +1,1 @@
-"""Files as they were dropped."""
+"""Files of the Drive folder, landed unchanged."""

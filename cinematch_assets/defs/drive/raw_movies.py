@@ -1,4 +1,4 @@
-"""``raw_movies``: the file ``movies.csv`` or ``movies.parquet``, as it was dropped.
+"""``raw_movies``: the file ``movies.csv`` or ``movies.parquet``, landed unchanged.
 
 Here: the asset. Not here: finding, fetching and verifying (``drive``).
 """

@@ -1,11 +1,12 @@
-"""``raw_netflix_collection``: the files of ``Netflix_Movie_Collection``, as they were dropped.
+"""``raw_netflix_collection``: the files of ``Netflix_Movie_Collection``, landed unchanged.
 
-Here: the asset, and what its page says. Not here: walking, fetching, the ledger (``steps.collecting``).
+Here: the asset. Not here: listing, fetching, the ledger (``pipeline.ingest.netflix_collection``).
 """
 
 import dagster as dg
 
-from cinematch_assets.dagster_support.metadata import sentences
+from cinematch_assets.dagster_support.metadata import messages
+from cinematch_assets.dagster_support.progress_log import log_progress
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.pipeline.ingest.netflix_collection import FOLDER, fetch_collection
 from cinematch_assets.pipeline.platform import Platform
@@ -15,23 +16,13 @@ from cinematch_assets.pipeline.platform import Platform
 def raw_netflix_collection(
     context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.MaterializeResult:
-    """Each movie file of the collection, in folders in folders; what is new or changed is fetched once and verified."""
-    done = fetch_collection(platform, lambda what, share: context.log.info("%s: %.0f %%", what, 100 * share))
-    skipped = [f"{entry.path}: {entry.reason}" for entry in done.skipped]
+    """Each movie file of the collection, in nested folders; what is new or changed is fetched once and verified."""
+    collection = fetch_collection(platform, log_progress(context.log.info))
     return dg.MaterializeResult(
         metadata={
             "folder": f"{platform.folder.spec}: {FOLDER}",
-            "files": done.files,
-            "new": done.listing.new,
-            "changed": done.listing.changed,
-            "tried_again": done.listing.again,
-            "fetched": done.fetched,
-            "in_store_already": done.in_store,
-            "unchanged": done.unchanged,
-            "failed": len(done.failed),
-            "skipped": len(skipped),
-            "known_but_not_seen": done.listing.missing,
-            "what_failed": sentences(done.failed),
-            "what_was_left_out": sentences(skipped),
+            **collection.as_metadata(),
+            "failures": messages(collection.failed),
+            "skipped_entries": messages([f"{entry.path}: {entry.reason}" for entry in collection.skipped]),
         }
     )

@@ -1,4 +1,4 @@
-"""``raw_ratings``: the file ``ratings.csv`` or ``ratings.parquet``, as it was dropped.
+"""``raw_ratings``: the file ``ratings.csv`` or ``ratings.parquet``, landed unchanged.
 
 Here: the asset. Not here: finding, fetching and verifying (``drive``).
 """

@@ -1,4 +1,4 @@
-"""``raw_ratings_batch``: the file ``batches/<batch_id>.csv|parquet``, as it was dropped.
+"""``raw_ratings_batch``: the file ``batches/<batch_id>.csv|parquet``, landed unchanged.
 
 Here: the asset. Not here: finding, fetching and verifying (``drive``).
 """
@@ -19,11 +19,11 @@ from cinematch_assets.pipeline.platform import Platform
     partitions_def=batch_id,
     backfill_policy=one_run_a_batch,
 )
-def raw_ratings_batch(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
+def raw_ratings_batch(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """A batch's file from the Drive folder, landed unchanged in the store, verified by size and md5."""
 
     def land(batch: str) -> dict[str, dg.MetadataValue]:
         landed = land_table(platform, f"batches/{batch}")
         return landed_metadata(landed, platform.store.uri(landed.key))
 
-    return each_batch(context, land)
+    each_batch(context, land)

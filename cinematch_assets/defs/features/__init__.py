@@ -1,1 +1,1 @@
-"""Movies as numbers."""
+"""Features of movies."""

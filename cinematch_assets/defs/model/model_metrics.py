@@ -1,18 +1,19 @@
-"""``model_metrics``: the verdict on the candidate, and the champion that follows from it.
+"""``model_metrics``: the decision on the candidate, which becomes champion or is rejected.
 
-Here: the asset and the check that certifies it. Not here: the rule (``promotion.gate``), the swap
-(``warehouse.model_registry``), the shape of a row (``schemas.model_metrics``).
+Here: the asset and its check. Not here: the rule (``promotion.gate``), the swap (``warehouse.champion``), the shape of
+a row (``schemas.model_metrics``).
 """
 
 import dagster as dg
 
 from cinematch_assets.dagster_support.metadata import rounded, table_metadata
+from cinematch_assets.dagster_support.progress_log import log_progress
 from cinematch_assets.defs.model.recommender_model import recommender_model
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.pipeline.models.gate_candidate import GatedCandidate, gate_candidate
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.model_metrics import MODEL_METRICS
-from cinematch_assets.warehouse.model_registry import newest_candidate
+from cinematch_assets.warehouse.model_registry import find_newest_candidate
 
 
 @dg.asset(
@@ -25,26 +26,16 @@ from cinematch_assets.warehouse.model_registry import newest_candidate
         dg.AssetCheckSpec(
             "better_than_baselines",
             asset="model_metrics",
-            description="The judged model predicts better than every baseline, and lists better than popularity.",
+            description="The candidate predicts better than every baseline, and ranks better than popularity.",
         )
     ],
 )
 def model_metrics(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """Candidate and champion measured on the same rows; promoted or rejected, with the evidence stored."""
-    with platform.warehouse.connect() as connection:
-        version = newest_candidate(connection, context.run.run_id)
-    gated = gate_candidate(platform, version, lambda what, share: context.log.info("%s: %.0f %%", what, 100 * share))
+    version = platform.warehouse.run(find_newest_candidate, context.run.run_id)
+    gated = gate_candidate(platform, version, log_progress(context.log.info))
     return dg.MaterializeResult(
-        metadata={
-            "version": gated.version,
-            "promoted": gated.verdict.promoted,
-            "reason": gated.verdict.reason,
-            "champion_before": gated.champion or "none",
-            "merged_batches": list(gated.merged),
-            "figures": dg.MetadataValue.md(_figures(gated)),
-            "evidence": dg.MetadataValue.json(gated.verdict.as_dict()),
-            **rounded(gated.evaluation.summary()),
-        },
+        metadata={**rounded(gated.as_metadata()), "figures": dg.MetadataValue.md(_figures(gated))},
         check_results=[_better_than_baselines(gated)],
     )
 

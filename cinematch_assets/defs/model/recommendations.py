@@ -1,6 +1,6 @@
-"""``recommendations``: the champion's list for everybody.
+"""``recommendations``: the champion's top-N recommendations for each user with ratings.
 
-Here: the asset and the check that certifies it. Not here: ranking (``recommender``), the shape of a row
+Here: the asset and its checks. Not here: ranking (``recommender.ranking``), the shape of a row
 (``schemas.recommendations``).
 """
 
@@ -29,19 +29,12 @@ from cinematch_assets.schemas.recommendations import RECOMMENDATIONS
     ],
 )
 def recommendations(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
-    """Ten movies for each user who has rated any, none that he has rated in any table or split."""
-    lists = publish_recommendations(platform)
-    with platform.warehouse.connect() as connection:
-        checks = [
-            schema_check(connection, "public", RECOMMENDATIONS),
-            storage_check(connection, platform.settings.storage_budget_mb),
-        ]
+    """Ten movies for each user with ratings, none of which they have rated in any table or split."""
+    published = publish_recommendations(platform)
     return dg.MaterializeResult(
-        metadata={
-            "version": lists.version,
-            "users": lists.users,
-            "different_films": lists.movies,
-            "dagster/row_count": lists.rows,
-        },
-        check_results=checks,
+        metadata=published.as_metadata(),
+        check_results=[
+            schema_check(platform.warehouse, "public", RECOMMENDATIONS),
+            storage_check(platform.warehouse, platform.settings.storage_budget_mb),
+        ],
     )

@@ -1,18 +1,20 @@
 """``recommender_model``: a candidate, fitted on accepted ratings.
 
-Here: the asset and the check that certifies it. Not here: the method (``recommender``), the verdict
-(``model_metrics``).
+Here: the asset and its check. Not here: the method (``recommender.model``), the decision to promote
+(``defs.model.model_metrics``).
 """
 
 import dagster as dg
 
+from cinematch_assets.dagster_support.metadata import uri_metadata
+from cinematch_assets.dagster_support.progress_log import log_progress
 from cinematch_assets.defs.features.movie_genre_features import movie_genre_features
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.ratings import ratings
 from cinematch_assets.pipeline.models.artifacts import load_model
 from cinematch_assets.pipeline.models.train_candidate import train_candidate
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.warehouse.model_registry import model_version
+from cinematch_assets.warehouse.model_registry import read_model_version
 
 
 @dg.asset(
@@ -27,24 +29,14 @@ from cinematch_assets.warehouse.model_registry import model_version
     ],
 )
 def recommender_model(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
-    """A model of all accepted ratings but the newest fifth of each waiting batch, which is kept to judge it."""
-    candidate = train_candidate(
-        platform, context.run.run_id, lambda what, share: context.log.info("%s: %.0f %%", what, 100 * share)
-    )
-    with platform.warehouse.connect() as connection:
-        stored = load_model(platform, model_version(connection, candidate.version))
+    """A model of all accepted ratings but the newest fifth of each waiting batch, which the gate measures it on."""
+    candidate = train_candidate(platform, context.run.run_id, log_progress(context.log.info))
+    stored = load_model(platform, platform.warehouse.run(read_model_version, candidate.version))
     check = dg.AssetCheckResult(check_name="artifact", passed=stored.method == candidate.model.method)
     return dg.MaterializeResult(
         metadata={
-            "version": candidate.version,
-            "method": candidate.model.method,
-            "why": candidate.model.reason,
-            "trained_on": len(candidate.rows.teach),
-            "held_out": len(candidate.rows.judge),
-            "batches": [batch.batch_id for batch in candidate.rows.batches],
-            "artifact_mb": round(candidate.artifact.size / 2**20, 2),
-            "computed_by": dict(candidate.artifact.computed_by or {}),
-            "dagster/uri": platform.store.uri(candidate.artifact.key),
+            **candidate.as_metadata(),
+            "dagster/uri": uri_metadata(platform.store.uri(candidate.artifact.key)),
         },
         check_results=[check],
     )

@@ -1,1 +1,1 @@
-"""Files as tables."""
+"""Landed files as tables."""

@@ -1,13 +1,13 @@
-"""``netflix_movies``: the movies of the collection, and the movie of the catalogue that each is.
+"""``netflix_movies``: the movies of the collection, each matched to a movie of the catalogue.
 
-Here: the asset and the checks that certify it. Not here: reading files (``reading.collection``), transactions
-(``steps.collecting``), the rules of matching (``matching``), the shape of a row (``schemas.netflix_movies``).
+Here: the asset and its checks. Not here: reading files (``reading.collection``), transactions (``warehouse.netflix``),
+the rules of matching (``matching``), the shape of a row (``schemas.netflix_movies``).
 """
 
 import dagster as dg
 
 from cinematch_assets.dagster_support.asset_checks import each_movie_once, schema_check
-from cinematch_assets.dagster_support.metadata import rounded, sentences, table_metadata
+from cinematch_assets.dagster_support.metadata import messages, table_metadata
 from cinematch_assets.defs.drive.raw_netflix_collection import raw_netflix_collection
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.movies import movies
@@ -16,9 +16,9 @@ from cinematch_assets.pipeline.ingest.netflix_matches import match_titles
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.netflix_movies import NETFLIX_MOVIES
 from cinematch_assets.warehouse.collection_ledger import read_problem_files
-from cinematch_assets.warehouse.inspection import row_count
-from cinematch_assets.warehouse.netflix import collection_duplicates
-from cinematch_assets.warehouse.status import collection_states
+from cinematch_assets.warehouse.inspection import count_rows
+from cinematch_assets.warehouse.netflix import count_collection_duplicates
+from cinematch_assets.warehouse.status import count_collection_states
 
 
 @dg.asset(
@@ -35,18 +35,14 @@ from cinematch_assets.warehouse.status import collection_states
     ],
 )
 def netflix_movies(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
-    """Fetched files as rows, each file with its ledger in one transaction; then each title's movie in ``movies``."""
+    """The movies of all fetched files, loaded together with the ledger; then each title's movie in ``movies``."""
     loaded = load_fetched(platform)
     matched = match_titles(platform)
-    with platform.warehouse.connect() as connection:
-        rows = row_count(connection, "netflix", "movies")
-        states = collection_states(connection)
-        bad = read_problem_files(connection)
-        checks = [
-            schema_check(connection, "netflix", NETFLIX_MOVIES),
-            each_movie_once(collection_duplicates(connection)),
-        ]
-    several = matched.ambiguous[["title", "year", "movieIds"]].itertuples(index=False, name=None)
+    with platform.warehouse.session() as session:
+        rows = session.run(count_rows, "netflix", "movies")
+        states = session.run(count_collection_states)
+        problems = session.run(read_problem_files)
+        duplicates = session.run(count_collection_duplicates)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": rows,
@@ -55,12 +51,9 @@ def netflix_movies(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult
             "deleted": loaded.deleted,
             "files_of_this_run": loaded.loaded + loaded.quarantined + loaded.failed,
             **{f"files_{state}": files for state, files in states.items()},
-            "titles_matched": matched.matched,
-            "titles_ambiguous": len(matched.ambiguous),
-            "titles_unmatched": matched.unmatched,
-            **rounded({"share_matched": matched.share}),
-            "ambiguous": sentences([f"{title}, {year}: {', '.join(map(str, ids))}" for title, year, ids in several]),
-            "files_to_look_at": sentences([f"{file.path}: {file.last_error}" for file in bad]),
+            **matched.as_metadata(),
+            "ambiguous": messages(matched.ambiguous_titles()),
+            "problem_files": messages([f"{file.path}: {file.last_error}" for file in problems]),
         },
-        check_results=checks,
+        check_results=[schema_check(platform.warehouse, "netflix", NETFLIX_MOVIES), each_movie_once(duplicates)],
     )

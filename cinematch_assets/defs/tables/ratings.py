@@ -1,6 +1,6 @@
-"""``ratings``: what models are trained and tested on.
+"""``ratings``: the ratings that models are trained and tested on.
 
-Here: the asset and the checks that certify it. Not here: parsing (``reading``), the split (``splitting``), SQL
+Here: the asset and its checks. Not here: parsing (``reading``), the split (``splitting``), SQL
 (``sql/queries``), the shape of a row (``schemas.ratings``).
 """
 
@@ -12,14 +12,14 @@ from cinematch_assets.dagster_support.asset_checks import (
     split_check,
     storage_check,
 )
-from cinematch_assets.dagster_support.metadata import count_metadata, table_metadata
+from cinematch_assets.dagster_support.metadata import table_metadata
 from cinematch_assets.defs.drive.raw_ratings import raw_ratings
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.movies import movies
 from cinematch_assets.pipeline.ingest.load_tables import load_ratings_file
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.ratings import RATINGS
-from cinematch_assets.warehouse.inspection import orphans, row_count, split_counts
+from cinematch_assets.warehouse.inspection import count_orphans, count_rows, read_split_counts
 
 
 @dg.asset(
@@ -36,17 +36,22 @@ from cinematch_assets.warehouse.inspection import orphans, row_count, split_coun
     ],
 )
 def ratings(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
-    """The ratings file, replaced whole, each row with its ``data_split``; rows of merged batches stay beside it."""
+    """The rows of the ratings file, each with its ``data_split``; rows of merged batches stay in the table."""
     loaded = load_ratings_file(platform)
-    with platform.warehouse.connect() as connection:
-        rows = row_count(connection, "ratings")
-        splits = split_counts(connection)
-        checks = [
-            schema_check(connection, "public", RATINGS),
-            referential_integrity(orphans(connection).ratings),
+    with platform.warehouse.session() as session:
+        rows = session.run(count_rows, "ratings")
+        splits = session.run(read_split_counts)
+        without_movie = session.run(count_orphans).ratings
+    return dg.MaterializeResult(
+        metadata={
+            **loaded.as_metadata(),
+            **{f"{split.name}_rows": split.rows for split in splits},
+            "dagster/row_count": rows,
+        },
+        check_results=[
+            schema_check(platform.warehouse, "public", RATINGS),
+            referential_integrity(without_movie),
             split_check(splits),
-            storage_check(connection, platform.settings.storage_budget_mb),
-        ]
-    metadata = {**count_metadata(loaded.counts), "unchanged": loaded.load is None, "dagster/row_count": rows}
-    metadata |= {f"{split.name}_rows": split.rows for split in splits}
-    return dg.MaterializeResult(metadata=metadata, check_results=checks)
+            storage_check(platform.warehouse, platform.settings.storage_budget_mb),
+        ],
+    )

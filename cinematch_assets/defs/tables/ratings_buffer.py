@@ -1,6 +1,6 @@
-"""``ratings_buffer``: batches that no champion has learned from yet.
+"""``ratings_buffer``: batches that no champion was trained on yet.
 
-Here: the asset, its freshness, the checks that certify it. Not here: parsing (``reading``), the transaction
+Here: the asset, its freshness, its checks. Not here: parsing (``reading``), the transaction
 (``warehouse.batches``), the shape of a row (``schemas.ratings_buffer``).
 """
 
@@ -11,14 +11,14 @@ import dagster as dg
 
 from cinematch_assets.dagster_support.asset_checks import referential_integrity, schema_check
 from cinematch_assets.dagster_support.batch_runs import each_batch
-from cinematch_assets.dagster_support.metadata import count_metadata, table_metadata
+from cinematch_assets.dagster_support.metadata import table_metadata
 from cinematch_assets.defs.drive.raw_ratings_batch import raw_ratings_batch
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
 from cinematch_assets.defs.tables.movies import movies
 from cinematch_assets.pipeline.ingest.load_tables import load_batch_file
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.ratings_buffer import RATINGS_BUFFER
-from cinematch_assets.warehouse.inspection import orphans
+from cinematch_assets.warehouse.inspection import count_orphans
 
 
 @dg.asset(
@@ -29,7 +29,7 @@ from cinematch_assets.warehouse.inspection import orphans
     backfill_policy=one_run_a_batch,
     deps=[raw_ratings_batch, movies],
     metadata=table_metadata("public.ratings_buffer", RATINGS_BUFFER),
-    # A batch comes each week: late after a day's grace it warns, and after a second week without one it fails.
+    # A batch comes each week: one day late it warns, and after a second week without one it fails.
     freshness_policy=dg.FreshnessPolicy.time_window(warn_window=timedelta(days=8), fail_window=timedelta(days=15)),
     check_specs=[
         dg.AssetCheckSpec("schema", asset="ratings_buffer", description="The columns are the declared ones."),
@@ -39,18 +39,16 @@ from cinematch_assets.warehouse.inspection import orphans
     ],
 )
 def ratings_buffer(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
-    """One batch, whole or absent, with its row in ``ingestion_metadata``; a batch already merged is replaced there."""
+    """One batch, loaded completely or not at all, with its row in ``ingestion_metadata``; a merged one is replaced."""
 
     def load(batch: str) -> dict[str, Any]:
         loaded = load_batch_file(platform, batch)
-        done = loaded.load
-        changes = {"place": done.place, "inserted": done.inserted, "deleted": done.deleted} if done else {}
-        return {**count_metadata(loaded.counts), **changes, "dagster/partition_row_count": loaded.counts.accepted}
+        return {**loaded.as_metadata(), "dagster/partition_row_count": loaded.counts.accepted}
 
-    result = each_batch(context, load)
-    with platform.warehouse.connect() as connection:
-        checks = [
-            schema_check(connection, "public", RATINGS_BUFFER),
-            referential_integrity(orphans(connection).buffer),
+    each_batch(context, load)
+    return dg.MaterializeResult(
+        check_results=[
+            schema_check(platform.warehouse, "public", RATINGS_BUFFER),
+            referential_integrity(platform.warehouse.run(count_orphans).buffer),
         ]
-    return dg.MaterializeResult(metadata=result.metadata, check_results=checks)
+    )

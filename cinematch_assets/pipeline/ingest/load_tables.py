@@ -1,15 +1,20 @@
-"""Landed files into their tables: read, judged, and loaded whole or refused whole.
+"""Load landed files into their tables: each file is validated, then loaded or refused as one.
 
-Here: ``movies``, ``ratings`` and batches. Not here: what a good row is (``schemas``), how it is written
+Here: ``movies``, ``ratings`` and batches. Not here: which rows are valid (``schemas``), how they are written
 (``warehouse``).
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.reading.movies import read_movies
 from cinematch_assets.reading.ratings import read_ratings
@@ -20,119 +25,133 @@ from cinematch_assets.warehouse.batches import (
     confirm_batch,
     fail_batch,
     load_batch,
+    read_stored_batch,
     start_batch,
-    stored_batch,
 )
-from cinematch_assets.warehouse.landed_files import Counts, LandedFile, newest_landed, refuse_file
-from cinematch_assets.warehouse.movies import MoviesLoad, known_movies, load_movies
+from cinematch_assets.warehouse.landed_files import Counts, LandedFile, find_newest_landed, refuse_file
+from cinematch_assets.warehouse.movies import MoviesLoad, list_known_movies, load_movies
 from cinematch_assets.warehouse.ratings import RatingsLoad, load_ratings
 from cinematch_assets.warehouse.rejected_rows import remember_columns
 
-ROWS_KEPT_OF_A_REFUSED_FILE = 100_000
-"""Of a refused file so many bad rows are stored at most: all of it lies in the store, and the budget is 512 MB."""
+MAX_REFUSED_ROWS = 100_000
+"""Rejected rows that are stored of a refused file: the complete file is in the store, and the budget is 512 MB."""
 
-
-Load = TypeVar("Load")
+_LOG = logging.getLogger(__name__)
+Load = TypeVar("Load", MoviesLoad, RatingsLoad, BatchLoad)
 
 
 @dataclass(frozen=True, slots=True)
 class TableLoad(Generic[Load]):
-    """A file's three numbers, and what they did to the table; ``load`` is None when the content was in it already."""
+    """A file's row counts, and what loading it changed; ``load`` is None for movies and ratings that are unchanged."""
 
     file: LandedFile
     counts: Counts
     load: Load | None
+    unchanged: bool = False
+    """Whether this content was in the table before."""
+
+    def as_metadata(self) -> dict[str, Any]:
+        """Return the row counts, whether nothing changed, and the changes of the table."""
+        return {
+            "rows_read": self.counts.read,
+            "rows_accepted": self.counts.accepted,
+            "rows_rejected": self.counts.rejected,
+            "unchanged": self.unchanged,
+            **(_changes(self.load) if self.load else {}),
+        }
+
+
+def _changes(load: MoviesLoad | RatingsLoad | BatchLoad) -> dict[str, Any]:
+    match load:
+        case MoviesLoad():
+            return {"inserted": load.inserted, "updated": load.updated, "kept": load.kept}
+        case RatingsLoad():
+            return {"inserted": load.train + load.test, "deleted": load.deleted}
+        case BatchLoad():
+            return {"place": load.place, "inserted": load.inserted, "deleted": load.deleted}
 
 
 def load_movies_file(platform: Platform) -> TableLoad[MoviesLoad]:
     """Upsert the newest landed ``movies`` file."""
-    with platform.warehouse.connect() as connection:
-        file = newest_landed(connection, "movies")
-        if file.is_loaded:
-            return TableLoad(file, _known_counts(file), None)
-        reading = _read(platform, file, "movies", lambda path, limit: read_movies(path, limit=limit, name=file.path))
-        load = load_movies(connection, reading.accepted, file, reading.rejected)
+    file = platform.warehouse.run(find_newest_landed, "movies")
+    if file.is_loaded:
+        return TableLoad(file, _known_counts(file), None, unchanged=True)
+    reading = _read(platform, file, "movies", lambda path, limit: read_movies(path, limit=limit, name=file.path))
+    with log_phase(_LOG, f"write {len(reading.accepted):,} movies"):
+        load = platform.warehouse.run(load_movies, reading.accepted, file, reading.rejected)
     return TableLoad(file, _counts(reading), load)
 
 
 def load_ratings_file(platform: Platform) -> TableLoad[RatingsLoad]:
-    """Replace the rows of the ratings file by those of the newest landed one, each with its ``data_split``."""
-    with platform.warehouse.connect() as connection:
-        file = newest_landed(connection, "ratings")
+    """Replace the rows of the ratings file by those of the newest landed one, each with its ``data_split``.
+
+    Raises:
+        CinematchError: there are no movies yet, or the file is refused.
+    """
+    with platform.warehouse.session() as session:
+        file = session.run(find_newest_landed, "ratings")
         if file.is_loaded:
-            return TableLoad(file, _known_counts(file), None)
-        movies = known_movies(connection)
-        if len(movies) == 0:
-            raise CinematchError(f"{file.path}: the catalogue is empty: materialize movies before ratings")
-        reading = _read(
-            platform,
-            file,
-            "ratings",
-            lambda path, limit: read_ratings(path, known_movies=movies, limit=limit, name=file.path),
-        )
-        test = is_test(reading.accepted, platform.settings.split)
-        load = load_ratings(connection, reading.accepted, test, file, reading.rejected)
+            return TableLoad(file, _known_counts(file), None, unchanged=True)
+        movies = session.run(list_known_movies)
+    if len(movies) == 0:
+        raise CinematchError(f"{file.path}: the catalogue is empty: materialize movies before ratings")
+    reading = _read(platform, file, "ratings", _ratings_reader(file, movies))
+    test = is_test(reading.accepted, platform.settings.split)
+    with log_phase(_LOG, f"write {len(reading.accepted):,} ratings"):
+        load = platform.warehouse.run(load_ratings, reading.accepted, test, file, reading.rejected)
     return TableLoad(file, _counts(reading), load)
 
 
 def load_batch_file(platform: Platform, batch_id: str) -> TableLoad[BatchLoad]:
-    """Make the tables hold the newest landed content of a batch; ``ingestion_metadata`` says how it went.
+    """Load the newest landed content of a batch and record the outcome in ``ingestion_metadata``.
 
     Raises:
-        CinematchError: the batch is marked ``failed`` with the same sentence, and no row of the content is visible.
+        CinematchError: no row of the content is visible, and the batch is marked ``failed`` with the same message.
     """
-    with platform.warehouse.connect() as connection:
-        file = newest_landed(connection, f"batches/{batch_id}")
-        held = stored_batch(connection, batch_id)
-        if held is not None and held.md5 == file.md5:
-            confirm_batch(connection, held, file)
-            return TableLoad(file, _known_counts(file), BatchLoad(batch_id, held.place, 0, 0, held.rows))
-        start_batch(connection, batch_id, file)
-        movies = known_movies(connection)
+    with platform.warehouse.session() as session:
+        file = session.run(find_newest_landed, f"batches/{batch_id}")
+        stored = session.run(read_stored_batch, batch_id)
+        if stored is not None and stored.md5 == file.md5:
+            session.run(confirm_batch, stored, file)
+            load = BatchLoad(batch_id, stored.place, 0, 0, stored.rows)
+            return TableLoad(file, _known_counts(file), load, unchanged=True)
+        session.run(start_batch, batch_id, file)
+        movies = session.run(list_known_movies)
     try:
-        reading = _read(
-            platform,
-            file,
-            "ratings_buffer",
-            lambda path, limit: read_ratings(path, known_movies=movies, limit=limit, name=file.path),
-            batch_id,
-        )
-        with platform.warehouse.connect() as connection:
-            load = load_batch(connection, batch_id, reading.accepted, file, reading.rejected)
-    except CinematchError as fault:
-        with platform.warehouse.connect() as connection:
-            fail_batch(connection, batch_id, str(fault), file)
+        reading = _read(platform, file, "ratings_buffer", _ratings_reader(file, movies), batch_id)
+        with log_phase(_LOG, f"write {len(reading.accepted):,} ratings of {batch_id}"):
+            load = platform.warehouse.run(load_batch, batch_id, reading.accepted, file, reading.rejected)
+    except CinematchError as error:
+        platform.warehouse.run(fail_batch, batch_id, str(error), file)
         raise
     return TableLoad(file, _counts(reading), load)
 
 
-def _read(
-    platform: Platform,
-    file: LandedFile,
-    table: str,
-    reader: Callable[[Path, RejectionLimit], Reading],
-    batch_id: str | None = None,
-) -> Reading:
-    """Read a landed file; if it is refused, the ledger and the quarantine say so before the error goes on."""
+FileReader = Callable[[Path, RejectionLimit], Reading]
+
+
+def _ratings_reader(file: LandedFile, movies: NDArray[np.int32]) -> FileReader:
+    return lambda path, limit: read_ratings(path, known_movies=movies, limit=limit, name=file.path)
+
+
+def _read(platform: Platform, file: LandedFile, table: str, reader: FileReader, batch_id: str | None = None) -> Reading:
+    """Read a landed file; when it is refused, record that and its rejected rows before the error is raised."""
     try:
-        with platform.store.path(file.store_key) as path:
+        with log_phase(_LOG, f"read {file.path}"), platform.store.path(file.store_key) as path:
             reading = reader(path, RejectionLimit(platform.settings.max_rejected_share))
     except FileRefused as refused:
-        rejected = refused.rejected[:ROWS_KEPT_OF_A_REFUSED_FILE]
-        bad = len(refused.rejected)
-        with platform.warehouse.connect() as connection:
-            refuse_file(
-                connection,
-                file,
-                table,
-                rejected,
-                counts=Counts(refused.rows_read, refused.rows_read - bad, bad),
-                note=str(refused),
-                batch_id=batch_id,
-            )
+        rejected = len(refused.rejected)
+        platform.warehouse.run(
+            refuse_file,
+            file,
+            table,
+            refused.rejected[:MAX_REFUSED_ROWS],
+            counts=Counts(refused.rows_read, refused.rows_read - rejected, rejected),
+            note=str(refused),
+            batch_id=batch_id,
+        )
         raise
-    with platform.warehouse.connect() as connection:
-        remember_columns(connection, file.path, file.md5, reading.columns)
+    platform.warehouse.run(remember_columns, file.path, file.md5, reading.columns)
     return reading
 
 

@@ -1,9 +1,10 @@
-"""Measure a candidate and the champion on the same rows, and promote or reject.
+"""Measure a candidate and the champion on the same rows, then promote or reject the candidate.
 
-Here: who is measured on what, the refit after a "yes". Not here: the rule (``promotion.gate``), the swap
-(``warehouse``).
+Here: which model is measured on which rows, the refit before a promotion. Not here: the rule (``promotion.gate``), the
+swap (``warehouse.champion``).
 """
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.models.artifacts import (
     FormatStatus,
     format_message,
@@ -18,9 +20,9 @@ from cinematch_assets.pipeline.models.artifacts import (
     load_model,
     read_catalogue,
 )
-from cinematch_assets.pipeline.models.train_candidate import Rows, rows_of
+from cinematch_assets.pipeline.models.train_candidate import TrainingRows, split_rows
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.promotion import GatePolicy, HoldoutErrors, Verdict, gate
+from cinematch_assets.promotion import GateDecision, GatePolicy, HoldoutErrors, gate
 from cinematch_assets.recommender.baselines import bias_only, global_mean, popularity
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings, counts_among
@@ -30,86 +32,120 @@ from cinematch_assets.recommender.progress import Progress
 from cinematch_assets.recommender.protocol import Model
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.champion import promote, read_champion, reject
-from cinematch_assets.warehouse.training_data import training_data
+from cinematch_assets.warehouse.training_data import read_training_data
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class GatedCandidate:
-    """A candidate's verdict, figures and, when it was promoted, the batches that moved with it."""
+    """The decision on a candidate, its figures and, when it was promoted, the batches that were merged."""
 
     version: str
-    champion: str | None
-    verdict: Verdict
+    previous_champion: str | None
+    decision: GateDecision
     evaluation: Evaluation
     baselines: dict[str, Evaluation]
     merged: tuple[str, ...]
 
+    def as_metadata(self) -> dict[str, Any]:
+        """Return the decision with its evidence, and the figures of the candidate."""
+        return {
+            "version": self.version,
+            "promoted": self.decision.promoted,
+            "reason": self.decision.reason,
+            "champion_before": self.previous_champion or "none",
+            "merged_batches": list(self.merged),
+            "evidence": self.decision.as_metadata(),
+            **self.evaluation.summary(),
+        }
+
 
 def gate_candidate(platform: Platform, version: str, progress: Progress | None = None) -> GatedCandidate:
-    """Promote ``version`` or reject it, on evidence that is stored with it."""
-    with platform.warehouse.connect() as connection:
-        row = model_registry.model_version(connection, version)
-        batches = tuple(model_registry.trained_batches(connection, version))
-        champion = read_champion(connection)
+    """Promote ``version`` or reject it, and store the evidence with it.
+
+    Raises:
+        CinematchError: the version was decided on before, or it or the champion has an artifact format of another
+            release.
+    """
+    with platform.warehouse.session() as session:
+        row = session.run(model_registry.read_model_version, version)
+        batches = tuple(session.run(model_registry.list_trained_batches, version))
+        champion = session.run(read_champion)
+    _require_comparable(row, champion)
+    catalogue = read_catalogue(platform)
+    rows = split_rows(read_training_data(platform.warehouse.url), batches)
+    candidate = load_model(platform, row)
+    baselines = {model.method: model for model in _baselines(rows.train, catalogue)}
+    with log_phase(_LOG, f"compare {version} with the champion"):
+        decision = _decide(platform, rows, candidate, champion, baselines)
+    _LOG.info("%s %s: %s", version, "promoted" if decision.promoted else "rejected", decision.reason)
+    with log_phase(_LOG, "measure the baselines"):
+        measured = {name: evaluate(model, rows.train, rows.test, catalogue) for name, model in baselines.items()}
+    previous = champion.version if champion else None
+    if not decision.promoted:
+        evaluation = evaluate(candidate, rows.train, rows.test, catalogue)
+        platform.warehouse.run(reject, version, _gate_result(decision, evaluation, measured, candidate))
+        return GatedCandidate(version, previous, decision, evaluation, measured, ())
+    final, train = _refit(platform, candidate, rows, catalogue, progress)
+    evaluation = evaluate(final, train, rows.test, catalogue)
+    merged = platform.warehouse.run(
+        promote,
+        version,
+        row.artifact if final is candidate else keep_model(platform, final),
+        _gate_result(decision, evaluation, measured, final),
+        over=previous,
+        data_size=len(train),
+        merge=platform.settings.merge,
+    )
+    return GatedCandidate(version, previous, decision, evaluation, measured, merged)
+
+
+def _require_comparable(row: model_registry.ModelVersion, champion: model_registry.ModelVersion | None) -> None:
     if row.state != "candidate":
-        raise CinematchError(f"{version} was judged before ({row.state}): materialize recommender_model for a new one")
+        raise CinematchError(f"{row.version} is {row.state} already: materialize recommender_model for a new candidate")
     if FormatStatus.of(row) is not FormatStatus.READABLE:
         raise CinematchError(f"{format_message(row)}: materialize recommender_model for a new one")
-    champion_format = FormatStatus.of(champion) if champion else None
-    if champion and champion_format is FormatStatus.NEWER:
-        raise CinematchError(f"{version} cannot replace the champion: {format_message(champion)}")
-    catalogue = read_catalogue(platform)
-    rows = rows_of(training_data(platform.warehouse.url), batches)
-    candidate = load_model(platform, row)
-    before = champion.version if champion else None
-    champion_model = load_model(platform, champion) if champion and champion_format is FormatStatus.READABLE else None
-    baselines = {model.method: model for model in _baselines(rows.teach, catalogue)}
-    policy = GatePolicy(allowed_loss=platform.settings.max_test_rmse_loss)
-    verdict = gate(
-        _errors(rows.test, rows.teach, candidate, champion_model, baselines),
-        _errors(rows.judge, rows.teach, candidate, champion_model, {}) if len(rows.judge) else None,
-        policy,
-        alone=_why_alone(champion),
+    if champion and FormatStatus.of(champion) is FormatStatus.NEWER:
+        raise CinematchError(f"{row.version} cannot replace the champion: {format_message(champion)}")
+
+
+def _decide(
+    platform: Platform,
+    rows: TrainingRows,
+    candidate: Model,
+    champion: model_registry.ModelVersion | None,
+    baselines: dict[str, Model],
+) -> GateDecision:
+    """Compare on the test split with champion and baselines, on the holdout with the champion alone."""
+    readable = champion is not None and FormatStatus.of(champion) is FormatStatus.READABLE
+    model = load_model(platform, champion) if champion and readable else None
+    return gate(
+        _errors(rows.test, rows.train, candidate, model, baselines),
+        _errors(rows.holdout, rows.train, candidate, model, {}) if len(rows.holdout) else None,
+        GatePolicy(allowed_loss=platform.settings.max_test_rmse_loss),
+        no_champion=_why_no_champion(champion),
     )
-    measured = {name: evaluate(model, rows.teach, rows.test, catalogue) for name, model in baselines.items()}
-    if not verdict.promoted:
-        evaluation = evaluate(candidate, rows.teach, rows.test, catalogue)
-        with platform.warehouse.connect() as connection:
-            reject(connection, version, _gate_result(verdict, evaluation, measured, candidate))
-        return GatedCandidate(version, before, verdict, evaluation, measured, ())
-    final, taught = _refitted(platform, candidate, rows, catalogue, progress)
-    evaluation = evaluate(final, taught, rows.test, catalogue)
-    artifact = row.artifact if final is candidate else keep_model(platform, final)
-    with platform.warehouse.connect() as connection:
-        merged = promote(
-            connection,
-            version,
-            artifact,
-            _gate_result(verdict, evaluation, measured, final),
-            over=before,
-            data_size=len(taught),
-            merge=platform.settings.merge,
-        )
-    return GatedCandidate(version, before, verdict, evaluation, measured, merged)
 
 
-def _why_alone(champion: model_registry.ModelVersion | None) -> str:
-    """Why a candidate is judged by the baselines alone, where it is."""
+def _why_no_champion(champion: model_registry.ModelVersion | None) -> str:
+    """Say why there is no champion to compare with; unused when there is one."""
     if champion is None:
         return "first model"
     named = f"the champion, {champion.version}, has format {champion.artifact_format}"
     return f"{named}, which this version cannot compare with"
 
 
-def _refitted(
-    platform: Platform, candidate: Recommender, rows: Rows, catalogue: Catalogue, progress: Progress | None
+def _refit(
+    platform: Platform, candidate: Recommender, rows: TrainingRows, catalogue: Catalogue, progress: Progress | None
 ) -> tuple[Recommender, Ratings]:
-    """The promoted model learns from the rows that judged it too; without such rows it is the candidate itself."""
-    if len(rows.judge) == 0:
-        return candidate, rows.teach
-    taught = rows.everything.latest()
+    """Fit the promoted model on the holdout too; without a holdout it is the candidate itself."""
+    if len(rows.holdout) == 0:
+        return candidate, rows.train
+    train = rows.train_and_holdout.latest()
     config, seed = RecommenderConfig(), platform.settings.seed
-    return fit_recommender(taught, catalogue, config=config, seed=seed, progress=progress), taught
+    with log_phase(_LOG, f"fit the promoted model on {len(train):,} ratings"):
+        return fit_recommender(train, catalogue, config=config, seed=seed, progress=progress), train
 
 
 def _baselines(train: Ratings, catalogue: Catalogue) -> list[Model]:
@@ -134,14 +170,14 @@ def _errors(
 
 
 def _gate_result(
-    verdict: Verdict, evaluation: Evaluation, baselines: dict[str, Evaluation], model: Recommender
+    decision: GateDecision, evaluation: Evaluation, baselines: dict[str, Evaluation], model: Recommender
 ) -> model_registry.GateResult:
     metrics: dict[str, Any] = {**evaluation.summary(), "baselines": {n: e.summary() for n, e in baselines.items()}}
     return model_registry.GateResult(
         rmse=evaluation.rmse,
         mae=evaluation.mae,
         precision_at_10=evaluation.precision_at_10,
-        notes=f"{model.method}; {verdict.reason}",
+        notes=f"{model.method}; {decision.reason}",
         metrics=metrics,
-        evidence=verdict.as_dict(),
+        evidence=decision.as_metadata(),
     )

@@ -1,69 +1,84 @@
-"""The champion's lists for everybody, kept beside the model so that a rollback brings them back with it.
+"""Publish the champion's top-N recommendations, and change the champion by hand.
 
-Here: making and storing them. Not here: ranking (``recommender``), one person's questions (``answering``).
+Here: making the recommendations of all users, and storing them beside the model, so that a rollback restores them. Not
+here: ranking (``recommender.ranking``), questions about one user (``pipeline.models.query``).
 """
 
 import io
+import logging
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.models.artifacts import FormatStatus, format_message, load_champion
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.data import Pairs
 from cinematch_assets.warehouse import champion as champion_table
-from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.champion import require_champion
+from cinematch_assets.warehouse.model_registry import read_model_version
 from cinematch_assets.warehouse.recommendations import write_recommendations
-from cinematch_assets.warehouse.training_data import seen_pairs
+from cinematch_assets.warehouse.training_data import read_seen_pairs
 
-LIST_LENGTH = 10
+MOVIES_PER_USER = 10
 _COLUMNS = ["userId", "rank", "movieId", "score"]
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Lists:
-    """What was written."""
+class PublishedRecommendations:
+    """The version that the recommendations are by, and how many rows, users and different movies they have."""
 
     version: str
     rows: int
     users: int
     movies: int
 
+    def as_metadata(self) -> dict[str, str | int]:
+        """Return the version and the counts."""
+        return {
+            "version": self.version,
+            "users": self.users,
+            "different_movies": self.movies,
+            "dagster/row_count": self.rows,
+        }
 
-def publish_recommendations(platform: Platform, k: int = LIST_LENGTH) -> Lists:
-    """Write ``k`` movies for each user who has rated any, none of which he has rated in any table or split."""
+
+def publish_recommendations(platform: Platform, k: int = MOVIES_PER_USER) -> PublishedRecommendations:
+    """Write ``k`` movies for each user with ratings, none of which they have rated in any table or split."""
     version, model = load_champion(platform)
-    users, movies = seen_pairs(platform.warehouse.url)
-    top = model.recommend(np.unique(users), k, seen=Pairs(users, movies))
-    lists = top.to_frame()[_COLUMNS]
+    with log_phase(_LOG, "read rated movies"):
+        users, movies = read_seen_pairs(platform.warehouse.url)
+    different = np.unique(users)
+    with log_phase(_LOG, f"rank movies for {len(different):,} users"):
+        recommendations = model.recommend(different, k, seen=Pairs(users, movies)).to_frame()[_COLUMNS]
     buffer = io.BytesIO()
-    lists.to_parquet(buffer, index=False)
+    recommendations.to_parquet(buffer, index=False)
     platform.store.put_bytes(_key(version.version), buffer.getvalue())
-    with platform.warehouse.connect() as connection:
-        rows = write_recommendations(connection, version.version, lists)
-    return Lists(version.version, rows, int(lists["userId"].nunique()), int(lists["movieId"].nunique()))
+    with log_phase(_LOG, f"write {len(recommendations):,} recommendations"):
+        rows = platform.warehouse.run(write_recommendations, version.version, recommendations)
+    return PublishedRecommendations(
+        version.version, rows, int(recommendations["userId"].nunique()), int(recommendations["movieId"].nunique())
+    )
 
 
 def roll_back(platform: Platform) -> tuple[str, str]:
-    """Make the version that the champion replaced champion again, with its lists; return (now, before).
+    """Make the previous champion champion again, with its recommendations; return the new and the former champion.
 
     Raises:
-        CinematchError: the champion is the first one, or the former one's lists were never written.
+        CinematchError: the champion is the first one, or recommendations of the previous one were never published.
     """
-    with platform.warehouse.connect() as connection:
-        champion = require_champion(connection)
-    if champion.replaced is None:
-        raise CinematchError(f"{champion.version} replaced nobody: there is no earlier champion to go back to")
-    return set_champion(platform, champion.replaced, f"rolled back from {champion.version}"), champion.version
+    champion = platform.warehouse.run(require_champion)
+    if champion.previous_champion is None:
+        raise CinematchError(f"{champion.version} is the first champion: there is no previous one to go back to")
+    return set_champion(platform, champion.previous_champion, f"rolled back from {champion.version}"), champion.version
 
 
 def set_champion(platform: Platform, version: str, reason: str) -> str:
-    """Make a promoted version champion, with the lists it had; return it."""
-    with platform.warehouse.connect() as connection:
-        row = model_registry.model_version(connection, version)
+    """Make a version that was promoted before champion, with its recommendations; return it."""
+    row = platform.warehouse.run(read_model_version, version)
     if row.state != "promoted":
         raise CinematchError(f"{version} is {row.state}: only a version that passed the gate may become champion")
     if FormatStatus.of(row) is not FormatStatus.READABLE:
@@ -72,9 +87,9 @@ def set_champion(platform: Platform, version: str, reason: str) -> str:
         raise CinematchError(
             f"{version} has no recommendations in the store: materialize recommendations under it first"
         )
-    lists = pd.read_parquet(io.BytesIO(platform.store.read_bytes(_key(version))))
-    with platform.warehouse.connect() as connection:
-        champion_table.set_champion(connection, version, lists, reason)
+    recommendations = pd.read_parquet(io.BytesIO(platform.store.read_bytes(_key(version))))
+    platform.warehouse.run(champion_table.set_champion, version, recommendations, reason)
+    _LOG.info("%s is the champion now: %s", version, reason)
     return version
 
 

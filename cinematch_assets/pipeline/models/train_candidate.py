@@ -1,13 +1,17 @@
-"""Fit a candidate on everything accepted, but for what will judge it.
+"""Fit a candidate on all accepted ratings but the holdout.
 
-Here: which rows teach and which are held out. Not here: the method (``recommender``), the verdict (``judging``).
+Here: which rows are training rows and which are held out. Not here: the method (``recommender.model``), the decision
+(``pipeline.models.gate_candidate``).
 """
 
+import logging
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.models.artifacts import keep_model, read_catalogue
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.promotion import holdout_newest
@@ -16,22 +20,27 @@ from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.model import Recommender, fit_recommender
 from cinematch_assets.recommender.progress import Progress
 from cinematch_assets.warehouse.model_registry import Artifact, TrainedBatch, register_candidate
-from cinematch_assets.warehouse.training_data import TrainingData, training_data
+from cinematch_assets.warehouse.training_data import TrainingData, read_training_data
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """The rows of a retraining: ``teach`` for the candidate, ``judge`` held out of it, ``test`` the test split."""
+class TrainingRows:
+    """The rows of a retraining: the candidate is fitted on ``train``; ``holdout`` and ``test`` are to measure it on.
 
-    teach: Ratings
-    judge: Ratings
+    ``holdout`` is the newest fifth of each waiting batch, ``test`` the test split of the ratings file.
+    """
+
+    train: Ratings
+    holdout: Ratings
     test: Ratings
     batches: tuple[TrainedBatch, ...]
 
     @property
-    def everything(self) -> Ratings:
-        """All that a promoted model is refitted on."""
-        return Ratings.from_frame(pd.concat([self.teach.to_frame(), self.judge.to_frame()]))
+    def train_and_holdout(self) -> Ratings:
+        """The rows that a promoted model is fitted on again."""
+        return Ratings.from_frame(pd.concat([self.train.to_frame(), self.holdout.to_frame()]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,45 +50,62 @@ class Candidate:
     version: str
     model: Recommender
     artifact: Artifact
-    rows: Rows
+    rows: TrainingRows
+
+    def as_metadata(self) -> dict[str, Any]:
+        """Return version, method and the number of rows."""
+        return {
+            "version": self.version,
+            "method": self.model.method,
+            "why": self.model.reason,
+            "trained_on": len(self.rows.train),
+            "held_out": len(self.rows.holdout),
+            "batches": [batch.batch_id for batch in self.rows.batches],
+            "artifact_mb": round(self.artifact.size / 2**20, 2),
+            "computed_by": dict(self.artifact.computed_by or {}),
+        }
 
 
-def rows_of(data: TrainingData, batches: tuple[TrainedBatch, ...] | None = None) -> Rows:
-    """Hold out the newest fifth of each waiting batch; ``batches`` limits which of those count (None: all)."""
+def split_rows(data: TrainingData, batches: tuple[TrainedBatch, ...] | None = None) -> TrainingRows:
+    """Hold out the newest fifth of each waiting batch; with ``batches``, the other waiting batches are left out."""
     batches = tuple(data.waiting_batches()) if batches is None else batches
     wanted = {(batch.batch_id, batch.md5) for batch in batches}
-    teach, judge = [data.file, data.merged], []
+    columns = list(data.file.columns)
+    train, holdout = [data.file, data.merged], [data.file.iloc[:0]]
     for (batch_id, md5), batch in data.waiting.groupby(["batch_id", "md5"], sort=True):
         if (batch_id, md5) in wanted:
-            held = holdout_newest(
+            newest = holdout_newest(
                 batch["timestamp"].to_numpy(np.int64), batch["userId"].to_numpy(), batch["movieId"].to_numpy()
             )
-            teach.append(batch[~held])
-            judge.append(batch[held])
-    return Rows(
-        teach=Ratings.from_frame(pd.concat([frame[list(data.file.columns)] for frame in teach])).latest(),
-        judge=Ratings.from_frame(pd.concat([data.file.iloc[:0], *(frame[list(data.file.columns)] for frame in judge)])),
+            train.append(batch[~newest])
+            holdout.append(batch[newest])
+    return TrainingRows(
+        train=Ratings.from_frame(pd.concat([frame[columns] for frame in train])).latest(),
+        holdout=Ratings.from_frame(pd.concat([frame[columns] for frame in holdout])),
         test=Ratings.from_frame(data.test),
         batches=batches,
     )
 
 
 def train_candidate(platform: Platform, run_id: str, progress: Progress | None = None) -> Candidate:
-    """Fit, store and register a model on what is accepted now; batches that arrive later are not in it."""
-    rows = rows_of(training_data(platform.warehouse.url))
+    """Fit, store and register a model on the ratings that are accepted now; batches that arrive later are not in it."""
+    with log_phase(_LOG, "read training data"):
+        rows = split_rows(read_training_data(platform.warehouse.url))
+        catalogue = read_catalogue(platform)
     config = RecommenderConfig()
     seed = platform.settings.seed
-    model = fit_recommender(rows.teach, read_catalogue(platform), config=config, seed=seed, progress=progress)
+    with log_phase(_LOG, f"fit a candidate on {len(rows.train):,} ratings"):
+        model = fit_recommender(rows.train, catalogue, config=config, seed=seed, progress=progress)
     artifact = keep_model(platform, model)
-    with platform.warehouse.connect() as connection:
-        version = register_candidate(
-            connection,
-            run_id,
-            artifact,
-            method=model.method,
-            config=config.model_dump(),
-            seed=seed,
-            data_size=len(rows.teach),
-            batches=rows.batches,
-        )
+    version = platform.warehouse.run(
+        register_candidate,
+        run_id,
+        artifact,
+        method=model.method,
+        config=config.model_dump(),
+        seed=seed,
+        data_size=len(rows.train),
+        batches=rows.batches,
+    )
+    _LOG.info("registered %s: %s", version, model.reason)
     return Candidate(version, model, artifact, rows)

@@ -1,1 +1,1 @@
-"""Compiled loops that several methods share. Importing any of them loads numba."""
+"""Compiled kernels that several methods share, and the threads they run on. Importing most of them loads numba."""

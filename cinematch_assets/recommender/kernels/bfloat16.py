@@ -1,6 +1,7 @@
-"""bfloat16: float32 without its lower half, for loops that wait for memory more than for arithmetic.
+"""bfloat16: float32 without its lower half, for kernels whose time goes into reading memory rather than arithmetic.
 
-Here: rounding to it, and reading it inside compiled loops. Not here: the loops. Importing this loads numba.
+Here: rounding to it, and reading it inside compiled kernels. Not here: the kernels that do so
+(``recommender.rating_prediction.als``, ``recommender.ranking.ease_sparse``). Importing this module loads numba.
 """
 
 from __future__ import annotations
@@ -15,24 +16,24 @@ from numpy.typing import NDArray
 
 from cinematch_assets.recommender.data import Floats
 
-_BITS = 16
+_DROPPED_BITS = 16
 
 
-def narrow(values: Floats) -> NDArray[np.uint16]:
-    """Each finite float32 rounded to the nearest bfloat16, ties to even; the bits of it."""
+def to_bfloat16(values: Floats) -> NDArray[np.uint16]:
+    """Round each finite float32 to the nearest bfloat16, ties to even; the result holds the bits."""
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
-    odd = (bits >> np.uint32(_BITS)) & np.uint32(1)
-    return np.asarray((bits + np.uint32(0x7FFF) + odd) >> np.uint32(_BITS), np.uint16)
+    odd = (bits >> np.uint32(_DROPPED_BITS)) & np.uint32(1)
+    return np.asarray((bits + np.uint32(0x7FFF) + odd) >> np.uint32(_DROPPED_BITS), np.uint16)
 
 
-def _wide(_typing: Any, _bits: Any) -> Any:
-    """``wide(bits)``: the float32 that a bfloat16 stands for, one shift in a vector register."""
+def _from_bfloat16(_typing: Any, _bits: Any) -> Any:
+    """``from_bfloat16(bits)`` in a kernel: the float32 that a bfloat16 stands for, one shift in a vector register."""
 
-    def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        whole = builder.shl(builder.zext(arguments[0], ir.IntType(32)), ir.Constant(ir.IntType(32), _BITS))
-        return builder.bitcast(whole, ir.FloatType())
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        shifted = builder.shl(builder.zext(arguments[0], ir.IntType(32)), ir.Constant(ir.IntType(32), _DROPPED_BITS))
+        return builder.bitcast(shifted, ir.FloatType())
 
-    return types.float32(types.uint16), code
+    return types.float32(types.uint16), generate
 
 
-wide = intrinsic(_wide)
+from_bfloat16 = intrinsic(_from_bfloat16)

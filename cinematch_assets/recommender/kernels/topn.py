@@ -1,24 +1,20 @@
-"""The k best movies of many users, without those that each has seen, in bounded memory on every core.
+"""The k best columns of each row of scores, without excluded ones.
 
-Here: selection from scores and from factors. Not here: where they come from (``stars``,
-``ranking``). Importing this module loads numba, so it is imported where it is used.
+Here: selection from scores, and the columns to exclude. Not here: where scores come from
+(``recommender.ranking.ease_dual``, ``recommender.ranking.ease_sparse``). Importing this
+module loads numba, so it is imported where it is used.
 
-Every list is a function of its own row alone, added up in a fixed order: the same on one thread and on many. Equal
-scores are ordered by column, lowest first.
+Each selection depends on its own row alone, so it is the same on one thread and on many. Equal scores are ordered by
+column, lowest first.
 """
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from cinematch_assets.recommender.data import Floats, Ids, UserMoviePairs, positions
 from cinematch_assets.recommender.kernels.compiled import compiled_in_order
@@ -26,45 +22,44 @@ from cinematch_assets.recommender.kernels.compiled import compiled_in_order
 Compressed = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 """Starts, columns and values of a matrix in compressed rows (or starts, rows and values, in compressed columns)."""
 
-NONE = -1
-"""The column of a place on a list that nothing could fill; its score is -inf."""
+NO_COLUMN = -1
+"""Fills the end of a row of ``Best`` that has fewer than k candidates; the score there is -inf."""
 
-LOOKED_AT_ONCE = 64
-"""Scores that one comparison in vector registers can pass over."""
+BLOCK_USERS = 256
+"""Users whose scores one thread holds at once."""
 
-USERS_AT_ONCE = 256
-BLOCK_ITEMS = 4096
-"""A tile of scores is 4 MB of float32: it stays in the cache between being computed and being looked through."""
+SCAN_WIDTH = 64
+"""Scores that are compared with the k-th best at once, in vector registers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exclusions:
-    """Columns that are left out, in compressed rows, ascending within a row: ``columns[starts[i]:starts[i + 1]]``."""
+    """Columns to exclude, in compressed rows, ascending within a row: ``columns[starts[i]:starts[i + 1]]``."""
 
     starts: NDArray[np.int64]
     columns: Ids
 
     @classmethod
     def of(cls, users: Ids, movies: Ids, seen: UserMoviePairs) -> Exclusions:
-        """What each of ``users`` (in any order) has seen among ``movies`` (ascending)."""
+        """The columns of ``movies`` (ascending) that each of ``users`` (in any order) has seen."""
         return Seen.of(seen).among(users, movies)
 
     @classmethod
     def none(cls, rows: int) -> Exclusions:
-        """Nothing is left out."""
+        """No exclusions for ``rows`` rows."""
         return cls(np.zeros(rows + 1, np.int64), np.zeros(0, np.int32))
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Pairs by user, (n,), so that a block of users costs its own pairs and not everybody's; ``users`` ascend."""
+    """(user, movie) pairs, (n,), sorted by user, so that the pairs of a block of users are found by binary search."""
 
     users: Ids
     movies: Ids
 
     @classmethod
     def of(cls, pairs: UserMoviePairs) -> Seen:
-        """Pairs in any order; those that are in canonical order already are taken as they are."""
+        """Pairs in any order; pairs that are sorted by user already are not copied."""
         users, movies = np.asarray(pairs.users, np.int32), np.asarray(pairs.movies, np.int32)
         if (users[1:] >= users[:-1]).all():
             return cls(users, movies)
@@ -75,126 +70,93 @@ class Seen:
         """The columns of ``movies`` (ascending) that each of ``users`` has seen."""
         first = np.searchsorted(self.users, users, "left")
         lengths = np.searchsorted(self.users, users, "right") - first
-        begin = np.concatenate([[0], np.cumsum(lengths)])
-        source = np.repeat(first - begin[:-1], lengths) + np.arange(begin[-1])
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        source = np.repeat(first - starts[:-1], lengths) + np.arange(starts[-1])
         columns, known = positions(self.movies[source], movies)
         rows = np.repeat(np.arange(len(users)), lengths)[known]
         columns = columns[known]
         cells = rows * len(movies) + columns
         if not (cells[1:] >= cells[:-1]).all():
             columns = columns[np.argsort(cells, kind="stable")]
-        starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(users)))]).astype(np.int64)
-        return Exclusions(starts, columns.astype(np.int32))
+        kept_starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(users)))]).astype(np.int64)
+        return Exclusions(kept_starts, columns.astype(np.int32))
 
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """``columns`` int32 and ``scores`` float32, both (rows, k), best first; unfilled places are ``NONE`` and -inf."""
+    """``columns`` int32 and ``scores`` float32, both (rows, k), best first, then ``NO_COLUMN`` and -inf."""
 
     columns: Ids
     scores: Floats
 
     @classmethod
     def unfilled(cls, rows: int, k: int) -> Best:
-        """Lists with nothing on them yet."""
-        return cls(np.full((rows, k), NONE, np.int32), np.full((rows, k), -np.inf, np.float32))
+        """Nothing selected yet."""
+        return cls(np.full((rows, k), NO_COLUMN, np.int32), np.full((rows, k), -np.inf, np.float32))
 
 
-def best_of_scores(scores: Floats, k: int, skipped: Exclusions) -> Best:
-    """The ``k`` best columns of each row of (rows, m) scores; a score of -inf or NaN is never listed."""
+def best_of_scores(scores: Floats, k: int, excluded: Exclusions) -> Best:
+    """Select the ``k`` best columns of each row of (rows, m) scores; -inf and NaN are never selected."""
     best = Best.unfilled(len(scores), min(k, scores.shape[1]))
-    merge(np.ascontiguousarray(scores, np.float32), 0, skipped.starts, skipped.columns, best.columns, best.scores)
+    merge_scores(
+        np.ascontiguousarray(scores, np.float32), 0, excluded.starts, excluded.columns, best.columns, best.scores
+    )
     return best
 
 
-def best_of_factors(users: Floats, movies: Floats, k: int, skipped: Exclusions, *, bias: Floats | None = None) -> Best:
-    """The ``k`` best of ``users @ movies.T + bias`` for factors (rows, f) and (m, f), and biases (m,).
-
-    Scores exist one tile at a time: memory is 4 MB a thread beside the result.
-    """
-    width = len(movies)
-    best = Best.unfilled(len(users), min(k, width))
-    if bias is not None:  # as one more factor, it costs no pass of its own
-        users = np.column_stack([users, np.ones(len(users), np.float32)])
-        movies = np.column_stack([movies, bias])
-    columns = np.ascontiguousarray(movies.T, np.float32)
-    kept = threading.local()
-
-    def rows_from(start: int) -> None:
-        rows = slice(start, min(start + USERS_AT_ONCE, len(users)))
-        starts = skipped.starts[rows.start : rows.stop + 1]
-        room: Floats | None = getattr(kept, "room", None)
-        if room is None:
-            room = kept.room = np.empty(USERS_AT_ONCE * BLOCK_ITEMS, np.float32)
-        for first in range(0, width, BLOCK_ITEMS):
-            last = min(first + BLOCK_ITEMS, width)
-            shape = (rows.stop - rows.start, last - first)
-            tile = room[: shape[0] * shape[1]].reshape(shape)
-            np.matmul(users[rows], columns[:, first:last], out=tile)
-            merge(tile, first, starts, skipped.columns, best.columns[rows], best.scores[rows])
-
-    in_blocks(rows_from, range(0, len(users), USERS_AT_ONCE))
-    return best
-
-
-def in_blocks(work: Callable[[int], None], starts: range) -> None:
-    """Do ``work(start)`` for each block on all cores; BLAS stays on one thread, so sums have one order."""
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(cores()) as pool:
-        for done in pool.map(work, starts):
-            _ = done
-
-
-def cores() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+@compiled_in_order
+def insert_score(  # pragma: no cover - compiled
+    columns: NDArray[Any], scores: NDArray[Any], column: int, score: float
+) -> None:
+    """Insert into a selection that is sorted best first, dropping its last; equal scores keep their order."""
+    slot = len(scores) - 1
+    while slot > 0 and scores[slot - 1] < score:
+        scores[slot] = scores[slot - 1]
+        columns[slot] = columns[slot - 1]
+        slot -= 1
+    scores[slot] = score
+    columns[slot] = column
 
 
 @compiled_in_order
-def put(columns: NDArray[Any], scores: NDArray[Any], column: int, score: float) -> None:  # pragma: no cover - compiled
-    """Insert into a list kept best first; an equal score goes behind those before it."""
-    at = len(scores) - 1
-    while at > 0 and scores[at - 1] < score:
-        scores[at] = scores[at - 1]
-        columns[at] = columns[at - 1]
-        at -= 1
-    scores[at] = score
-    columns[at] = column
-
-
-@compiled_in_order
-def _none_above(values: NDArray[Any], bar: float) -> bool:  # pragma: no cover - compiled
-    """Whether no value is above the bar, by counting, which vector registers can do."""
+def _none_above(values: NDArray[Any], threshold: float) -> bool:  # pragma: no cover - compiled
+    """Whether no value is above the threshold, by counting, which vector registers can do."""
     count = np.int32(0)
-    for at in range(len(values)):
-        count += np.int32(values[at] > bar)
+    for i in range(len(values)):
+        count += np.int32(values[i] > threshold)
     return bool(count == 0)
 
 
 @compiled_in_order
-def merge(  # pragma: no cover - compiled
+def merge_scores(  # pragma: no cover - compiled
     tile: NDArray[Any],
     first: int,
     starts: NDArray[Any],
-    skipped: NDArray[Any],
+    excluded: NDArray[Any],
     columns: NDArray[Any],
     scores: NDArray[Any],
 ) -> None:
-    """Merge a tile of scores, whose columns begin at ``first``, into the lists; what is left out becomes -inf."""
+    """Merge a tile of scores, whose columns begin at ``first``, into ``columns`` and ``scores``, (rows, k).
+
+    ``starts`` and ``excluded`` are the arrays of ``Exclusions``; excluded cells of the tile become -inf.
+    """
     width = tile.shape[1]
     for row in range(tile.shape[0]):
         values = tile[row]
-        begin, end = starts[row], starts[row + 1]
-        begin += np.searchsorted(skipped[begin:end], first)
-        while begin < end and skipped[begin] < first + width:
-            values[skipped[begin] - first] = -np.inf
-            begin += 1
-        worst = len(scores[row]) - 1
-        if worst < 0:
+        # Overwrite the excluded columns that lie in this tile.
+        cell, end = starts[row], starts[row + 1]
+        cell += np.searchsorted(excluded[cell:end], first)
+        while cell < end and excluded[cell] < first + width:
+            values[excluded[cell] - first] = -np.inf
+            cell += 1
+        last = len(scores[row]) - 1
+        if last < 0:
             continue
-        for begin in range(0, width, LOOKED_AT_ONCE):
-            part = values[begin : begin + LOOKED_AT_ONCE]
-            if _none_above(part, scores[row, worst]):
+        # Insert what is above the k-th best; most stretches of SCAN_WIDTH scores have nothing that is.
+        for offset in range(0, width, SCAN_WIDTH):
+            part = values[offset : offset + SCAN_WIDTH]
+            if _none_above(part, scores[row, last]):
                 continue
-            for at in range(len(part)):
-                if part[at] > scores[row, worst]:
-                    put(columns[row], scores[row], first + begin + at, part[at])
+            for i in range(len(part)):
+                if part[i] > scores[row, last]:
+                    insert_score(columns[row], scores[row], first + offset + i, part[i])

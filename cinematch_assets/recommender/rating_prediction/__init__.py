@@ -1,1 +1,1 @@
-"""Predicted stars: what a rating would be, and how far off that may be. ``table`` is what every method ends as."""
+"""Rating prediction: trainers of biases, ALS and a Bayesian factorization machine; each ends in a rating table."""

@@ -1,17 +1,18 @@
-"""Predicted stars for many ratings: biased matrix factorization by alternating least squares.
+"""Biased matrix factorization by alternating least squares (ALS), for sets of ratings too large to sample.
 
-Here: fitting and prediction. Not here: which method is taken (``model``), lists (``topn``). Importing this module loads
-numba, so it is imported where it is used.
+Here: the fit, and the residuals on ratings held out of most of it. Not here: the table that predicts (``als_table``),
+predictive variance (``uncertainty``). Importing this module loads numba, so it is imported where it is used.
 
-r(u, i) ≈ μ + b_u + b_i + p_u · q_i. With one side fixed, each row x of the other, a bias and f factors, solves a ridge
-regression whose normal equations are never made: a few steps of conjugate gradient from the row of the last sweep need
-only products with the rows it rated (Takács, Pilászy & Tikk 2011), here with the diagonal as preconditioner. What
-these loops wait for is memory, so the fixed side is read as bfloat16, at no cost in RMSE (docs/decisions/0061). A row
-with n ratings pays λ₀ + λ₁·n for its factors, and a damping for its bias.
+r(u, i) ≈ μ + b_u + b_i + p_u · q_i. With one side fixed, each row x of the other side, a bias and f factors, solves a
+ridge regression (Σ q qᵀ + Λ) x = Σ q (r − μ − b), in which every q has a last entry of 1 for the bias and Λ is
+λ₀ + λ₁·n for the factors of a row with n ratings and a damping for its bias. The matrix is never formed: a few steps of
+conjugate gradient, started from the row of the last sweep, need only products with the rows that it rated (Takács,
+Pilászy & Tikk 2011), here with the diagonal as preconditioner. The time goes into reading memory, so the factors of
+the fixed side are read as bfloat16, which costs no RMSE (docs/decisions/0061).
 
-Least squares say nothing about how far off they are, and errors on rows that were learned from are too small. So some
-rows are put aside for the first three quarters of the sweeps, tried out, and learned from in those that are left. That
-gives honest errors to ``spread``, and takes not one sweep more.
+Residuals of ratings that were trained on are too small to tell the variance of new ones. Some ratings are therefore
+held out of the first three quarters of the sweeps, predicted, and trained on in the remaining sweeps: ``uncertainty``
+gets honest residuals, and the fit needs no additional sweep.
 """
 
 from __future__ import annotations
@@ -24,45 +25,48 @@ from numpy.typing import NDArray
 
 from cinematch_assets.recommender.config import AlsConfig
 from cinematch_assets.recommender.data import Floats, Ids, Ratings
-from cinematch_assets.recommender.kernels.bfloat16 import narrow, wide
+from cinematch_assets.recommender.kernels.bfloat16 import from_bfloat16, to_bfloat16
 from cinematch_assets.recommender.kernels.compiled import compiled
-from cinematch_assets.recommender.kernels.conjugate_gradient import LEAST_GAIN, advance, begin
-from cinematch_assets.recommender.kernels.topn import in_blocks
+from cinematch_assets.recommender.kernels.conjugate_gradient import TOLERANCE, cg_start, cg_step
+from cinematch_assets.recommender.kernels.parallel import balanced_blocks, run_blocks
 from cinematch_assets.recommender.progress import Progress, no_progress
+from cinematch_assets.recommender.random_streams import derive_stream
 
-ROWS_AT_ONCE = 512
-LARGEST_TABLE = 1_000_000
-LANES = 16
-"""Factors are kept in multiples of a vector register of float32."""
+MAX_LOOKUP_TABLE = 1_000_000
+"""Ids up to this are numbered by a lookup table, larger ones by sorting."""
 
-ASIDE = 10_000
-"""Rows put aside for the trial: a share of 80 % of them is known to 0.4 %."""
+VECTOR_WIDTH = 16
+"""Factors are stored in multiples of a vector register of float32."""
 
-LEAST_SHARE_ASIDE, MOST_SHARE_ASIDE = 0.01, 0.05
-"""Of more rows more can be spared, for those with few ratings; of fewer rows fewer."""
+HOLDOUT_ROWS = 10_000
+"""Ratings held out: the share of them within an interval of 80 % is then known to 0.4 %."""
 
-NO_ROWS = np.zeros(0, np.intp)
+MIN_HOLDOUT_SHARE, MAX_HOLDOUT_SHARE = 0.01, 0.05
+"""Large sets hold out more rows than that, so that users with few ratings are among them, and small sets fewer."""
+
+NO_HOLDOUT = np.zeros(0, np.intp)
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """Ratings by one side, compressed: row i rated or was rated by ``others[starts[i]:starts[i + 1]]``.
+class RatingRows:
+    """Ratings of one side in compressed rows: row i has ``ratings`` of ``columns[starts[i]:starts[i + 1]]``.
 
-    A rating that is put aside has ``~other`` there, which is below zero: sweeps leave it out.
+    ``columns`` are row numbers of the other side. A rating that is held out has ``~column`` there, which is below
+    zero: sweeps skip it.
     """
 
     starts: NDArray[np.int64]
-    others: Ids
-    stars: Floats
+    columns: Ids
+    ratings: Floats
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """How a model that was three quarters fitted did on k ratings that it had not seen.
+class HoldoutResiduals:
+    """How a fit after three quarters of its sweeps predicted k ratings that it had not been trained on.
 
-    ``users`` and ``movies`` (k,) are row numbers, ``errors`` (k,) the stars by which the prediction, kept within the
-    data's range, was too high. ``user_squares`` (U,) sums up squared errors over the ratings it was fitted to;
-    ``user_counts`` (U,) and ``movie_counts`` (M,) say how many these were.
+    ``users`` and ``movies`` (k,) are row numbers; ``errors`` (k,) are predictions, clipped to the range of the data,
+    minus ratings. ``user_squares`` (U,) are sums of squared errors over the ratings it was trained on;
+    ``user_counts`` (U,) and ``movie_counts`` (M,) are how many these were.
     """
 
     users: NDArray[np.intp]
@@ -74,10 +78,10 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Als:
+class AlsFactors:
     """``users`` (U,) and ``movies`` (M,) ascending, their biases, and their factors (U, f) and (M, f), float32.
 
-    ``trial`` is None if there was none: fewer than 20 ratings, or a single sweep.
+    ``holdout`` is None where nothing was held out: with fewer than 20 ratings, or a single sweep.
     """
 
     mean: float
@@ -87,68 +91,71 @@ class Als:
     movie_bias: Floats
     user_factors: Floats
     movie_factors: Floats
-    trial: Trial | None = field(default=None, kw_only=True)
+    holdout: HoldoutResiduals | None = field(default=None, kw_only=True)
 
 
-def fit_als(train: Ratings, config: AlsConfig, seed: int, progress: Progress | None = None) -> Als:
-    """Fit on ``train``, at least one row, one row per (user, movie).
+def fit_als(
+    train: Ratings, config: AlsConfig, rng: np.random.Generator, progress: Progress = no_progress
+) -> AlsFactors:
+    """Fit to ``train``, which has at least one row and each (user, movie) once.
 
-    Memory beside ``train``: 16 bytes a rating and the factors, which are stored as they are fitted. The same rows and
-    seed give the same bytes on any number of threads: each row of a side is one thread's own work.
+    Memory beside ``train``: 16 bytes per rating, and the factors. The same rows and seed give the same bytes on any
+    number of threads: each row of a side is computed by one thread.
     """
-    tell = progress or no_progress
-    trial_at = config.sweeps * 3 // 4
-    aside = _put_aside(len(train), seed) if trial_at else NO_ROWS
-    by_user, by_movie, users, movies = compressed(train, aside)
+    holdout_sweep = config.sweeps * 3 // 4
+    holdout = _draw_holdout(len(train), rng) if holdout_sweep else NO_HOLDOUT
+    by_user, by_movie, users, movies = compress_ratings(train, holdout)
     mean = float(np.mean(train.ratings, dtype=np.float64))
-    width = -(-config.factors // LANES) * LANES
+    width = -(-config.factors // VECTOR_WIDTH) * VECTOR_WIDTH
     user_bias, movie_bias = np.zeros(len(users), np.float32), np.zeros(len(movies), np.float32)
     user_factors = np.zeros((len(users), width), np.float32)
     movie_factors = np.zeros((len(movies), width), np.float32)
-    movie_factors[:, : config.factors] = _noise(seed, len(movies), config.factors)
-    trial = None
+    movie_factors[:, : config.factors] = _draw_factors(rng, len(movies), config.factors)
+    residuals = None
     for sweep in range(config.sweeps):
-        tell("stars", sweep / config.sweeps)
-        if len(aside) and sweep == trial_at:
+        progress("ratings", sweep / config.sweeps)
+        if len(holdout) and sweep == holdout_sweep:
             sides = (user_bias, user_factors), (movie_bias, movie_factors)
-            trial = _trial(by_user, np.diff(by_movie.starts), aside, mean, sides)
+            residuals = _holdout_residuals(by_user, np.diff(by_movie.starts), holdout, mean, sides)
             for rows in (by_user, by_movie):
-                np.invert(rows.others, out=rows.others, where=rows.others < 0)
+                np.invert(rows.columns, out=rows.columns, where=rows.columns < 0)
         half_sweep(by_user, mean, (movie_bias, movie_factors), (user_bias, user_factors), config)
         half_sweep(by_movie, mean, (user_bias, user_factors), (movie_bias, movie_factors), config)
-    tell("stars", 1.0)
-    kept = slice(None, config.factors)
-    return Als(mean, users, movies, user_bias, movie_bias, user_factors[:, kept], movie_factors[:, kept], trial=trial)
+    progress("ratings", 1.0)
+    used = slice(None, config.factors)
+    return AlsFactors(
+        mean, users, movies, user_bias, movie_bias, user_factors[:, used], movie_factors[:, used], holdout=residuals
+    )
 
 
-def compressed(train: Ratings, aside: NDArray[np.intp] = NO_ROWS) -> tuple[Rows, Rows, Ids, Ids]:
-    """Ratings by user and by movie, those ``aside`` marked, and the ids of both, ascending.
+def compress_ratings(train: Ratings, holdout: NDArray[np.intp] = NO_HOLDOUT) -> tuple[RatingRows, RatingRows, Ids, Ids]:
+    """Ratings by user and by movie, with the rows in ``holdout`` marked, and the ids of both sides, ascending.
 
     ``train`` is in canonical order.
     """
     first = np.flatnonzero(np.diff(train.users, prepend=train.users[0] - 1))
     users = train.users[first]
     starts = np.append(first, len(train)).astype(np.int64)
-    movies, columns = _numbered(train.movies)
-    by_user = Rows(starts, columns, train.ratings)
+    movies, columns = _number_ids(train.movies)
+    by_user = RatingRows(starts, columns, train.ratings)
     counts = np.bincount(columns, minlength=len(movies))
-    columns[aside] = ~columns[aside]
-    by_movie = Rows(
+    columns[holdout] = ~columns[holdout]
+    by_movie = RatingRows(
         np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         np.empty(len(train), np.int32),
         np.empty(len(train), np.float32),
     )
-    _transpose(by_user.starts, columns, train.ratings, by_movie.starts[:-1].copy(), by_movie.others, by_movie.stars)
+    _transpose(by_user.starts, columns, train.ratings, by_movie.starts[:-1].copy(), by_movie.columns, by_movie.ratings)
     return by_user, by_movie, users, movies
 
 
-def _numbered(ids: Ids) -> tuple[Ids, Ids]:
-    """The ids that occur, ascending, and for each of ``ids`` its number among them; by table where ids are dense."""
-    least, most = int(ids.min()), int(ids.max())
-    if least < 0 or most > max(LARGEST_TABLE, len(ids)):
+def _number_ids(ids: Ids) -> tuple[Ids, Ids]:
+    """The ids that occur, ascending, and for each of ``ids`` its number among them."""
+    lowest, highest = int(ids.min()), int(ids.max())
+    if lowest < 0 or highest > max(MAX_LOOKUP_TABLE, len(ids)):
         known, numbers = np.unique(ids, return_inverse=True)
         return known, numbers.astype(np.int32)
-    present = np.zeros(most + 1, np.bool_)
+    present = np.zeros(highest + 1, np.bool_)
     present[ids] = True
     known = np.flatnonzero(present).astype(np.int32)
     table = np.cumsum(present, dtype=np.int32) - np.int32(1)
@@ -156,103 +163,97 @@ def _numbered(ids: Ids) -> tuple[Ids, Ids]:
 
 
 def half_sweep(
-    rows: Rows, mean: float, fixed: tuple[Floats, Floats], solved: tuple[Floats, Floats], config: AlsConfig
+    rows: RatingRows, mean: float, fixed: tuple[Floats, Floats], solved: tuple[Floats, Floats], config: AlsConfig
 ) -> None:
-    """Improve bias and factors of each row of one side in place, the other side being fixed.
+    """Improve in place the biases and factors of one side, ``solved``, with those of the other side ``fixed``.
 
-    Ratings put aside count for the ridge alone, which is as strong as it will be with them.
+    Ratings that are held out count in the ridge alone, which is then as strong as it will be once they are trained on.
     """
-    knobs = np.array([mean, config.ridge, config.ridge_per_rating, config.bias_damping], np.float32)
-    bounds = _blocks(rows.starts)
+    hyperparameters = np.array([mean, config.ridge, config.ridge_per_rating, config.bias_damping], np.float32)
+    bounds = balanced_blocks(rows.starts)
 
-    def block(at: int) -> None:
+    def solve_block(block: int) -> None:
         _solve(
-            (rows.starts, rows.others, rows.stars),
-            (int(bounds[at]), int(bounds[at + 1])),
-            knobs,
+            (rows.starts, rows.columns, rows.ratings),
+            (int(bounds[block]), int(bounds[block + 1])),
+            hyperparameters,
             config.steps,
-            seen,
+            compact,
             solved,
         )
 
-    seen = fixed[0], narrow(fixed[1])
-    in_blocks(block, range(len(bounds) - 1))
+    compact = fixed[0], to_bfloat16(fixed[1])
+    run_blocks(solve_block, range(len(bounds) - 1))
 
 
-def _blocks(starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Row numbers that cut a side into pieces of about equal work, first and last included."""
-    pieces = min(max(1, (len(starts) - 1) // 16), ROWS_AT_ONCE)
-    work = starts + 16 * np.arange(len(starts))
-    cuts = np.searchsorted(work, np.linspace(0, work[-1], pieces + 1)[1:-1])
-    return np.unique(np.concatenate([[0], cuts, [len(starts) - 1]])).astype(np.int64)
+def _draw_holdout(rows: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Row numbers to hold out of ``rows``, ascending."""
+    count = int(min(max(HOLDOUT_ROWS, MIN_HOLDOUT_SHARE * rows), MAX_HOLDOUT_SHARE * rows))
+    return np.sort(derive_stream(rng, rows).choice(rows, size=count, replace=False, shuffle=False))
 
 
-def _put_aside(rows: int, seed: int) -> NDArray[np.intp]:
-    """Some of so many rows, at random, ascending."""
-    count = int(min(max(ASIDE, LEAST_SHARE_ASIDE * rows), MOST_SHARE_ASIDE * rows))
-    rng = np.random.default_rng(np.random.SeedSequence([seed, rows]))
-    return np.sort(rng.choice(rows, size=count, replace=False, shuffle=False))
-
-
-def _trial(
-    rows: Rows,
-    raters: NDArray[np.int64],
-    aside: NDArray[np.intp],
+def _holdout_residuals(
+    rows: RatingRows,
+    movie_counts: NDArray[np.int64],
+    holdout: NDArray[np.intp],
     mean: float,
     sides: tuple[tuple[Floats, Floats], tuple[Floats, Floats]],
-) -> Trial:
-    """Errors of both ``sides`` on the users' ``rows`` that are ``aside``, and on the others; ``raters`` is (M,)."""
-    users, movies = np.searchsorted(rows.starts, aside, side="right") - 1, ~rows.others[aside]
-    knobs = np.array([mean, rows.stars.min(), rows.stars.max()], np.float32)
-    squares, errors = np.zeros(len(rows.starts) - 1), np.empty(len(aside), np.float32)
-    bounds, places = _blocks(rows.starts), np.searchsorted(aside, rows.starts)
+) -> HoldoutResiduals:
+    """Errors of the biases and factors of both ``sides`` on the ratings by user; ``movie_counts`` (M,) are of all."""
+    users, movies = np.searchsorted(rows.starts, holdout, side="right") - 1, ~rows.columns[holdout]
+    mean_and_range = np.array([mean, rows.ratings.min(), rows.ratings.max()], np.float32)
+    squares, errors = np.zeros(len(rows.starts) - 1), np.empty(len(holdout), np.float32)
+    bounds, holdout_starts = balanced_blocks(rows.starts), np.searchsorted(holdout, rows.starts)
 
-    def block(at: int) -> None:
-        _try_out(
-            (rows.starts, rows.others, rows.stars),
-            (int(bounds[at]), int(bounds[at + 1])),
-            knobs,
+    def measure_block(block: int) -> None:
+        _errors(
+            (rows.starts, rows.columns, rows.ratings),
+            (int(bounds[block]), int(bounds[block + 1])),
+            mean_and_range,
             *sides,
-            (squares, errors, places),
+            (squares, errors, holdout_starts),
         )
 
-    in_blocks(block, range(len(bounds) - 1))
-    user_counts = np.diff(rows.starts) - np.diff(places)
-    return Trial(users, movies, errors, squares, user_counts, raters - np.bincount(movies, minlength=len(raters)))
+    run_blocks(measure_block, range(len(bounds) - 1))
+    user_counts = np.diff(rows.starts) - np.diff(holdout_starts)
+    trained_movie_counts = movie_counts - np.bincount(movies, minlength=len(movie_counts))
+    return HoldoutResiduals(users, movies, errors, squares, user_counts, trained_movie_counts)
 
 
-def _noise(seed: int, rows: int, factors: int) -> Floats:
-    """Small normal numbers to start from: zeros would stay zeros."""
-    drawn = np.random.default_rng(seed).standard_normal((rows, factors), dtype=np.float32)
-    return drawn * np.float32(0.1 / np.sqrt(factors))
+def _draw_factors(rng: np.random.Generator, rows: int, factors: int) -> Floats:
+    """Small normal numbers (rows, factors) to start from: from zeros no sweep would get away."""
+    return rng.standard_normal((rows, factors), dtype=np.float32) * np.float32(0.1 / np.sqrt(factors))
 
 
 @compiled
 def _transpose(  # pragma: no cover - compiled
     starts: NDArray[Any],
     columns: NDArray[Any],
-    stars: NDArray[Any],
+    ratings: NDArray[Any],
     free: NDArray[Any],
     rows_out: NDArray[Any],
-    stars_out: NDArray[Any],
+    ratings_out: NDArray[Any],
 ) -> None:
-    """Counting sort by column, stable, so that rows ascend within a column; what is aside stays so."""
+    """Second pass of a counting sort by column, which keeps the order of rows within a column and the holdout's marks.
+
+    ``free`` (columns,) is where the next cell of each column goes.
+    """
     for row in range(len(starts) - 1):
-        for at in range(starts[row], starts[row + 1]):
-            column = columns[at]
-            aside = column < 0
-            column = ~column if aside else column
-            to = free[column]
-            free[column] = to + 1
-            rows_out[to] = ~row if aside else row
-            stars_out[to] = stars[at]
+        for cell in range(starts[row], starts[row + 1]):
+            column = columns[cell]
+            held_out = column < 0
+            column = ~column if held_out else column
+            slot = free[column]
+            free[column] = slot + 1
+            rows_out[slot] = ~row if held_out else row
+            ratings_out[slot] = ratings[cell]
 
 
 @compiled
 def _solve(  # pragma: no cover - compiled
     rows: tuple[NDArray[Any], NDArray[Any], NDArray[Any]],
     span: tuple[int, int],
-    knobs: NDArray[Any],
+    hyperparameters: NDArray[Any],
     steps: int,
     fixed: tuple[NDArray[Any], NDArray[Any]],
     solved: tuple[NDArray[Any], NDArray[Any]],
@@ -261,11 +262,11 @@ def _solve(  # pragma: no cover - compiled
 
     Vectors are (f + 1,): the factors and, last, the bias, whose entry of every q is 1.
     """
-    starts, others, stars = rows
+    starts, columns, ratings = rows
     bias, factors = solved
-    mean, ridge, ridge_per_rating, damping = knobs
+    mean, ridge, ridge_per_rating, damping = hyperparameters
     size = factors.shape[1] + 1
-    x, left, step, image, scale = (
+    x, residual, direction, Ap, preconditioner = (
         np.empty(size, np.float32),
         np.empty(size, np.float32),
         np.empty(size, np.float32),
@@ -273,17 +274,19 @@ def _solve(  # pragma: no cover - compiled
         np.empty(size, np.float32),
     )
     for row in range(span[0], span[1]):
-        mine = slice(starts[row], starts[row + 1])
+        cells = slice(starts[row], starts[row + 1])
+        # Λ: λ₀ + λ₁·n on the factors, the damping on the bias.
         penalty = ridge + ridge_per_rating * np.float32(starts[row + 1] - starts[row])
+        # Start from the row of the last sweep.
         x[:-1] = factors[row]
         x[-1] = bias[row]
-        _residual((others[mine], stars[mine]), mean, fixed, (penalty, damping), x, left, scale)
-        gain = begin(left, scale, step)
+        _residual((columns[cells], ratings[cells]), mean, fixed, (penalty, damping), x, residual, preconditioner)
+        rz = cg_start(residual, preconditioner, direction)
         for _ in range(steps):
-            if gain < LEAST_GAIN:
+            if rz < TOLERANCE:
                 break
-            _product(others[mine], fixed[1], (penalty, damping), step, image)
-            gain = advance(gain, image, scale, x, left, step)
+            _product(columns[cells], fixed[1], (penalty, damping), direction, Ap)
+            rz = cg_step(rz, Ap, preconditioner, x, residual, direction)
         factors[row] = x[:-1]
         bias[row] = x[-1]
 
@@ -295,86 +298,92 @@ def _residual(  # pragma: no cover - compiled
     fixed: tuple[NDArray[Any], NDArray[Any]],
     penalties: tuple[float, float],
     x: NDArray[Any],
-    left: NDArray[Any],
-    scale: NDArray[Any],
+    residual: NDArray[Any],
+    preconditioner: NDArray[Any],
 ) -> None:
-    """Left = Σ q (r − μ − b − q · x) − Λx and scale = the diagonal of Σ q qᵀ + Λ."""
-    others, stars = rated
+    """Residual = Σ q (r − μ − b − q · x) − Λx and preconditioner = the diagonal of Σ q qᵀ + Λ."""
+    columns, ratings = rated
     fixed_bias, fixed_factors = fixed
     width = len(x) - 1
-    left[:-1] = -penalties[0] * x[:-1]
-    left[-1] = -penalties[1] * x[-1]
-    scale[:-1] = penalties[0]
-    bias_left = np.float32(0.0)
-    learned = 0
-    for at in range(len(others)):
-        if others[at] < 0:
+    # The part of Λ; its diagonal for the bias follows below, with the number of ratings.
+    residual[:-1] = -penalties[0] * x[:-1]
+    residual[-1] = -penalties[1] * x[-1]
+    preconditioner[:-1] = penalties[0]
+    bias_residual = np.float32(0.0)
+    trained = 0
+    for cell in range(len(columns)):
+        if columns[cell] < 0:
             continue
-        learned += 1
-        q = fixed_factors[others[at]]
-        error = stars[at] - mean - fixed_bias[others[at]] - x[width]
+        trained += 1
+        # e = r − μ − b − q · x.
+        q = fixed_factors[columns[cell]]
+        error = ratings[cell] - mean - fixed_bias[columns[cell]] - x[width]
         for f in range(width):
-            error -= wide(q[f]) * x[f]
+            error -= from_bfloat16(q[f]) * x[f]
+        # Add q e to the residual and q² to the diagonal.
         for f in range(width):
-            value = wide(q[f])
-            left[f] += error * value
-            scale[f] += value * value
-        bias_left += error
-    left[-1] += bias_left
-    scale[-1] = penalties[1] + np.float32(learned)
+            value = from_bfloat16(q[f])
+            residual[f] += error * value
+            preconditioner[f] += value * value
+        bias_residual += error
+    residual[-1] += bias_residual
+    preconditioner[-1] = penalties[1] + np.float32(trained)
 
 
 @compiled
 def _product(  # pragma: no cover - compiled
-    others: NDArray[Any],
+    columns: NDArray[Any],
     fixed_factors: NDArray[Any],
     penalties: tuple[float, float],
-    step: NDArray[Any],
-    image: NDArray[Any],
+    direction: NDArray[Any],
+    Ap: NDArray[Any],
 ) -> None:
-    """Image = (Σ q qᵀ + Λ) step."""
-    width = len(step) - 1
-    image[:-1] = penalties[0] * step[:-1]
-    image[-1] = penalties[1] * step[-1]
-    bias_image = np.float32(0.0)
-    for at in range(len(others)):
-        if others[at] < 0:
+    """A p = (Σ q qᵀ + Λ) p for the direction p."""
+    width = len(direction) - 1
+    # Λ p.
+    Ap[:-1] = penalties[0] * direction[:-1]
+    Ap[-1] = penalties[1] * direction[-1]
+    bias_product = np.float32(0.0)
+    for cell in range(len(columns)):
+        if columns[cell] < 0:
             continue
-        q = fixed_factors[others[at]]
-        product = step[width]
+        # Add q (q · p).
+        q = fixed_factors[columns[cell]]
+        product = direction[width]
         for f in range(width):
-            product += wide(q[f]) * step[f]
+            product += from_bfloat16(q[f]) * direction[f]
         for f in range(width):
-            image[f] += product * wide(q[f])
-        bias_image += product
-    image[-1] += bias_image
+            Ap[f] += product * from_bfloat16(q[f])
+        bias_product += product
+    Ap[-1] += bias_product
 
 
 @compiled
-def _try_out(  # pragma: no cover - compiled
+def _errors(  # pragma: no cover - compiled
     rows: tuple[NDArray[Any], NDArray[Any], NDArray[Any]],
     span: tuple[int, int],
-    knobs: NDArray[Any],
-    by: tuple[NDArray[Any], NDArray[Any]],
-    of: tuple[NDArray[Any], NDArray[Any]],
+    mean_and_range: NDArray[Any],
+    row_side: tuple[NDArray[Any], NDArray[Any]],
+    column_side: tuple[NDArray[Any], NDArray[Any]],
     out: tuple[NDArray[Any], NDArray[Any], NDArray[Any]],
 ) -> None:
-    """Squared errors of the ratings learned from, summed up by row of ``span``, and each error of those aside."""
-    starts, others, stars = rows
-    (row_bias, row_factors), (bias, factors) = by, of
-    squares, errors, places = out
-    mean, low, high = knobs
+    """For the rows of ``span``: the error of each held-out rating, and the sum of squared errors of the others."""
+    starts, columns, ratings = rows
+    (row_bias, row_factors), (column_bias, column_factors) = row_side, column_side
+    squares, errors, holdout_starts = out
+    mean, low, high = mean_and_range
     for row in range(span[0], span[1]):
-        place = places[row]
-        for at in range(starts[row], starts[row + 1]):
-            aside = others[at] < 0
-            other = ~others[at] if aside else others[at]
-            expected = mean + row_bias[row] + bias[other]
-            for f in range(factors.shape[1]):
-                expected += row_factors[row, f] * factors[other, f]
-            error = min(max(expected, low), high) - stars[at]
-            if aside:
-                errors[place] = error
-                place += 1
+        slot = holdout_starts[row]
+        for cell in range(starts[row], starts[row + 1]):
+            held_out = columns[cell] < 0
+            column = ~columns[cell] if held_out else columns[cell]
+            # μ + b_u + b_i + p_u · q_i, clipped to the range of the data.
+            predicted = mean + row_bias[row] + column_bias[column]
+            for f in range(column_factors.shape[1]):
+                predicted += row_factors[row, f] * column_factors[column, f]
+            error = min(max(predicted, low), high) - ratings[cell]
+            if held_out:
+                errors[slot] = error
+                slot += 1
             else:
                 squares[row] += error * error

@@ -1,37 +1,58 @@
-"""Ratings by biases alone: the damped means that every other model starts from.
+"""Ratings by biases alone: damped means of movies and users.
 
-Here: their fitting. Not here: prediction (``table``).
+Here: their fit. Not here: prediction (``rating_table``).
 """
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 
+from cinematch_assets.logs import log_phase
+from cinematch_assets.recommender.config import BiasConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
+from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 
 NORMAL_80 = 1.2815515655446004
 """Half the width of a normal distribution's central 80 %, in standard deviations."""
 
+logger = logging.getLogger(__name__)
 
-def fit_biases(train: Ratings, catalogue: Catalogue, *, user_damping: float, movie_damping: float) -> RatingTable:
-    """r(u, m) ≈ μ + b_m + b_u, movies first: b_m = Σ(r - μ) / (n_m + damping), then users on what is left.
 
-    The damping is how many average ratings we imagine first (Koren 2009, section 3.1). ``train`` is not empty.
+def fit_bias(
+    train: Ratings,
+    catalogue: Catalogue,
+    config: BiasConfig,
+    rng: np.random.Generator | None = None,  # noqa: ARG001  the signature of every trainer; nothing is random here
+    progress: Progress = no_progress,
+) -> RatingTable:
+    """Fit r(u, m) ≈ μ + b_m + b_u, movies first: b_m = Σ(r − μ) / (n_m + damping), then users on the residuals.
+
+    The damping is a pseudo-count of average ratings (Koren 2009, section 3.1). ``train`` is not
+    empty and has each (user, movie) once.
     """
+    with log_phase(logger, "biases on %d ratings", len(train)):
+        table = _fit(train, catalogue, config)
+    progress("ratings", 1.0)
+    return table
+
+
+def _fit(train: Ratings, catalogue: Catalogue, config: BiasConfig) -> RatingTable:
     users = np.unique(train.users)
     movies = np.union1d(train.movies, catalogue.movies).astype(np.int32)
     u, m = np.searchsorted(users, train.users), np.searchsorted(movies, train.movies)
-    stars = train.ratings.astype(np.float64)
-    mean = float(stars.mean())
+    ratings = train.ratings.astype(np.float64)
+    mean = float(ratings.mean())
     counts_m, counts_u = np.bincount(m, minlength=len(movies)), np.bincount(u, minlength=len(users))
-    b_m = np.bincount(m, stars - mean, len(movies)) / (counts_m + movie_damping)
-    b_u = np.bincount(u, stars - mean - b_m[m], len(users)) / (counts_u + user_damping)
-    noise = float(np.mean((stars - mean - b_m[m] - b_u[u]) ** 2))
+    b_m = np.bincount(m, ratings - mean, len(movies)) / (counts_m + config.movie_damping)
+    b_u = np.bincount(u, ratings - mean - b_m[m], len(users)) / (counts_u + config.user_damping)
+    noise = float(np.mean((ratings - mean - b_m[m] - b_u[u]) ** 2))
     return RatingTable(
         mean=mean,
-        low=float(stars.min()),
-        high=float(stars.max()),
+        low=float(ratings.min()),
+        high=float(ratings.max()),
         noise=noise,
         half_width=NORMAL_80,
         users=users,

@@ -1,6 +1,7 @@
-"""What is known of each user and of each movie, as the columns that a factorization machine weighs.
+"""The design of the factorization machine: columns that describe users and movies.
 
-Here: neighbours, genres, years, eras, from training rows and the catalogue only. Not here: the weights (``gibbs``).
+Here: neighbours, genres, years and eras, from training rows and the catalogue only. Not here: the weights of these
+columns (``gibbs``).
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 
 from cinematch_assets.recommender.data import UNKNOWN_YEAR, Catalogue, Ids, Ratings
 
-YEARS_IN_A_BIN = 5
+YEARS_PER_BIN = 5
 ERAS = 10
+"""Groups of users, of equal size, by the mean time of their ratings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,12 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """The training rows as one side sees them, sorted by its entities, and the columns that describe these.
+    """The training rows of one side, users or movies, sorted by its entities, and the columns that describe these.
 
     ``pointers`` (E + 1,): entity i has rows ``pointers[i]:pointers[i + 1]``. ``others`` (n,): the other side's entity
-    of each row. ``mirror`` (n,): where each row of the *other* side's order stands in this one. ``scale`` (E,):
-    1 / √(n - 1) of an entity's n rows, which is one over the root of the neighbours that each of its rows has; 1 for a
-    single row, 0 without any. The last entity is the stranger, who has no rows.
+    of each row. ``mirror`` (n,): the position in this order of each row of the *other* side's order. ``scale`` (E,):
+    1 / √(n - 1) of an entity's n rows, one over the root of the number of neighbours of each of its rows; 1 for a
+    single row, 0 without any. The last entity stands for unknown ids and has no rows.
     """
 
     pointers: NDArray[np.int64]
@@ -49,7 +51,7 @@ class Side:
 
     @property
     def entities(self) -> int:
-        """How many there are, with the stranger."""
+        """Number of entities, the unknown one included."""
         return len(self.scale)
 
 
@@ -94,7 +96,7 @@ def _side(
 
 
 def _columns(groups: list[NDArray[np.float32]]) -> Columns:
-    """Dense groups (entities, columns each) as sparse columns; they are narrow, so dense is how they are made."""
+    """Dense groups (entities, columns each) as sparse columns; they have few columns, so dense ones fit in memory."""
     entities: list[NDArray[np.int32]] = []
     values: list[NDArray[np.float32]] = []
     for group in groups:
@@ -112,7 +114,7 @@ def _columns(groups: list[NDArray[np.float32]]) -> Columns:
 
 
 def _eras(train: Ratings, u: NDArray[np.int32], count: int) -> list[NDArray[np.float32]]:
-    """One column per tenth of the users, by the mean time of their training ratings; none without times."""
+    """One column for each tenth of the users by the mean time of their training ratings; none without timestamps."""
     if len(train) == 0 or train.timestamps.min() == train.timestamps.max():
         return []
     rows = np.bincount(u, minlength=count)
@@ -124,29 +126,30 @@ def _eras(train: Ratings, u: NDArray[np.int32], count: int) -> list[NDArray[np.f
 
 
 def describe_movies(movie_ids: Ids, catalogue: Catalogue) -> list[NDArray[np.float32]]:
-    """Groups of columns (M + 1, columns): genres, their components, five years of release; zeros outside the catalogue.
+    """Groups of columns (M + 1, columns): genres, PCA features, release years in bins; zeros outside the catalogue.
 
     ``movie_ids`` (M,) are ascending and include the catalogue.
     """
-    at = np.searchsorted(movie_ids, catalogue.movies)
+    rows = np.searchsorted(movie_ids, catalogue.movies)
     groups = [_genres(catalogue), _components(catalogue), _years(catalogue)]
-    return [_placed(group, at, len(movie_ids) + 1) for group in groups if group.shape[1] > 0]
+    return [_scatter(group, rows, len(movie_ids) + 1) for group in groups if group.shape[1] > 0]
 
 
-def _placed(group: NDArray[np.float32], at: NDArray[np.intp], count: int) -> NDArray[np.float32]:
+def _scatter(group: NDArray[np.float32], rows: NDArray[np.intp], count: int) -> NDArray[np.float32]:
+    """``group`` in these ``rows`` of (count, columns), zeros elsewhere."""
     out = np.zeros((count, group.shape[1]), np.float32)
-    out[at] = group
+    out[rows] = group
     return out
 
 
 def _genres(catalogue: Catalogue) -> NDArray[np.float32]:
     """A column per genre; a movie's entries share a squared length of one."""
-    lists = [catalogue.genre_names(row) for row in range(len(catalogue))]
-    names = {name: column for column, name in enumerate(sorted({name for listed in lists for name in listed}))}
-    group = np.zeros((len(catalogue), len(names)), np.float32)
-    for row, listed in enumerate(lists):
-        for name in listed:
-            group[row, names[name]] = len(listed) ** -0.5
+    genres = [catalogue.genre_names(row) for row in range(len(catalogue))]
+    columns = {name: column for column, name in enumerate(sorted({name for names in genres for name in names}))}
+    group = np.zeros((len(catalogue), len(columns)), np.float32)
+    for row, names in enumerate(genres):
+        for name in names:
+            group[row, columns[name]] = len(names) ** -0.5
     return group
 
 
@@ -156,14 +159,14 @@ def _components(catalogue: Catalogue) -> NDArray[np.float32]:
     if not known.any():
         return np.zeros((len(catalogue), 0), np.float32)
     filled: NDArray[np.float32] = np.where(known[:, None], catalogue.features, np.float32(0.0))
-    spread: NDArray[np.float32] = np.asarray(filled[known].std(axis=0))
-    varied = np.flatnonzero(spread)
-    return np.asarray(filled[:, varied] / (spread[varied] * np.sqrt(max(1, len(varied)))), np.float32)
+    std: NDArray[np.float32] = np.asarray(filled[known].std(axis=0))
+    varied = np.flatnonzero(std)
+    return np.asarray(filled[:, varied] / (std[varied] * np.sqrt(max(1, len(varied)))), np.float32)
 
 
 def _years(catalogue: Catalogue) -> NDArray[np.float32]:
-    """One column per five years of release, for titles that end in "(1995)"."""
-    bins = [year // YEARS_IN_A_BIN if year != UNKNOWN_YEAR else -1 for year in catalogue.years().tolist()]
+    """One column for each five years of release, for titles that end in "(1995)"."""
+    bins = [year // YEARS_PER_BIN if year != UNKNOWN_YEAR else -1 for year in catalogue.years().tolist()]
     columns = {value: column for column, value in enumerate(sorted(set(bins) - {-1}))}
     group = np.zeros((len(catalogue), len(columns)), np.float32)
     for row, value in enumerate(bins):

@@ -1,16 +1,17 @@
-"""One Markov chain over a Bayesian factorization machine of ratings, a sweep at a time.
+"""One Markov chain (Gibbs sampler) over a Bayesian factorization machine of ratings, a sweep at a time.
 
-r(u, m) ~ N(μ + b_u + b_m + p_u · q_m, 1 / (τ c_u)). A user's b_u and p_u are sums of weights: his own, that of his era,
-and, over the root of their number, those of the *other* movies he rated. A movie's are the same of its own, its genres
-and years, and the *other* users who rated it. Each group of weights has a normal prior per factor, whose mean and
-precision are drawn too.
+r(u, m) ~ N(μ + b_u + b_m + p_u · q_m, 1 / (τ c_u)). A user's b_u and p_u are sums of weights: the user's own, that of
+their era, and, over the root of their number, those of the *other* movies they rated. A movie's are the same of its
+own, its genres and years, and the *other* users who rated it. Each group of weights has a normal prior per factor,
+whose mean and precision are drawn too.
 
 Sources: Rendle, Zhang & Koren 2019, "On the Difficulty of Evaluating Baselines" (implicit feedback in both directions);
-Freudenthaler, Schmidt-Thieme & Rendle 2011 (the Gibbs sampler). Two things are ours. A row does not count itself among
-its neighbours, because a row to be predicted is not among them either. And c_u gives each user a noise of his own,
+Freudenthaler, Schmidt-Thieme & Rendle 2011 (the Gibbs sampler). Two things are ours. A row is not counted among its own
+neighbours, because a row to be predicted is not among them either. And c_u gives each user a noise of their own,
 because people are not equally consistent: c_u ~ Gamma(η/2, η/2), a Student-t likelihood that all rows of a user share.
 
-Here: drawing samples. Not here: what the columns are (``design``), what is made of the samples (``bayes``).
+Here: drawing samples. Not here: the columns (``design``), what becomes of the samples (``bayesian_fm``). Importing this
+module loads numba.
 """
 
 from __future__ import annotations
@@ -21,39 +22,34 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cinematch_assets.recommender.data import F64, Floats
 from cinematch_assets.recommender.kernels.compiled import compiled
 from cinematch_assets.recommender.rating_prediction.design import Columns, Design, Side
-from cinematch_assets.recommender.rating_prediction.rating_table import NOISE_FREEDOM
+from cinematch_assets.recommender.rating_prediction.rating_table import INTERVAL_SHARE, NOISE_PSEUDO_RATINGS
 
-Wide = NDArray[np.float64]
-Narrow = NDArray[np.float32]
-
-INTERVAL = 0.8
-"""The share of ratings that a predicted interval is meant to hold."""
-
-FIRST_WEIGHTS = 0.1
+INITIAL_STD = 0.1
 """Standard deviation of the weights that a chain starts from."""
 
 BIAS_SCALE, FACTOR_SCALE = 0.5, 0.1
-"""Sizes of the one weight that a group's prior imagines, about those of real weights.
+"""Prior scale of a group's biases and factors: its pseudo-observation, of about the size of real weights.
 
 With n weights no standard deviation gets far below scale / √(n + 1). With a scale of 1, eighteen genres had .23 in each
 of twelve factors whatever the ratings said: on few ratings that is noise (docs/decisions/0050).
 """
 
-FIRST_SCALE = 1.0
-"""Size of it while a chain looks for its place: with priors that are small from the start, factors that are there stay
-unfound for a hundred sweeps (docs/decisions/0050).
+BROAD_SCALE = 1.0
+"""Prior scale early in burn-in: under priors that are small from the start, factors that are in the data stay
+undiscovered for a hundred sweeps (docs/decisions/0050).
 """
 
 
 class _Rows(NamedTuple):
-    """The arrays of a ``Side`` that the loops read; unsigned, as numba checks whether a signed index is negative."""
+    """The arrays of a ``Side`` that kernels read; unsigned, as numba tests signed indices for being negative."""
 
     pointers: NDArray[np.int64]
     others: NDArray[np.uint32]
     mirror: NDArray[np.uint32]
-    scale: Narrow
+    scale: Floats
 
 
 class _Sparse(NamedTuple):
@@ -62,133 +58,143 @@ class _Sparse(NamedTuple):
     groups: NDArray[np.int64]
     pointers: NDArray[np.int64]
     entities: NDArray[np.int32]
-    values: Narrow
+    values: Floats
 
 
 class _Weights(NamedTuple):
     """Weights of one side, factor by factor; factor 0 is the bias. The same shapes hold normal draws."""
 
-    own: Wide  # (k + 1, E)
-    neighbours: Wide  # (k + 1, entities of the other side)
-    columns: Wide  # (k + 1, columns)
+    own: F64  # (k + 1, E)
+    neighbours: F64  # (k + 1, entities of the other side)
+    columns: F64  # (k + 1, columns)
 
 
 class _Prior(NamedTuple):
     """Mean and precision of each group of weights, (2 + groups of columns, k + 1): own, neighbours, columns."""
 
-    mean: Wide
-    precision: Wide
+    mean: F64
+    precision: F64
 
 
 class _Work(NamedTuple):
-    """Room for one factor; what is fetched together lies together, as most of the time goes into fetching.
+    """Working arrays of one factor; values that are read together are adjacent, as most of the time goes into reading.
 
-    A row's weight w is τ c_u, which is ``weight`` of its user; on the other side it is one.
+    With all other weights given, a rating is x · (weight of this factor) + e, and has precision w = τ c_u.
     """
 
-    rows: Narrow  # (n, 4): regressor x, e (what is not explained yet), w x, unused
-    entities: Wide  # (E, 4): Σ w x², Σ w x e, how far the sum of weights has moved, scale
-    weight: Wide  # (E,)
-    other_weight: Wide  # (entities of the other side,)
+    rows: Floats  # (n, 4): regressor x, residual e, w x, unused
+    entities: F64  # (E, 4): curvature Σ w x², gradient Σ w x e, change of the sum of weights, scale
+    precision: F64  # (E,) w of this side's entities, 1 where it belongs to the other side
+    other_precision: F64  # (entities of the other side,) likewise
 
 
 @compiled
-def _collect(rows: _Rows, other_scale: Narrow, other: Wide, neighbour: Wide, work: _Work) -> None:
-    """Curvature and slope of each entity, seen through the other side's factor without the row's own part in it."""
+def _collect(rows: _Rows, other_scale: Floats, other: F64, neighbour: F64, work: _Work) -> None:
+    """Curvature Σ w x² and gradient Σ w x e of each entity; x is the other side's factor without the row's own part."""
     for entity in range(len(rows.pointers) - 1):
-        curvature = slope = np.float64(0.0)
+        curvature = gradient = np.float64(0.0)
         for row in range(rows.pointers[entity], rows.pointers[entity + 1]):
             partner = rows.others[row]
+            # x: the partner's sum, less what this entity contributes to it as one of its neighbours.
             regressor = np.float32(other[partner] - other_scale[partner] * neighbour[entity])
-            pull = np.float32(work.weight[entity] * work.other_weight[partner] * regressor)
+            weighted = np.float32(work.precision[entity] * work.other_precision[partner] * regressor)
             work.rows[row, 0] = regressor
-            work.rows[row, 2] = pull
-            curvature += pull * regressor
-            slope += pull * work.rows[row, 1]
+            work.rows[row, 2] = weighted
+            curvature += weighted * regressor
+            gradient += weighted * work.rows[row, 1]
         work.entities[entity, 0] = curvature
-        work.entities[entity, 1] = slope
+        work.entities[entity, 1] = gradient
         work.entities[entity, 2] = 0.0
         work.entities[entity, 3] = rows.scale[entity]
 
 
 @compiled
-def _draw_own(weights: Wide, draws: Wide, mean: float, precision: float, work: _Work) -> None:
-    """Each entity's own weight, given all else."""
+def _draw_own(weights: F64, draws: F64, mean: float, precision: float, work: _Work) -> None:
+    """Draw each entity's own weight given all else: a normal with precision Σ w x² + λ."""
     for entity in range(len(weights)):
-        curvature, slope = work.entities[entity, 0], work.entities[entity, 1]
-        sharp = curvature + precision
+        curvature, gradient = work.entities[entity, 0], work.entities[entity, 1]
+        posterior = curvature + precision
         old = weights[entity]
-        new = (slope + old * curvature + precision * mean) / sharp + draws[entity] / np.sqrt(sharp)
+        new = (gradient + old * curvature + precision * mean) / posterior + draws[entity] / np.sqrt(posterior)
         weights[entity] = new
+        # The residuals of its rows fall by x · (new − old), and with them the gradient.
         work.entities[entity, 1] -= (new - old) * curvature
         work.entities[entity, 2] += new - old
 
 
 @compiled
 def _draw_neighbours(
-    rows: _Rows, other: _Rows, weights: Wide, draws: Wide, mean: float, precision: float, work: _Work
+    rows: _Rows, other: _Rows, weights: F64, draws: F64, mean: float, precision: float, work: _Work
 ) -> None:
-    """What it says of an entity that it has a row with j, for each j of the other side; j's own rows are left out."""
+    """Draw, for each entity j of the other side, the weight that entities with a row of j share as its neighbours.
+
+    It enters their sums times ``scale``, but not in j's own rows, which are taken out of curvature and gradient.
+    """
     for j in range(len(weights)):
         start, stop = other.pointers[j], other.pointers[j + 1]
         old = weights[j]
-        curvature, slope = 0.0, 0.0
-        for place in range(start, stop):
-            row, entity = work.rows[rows.mirror[place]], work.entities[other.others[place]]
-            left = row[1] - row[0] * entity[2]
+        # Σ over j's entities of their curvature and gradient, each without their row with j.
+        curvature, gradient = 0.0, 0.0
+        for cell in range(start, stop):
+            row, entity = work.rows[rows.mirror[cell]], work.entities[other.others[cell]]
+            residual = row[1] - row[0] * entity[2]
             curvature += entity[3] * entity[3] * (entity[0] - row[2] * row[0])
-            slope += entity[3] * (entity[1] - row[2] * left)
-        sharp = curvature + precision
-        new = (slope + old * curvature + precision * mean) / sharp + draws[j] / np.sqrt(sharp)
+            gradient += entity[3] * (entity[1] - row[2] * residual)
+        posterior = curvature + precision
+        new = (gradient + old * curvature + precision * mean) / posterior + draws[j] / np.sqrt(posterior)
         weights[j] = new
-        for place in range(start, stop):
-            row, entity = work.rows[rows.mirror[place]], work.entities[other.others[place]]
-            step = entity[3] * (new - old)
-            entity[1] -= step * (entity[0] - row[2] * row[0])
-            entity[2] += step
-            row[1] += row[0] * step
+        # Pass the change on to the gradients and sums; j's own row is corrected for it, as its residual must not move.
+        for cell in range(start, stop):
+            row, entity = work.rows[rows.mirror[cell]], work.entities[other.others[cell]]
+            change = entity[3] * (new - old)
+            entity[1] -= change * (entity[0] - row[2] * row[0])
+            entity[2] += change
+            row[1] += row[0] * change
 
 
 @compiled
-def _draw_columns(sparse: _Sparse, weights: Wide, draws: Wide, mean: Wide, precision: Wide, work: _Work) -> None:
-    """The weight of each describing column; ``mean`` and ``precision`` have one number per group."""
+def _draw_columns(sparse: _Sparse, weights: F64, draws: F64, mean: F64, precision: F64, work: _Work) -> None:
+    """Draw the weight of each describing column; ``mean`` and ``precision`` have one number per group."""
     for group in range(len(sparse.groups) - 1):
         for column in range(sparse.groups[group], sparse.groups[group + 1]):
             start, stop = sparse.pointers[column], sparse.pointers[column + 1]
             old = weights[column]
-            curvature, slope = 0.0, 0.0
-            for place in range(start, stop):
-                x = sparse.values[place]
-                curvature += x * x * work.entities[sparse.entities[place], 0]
-                slope += x * work.entities[sparse.entities[place], 1]
-            sharp = curvature + precision[group]
-            new = (slope + old * curvature + precision[group] * mean[group]) / sharp + draws[column] / np.sqrt(sharp)
+            # Σ v² · curvature and Σ v · gradient over the column's entities, with values v.
+            curvature, gradient = 0.0, 0.0
+            for cell in range(start, stop):
+                value = sparse.values[cell]
+                curvature += value * value * work.entities[sparse.entities[cell], 0]
+                gradient += value * work.entities[sparse.entities[cell], 1]
+            posterior = curvature + precision[group]
+            centre = gradient + old * curvature + precision[group] * mean[group]
+            new = centre / posterior + draws[column] / np.sqrt(posterior)
             weights[column] = new
-            for place in range(start, stop):
-                entity, step = work.entities[sparse.entities[place]], sparse.values[place] * (new - old)
-                entity[1] -= step * entity[0]
-                entity[2] += step
+            # Pass the change on to the gradients and sums.
+            for cell in range(start, stop):
+                entity, change = work.entities[sparse.entities[cell]], sparse.values[cell] * (new - old)
+                entity[1] -= change * entity[0]
+                entity[2] += change
 
 
 @compiled
-def _settle(rows: _Rows, total: Wide, work: _Work) -> None:
-    """Take what each entity's sum of weights has moved by out of the residuals of its rows, and into the sum."""
+def _apply_changes(rows: _Rows, total: F64, work: _Work) -> None:
+    """Add the change of each entity's sum of weights to the sum, and take x · change out of its rows' residuals."""
     for entity in range(len(total)):
-        moved = work.entities[entity, 2]
-        total[entity] += moved
+        change = work.entities[entity, 2]
+        total[entity] += change
         for row in range(rows.pointers[entity], rows.pointers[entity + 1]):
-            work.rows[row, 1] -= work.rows[row, 0] * moved
+            work.rows[row, 1] -= work.rows[row, 0] * change
 
 
 @compiled
-def _add_neighbours(rows: _Rows, weights: Wide, total: Wide) -> None:
+def _add_neighbours(rows: _Rows, weights: F64, total: F64) -> None:
     """Add each entity's scaled sum of its neighbours' weights, factor by factor."""
     for factor in range(len(weights)):
         for entity in range(len(rows.pointers) - 1):
-            known = 0.0
+            neighbours = 0.0
             for row in range(rows.pointers[entity], rows.pointers[entity + 1]):
-                known += weights[factor, rows.others[row]]
-            total[factor, entity] += rows.scale[entity] * known
+                neighbours += weights[factor, rows.others[row]]
+            total[factor, entity] += rows.scale[entity] * neighbours
 
 
 @compiled
@@ -199,50 +205,54 @@ def _sweep_side(
     weights: _Weights,
     draws: _Weights,
     prior: _Prior,
-    totals: Wide,
-    other_totals: Wide,
-    other_neighbours: Wide,
+    totals: F64,
+    other_totals: F64,
+    other_neighbours: F64,
     work: _Work,
 ) -> None:
-    """Draw all weights of one side; ``totals`` (k + 1, E) are kept as their sums, ``work.rows`` hold what is left.
+    """Draw all weights of one side; keeps ``totals`` (k + 1, E) their sums and ``work.rows`` the residuals.
 
-    Through the other side a bias is a factor of ones to which neighbours add nothing.
+    The regressor of a bias is one: a factor of ones on the other side, to which neighbours contribute nothing.
     """
     ones = np.ones(other_totals.shape[1])
     nothing = np.zeros(totals.shape[1])
     for factor in range(len(totals)):
-        seen = ones if factor == 0 else other_totals[factor]
+        regressors = ones if factor == 0 else other_totals[factor]
         neighbour = nothing if factor == 0 else other_neighbours[factor]
         mean, precision = prior.mean[:, factor].copy(), prior.precision[:, factor].copy()
-        _collect(rows, other.scale, seen, neighbour, work)
+        _collect(rows, other.scale, regressors, neighbour, work)
         _draw_own(weights.own[factor], draws.own[factor], mean[0], precision[0], work)
         _draw_neighbours(rows, other, weights.neighbours[factor], draws.neighbours[factor], mean[1], precision[1], work)
         _draw_columns(sparse, weights.columns[factor], draws.columns[factor], mean[2:], precision[2:], work)
-        _settle(rows, totals[factor], work)
+        _apply_changes(rows, totals[factor], work)
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One draw: factor 0 is the bias. ``users`` (k + 1, U + 1), ``movies`` (k + 1, M + 1), ``user_noise`` (U + 1,)."""
+    """One draw: ``users`` (k + 1, U + 1) and ``movies`` (k + 1, M + 1), of which factor 0 is the bias.
+
+    ``user_precision`` (U + 1,) is τ c_u, one over the variance of a rating around its expectation.
+    ``half_width``: INTERVAL_SHARE of the residuals are within this many of their standard deviations.
+    """
 
     mean: float
-    users: Narrow
-    movies: Narrow
-    user_precision: Narrow  # τ c_u, one over the variance of a rating around its expectation
-    half_width: float  # the share INTERVAL of residuals is within so many of their standard deviations
+    users: Floats
+    movies: Floats
+    user_precision: Floats
+    half_width: float
 
 
 class _SideState:
-    """One side's state in a chain."""
+    """The state of one side, users or movies, in a chain."""
 
     def __init__(self, side: Side, other: Side, factors: int, rng: np.random.Generator) -> None:
         self.rows = _Rows(side.pointers, side.others.view(np.uint32), side.mirror.view(np.uint32), side.scale)
         self.sparse = _as_tuple(side.columns)
         self.groups = np.concatenate([[0, side.entities, side.entities + other.entities]])
         self.groups = np.append(self.groups, self.groups[-1] + side.columns.groups[1:])
-        self.flat = rng.standard_normal((factors + 1, int(self.groups[-1]))) * FIRST_WEIGHTS
+        self.flat = rng.standard_normal((factors + 1, int(self.groups[-1]))) * INITIAL_STD
         self.flat[0] = 0.0
-        self.weights = self.parts(self.flat)
+        self.weights = self.split(self.flat)
         self.prior = _Prior(
             np.zeros((len(self.groups) - 1, factors + 1)), np.full((len(self.groups) - 1, factors + 1), 10.0)
         )
@@ -251,116 +261,121 @@ class _SideState:
         self.work = _Work(
             rows=np.zeros((n, 4), np.float32),
             entities=np.zeros((entities, 4)),
-            weight=np.ones(entities),
-            other_weight=np.ones(other.entities),
+            precision=np.ones(entities),
+            other_precision=np.ones(other.entities),
         )
 
-    def parts(self, flat: Wide) -> _Weights:
+    def split(self, flat: F64) -> _Weights:
         """Weights, or draws, of the three kinds out of one array (k + 1, all of them)."""
         own, neighbours = self.groups[1], self.groups[2]
         pieces = flat[:, :own], flat[:, own:neighbours], flat[:, neighbours:]
         return _Weights(*(np.ascontiguousarray(piece) for piece in pieces))
 
-    def _sums(self, side: Side) -> Wide:
+    def _sums(self, side: Side) -> F64:
+        """Sums of weights, (k + 1, E), from scratch."""
         totals = self.weights.own.copy()
         _add_neighbours(self.rows, self.weights.neighbours, totals)
-        column_of_entry = np.repeat(np.arange(len(side.columns.pointers) - 1), np.diff(side.columns.pointers))
+        column_of_cell = np.repeat(np.arange(len(side.columns.pointers) - 1), np.diff(side.columns.pointers))
         for factor in range(len(totals)):
-            described = side.columns.values * self.weights.columns[factor][column_of_entry]
+            described = side.columns.values * self.weights.columns[factor][column_of_cell]
             totals[factor] += np.bincount(side.columns.entities, described, side.entities)
         return totals
 
-    def asked(self) -> Narrow:
-        """Sums of weights, (k + 1, E), with the neighbours over √n: between them training rows are over √(n - 1)."""
+    def prediction_sums(self) -> Floats:
+        """Sums of weights, (k + 1, E), for new pairs: neighbours over √n, which for training rows are over √(n - 1)."""
         neighbours = np.zeros_like(self.totals)
         _add_neighbours(self.rows, self.weights.neighbours, neighbours)
         rows = np.maximum(np.diff(self.rows.pointers), 1)
         surplus = 1.0 - np.sqrt(np.maximum(rows - 1, 1) / rows)
         return np.asarray(self.totals - surplus * neighbours, np.float32)
 
-    def draw_prior(self, rng: np.random.Generator, *, settled: bool) -> None:
-        """Mean and precision λ of each group, together, given its weights; biases have a mean of 0.
+    def draw_prior(self, rng: np.random.Generator, *, broad: bool) -> None:
+        """Draw mean and precision λ of each group, jointly, given its weights; biases have a mean of 0.
 
-        Before any weight is seen λ ~ Gamma(1/2, scale² / 2) and the mean ~ N(0, 1 / λ) (Bishop 2006, eq. 2.154).
+        The hyperprior is λ ~ Gamma(1/2, scale² / 2), and N(0, 1 / λ) for the mean (Bishop 2006, eq. 2.154).
         """
-        everything = np.concatenate(self.weights, axis=1)
-        imagined = np.full(len(everything), FACTOR_SCALE**2 if settled else FIRST_SCALE**2)
-        imagined[0] = BIAS_SCALE**2 if settled else FIRST_SCALE**2
+        weights_of_all = np.concatenate(self.weights, axis=1)
+        squared_scale = np.full(len(weights_of_all), BROAD_SCALE**2 if broad else FACTOR_SCALE**2)
+        squared_scale[0] = BROAD_SCALE**2 if broad else BIAS_SCALE**2
         for group, (start, stop) in enumerate(zip(self.groups[:-1], self.groups[1:], strict=True)):
-            weights, size = everything[:, start:stop], int(stop - start)
+            weights, size = weights_of_all[:, start:stop], int(stop - start)
             centre = weights.sum(axis=1) / (size + 1)
             centre[0] = 0.0
-            off = (weights**2).sum(axis=1) - (size + 1) * centre**2
-            precision = rng.gamma((1.0 + size) / 2.0, size=len(weights)) / ((imagined + off) / 2.0)
+            squares = (weights**2).sum(axis=1) - (size + 1) * centre**2
+            precision = rng.gamma((1.0 + size) / 2.0, size=len(weights)) / ((squared_scale + squares) / 2.0)
             mean = centre + rng.standard_normal(len(weights)) / np.sqrt(precision * (size + 1))
             mean[0] = 0.0
             self.prior.precision[group], self.prior.mean[group] = precision, mean
 
 
 class Chain:
-    """A chain with random numbers of its own: what it draws depends on the design, ``factors`` and ``seed`` only."""
+    """A Markov chain: what it draws depends on the design, ``factors`` and ``rng`` only."""
 
-    def __init__(self, design: Design, factors: int, seed: np.random.SeedSequence) -> None:
-        self._rng = np.random.Generator(np.random.PCG64(seed))
+    def __init__(self, design: Design, factors: int, rng: np.random.Generator) -> None:
+        self._rng = rng
         self._users = _SideState(design.users, design.movies, factors, self._rng)
         self._movies = _SideState(design.movies, design.users, factors, self._rng)
         self._to_movies = design.users.mirror
         self._user_of_row = np.repeat(np.arange(design.users.entities), np.diff(design.users.pointers))
         self._rows_of_user = np.diff(design.users.pointers)
-        self._consistency = np.ones(design.users.entities)
-        self._mean = float(design.ratings.mean(dtype=np.float64))
-        self._precision = 1.0 / max(float(design.ratings.var(dtype=np.float64)), 1e-6)
+        self._consistency = np.ones(design.users.entities)  # c_u
+        self._mean = float(design.ratings.mean(dtype=np.float64))  # μ
+        self._precision = 1.0 / max(float(design.ratings.var(dtype=np.float64)), 1e-6)  # τ
         self._users.work.rows[:, 1] = design.ratings - self._expected(design)
 
-    def sweep(self, *, settled: bool = True) -> None:
-        """Draw everything once, given the rest; until a chain is ``settled``, under wider priors."""
+    def sweep(self, *, broad_priors: bool = False) -> None:
+        """Draw every variable once, given the others; ``broad_priors`` are for the first part of burn-in."""
         self._draw_noise()
-        self._users.draw_prior(self._rng, settled=settled)
-        self._movies.draw_prior(self._rng, settled=settled)
+        self._users.draw_prior(self._rng, broad=broad_priors)
+        self._movies.draw_prior(self._rng, broad=broad_priors)
         self._draw_mean()
         self._sweep(self._users, self._movies)
-        left, by_movie = self._users.work.rows[:, 1], self._movies.work.rows[:, 1]
-        by_movie[:] = left[self._to_movies]
+        # Residuals are kept in the order of the side that is drawn.
+        by_user, by_movie = self._users.work.rows[:, 1], self._movies.work.rows[:, 1]
+        by_movie[:] = by_user[self._to_movies]
         self._sweep(self._movies, self._users)
-        left[self._to_movies] = by_movie
+        by_user[self._to_movies] = by_movie
 
     def sample(self) -> Sample:
-        """What the last sweep says of pairs without a rating, to which all n rows of an entity are neighbours."""
+        """The last sweep as a sample for pairs without a rating, to which all n rows of an entity are neighbours."""
         return Sample(
             mean=self._mean,
-            users=self._users.asked(),
-            movies=self._movies.asked(),
+            users=self._users.prediction_sums(),
+            movies=self._movies.prediction_sums(),
             user_precision=(self._precision * self._consistency).astype(np.float32),
             half_width=self._half_width(),
         )
 
     def _half_width(self) -> float:
-        """Residuals are more peaked than a normal distribution, so the interval's width is read off, not looked up."""
+        """The interval's half-width is a quantile of residuals, which are more peaked than a normal distribution."""
         work = self._users.work
-        return float(np.quantile(np.abs(work.rows[:, 1]) * np.sqrt(work.weight)[self._user_of_row], INTERVAL))
+        standardized = np.abs(work.rows[:, 1]) * np.sqrt(work.precision)[self._user_of_row]
+        return float(np.quantile(standardized, INTERVAL_SHARE))
 
     def _draw_noise(self) -> None:
+        """Draw c_u and τ given the residuals: gamma posteriors."""
         per_user = self._per_user(np.square(self._users.work.rows[:, 1], dtype=np.float64))
-        shape = (NOISE_FREEDOM + self._rows_of_user) / 2.0
-        self._consistency = self._rng.gamma(shape) / ((NOISE_FREEDOM + self._precision * per_user) / 2.0)
+        shape = (NOISE_PSEUDO_RATINGS + self._rows_of_user) / 2.0
+        self._consistency = self._rng.gamma(shape) / ((NOISE_PSEUDO_RATINGS + self._precision * per_user) / 2.0)
         total = float((self._consistency * per_user).sum())
         self._precision = float(self._rng.gamma((1.0 + len(self._user_of_row)) / 2.0) / ((1.0 + total) / 2.0))
-        self._users.work.weight[:] = self._movies.work.other_weight[:] = self._precision * self._consistency
+        self._users.work.precision[:] = self._movies.work.other_precision[:] = self._precision * self._consistency
 
     def _draw_mean(self) -> None:
+        """Draw μ given all else: a normal with precision Σ τ c_u, under a flat prior."""
         work = self._users.work
-        sharp = float(self._rows_of_user @ work.weight)
-        step = float(self._per_user(work.rows[:, 1]) @ work.weight) / sharp
-        step += float(self._rng.standard_normal()) / np.sqrt(sharp)
-        self._mean += step
-        work.rows[:, 1] -= np.float32(step)
+        posterior = float(self._rows_of_user @ work.precision)
+        change = float(self._per_user(work.rows[:, 1]) @ work.precision) / posterior
+        change += float(self._rng.standard_normal()) / np.sqrt(posterior)
+        self._mean += change
+        work.rows[:, 1] -= np.float32(change)
 
-    def _per_user(self, values: NDArray[np.floating[Any]]) -> Wide:
+    def _per_user(self, values: NDArray[np.floating[Any]]) -> F64:
         """Sums of (n,) over the rows of each user."""
         return np.asarray(np.bincount(self._user_of_row, values, len(self._consistency)), np.float64)
 
     def _sweep(self, side: _SideState, other: _SideState) -> None:
-        draws = side.parts(self._rng.standard_normal(side.flat.shape))
+        draws = side.split(self._rng.standard_normal(side.flat.shape))
         _sweep_side(
             side.rows,
             other.rows,
@@ -374,7 +389,7 @@ class Chain:
             side.work,
         )
 
-    def _expected(self, design: Design) -> Wide:
+    def _expected(self, design: Design) -> F64:
         """Expectation of each training row, in the users' order, without its own part in the neighbours' sums."""
         u, m = self._user_of_row, design.users.others
         users, movies = self._users, self._movies

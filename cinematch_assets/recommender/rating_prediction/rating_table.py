@@ -1,6 +1,7 @@
-"""Predicted stars from a table of biases and factors: what every rating model is reduced to once it is fitted.
+"""The rating table: biases and factors, which every rating model is reduced to once it is fitted.
 
-Here: prediction, strangers and fold-in. Not here: how the table was fitted (``biases``, ``bayes``, ``als``).
+Here: prediction from the table, and folding in a new user. Not here: its fit (``bias``, ``bayesian_fm``,
+``als_table``), its rows for movies and users without ratings (``cold_start``).
 """
 
 from __future__ import annotations
@@ -15,27 +16,30 @@ from numpy.typing import NDArray
 from cinematch_assets.recommender.data import Floats, Ids, positions
 from cinematch_assets.recommender.protocol import Predictions
 
-ROWS_AT_ONCE = 1 << 17
+BLOCK_ROWS = 1 << 17
 """Rows predicted at once: with 64 factors their two sides are 64 MB."""
 
-NOISE_FREEDOM = 4.0
-"""η, how many ratings of usual consistency we imagine of each user; 2 and 10 did as well on validation rows."""
+NOISE_PSEUDO_RATINGS = 4.0
+"""η, prior pseudo-count (ratings) of the per-user noise variance; 2 and 10 did as well on validation rows."""
+
+INTERVAL_SHARE = 0.8
+"""The share of ratings that a prediction interval is to hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class RatingTable:
     """r(u, m) ≈ clip(μ + b_u + b_m + p_u · q_m, low, high), with variance σ² + v_u + v_m.
 
-    ``v_u`` is below zero for a user who is more consistent than most.
+    ``v_u`` is below zero for users who are more consistent than most.
 
     ``users`` (U,) and ``movies`` (M,) are ascending. Row U of the user arrays, shapes (U + 1,) and (U + 1, k), stands
-    for a user nobody has heard of, row M of the movie arrays likewise. ``*_rated`` says who had a rating in training.
+    for unknown users, row M of the movie arrays for unknown movies. ``*_rated`` is true with a rating in training.
     """
 
     mean: float
     low: float
     high: float
-    noise: float  # σ², the variance of a rating around what is expected; 0: the method gives no spread
+    noise: float  # σ², the variance of a rating around its prediction; 0: the method gives no variance
     half_width: float  # of the central 80 % of a rating's distribution, in its standard deviations
     users: Ids
     movies: Ids
@@ -51,44 +55,47 @@ class RatingTable:
     movie_choice: Floats  # (M + 1,) added for users without ratings: how generous those who pick the movie are
 
     def predict(self, users: Ids, movies: Ids) -> Predictions:
-        """Stars and spread of each (user, movie) row, (n,)."""
+        """Predicted rating and its standard deviation for each (user, movie) row, (n,)."""
         u, m = self.user_rows(users), self.movie_rows(movies)
-        spread = np.sqrt(self.noise + self.user_variance[u] + self.movie_variance[m]) if self.noise > 0 else None
+        std = np.sqrt(self.noise + self.user_variance[u] + self.movie_variance[m]) if self.noise > 0 else None
         return Predictions(
             ratings=np.clip(self.expected(u, m), np.float32(self.low), np.float32(self.high)),
-            std=None if spread is None else spread.astype(np.float32),
+            std=None if std is None else std.astype(np.float32),
             user_known=self.user_rated[u],
             movie_known=self.movie_rated[m],
-            half_width=None if spread is None else (spread * self.half_width).astype(np.float32),
+            half_width=None if std is None else (std * self.half_width).astype(np.float32),
         )
 
-    def expected(self, u: NDArray[np.intp], m: NDArray[np.intp]) -> Floats:
-        """Unclipped stars of rows (n,) of the table."""
-        stars = np.empty(len(u), np.float32)
-        for start in range(0, len(u), ROWS_AT_ONCE):
-            some = slice(start, start + ROWS_AT_ONCE)
-            stars[some] = self._expected(u[some], m[some])
-        return stars
+    def expected(self, u: NDArray[np.intp], m: NDArray[np.intp], *, block_rows: int = BLOCK_ROWS) -> Floats:
+        """Predicted ratings, before clipping, of pairs (n,) of table rows."""
+        ratings = np.empty(len(u), np.float32)
+        for start in range(0, len(u), block_rows):
+            block = slice(start, start + block_rows)
+            ratings[block] = self._expected(u[block], m[block])
+        return ratings
 
     def _expected(self, u: NDArray[np.intp], m: NDArray[np.intp]) -> Floats:
-        stars = self.user_bias[u] + self.movie_bias[m] + np.float32(self.mean)
-        stars += np.einsum("nk,nk->n", self.user_factors[u], self.movie_factors[m])
-        stars += np.where(self.movie_rated[m], np.float32(0.0), self.user_choice[u])
-        stars += np.where(self.user_rated[u], np.float32(0.0), self.movie_choice[m])
-        return stars
+        ratings = self.user_bias[u] + self.movie_bias[m] + np.float32(self.mean)
+        ratings += np.einsum("nk,nk->n", self.user_factors[u], self.movie_factors[m])
+        ratings += np.where(self.movie_rated[m], np.float32(0.0), self.user_choice[u])
+        ratings += np.where(self.user_rated[u], np.float32(0.0), self.movie_choice[m])
+        return ratings
 
     def user_rows(self, users: Ids) -> NDArray[np.intp]:
-        """The row of each user, U for strangers."""
-        at, found = positions(users, self.users)
-        return np.where(found, at, len(self.users))
+        """The row of each user, U for unknown users."""
+        rows, found = positions(users, self.users)
+        return np.where(found, rows, len(self.users))
 
     def movie_rows(self, movies: Ids) -> NDArray[np.intp]:
-        """The row of each movie, M for those nobody has heard of."""
-        at, found = positions(movies, self.movies)
-        return np.where(found, at, len(self.movies))
+        """The row of each movie, M for unknown movies."""
+        rows, found = positions(movies, self.movies)
+        return np.where(found, rows, len(self.movies))
 
     def user_side(self, users: Ids) -> Floats:
-        """Factors (n, k + 3) that times those of ``movie_side`` are stars, but for what is alike for all movies."""
+        """Factors (n, k + 3) whose product with ``movie_side`` orders movies as predicted ratings do.
+
+        What a user's predictions have in common is left out.
+        """
         u = self.user_rows(users)
         extra = np.ones(len(u), np.float32), self.user_choice[u], (~self.user_rated[u]).astype(np.float32)
         return np.column_stack([self.user_factors[u], *extra])
@@ -102,32 +109,36 @@ class RatingTable:
     def fold_in(self, movies: Ids, ratings: Floats) -> RatingTable:
         """A table with one user, id 0, known by these ratings alone.
 
-        His row has the posterior of a linear-Gaussian model: the rows of the known users are the prior, σ² and v_m the
-        noise (Bishop 2006, eq. 3.49-3.51, in x = [b_u, p_u]). What is left unknown of it is added to v_m, and his v_u
-        is the median user's, times how far his ratings were from what was expected, damped by NOISE_FREEDOM.
+        The user's row is the posterior mean of a linear-Gaussian model: the rows of the known users are the prior, σ²
+        and v_m the noise (Bishop 2006, eq. 3.49-3.51, in x = [b_u, p_u]). Its posterior covariance is added to v_m.
+        The user's v_u is the median user's, scaled by how far the ratings were from what was expected, with the prior
+        of NOISE_PSEUDO_RATINGS.
         """
+        # The prior: mean and covariance of the known users' rows.
         rated = np.append(self.user_rated[:-1], False)
         known = np.column_stack([self.user_bias, self.user_factors])[rated].astype(np.float64)
-        centre = known.mean(axis=0)
-        prior = np.cov(known, rowvar=False).reshape(len(centre), -1) if len(known) > 1 else np.eye(len(centre))
-        usual = (self.noise or 1.0) + float(np.median(self.user_variance[rated]))
-        movie_ids = np.column_stack([np.ones(len(self.movie_bias), np.float32), self.movie_factors])
+        prior_mean = known.mean(axis=0)
+        prior = np.cov(known, rowvar=False).reshape(len(prior_mean), -1) if len(known) > 1 else np.eye(len(prior_mean))
+        usual_noise = (self.noise or 1.0) + float(np.median(self.user_variance[rated]))
+        # The observations: residual = design · (x − prior mean) + noise, and their covariance.
+        movie_rows = np.column_stack([np.ones(len(self.movie_bias), np.float32), self.movie_factors])
         m = self.movie_rows(movies)
-        design = movie_ids[m].astype(np.float64)
-        gain = prior @ design.T
-        residual = ratings - self.mean - self.movie_bias[m] - design @ centre
-        covariance = design @ gain + np.diag(usual + self.movie_variance[m])
-        solved = np.linalg.solve(covariance, np.column_stack([residual, gain.T]))
-        row, left = centre + gain @ solved[:, 0], np.asarray(prior - gain @ solved[:, 1:], np.float32)
-        unsteady = (NOISE_FREEDOM + residual @ solved[:, 0]) / (NOISE_FREEDOM + len(m))
-        unknown = np.maximum(np.einsum("nk,nk->n", movie_ids @ left, movie_ids), 0.0)
+        design = movie_rows[m].astype(np.float64)
+        cross = prior @ design.T
+        residual = ratings - self.mean - self.movie_bias[m] - design @ prior_mean
+        covariance = design @ cross + np.diag(usual_noise + self.movie_variance[m])
+        # The posterior of x, and how far the residuals are from their expectation.
+        solved = np.linalg.solve(covariance, np.column_stack([residual, cross.T]))
+        row, posterior = prior_mean + cross @ solved[:, 0], np.asarray(prior - cross @ solved[:, 1:], np.float32)
+        noise_ratio = (NOISE_PSEUDO_RATINGS + residual @ solved[:, 0]) / (NOISE_PSEUDO_RATINGS + len(m))
+        posterior_variance = np.maximum(np.einsum("nk,nk->n", movie_rows @ posterior, movie_rows), 0.0)
         return replace(
             self,
             users=np.zeros(1, np.int32),
             user_bias=np.array([row[0], self.user_bias[-1]], np.float32),
             user_factors=np.array([row[1:], self.user_factors[-1]], np.float32),
-            user_variance=np.array([usual * unsteady - self.noise, self.user_variance[-1]], np.float32),
-            movie_variance=self.movie_variance + unknown,
+            user_variance=np.array([usual_noise * noise_ratio - self.noise, self.user_variance[-1]], np.float32),
+            movie_variance=self.movie_variance + posterior_variance,
             user_rated=np.array([True, False]),
             user_choice=np.repeat(self.user_choice[-1:], 2),
         )

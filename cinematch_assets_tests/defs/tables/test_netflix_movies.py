@@ -1,23 +1,16 @@
-"""The two assets of the collection, as a run makes them and as their pages show them."""
+"""The two assets of the collection: their metadata and checks."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pytest
 
 from cinematch_assets.defs.drive.raw_netflix_collection import raw_netflix_collection
 from cinematch_assets.defs.tables.netflix_movies import netflix_movies
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets_tests.support.platforms import a_platform, drop
+from cinematch_assets_tests.support.platforms import drop
 
 MATRIX = {"title": "The Matrix", "genre": "Sci-Fi", "rating": 8.7, "year": 1999}
-
-
-@pytest.fixture
-def platform(tmp_path: Path, database_url_18: str) -> Platform:
-    return a_platform(tmp_path, database_url_18)
 
 
 def run(platform: Platform, instance: dg.DagsterInstance) -> tuple[dict[str, Any], dict[str, Any], dict[str, bool]]:
@@ -31,7 +24,7 @@ def run(platform: Platform, instance: dg.DagsterInstance) -> tuple[dict[str, Any
     return raw, table, checks
 
 
-def test_a_run_says_what_it_found_and_what_became_of_it(platform: Platform, instance: dg.DagsterInstance) -> None:
+def test_metadata_counts_files_movies_and_matches(platform: Platform, instance: dg.DagsterInstance) -> None:
     with platform.warehouse.connect() as connection:
         connection.execute("INSERT INTO movies VALUES (2571, 'Matrix, The (1999)', 'Action')")
     folder = "Netflix_Movie_Collection"
@@ -48,7 +41,7 @@ def test_a_run_says_what_it_found_and_what_became_of_it(platform: Platform, inst
         "failed": 0,
         "skipped": 1,
     }
-    assert raw["what_was_left_out"] == [f"{folder}/b/poster.png: is neither .json nor .csv"]
+    assert raw["skipped_entries"] == [f"{folder}/b/poster.png: is neither .json nor .csv"]
     assert (table["dagster/row_count"], table["inserted"], table["files_loaded"], table["files_quarantined"]) == (
         2,
         2,
@@ -56,25 +49,25 @@ def test_a_run_says_what_it_found_and_what_became_of_it(platform: Platform, inst
         1,
     )
     assert (table["titles_matched"], table["titles_unmatched"], table["share_matched"]) == (1, 1, 0.5)
-    assert table["files_to_look_at"][0].startswith(f"{folder}/b/bad.json: row 1: year")
+    assert table["problem_files"][0].startswith(f"{folder}/b/bad.json: row 1: year")
     assert checks == {"schema": True, "each_movie_once": True}
     again, same, _ = run(platform, instance)
     assert (again["fetched"], again["unchanged"], same["inserted"], same["files_of_this_run"]) == (0, 3, 0, 0)
 
 
-def test_without_a_collection_both_succeed_and_say_so(platform: Platform, instance: dg.DagsterInstance) -> None:
+def test_without_a_collection_both_succeed_with_zero_counts(platform: Platform, instance: dg.DagsterInstance) -> None:
     raw, table, checks = run(platform, instance)
     assert (raw["files"], table["dagster/row_count"], "share_matched" in table) == (0, 0, False)
     assert all(checks.values())
 
 
-def test_long_lists_of_troubles_are_cut(platform: Platform, instance: dg.DagsterInstance) -> None:
+def test_long_lists_of_messages_are_cut(platform: Platform, instance: dg.DagsterInstance) -> None:
     for number in range(30):
         drop(platform, f"Netflix_Movie_Collection/{number}.txt", b"no movie")
     raw, _, _ = run(platform, instance)
     assert raw["skipped"] == 30
-    assert len(raw["what_was_left_out"]) == 21
-    assert raw["what_was_left_out"][-1] == "and 10 more"
+    assert len(raw["skipped_entries"]) == 21
+    assert raw["skipped_entries"][-1] == "and 10 more"
 
 
 def test_a_column_of_another_type_fails_the_check(platform: Platform, instance: dg.DagsterInstance) -> None:

@@ -1,8 +1,7 @@
-"""The movie collection: every file once, nothing half done, and no file that stops another."""
+"""The movie collection: each file is fetched and loaded once, and a bad one does not stop the others."""
 
 import hashlib
 import json
-import os
 import random
 import shutil
 import time
@@ -17,24 +16,23 @@ import pytest
 from cinematch_assets.drive.folder import FileError
 from cinematch_assets.drive.local_folder import LocalFolder
 from cinematch_assets.drive.opening import open_folder
-from cinematch_assets.pipeline.ingest import netflix_collection
-from cinematch_assets.pipeline.ingest.netflix_collection import Collected, fetch_collection, load_fetched
+from cinematch_assets.pipeline.ingest.netflix_collection import (
+    FetchedCollection,
+    fetch_collection,
+    list_collection,
+    load_fetched,
+)
 from cinematch_assets.pipeline.ingest.netflix_matches import match_titles
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.values import DriveFile
-from cinematch_assets.warehouse.collection_ledger import processed_files, read_problem_files
+from cinematch_assets.warehouse.collection_ledger import list_processed_files, read_problem_files, record_listing
 from cinematch_assets.warehouse.netflix import CollectionLoad
 from cinematch_assets_tests.support import collection_jobs, workers
 from cinematch_assets_tests.support.drive_server import DriveServer, Fault
-from cinematch_assets_tests.support.platforms import a_platform, drop, rows_of
+from cinematch_assets_tests.support.platforms import drop, insert_movies, make_platform, rows_of
 
 FOLDER = "Netflix_Movie_Collection"
 TABLE = "SELECT title, genre, rating, year FROM netflix.movies ORDER BY title, year, genre"
-
-
-@pytest.fixture
-def platform(tmp_path: Path, database_url_18: str) -> Platform:
-    return a_platform(tmp_path, database_url_18)
 
 
 def movie(title: str, year: int | None = 1999, rating: object = 8.7, genre: str = "Sci-Fi") -> dict[str, Any]:
@@ -45,7 +43,7 @@ def put(platform: Platform, path: str, content: object) -> Path:
     return drop(platform, f"{FOLDER}/{path}", content if isinstance(content, bytes) else json.dumps(content))
 
 
-def collect(platform: Platform) -> tuple[Collected, CollectionLoad]:
+def collect(platform: Platform) -> tuple[FetchedCollection, CollectionLoad]:
     return fetch_collection(platform), load_fetched(platform)
 
 
@@ -107,22 +105,21 @@ def test_a_changed_file_updates_its_row(platform: Platform) -> None:
     assert rows_of(platform, "SELECT id, rating FROM netflix.movies") == [(row, Decimal("9.1"))]
 
 
-def test_a_file_that_turns_bad_keeps_its_row_and_says_so(platform: Platform) -> None:
+def test_a_file_that_turns_bad_keeps_its_row_and_is_a_problem_file(platform: Platform) -> None:
     put(platform, "one.json", movie("The Matrix"))
     collect(platform)
     put(platform, "one.json", movie("The Matrix", rating=11))
     _, loaded = collect(platform)
     assert (loaded.quarantined, loaded.deleted) == (1, 0)
     assert [title for title, *_ in rows_of(platform, TABLE)] == ["The Matrix"]
-    with platform.warehouse.connect() as connection:
-        (trouble,) = read_problem_files(connection)
-    assert trouble.path == f"{FOLDER}/one.json"
-    assert "rating" in trouble.last_error
-    assert "last good content stay" in trouble.last_error
-    assert [str(path) for (path,) in rows_of(platform, "SELECT path FROM ops.rejected_rows")] == [trouble.path]
+    (problem,) = platform.warehouse.run(read_problem_files)
+    assert problem.path == f"{FOLDER}/one.json"
+    assert "rating" in problem.last_error
+    assert "last good content stay" in problem.last_error
+    assert [str(path) for (path,) in rows_of(platform, "SELECT path FROM ops.rejected_rows")] == [problem.path]
 
 
-def test_what_is_no_movie_is_quarantined_with_path_and_reason_and_stops_nobody(platform: Platform) -> None:
+def test_what_is_no_movie_is_quarantined_with_path_and_reason(platform: Platform) -> None:
     nested: Any = movie("Deep")
     for _ in range(5_000):
         nested = [nested]
@@ -164,7 +161,7 @@ class Flaky(LocalFolder):
         super().fetch(file, target)
 
 
-def test_a_file_that_cannot_be_had_stops_no_other_and_is_tried_again(
+def test_a_file_that_cannot_be_fetched_stops_no_other_and_is_tried_again(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flaky = Platform(
@@ -177,12 +174,23 @@ def test_a_file_that_cannot_be_had_stops_no_other_and_is_tried_again(
     assert found.failed == (f"{FOLDER}/7.json: Google Drive says 403",)
     assert (found.fetched, loaded.loaded) == (59, 59)
     assert ledger(flaky)["7.json"] == "failed"
-    with flaky.warehouse.connect() as connection:
-        assert len(processed_files(connection)) == 59  # so the sensor asks again
+    assert len(flaky.warehouse.run(list_processed_files)) == 59  # so the sensor asks again
     monkeypatch.setattr(Flaky, "broken", "nothing")
     found, loaded = collect(flaky)
     assert (found.listing.again, found.fetched, found.unchanged, loaded.loaded) == (1, 1, 59, 1)
     assert set(ledger(flaky).values()) == {"loaded"}
+
+
+def test_a_failure_while_reading_leaves_the_files_to_the_next_run(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(platform, "one.json", movie("The Matrix"))
+    fetch_collection(platform)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(platform.store), "path", None)
+        with pytest.raises(TypeError):
+            load_fetched(platform)
+    assert load_fetched(platform).loaded == 1
 
 
 def test_a_file_that_is_no_longer_listed_keeps_its_row(platform: Platform) -> None:
@@ -209,16 +217,13 @@ def test_a_change_between_fetching_and_loading_is_loaded_once_it_is_fetched(plat
     put(platform, "one.json", movie("The Matrix", rating=1))
     fetch_collection(platform)
     put(platform, "one.json", movie("The Matrix", rating=2))
-    with platform.warehouse.connect() as connection:
-        netflix_collection.collection_ledger.record_listing(
-            connection, netflix_collection.list_collection(platform.folder).files
-        )
+    platform.warehouse.run(record_listing, list_collection(platform.folder).files)
     assert load_fetched(platform).loaded == 0  # what lies in the store is not this content
     assert collect(platform)[1].loaded == 1
     assert rows_of(platform, "SELECT rating FROM netflix.movies") == [(Decimal("2.0"),)]
 
 
-def test_other_files_are_left_out_by_name(platform: Platform) -> None:
+def test_other_files_are_skipped_by_name(platform: Platform) -> None:
     put(platform, "read me.txt", b"hello")
     put(platform, "poster.png", b"\x89PNG")
     put(platform, "one.json", movie("The Matrix"))
@@ -277,43 +282,17 @@ def test_a_collection_in_google_drive_is_fetched_once(platform: Platform) -> Non
     assert len(rows_of(platform, TABLE)) == 40
 
 
-def the_catalogue(platform: Platform, *movies: tuple[int, str]) -> None:
-    with platform.warehouse.connect() as connection:
-        for number, title in movies:
-            connection.execute("INSERT INTO movies VALUES (%s, %s, 'Drama')", [number, title])
-
-
-def test_titles_find_their_film_and_those_of_several_are_listed(platform: Platform) -> None:
-    the_catalogue(platform, (1, "Matrix, The (1999)"), (2, "War of the Worlds (2005)"), (3, "War of the Worlds (2005)"))
-    put(platform, "all.json", [movie("The Matrix"), movie("War of the Worlds", 2005), movie("Heat", 1995)])
-    collect(platform)
-    matched = match_titles(platform)
-    assert (matched.titles, matched.matched, len(matched.ambiguous), matched.unmatched) == (3, 1, 1, 1)
-    query = """
-        SELECT title, movieid, method, score, candidates
-        FROM netflix.movie_matches JOIN netflix.movies USING (id) ORDER BY title
-    """
-    assert rows_of(platform, query) == [
-        ("The Matrix", 1, "title", 1.0, []),
-        ("War of the Worlds", None, "title", None, [2, 3]),
-    ]
-    assert match_titles(platform).changed == 0
-    the_catalogue(platform, (4, "Heat (1995)"))
-    assert match_titles(platform).changed == 1
-    assert rows_of(platform, "SELECT count(movieid) FROM netflix.movie_matches") == [(2,)]
-
-
 @pytest.fixture
 def collection(tmp_path: Path, pooled_database_url: str) -> Platform:
     """300 files in 40 folders: some hold a list, some the same movie as another, some nothing good."""
-    platform = a_platform(tmp_path, pooled_database_url)
+    platform = make_platform(tmp_path, pooled_database_url)
     for number in range(300):
         movie_id = number % 280
         content: object = movie(f"Film {movie_id}", 1950 + movie_id % 60, movie_id % 100 / 10)
         if number % 50 == 3:
             content = [content, movie(f"Second of {number}", None, None), movie("bad", 1800)]
         put(platform, f"{number % 8}/{number % 5}/film {number}.json", b"{" if number % 60 == 7 else content)
-    the_catalogue(platform, *((number, f"Film {number} ({1950 + number % 60})") for number in range(1, 100)))
+    insert_movies(platform, *((number, f"Film {number} ({1950 + number % 60})") for number in range(1, 100)))
     return platform
 
 
@@ -349,63 +328,44 @@ def start_over(platform: Platform) -> None:
     (platform.settings.home / "fetched.log").unlink(missing_ok=True)
 
 
-def a_worker(platform: Platform) -> Any:
+def start_worker(platform: Platform) -> Any:
     return workers.start(collection_jobs.collect, str(platform.settings.home), platform.warehouse.url)
 
 
-def fetched(platform: Platform) -> Counter[str]:
+def count_fetches(platform: Platform) -> Counter[str]:
     log = platform.settings.home / "fetched.log"
     return Counter(log.read_text().split() if log.exists() else [])
 
 
-def test_two_workers_at_once_do_each_file_once(collection: Platform) -> None:
-    assert workers.finish(a_worker(collection)) == [0]
+def test_two_workers_at_once_fetch_each_file_once(collection: Platform) -> None:
+    assert workers.finish(start_worker(collection)) == [0]
     clean = outcome(collection)
     assert (len(clean["rows"]), len(clean["objects"]), clean["orphans"]) == (276 + 6, 300, [(0,)])
     start_over(collection)
-    assert workers.finish(a_worker(collection), a_worker(collection)) == [0, 0]
+    assert workers.finish(start_worker(collection), start_worker(collection)) == [0, 0]
     assert outcome(collection) == clean
-    assert set(fetched(collection).values()) == {1}
+    assert set(count_fetches(collection).values()) == {1}
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
-def test_killed_anywhere_the_next_run_does_what_is_left_and_nothing_twice(collection: Platform, kills: int) -> None:
+def test_after_a_kill_the_next_run_finishes_and_fetches_nothing_twice(collection: Platform, kills: int) -> None:
     assert workers.finish(workers.start(collection_jobs.nothing)) == [0]
     started = time.monotonic()
-    assert workers.finish(a_worker(collection)) == [0]
+    assert workers.finish(start_worker(collection)) == [0]
     duration = time.monotonic() - started
     clean = outcome(collection)
     chance = random.Random(kills)  # noqa: S311 - moments to be killed at
     killed = 0
     while killed < kills:
         start_over(collection)
-        worker = a_worker(collection)
+        worker = start_worker(collection)
         time.sleep(chance.uniform(0.1, 0.95) * duration)
         worker.kill()
         killed += workers.finish(worker) == [-9]
         there = {key.split("/")[1] for key in collection.store.keys("landed/")}
-        before = fetched(collection)
-        assert workers.finish(a_worker(collection)) == [0]
+        before = count_fetches(collection)
+        assert workers.finish(start_worker(collection)) == [0]
         assert outcome(collection) == clean
-        again = fetched(collection) - before
+        again = count_fetches(collection) - before
         assert not set(again) & there
         assert len(again) + len(there) == 300
-
-
-DATA = Path(os.environ.get("CINEMATCH_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
-
-
-@pytest.mark.skipif(not (DATA / "netflix-style").is_dir(), reason=f"no netflix-style data set in {DATA}")
-def test_a_real_collection_is_loaded_and_matched(platform: Platform) -> None:
-    from cinematch_assets.pipeline.ingest.land_tables import land_table
-    from cinematch_assets.pipeline.ingest.load_tables import load_movies_file
-
-    drop(platform, "movies.csv", (DATA / "ml-latest-small" / "movies.csv").read_bytes())
-    drop(platform, f"{FOLDER}/vega_imdb.csv", (DATA / "netflix-style" / "vega_imdb.csv").read_bytes())
-    land_table(platform, "movies")
-    load_movies_file(platform)
-    collect(platform)
-    matched = match_titles(platform)
-    assert matched.titles > 2_700
-    assert matched.share is not None
-    assert matched.share > 0.8

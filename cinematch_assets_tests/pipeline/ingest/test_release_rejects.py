@@ -1,15 +1,11 @@
 """Rejected rows come back by the same rules, and nothing is counted twice."""
 
-from pathlib import Path
-
 import pytest
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.pipeline.ingest.land_tables import land_table
-from cinematch_assets.pipeline.ingest.load_tables import load_batch_file, load_movies_file, load_ratings_file
-from cinematch_assets.pipeline.ingest.release_rejects import ALREADY_THERE, release_rows
+from cinematch_assets.pipeline.ingest.release_rejects import PAIR_EXISTS, release_rows
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets_tests.support.platforms import MOVIES, RATINGS, a_platform, drop, rows_of
+from cinematch_assets_tests.support.platforms import MOVIES, RATINGS, load_table, rows_of
 
 GOOD = "".join(f"{user},10,4.0,1000000000\n" for user in range(1, 41))
 UNKNOWN_MOVIE = "1,99,3.5,1000000001\n"
@@ -17,22 +13,17 @@ TOO_HIGH = "2,10,9.0,1000000001\n"
 
 
 @pytest.fixture
-def platform(tmp_path: Path, database_url_18: str) -> Platform:
-    made = a_platform(tmp_path, database_url_18)
-    grow_catalogue(made, "10,Heat (1995),Action\n")
-    return made
+def platform(platform: Platform) -> Platform:
+    load_catalogue(platform, "10,Heat (1995),Action\n")
+    return platform
 
 
-def grow_catalogue(platform: Platform, rows: str) -> None:
-    drop(platform, "movies.csv", MOVIES + rows)
-    land_table(platform, "movies")
-    load_movies_file(platform)
+def load_catalogue(platform: Platform, rows: str) -> None:
+    load_table(platform, "movies", MOVIES + rows)
 
 
 def load_ratings(platform: Platform) -> None:
-    drop(platform, "ratings.csv", RATINGS + GOOD + UNKNOWN_MOVIE + TOO_HIGH)
-    land_table(platform, "ratings")
-    load_ratings_file(platform)
+    load_table(platform, "ratings", RATINGS + GOOD + UNKNOWN_MOVIE + TOO_HIGH)
 
 
 def counts(platform: Platform, path: str) -> list[tuple[object, ...]]:
@@ -41,26 +32,24 @@ def counts(platform: Platform, path: str) -> list[tuple[object, ...]]:
 
 def test_a_rating_goes_in_once_its_movie_is_known(platform: Platform) -> None:
     load_ratings(platform)
-    grow_catalogue(platform, "10,Heat (1995),Action\n99,Ran (1985),Drama\n")
+    load_catalogue(platform, "10,Heat (1995),Action\n99,Ran (1985),Drama\n")
     done = release_rows(platform, [], path="ratings.csv")
     assert (done.released, done.kept) == (1, 1)
     assert rows_of(platform, "SELECT rating, timestamp FROM ratings WHERE movieId = 99") == [(3.5, 1000000001)]
     assert counts(platform, "ratings.csv") == [(42, 41, 1)]
 
 
-def test_a_corrected_row_goes_in_only_if_its_pair_is_free(platform: Platform) -> None:
+def test_a_corrected_row_goes_in_only_if_no_rating_of_the_pair_exists(platform: Platform) -> None:
     load_ratings(platform)
     ((taken,),) = rows_of(platform, "SELECT id FROM ops.rejected_rows WHERE raw_row LIKE '2,10,%'")
-    assert release_rows(platform, [taken], correction="2,10,4.5,1000000001").reasons == {ALREADY_THERE: 1}
+    assert release_rows(platform, [taken], correction="2,10,4.5,1000000001").reasons == {PAIR_EXISTS: 1}
     assert release_rows(platform, [taken], correction="77,10,4.5,1000000001").released == 1
     assert rows_of(platform, "SELECT rating FROM ratings WHERE userId = 77") == [(4.5,)]
 
 
 def test_a_released_row_of_a_batch_joins_its_batch(platform: Platform) -> None:
-    drop(platform, "batches/batch_w1.csv", RATINGS + GOOD + UNKNOWN_MOVIE)
-    land_table(platform, "batches/batch_w1")
-    load_batch_file(platform, "batch_w1")
-    grow_catalogue(platform, "10,Heat (1995),Action\n99,Ran (1985),Drama\n")
+    load_table(platform, "batches/batch_w1", RATINGS + GOOD + UNKNOWN_MOVIE)
+    load_catalogue(platform, "10,Heat (1995),Action\n99,Ran (1985),Drama\n")
     assert release_rows(platform, [], path="batches/batch_w1.csv").released == 1
     assert rows_of(platform, "SELECT count(*) FROM ratings_buffer WHERE batch_id = 'batch_w1'") == [(41,)]
     assert rows_of(platform, "SELECT record_count FROM ingestion_metadata") == [(41,)]
@@ -68,7 +57,7 @@ def test_a_released_row_of_a_batch_joins_its_batch(platform: Platform) -> None:
 
 def test_a_row_is_released_once(platform: Platform) -> None:
     load_ratings(platform)
-    grow_catalogue(platform, "10,Heat (1995),Action\n99,Ran (1985),Drama\n")
+    load_catalogue(platform, "10,Heat (1995),Action\n99,Ran (1985),Drama\n")
     release_rows(platform, [], path="ratings.csv")
     assert release_rows(platform, [], path="ratings.csv").released == 0
     assert rows_of(platform, "SELECT count(*) FROM ratings WHERE movieId = 99") == [(1,)]

@@ -1,0 +1,1 @@
+"""What is done with models, on a real database and store."""

@@ -25,8 +25,8 @@ def make_version(artifact_format: int) -> ModelVersion:
         computed_by=None,
         metrics=None,
         evidence=None,
-        judged_at=None,
-        replaced=None,
+        decided_at=None,
+        previous_champion=None,
     )
 
 

@@ -1,11 +1,12 @@
-"""The table that least squares are reduced to, and how far off it says it is."""
+import logging
+import re
 
 import numpy as np
 import pytest
 
 from cinematch_assets.recommender.config import AlsConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
-from cinematch_assets.recommender.rating_prediction.als_table import fit_factors
+from cinematch_assets.recommender.rating_prediction.als_table import fit_als_table
 from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 from cinematch_assets.recommender.splits import Split, random_split
 from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic
@@ -14,7 +15,7 @@ CONFIG = AlsConfig(factors=16)
 
 
 def fit(train: Ratings, catalogue: Catalogue, config: AlsConfig = CONFIG) -> RatingTable:
-    return fit_factors(train, catalogue, config, 0, lambda _what, _share: None)
+    return fit_als_table(train, catalogue, config, np.random.default_rng(0))
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def catalogue_and_split() -> tuple[Catalogue, Split]:
     return Catalogue.from_frame(movies), random_split(Ratings.from_frame(ratings), 0.3, 1)
 
 
-def test_four_of_five_ratings_are_within_the_interval_for_whomever(
+def test_four_of_five_new_ratings_are_within_the_interval_with_few_ratings_and_with_many(
     catalogue_and_split: tuple[Catalogue, Split],
 ) -> None:
     catalogue, split = catalogue_and_split
@@ -37,7 +38,7 @@ def test_four_of_five_ratings_are_within_the_interval_for_whomever(
         assert 0.76 <= part.mean() <= 0.84
 
 
-def test_errors_on_rows_that_were_learned_from_would_be_too_small(
+def test_errors_on_training_rows_are_smaller_than_the_predicted_std(
     catalogue_and_split: tuple[Catalogue, Split],
 ) -> None:
     catalogue, split = catalogue_and_split
@@ -48,7 +49,7 @@ def test_errors_on_rows_that_were_learned_from_would_be_too_small(
     assert unknown.std.mean() == pytest.approx(np.std(unknown.ratings - split.test.ratings), rel=0.03)
 
 
-def test_a_film_with_few_ratings_is_less_sure_and_so_is_a_user(catalogue_and_split: tuple[Catalogue, Split]) -> None:
+def test_the_variance_is_larger_with_few_ratings(catalogue_and_split: tuple[Catalogue, Split]) -> None:
     catalogue, split = catalogue_and_split
     table = fit(split.train, catalogue)
     movies = np.bincount(table.movie_rows(split.train.movies), minlength=len(table.movies) + 1)
@@ -61,10 +62,29 @@ def test_a_film_with_few_ratings_is_less_sure_and_so_is_a_user(catalogue_and_spl
 
 
 @pytest.mark.parametrize(("rows", "sweeps"), [(19, 8), (150_000, 1)], ids=["too few rows", "a single sweep"])
-def test_where_nothing_can_be_put_aside_there_is_no_spread(
+def test_where_nothing_can_be_held_out_no_std_is_predicted(
     catalogue_and_split: tuple[Catalogue, Split], rows: int, sweeps: int
 ) -> None:
     catalogue, split = catalogue_and_split
     train = split.train.where(np.arange(len(split.train)) < rows)
     found = fit(train, catalogue, AlsConfig(factors=2, sweeps=sweeps)).predict(train.users[:3], train.movies[:3])
     assert (found.std, found.half_width) == (None, None)
+
+
+def test_every_movie_of_the_catalogue_has_a_row(catalogue_and_split: tuple[Catalogue, Split]) -> None:
+    catalogue, split = catalogue_and_split
+    train = split.train.where(split.train.movies > catalogue.movies[20])
+    table = fit(train, catalogue, AlsConfig(factors=2, sweeps=2))
+    assert table.movies.tolist() == catalogue.movies.tolist()
+    assert not table.movie_rated[:20].any()
+
+
+def test_the_fit_is_logged_with_its_size_and_time(
+    catalogue_and_split: tuple[Catalogue, Split], caplog: pytest.LogCaptureFixture
+) -> None:
+    catalogue, split = catalogue_and_split
+    with caplog.at_level(logging.INFO):
+        fit(split.train, catalogue, AlsConfig(factors=2, sweeps=2))
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages[0] == "ALS on 105000 ratings, 2 factors, 2 sweeps"
+    assert re.fullmatch(r"ALS on 105000 ratings, 2 factors, 2 sweeps: done in \d+\.\d s", messages[1])

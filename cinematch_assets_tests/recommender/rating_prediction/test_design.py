@@ -23,18 +23,18 @@ def test_both_sides_hold_the_same_rows():
     assert DESIGN.movies.others.tolist() == [0, 1, 0, 2]
 
 
-def test_mirrors_lead_from_one_order_to_the_other():
+def test_mirrors_map_one_order_to_the_other():
     # Rows by movie are (10, 1), (10, 2), (20, 1), (20, 3): rows 0, 2, 1, 3 by user.
     assert DESIGN.users.mirror.tolist() == [0, 2, 1, 3]
     np.testing.assert_array_equal(DESIGN.movies.mirror[DESIGN.users.mirror], np.arange(4))
 
 
-def test_scales_are_roots_of_the_others_counts_and_zero_for_strangers():
+def test_scales_are_one_over_the_root_of_the_neighbours_and_zero_for_unknown_ids():
     np.testing.assert_allclose(DESIGN.users.scale, [1, 1, 1, 0])
     np.testing.assert_allclose(DESIGN.movies.scale, [1, 1, 0, 0])
 
 
-def test_films_are_described_by_genres_components_and_years():
+def test_movies_are_described_by_genres_features_and_years():
     genres, components, years = describe_movies(MOVIES, CATALOGUE)
     np.testing.assert_allclose(genres, [[2**-0.5, 2**-0.5], [0, 0], [0, 1], [0, 0]])
     assert components.shape == (4, 10)
@@ -43,7 +43,7 @@ def test_films_are_described_by_genres_components_and_years():
     np.testing.assert_allclose(years, [[1, 0], [0, 0], [0, 1], [0, 0]])
 
 
-def test_users_of_one_time_have_no_era():
+def test_there_are_no_eras_when_all_ratings_have_one_time():
     one_time = Ratings.of(TRAIN.users, TRAIN.movies, TRAIN.ratings)
     design = build_design(one_time, np.array([1, 2, 3], np.int32), MOVIES, CATALOGUE)
     assert design.users.columns.groups.tolist() == [0]

@@ -11,7 +11,7 @@ USERS = np.unique(WORLD.ratings.users)
 DESIGN = build_design(SPLIT.train, USERS, WORLD.catalogue.movies, WORLD.catalogue)
 
 
-def drawn(chain: Chain) -> Sample:
+def draw_sample(chain: Chain) -> Sample:
     chain.sweep()
     return chain.sample()
 
@@ -22,17 +22,16 @@ def expected(sample: Sample, users, movies):
     return sample.mean + sample.users[0][u] + sample.movies[0][m] + product
 
 
-def test_what_is_left_stays_what_is_not_explained():
+def test_residuals_stay_ratings_minus_expectations():
     # Residuals are updated weight by weight; after sweeps they must still be ratings minus the model's own sums.
-    chain = Chain(DESIGN, 3, np.random.SeedSequence(1))
+    chain = Chain(DESIGN, 3, np.random.default_rng(1))
     for _ in range(5):
         chain.sweep()
-    left = chain._users.work.rows[:, 1]
-    np.testing.assert_allclose(left, DESIGN.ratings - chain._expected(DESIGN), atol=1e-4)
+    np.testing.assert_allclose(chain._users.work.rows[:, 1], DESIGN.ratings - chain._expected(DESIGN), atol=1e-4)
 
 
 def test_sums_stay_the_sums_of_their_weights():
-    chain = Chain(DESIGN, 3, np.random.SeedSequence(1))
+    chain = Chain(DESIGN, 3, np.random.default_rng(1))
     for _ in range(5):
         chain.sweep()
     np.testing.assert_allclose(chain._users.totals, chain._users._sums(DESIGN.users), atol=1e-8)
@@ -40,42 +39,42 @@ def test_sums_stay_the_sums_of_their_weights():
 
 
 def test_the_same_seed_draws_the_same_and_another_does_not():
-    first, again, other = (drawn(Chain(DESIGN, 2, np.random.SeedSequence(seed))) for seed in (1, 1, 2))
+    first, again, other = (draw_sample(Chain(DESIGN, 2, np.random.default_rng(seed))) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.users, again.users)
     assert np.abs(first.users - other.users).max() > 0.01
 
 
-def test_the_average_of_samples_finds_the_truth_but_for_noise():
-    chain = Chain(DESIGN, 3, np.random.SeedSequence(1))
-    samples = [drawn(chain) for _ in range(60)][20:]
+def test_the_mean_of_samples_predicts_with_little_more_than_the_noise():
+    chain = Chain(DESIGN, 3, np.random.default_rng(1))
+    samples = [draw_sample(chain) for _ in range(60)][20:]
     test = SPLIT.test
-    stars = np.mean([expected(sample, test.users, test.movies) for sample in samples], axis=0)
+    predicted = np.mean([expected(sample, test.users, test.movies) for sample in samples], axis=0)
     # The world's own noise is 0.5, and rounding to half stars adds a little.
-    assert rmse(stars, test.ratings) < 0.62
+    assert rmse(predicted, test.ratings) < 0.62
     assert test.ratings.std() > 0.95
 
 
-def test_a_small_group_of_weights_of_nothing_is_left_at_nothing():
-    # Four genres that weigh nothing: the next draw of their standard deviation must be near what the prior imagines.
-    half = Chain(DESIGN, 12, np.random.SeedSequence(1))._movies
-    for part in half.weights:
+def test_a_small_group_of_zero_weights_keeps_a_small_prior():
+    # Four genres of weight zero: the next draw of their standard deviation must be near the prior scale.
+    side = Chain(DESIGN, 12, np.random.default_rng(1))._movies
+    for part in side.weights:
         part[:] = 0.0
     drawn = []
     for seed in range(20):
-        half.draw_prior(np.random.default_rng(seed), settled=True)
-        drawn.append(half.prior.precision[2] ** -0.5)
+        side.draw_prior(np.random.default_rng(seed), broad=False)
+        drawn.append(side.prior.precision[2] ** -0.5)
     biases, factors = np.median(drawn, axis=0)[0], np.median(np.array(drawn)[:, 1:])
-    assert half.groups[3] - half.groups[2] == 4
+    assert side.groups[3] - side.groups[2] == 4
     assert factors < 0.12
     assert biases < 0.36
 
 
-def test_noise_is_seen_per_user():
+def test_noise_is_estimated_per_user():
     # Half of the users answer at random: their precision must come out lower.
     train, even = SPLIT.train, USERS % 2 == 0
     answers = np.random.default_rng(0).choice([1.0, 3.0, 5.0], len(train))
-    stars = np.where(train.users % 2 == 0, answers, train.ratings)
-    noisy = Ratings.of(train.users, train.movies, stars, train.timestamps)
-    chain = Chain(build_design(noisy, USERS, WORLD.catalogue.movies, WORLD.catalogue), 2, np.random.SeedSequence(1))
-    precision = [drawn(chain) for _ in range(15)][-1].user_precision[:-1]
+    ratings = np.where(train.users % 2 == 0, answers, train.ratings)
+    noisy = Ratings.of(train.users, train.movies, ratings, train.timestamps)
+    chain = Chain(build_design(noisy, USERS, WORLD.catalogue.movies, WORLD.catalogue), 2, np.random.default_rng(1))
+    precision = [draw_sample(chain) for _ in range(15)][-1].user_precision[:-1]
     assert precision[~even].mean() > 2.5 * precision[even].mean()

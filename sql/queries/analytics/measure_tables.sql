@@ -1,4 +1,4 @@
--- What each table of schema public weighs with its indexes, heaviest first.
+-- What each table of schema public weighs with its indexes, largest first.
 SELECT
     schemaname,
     tablename,

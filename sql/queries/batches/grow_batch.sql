@@ -1,4 +1,4 @@
--- A batch that rows were released into has that many more.
+-- Count released rows as rows of their batch.
 WITH grown AS (
     UPDATE ops.batches SET rows = rows + %(rows)s WHERE batch_id = %(batch_id)s
 )

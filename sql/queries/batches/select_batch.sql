@@ -1,2 +1,2 @@
--- Which content of a batch the tables hold, and where.
+-- Which content of a batch is in the tables, and in which.
 SELECT batch_id, md5, rows, place FROM ops.batches WHERE batch_id = %(batch_id)s

@@ -1,4 +1,4 @@
--- Which content of a batch the tables hold from now on.
+-- Which content of a batch is in the tables from now on.
 INSERT INTO ops.batches (batch_id, md5, rows, place, newest_timestamp)
 VALUES (%(batch_id)s, %(md5)s, %(rows)s, %(place)s, %(newest_timestamp)s)
 ON CONFLICT (batch_id) DO UPDATE

@@ -1,5 +1,5 @@
--- What a listing means before it is written: contents that changed, failed files that are to be tried again, and files
--- that the ledger knows and the listing does not show.
+-- What a listing changes, counted before it is written: new files, changed contents, failed files that get another attempt,
+-- and files of the ledger that the listing does not show.
 WITH listed AS (
     SELECT * FROM unnest(%(ids)s::text[], %(md5s)s::text[]) AS file(file_id, md5)
 )

@@ -1,2 +1,2 @@
--- Titles that no rule finds any more.
+-- Matches of titles that no rule matches any more.
 DELETE FROM netflix.movie_matches WHERE id <> ALL(%(ids)s::uuid[])

@@ -1,12 +1,11 @@
--- What became of files, in the transaction that wrote their rows. A file that gave none keeps the rows it had.
+-- The outcome of files, in the transaction that wrote their rows. A file that gave no rows keeps its former ones.
 UPDATE ops.drive_files file
 SET state = outcome.state,
     last_error = outcome.error,
     attempts = file.attempts + 1,
-    store_key = COALESCE(outcome.store_key, file.store_key),
     loaded_md5 = CASE WHEN outcome.rows IS NULL THEN file.loaded_md5 ELSE file.md5 END,
     loaded_rows = COALESCE(outcome.rows::uuid[], file.loaded_rows),
     updated_at = clock_timestamp()
-FROM unnest(%(ids)s::text[], %(states)s::text[], %(errors)s::text[], %(store_keys)s::text[], %(rows)s::text[])
-    AS outcome(file_id, state, error, store_key, rows)
+FROM unnest(%(ids)s::text[], %(states)s::text[], %(errors)s::text[], %(rows)s::text[])
+    AS outcome(file_id, state, error, rows)
 WHERE file.file_id = outcome.file_id

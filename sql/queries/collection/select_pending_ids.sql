@@ -1,2 +1,2 @@
--- Files whose content is not loaded yet: what a look at the folder should fetch.
+-- Files whose content is not loaded yet and has to be fetched.
 SELECT file_id FROM ops.drive_files WHERE state = 'pending'

@@ -1,4 +1,4 @@
--- Which of these rows other files speak of too.
+-- Which of these rows other files refer to as well.
 SELECT DISTINCT row_id
 FROM ops.drive_files other, unnest(other.loaded_rows) AS row_id
 WHERE other.loaded_rows && %(rows)s::uuid[] AND other.file_id <> ALL(%(files)s::text[]) AND row_id = ANY(%(rows)s::uuid[])

@@ -1,4 +1,4 @@
--- Movies whose file changed; updated_at is the database's to keep.
+-- Movies whose file changed; a trigger sets updated_at.
 UPDATE netflix.movies movie
 SET title = changed.title, genre = changed.genre, rating = changed.rating, year = changed.year
 FROM unnest(%(ids)s::uuid[], %(titles)s::text[], %(genres)s::text[], %(ratings)s::numeric[], %(years)s::int[])

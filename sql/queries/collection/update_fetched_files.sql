@@ -1,5 +1,5 @@
--- Contents that lie in the store now, or that could not be had. A file that a later listing has changed, or that is loaded
--- already, is left as it is.
+-- Contents that are in the store now, or that could not be fetched. A file that a later listing changed, or that is loaded
+-- already, is not updated.
 UPDATE ops.drive_files file
 SET state = CASE WHEN fetched.error IS NULL THEN file.state ELSE 'failed' END,
     store_key = COALESCE(fetched.store_key, file.store_key),

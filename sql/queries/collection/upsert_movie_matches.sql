@@ -1,4 +1,4 @@
--- Each title's film, or the films that fit equally well; what is known already is not written again.
+-- Each title's movie, or the movies that match equally well; unchanged rows are not written.
 INSERT INTO netflix.movie_matches (id, movieId, method, score, candidates)
 SELECT id, movieid, method, score, candidates::int[]
 FROM unnest(%(ids)s::uuid[], %(movies)s::int[], %(methods)s::text[], %(scores)s::float[], %(candidates)s::text[])

@@ -1,4 +1,4 @@
--- The train split as ten counts, 0.5 first; kept, so that a verdict need not read the table.
+-- The train split as ten counts, 0.5 first; kept, so that assessing a batch need not read the table.
 INSERT INTO ops.drift_baseline (counts)
 SELECT array_agg(COALESCE(found.count, 0) ORDER BY half_stars)
 FROM generate_series(1, 10) AS half_stars

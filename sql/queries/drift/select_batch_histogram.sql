@@ -1,4 +1,4 @@
--- A batch as ten counts, 0.5 first, wherever its rows live.
+-- A batch as ten counts, 0.5 first, in the buffer or merged.
 SELECT array_agg(COALESCE(found.count, 0) ORDER BY half_stars)
 FROM generate_series(1, 10) AS half_stars
 LEFT JOIN (

@@ -1,4 +1,4 @@
--- One decision a content. Once something came of it, evaluating the batch again does not open it anew.
+-- One decision per content. Once it has an outcome, assessing the batch again does not reopen it.
 INSERT INTO ops.retraining_decisions (batch_id, md5, due, reason, evidence, state)
 VALUES (%(batch_id)s, %(md5)s, %(due)s, %(reason)s, %(evidence)s, CASE WHEN %(due)s THEN 'waiting' ELSE 'not_due' END)
 ON CONFLICT (batch_id, md5) DO UPDATE

@@ -1,4 +1,4 @@
--- Contents that are read again are judged again.
+-- Contents that are read again are validated again.
 DELETE FROM ops.rejected_rows
 USING unnest(%(paths)s::text[], %(md5s)s::text[]) AS content(path, md5)
 WHERE rejected_rows.path = content.path AND rejected_rows.md5 = content.md5

@@ -1,4 +1,4 @@
--- What became of a content; what the table held before it is no longer what it holds.
+-- The outcome of a content; once it is loaded, the former contents of its table are superseded.
 WITH former AS (
     UPDATE ops.files SET state = 'superseded'
     WHERE starts_with(path, %(table)s) AND lower(substr(path, length(%(table)s) + 1)) = ANY(%(suffixes)s) AND md5 <> %(md5)s AND state = 'loaded' AND %(state)s = 'loaded'

@@ -1,4 +1,4 @@
--- Released rows of a batch go where its rows are: into the buffer, or into ratings once it was merged.
+-- Released rows of a batch, into the table of its other rows: the buffer, or ratings once it was merged.
 WITH released AS (
     SELECT * FROM unnest(%(users)s::int[], %(movies)s::int[], %(ratings)s::float[], %(timestamps)s::bigint[])
         AS row(userid, movieid, rating, timestamp)

@@ -1,5 +1,5 @@
--- Released rows stay in the quarantine's memory. Those that somebody else released, or whose content is no longer the one
--- in the table, are left alone, and the caller counts.
+-- Mark rows as released; they stay in the table. Rows that were released meanwhile, or whose content is no longer the one
+-- in the table, are not marked: the caller compares the counts.
 UPDATE ops.rejected_rows row
 SET released_at = LOCALTIMESTAMP
 FROM ops.files content

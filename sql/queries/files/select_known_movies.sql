@@ -1,2 +1,2 @@
--- Every movie a rating may speak of.
+-- The ids of the catalogue.
 SELECT movieid FROM movies ORDER BY movieid

@@ -1,5 +1,5 @@
--- Contents that need no run: in the tables, or refused for good. A batch whose replacement was refused is looked at
--- again when its former content is back in the folder, so that its status says completed again.
+-- Contents that need no run: in the tables, or refused for good. A batch whose replacement was refused is read
+-- again when its former content is back in the folder, so that its status becomes completed again.
 SELECT f.path, f.md5
 FROM ops.files f
 LEFT JOIN ingestion_metadata m

@@ -1,4 +1,4 @@
--- By hand, the whole buffer at once: every waiting batch is deleted, and known to be. A promotion does it batch by batch.
+-- Of the schema reference, for a person; the platform never runs it. Deletes every waiting batch and records it as deleted.
 WITH moved AS (
     UPDATE ops.batches SET place = 'deleted', merged_at = CURRENT_TIMESTAMP WHERE place = 'buffer'
 )

@@ -1,5 +1,6 @@
--- By hand, the whole buffer at once: every waiting batch moves into ratings as train and keeps its batch_id, so that it can
--- still be replaced. A promotion does it batch by batch. One statement, so that a row is in exactly one of the tables.
+-- Of the schema reference, for a person; the platform never runs it: a promotion merges batch by batch. Every waiting batch
+-- moves into ratings as train and keeps its batch_id, so that it can still be replaced. In one statement, so that each row
+-- is in exactly one of the tables.
 WITH marked AS (
     UPDATE ops.batches SET place = 'merged', merged_at = CURRENT_TIMESTAMP WHERE place = 'buffer'
 ), moved AS (

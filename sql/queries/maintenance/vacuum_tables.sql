@@ -1,5 +1,5 @@
--- The weekly round, a statement at a time because VACUUM takes no company. The last is ours: every promotion
--- rewrites that table.
+-- The weekly maintenance. Statements run one at a time, because VACUUM allows no transaction. The last is ours: every
+-- promotion rewrites that table.
 VACUUM ANALYZE ratings;
 VACUUM ANALYZE ratings_buffer;
 VACUUM ANALYZE movies;

@@ -1,2 +1,2 @@
--- The lists of the former champion.
+-- The recommendations of the former champion.
 DELETE FROM recommendations

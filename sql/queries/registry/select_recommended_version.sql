@@ -1,2 +1,2 @@
--- Whose lists the table holds.
+-- The version whose recommendations are in the table.
 SELECT model_version FROM recommendations LIMIT 1

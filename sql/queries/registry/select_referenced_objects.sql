@@ -1,4 +1,5 @@
--- What in the store somebody may still ask for: contents that are or may be loaded, and promoted models with their lists.
+-- Keys of the store that are still needed: contents that are or may be loaded, candidates, and promoted models with their
+-- recommendations.
 SELECT store_key FROM ops.files WHERE state IN ('landed', 'loaded', 'refused')
 UNION
 SELECT artifact_key FROM ops.model_versions WHERE state IN ('candidate', 'promoted')

@@ -1,4 +1,4 @@
--- The champion, unless it learned from the batch; then the one before it, and so on.
+-- The champion, or its nearest predecessor that was not trained on the batch.
 WITH RECURSIVE line AS (
     SELECT v.version, v.replaced, 1 AS step
     FROM ops.champion c JOIN ops.model_versions v USING (version)
@@ -8,9 +8,9 @@ WITH RECURSIVE line AS (
 )
 SELECT version FROM line
 WHERE NOT EXISTS (SELECT FROM ops.model_batches b WHERE b.version = line.version AND b.batch_id = %(batch_id)s)
-  AND NOT EXISTS (SELECT FROM ops.batches held
-                  JOIN ops.model_versions mover ON mover.version = held.merged_by
+  AND NOT EXISTS (SELECT FROM ops.batches stored
+                  JOIN ops.model_versions mover ON mover.version = stored.merged_by
                   JOIN ops.model_versions v ON v.version = line.version
-                  WHERE held.batch_id = %(batch_id)s AND v.ordinal > mover.ordinal)
+                  WHERE stored.batch_id = %(batch_id)s AND v.ordinal > mover.ordinal)
 ORDER BY step
 LIMIT 1

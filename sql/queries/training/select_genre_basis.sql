@@ -1,2 +1,2 @@
--- The basis in force: the newest, and there is one unless somebody fitted anew on purpose.
+-- The newest basis. There is one, unless a person had it fitted again.
 SELECT version, basis, explained_variance FROM ops.genre_bases ORDER BY created_at DESC LIMIT 1

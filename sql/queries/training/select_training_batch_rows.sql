@@ -1,4 +1,4 @@
--- Training rows that came in batches, merged or waiting, with where they live. Materialized, because joined at once
+-- Training rows that came in batches, merged or waiting. Materialized, because joined at once
 -- Postgres expects a twentieth of the rows and looks each pair up in the test split: 1.4 s a batch of 43k at 1M ratings.
 WITH learned AS MATERIALIZED (
     SELECT userid, movieid, rating, timestamp, batch_id FROM ops.training_ratings WHERE batch_id IS NOT NULL

@@ -1,6 +1,7 @@
-"""Read the files of ``cinematch evaluate`` and measure the recommender on them, without a database.
+"""Read the files of ``cinematch evaluate``, fit and measure the recommender on them, without a database.
 
-Here: reading by the platform's own rules. Not here: fitting and measuring (``recommender.evaluate_files``).
+Here: reading by the platform's own rules. Not here: the command's arguments (``evaluate``), fitting and measuring
+(``recommender.evaluate_files``).
 """
 
 from collections.abc import Iterator

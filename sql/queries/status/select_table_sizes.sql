@@ -1,4 +1,4 @@
--- What the warehouse weighs, table by table with indexes, and the whole database in the first row.
+-- The size of each table with its indexes, and of the whole database in the first row.
 SELECT '(database)' AS table_name, pg_database_size(current_database()) AS bytes, NULL::bigint AS rows
 UNION ALL
 SELECT n.nspname || '.' || c.relname, pg_total_relation_size(c.oid), GREATEST(c.reltuples, 0)::bigint

@@ -1,4 +1,4 @@
--- What became of the decisions on the batches that a version was trained on.
+-- The outcome of the decisions on the batches that a version was trained on.
 UPDATE ops.retraining_decisions decision
 SET state = %(state)s, outcome = %(outcome)s, settled_at = clock_timestamp()
 FROM ops.model_batches trained

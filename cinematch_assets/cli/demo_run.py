@@ -1,0 +1,219 @@
+"""``cinematch demo``: the whole loop on this machine, by the same sensors, jobs and tables as in production.
+
+Here: the order of events and what is printed. Not here: the platform's work (``pipeline``), which the sensors request.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cinematch_assets.cli.output import err, out, print_table, progress
+from cinematch_assets.cli.recommend import print_answer
+from cinematch_assets.cli.status_tables import print_status, read_status
+from cinematch_assets.errors import CinematchError
+from cinematch_assets.pipeline.models.query import recommend_for_user
+from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.pipeline.simulate_batch import simulate_next
+from cinematch_assets.samples.catalogue import lay_out, open_sample
+from cinematch_assets.samples.sample import Sample
+from cinematch_assets.samples.simulate import DEMO_DRIFTS
+from cinematch_assets.settings import Settings
+from cinematch_assets.warehouse.inspection import read_split_counts
+from cinematch_assets.warehouse.statements import statement
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+_ELSEWHERE = (
+    "CINEMATCH_DATABASE_URL",
+    "NEON_CONNECTION_STRING",
+    "DAGSTER_POSTGRES_URL",
+    "CINEMATCH_DRIVE",
+    "CINEMATCH_STORE",
+)
+_MAX_TICKS = 6
+_MARK = ".demo-data"
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Wall time by phase."""
+
+    laps: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def lap(self, name: str) -> Iterator[None]:
+        """Count the block's wall time under ``name``."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.laps[name] = self.laps.get(name, 0.0) + time.perf_counter() - started
+
+
+def run_demo(data: str) -> None:
+    """Run the loop on ``data``, on the embedded server only; variables that name other places are ignored."""
+    for name in _ELSEWHERE:
+        if os.environ.pop(name, None):
+            err.print(f"{name} is set and ignored: the demo uses CINEMATCH_HOME only", highlight=False)
+    os.environ.setdefault("CINEMATCH_RETRAIN_COOLDOWN_S", "0")  # weeks pass in seconds here
+    watch = Stopwatch()
+    settings = Settings.from_env()
+    with watch.lap("data set"), progress("fetching the data") as bar:
+        sample = open_sample(data, settings.home.resolve() / "samples", progress=lambda rows: bar(f"{rows:,} rows", 0))
+    out.print(f"[bold]{sample.name}[/]: {sample.licence}", highlight=False)
+    with watch.lap("database and Dagster's instance"):
+        loop = Loop.open(settings, watch)
+    _require_same_data(loop.platform, sample)
+    lay_out(sample, Path(loop.platform.folder.spec))
+    loop.run_until_idle("movies and ratings arrive")
+    _print_catalogue(loop.platform)
+    for drift in DEMO_DRIFTS:
+        with watch.lap("simulating batches"):
+            batch = simulate_next(loop.platform, drift=drift)
+        drifted = f", {drift:+.1f} stars of drift" if drift else ", like the history"
+        loop.run_until_idle(f"{batch.batch_id} arrives: {batch.rows:,} simulated ratings{drifted}")
+    _print_outcome(loop.platform)
+    _print_recommendations(loop.platform)
+    print_table("Time by phase", ("what", "seconds"), [(n, round(s, 1)) for n, s in watch.laps.items()])
+    home = "" if settings.home == Path(".cinematch") else f"CINEMATCH_HOME={settings.home} "
+    out.print(f"\nOpen the UI with [bold]{home}make dev[/], then http://127.0.0.1:3000", highlight=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """The platform with its Dagster instance: does what the daemon does, a sensor tick at a time."""
+
+    platform: Platform
+    instance: "dg.DagsterInstance"
+    repository: "dg.RepositoryDefinition"
+    watch: Stopwatch
+
+    @classmethod
+    def open(cls, settings: Settings, watch: Stopwatch) -> "Loop":
+        """Open the instance that ``cinematch dev`` will show, and load the definitions."""
+        import dagster as dg
+
+        from cinematch_assets.dagster_support.instance import prepare_home
+        from cinematch_assets.dagster_support.open_platform import with_open_platform
+        from cinematch_assets.definitions import defs
+
+        logging.disable(logging.WARNING)  # what runs say is kept in the instance, for the UI
+        os.environ["DAGSTER_HOME"] = str(prepare_home(settings))
+        platform = Platform.open(settings)
+        repository = with_open_platform(defs(), platform).get_repository_def()
+        return cls(platform, dg.DagsterInstance.get(), repository, watch)
+
+    def run_until_idle(self, what: str) -> None:
+        """Tick the sensors and run what they request, until they request nothing."""
+        out.print(f"\n[bold]→ {what}[/]", highlight=False)
+        with self.watch.lap("waiting until files are written"):
+            self._wait_until_written()
+        for _ in range(_MAX_TICKS):
+            requests = [request for name in ("drive_sensor", "retraining_sensor") for request in self._tick(name)]
+            if not requests:
+                return
+            for request in requests:
+                self._run(request)
+        raise CinematchError(f"the sensors still ask for runs after {_MAX_TICKS} ticks: see cinematch status")
+
+    def _wait_until_written(self, deadline_s: float = 30.0) -> None:
+        """A file counts as written when it has been quiet for a while; the sensors leave it alone until then."""
+        deadline = time.monotonic() + deadline_s
+        while any(
+            e.for_now
+            for part in ("", "batches")
+            for e in self.platform.folder.list_files(part, recursive=False).skipped
+        ):
+            if time.monotonic() > deadline:
+                raise CinematchError(
+                    f"{self.platform.folder.spec}: files in it are still being written; run the demo again afterwards"
+                )
+            time.sleep(0.1)
+
+    def _tick(self, name: str) -> "list[dg.RunRequest]":
+        import dagster as dg
+
+        context = dg.build_sensor_context(
+            instance=self.instance,
+            repository_def=self.repository,
+            sensor_name=name,
+            resources={"platform": self.platform},
+        )
+        answer = self.repository.get_sensor_def(name)(context)
+        if isinstance(answer, dg.RunRequest):
+            return [answer]
+        if not isinstance(answer, dg.SensorResult):
+            return []
+        for request in answer.dynamic_partitions_requests or ():
+            self.instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
+        return list(answer.run_requests or ())
+
+    def _run(self, request: "dg.RunRequest") -> None:
+        job_name = request.job_name or "retrain"
+        what = f"{job_name} {request.partition_key or ''}".strip()
+        with self.watch.lap(job_name), err.status(f"{what} ..."):
+            result = self.repository.get_job(job_name).execute_in_process(
+                instance=self.instance,
+                partition_key=request.partition_key,
+                asset_selection=request.asset_selection,
+                tags=dict(request.tags),
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                raise_on_error=False,
+            )
+        if not result.success:
+            raise CinematchError(f"{what} failed: {_first_fault(result)}")
+        out.print(f"  {what}: done", highlight=False)
+
+
+def _first_fault(result: "dg.ExecuteInProcessResult") -> str:
+    for event in result.all_events:
+        if event.is_step_failure and event.step_failure_data.error:
+            error = event.step_failure_data.error
+            kind, _, message = (error.cause or error).message.strip().partition(": ")
+            return message or kind
+    return "see its log in the UI"
+
+
+def _require_same_data(platform: Platform, sample: Sample) -> None:
+    """Two data sets in one warehouse would share ids that mean different movies."""
+    mark = platform.settings.home / _MARK
+    if mark.exists() and mark.read_text().strip() != sample.name:
+        raise CinematchError(
+            f"{platform.settings.home} holds the demo of {mark.read_text().strip()}: "
+            f"set CINEMATCH_HOME to another folder for {sample.name}"
+        )
+    mark.write_text(sample.name + "\n")
+
+
+def _print_catalogue(platform: Platform) -> None:
+    with platform.warehouse.connect() as connection:
+        splits = read_split_counts(connection)
+        movies = connection.execute("SELECT count(*), count(pca_features) FROM movies").fetchone() or (0, 0)
+    out.print(f"  {movies[0]:,} movies, {movies[1]:,} of them with genre features", highlight=False)
+    print_table("Ratings", ("split", "rows", "mean", "std"), [(s.name, s.rows, s.mean, s.std) for s in splits])
+
+
+def _print_outcome(platform: Platform) -> None:
+    with platform.warehouse.connect() as connection:
+        alerts = connection.execute(statement("status/select_demo_alerts")).fetchall()
+        metrics = connection.execute(statement("status/select_demo_metrics")).fetchall()
+    out.print()
+    print_table("drift_alerts", ("batch", "statistic", "score", "threshold", "alert", "notes"), alerts)
+    print_table("model_metrics", ("version", "rmse", "mae", "precision@10", "trained on"), [row[:5] for row in metrics])
+    for version, *_, notes in metrics:
+        out.print(f"• {version}: {notes}", highlight=False)
+    print_status(read_status(platform))
+
+
+def _print_recommendations(platform: Platform) -> None:
+    with platform.warehouse.connect() as connection:
+        row = connection.execute(statement("status/select_demo_user")).fetchone()
+    if row is None:
+        raise CinematchError("table recommendations is empty: materialize the asset recommendations")
+    print_answer(recommend_for_user(platform, row[0]))

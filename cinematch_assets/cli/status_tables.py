@@ -1,0 +1,110 @@
+"""What ``cinematch status`` shows: files, batches, champion, quarantine, storage, and what needs attention.
+
+Here: which facts, and their tables. Not here: the queries (``warehouse.status``).
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from cinematch_assets.cli.output import out, print_table
+from cinematch_assets.pipeline.models.artifacts import FormatStatus, champion_format_message
+from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.warehouse import model_registry, status
+from cinematch_assets.warehouse.champion import read_champion
+from cinematch_assets.warehouse.connection import describe
+from cinematch_assets.warehouse.drift_alerts import count_unseen_ratings, list_waiting_decisions
+from cinematch_assets.warehouse.table_sizes import TableSize, read_table_sizes
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of the platform; ``needs_attention`` are sentences."""
+
+    database: str
+    folder: str
+    files: list[status.FileLine]
+    batches: list[status.BatchLine]
+    champion: model_registry.ModelVersion | None
+    rejected: list[status.RejectedLine]
+    collection: dict[str, int]
+    sizes: list[TableSize]
+    budget_mb: int
+    needs_attention: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def read_status(platform: Platform) -> Status:
+    """Read the state from the warehouse."""
+    with platform.warehouse.connect() as connection:
+        champion = read_champion(connection)
+        batches = status.list_batches(connection)
+        readable = champion is None or FormatStatus.of(champion) is FormatStatus.READABLE
+        other_format = None if champion is None or readable else champion_format_message(connection, champion)
+        return Status(
+            database=describe(platform.warehouse.url),
+            folder=platform.folder.spec,
+            files=status.list_files(connection),
+            batches=batches,
+            champion=champion,
+            rejected=status.list_rejected_reasons(connection),
+            collection=status.count_collection_states(connection),
+            sizes=read_table_sizes(connection),
+            budget_mb=platform.settings.storage_budget_mb,
+            needs_attention=[
+                *(f"{d.batch_id} waits for a retraining: {d.reason}" for d in list_waiting_decisions(connection)),
+                *(f"{b.batch_id} needs attention: {b.notes}" for b in batches if b.status == "failed"),
+                *(f"{b.batch_id} needs attention: {b.outcome}" for b in batches if b.state == "failed"),
+                *(
+                    [f"{count_unseen_ratings(connection):,} ratings wait in the buffer"]
+                    if count_unseen_ratings(connection)
+                    else []
+                ),
+                *([] if champion else ["there is no champion yet: the sensors train one when ratings are loaded"]),
+                *([other_format] if other_format else []),
+            ],
+        )
+
+
+def print_status(status: Status) -> None:
+    """Print the state as tables."""
+    out.print(f"warehouse {status.database}, folder {status.folder}", highlight=False)
+    print_table(
+        "Files",
+        ("path", "state", "read", "accepted", "rejected", "landed"),
+        [(f.path, f.state, f.rows_read, f.rows_accepted, f.rows_rejected, f.landed_at) for f in status.files],
+    )
+    print_table(
+        "Batches",
+        ("batch", "status", "rows", "place", "alerts", "retraining", "reason or outcome"),
+        [
+            (b.batch_id, b.status, b.record_count, b.place, b.triggered, b.state, b.outcome or b.reason or b.notes)
+            for b in status.batches
+        ],
+    )
+    if status.champion:
+        metrics = status.champion.metrics or {}
+        names = ("rmse", "mae", "precision_at_10", "catalogue_ndcg_at_10", "coverage")
+        facts = {
+            "version": status.champion.version,
+            "since": status.champion.decided_at,
+            "method": status.champion.method,
+            "trained on": status.champion.data_size,
+            **{name: metrics.get(name) for name in names},
+        }
+        print_table("Champion", ("", ""), facts.items())
+    if status.rejected:
+        rows = [(r.path, r.reason, r.rows, r.first_row) for r in status.rejected]
+        print_table("Quarantine", ("path", "reason", "rows", "first row"), rows)
+    if status.collection:
+        print_table("Movie collection", ("state", "files"), status.collection.items())
+    used = status.sizes[0].bytes / 2**20
+    print_table(
+        f"Storage: {used:.0f} of {status.budget_mb} MB ({used / status.budget_mb:.0%})",
+        ("table", "MB", "rows, about"),
+        [(size.table, round(size.bytes / 2**20, 2), size.rows) for size in status.sizes[1:8]],
+    )
+    for wait in status.needs_attention:
+        out.print(f"• {wait}", highlight=False)

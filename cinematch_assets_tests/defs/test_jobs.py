@@ -1,0 +1,98 @@
+"""The jobs from files to published recommendations, in this process: metadata, checks and the run's log."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+
+from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.project_files import project_file
+from cinematch_assets_tests.support.definitions import run_job
+from cinematch_assets_tests.support.platforms import drop, drop_history, make_platform
+
+Loaded = tuple[Platform, dg.DagsterInstance, dict[str, dg.ExecuteInProcessResult]]
+
+
+@pytest.fixture(scope="module")
+def runs(
+    tmp_path_factory: pytest.TempPathFactory, migrated_database: Callable[[], AbstractContextManager[str]]
+) -> Iterator[Loaded]:
+    """One run of each job, in their order, on an instance that logs as ``dagster.yaml`` says."""
+    folder = tmp_path_factory.mktemp("jobs")
+    (folder / "instance").mkdir()
+    settings = {"python_logs": yaml.safe_load(project_file("dagster.yaml").read_text())["python_logs"]}
+    with (
+        migrated_database() as url,
+        dg.DagsterInstance.ephemeral(tempdir=str(folder / "instance"), settings=settings) as instance,
+    ):
+        platform = make_platform(folder / "home", url)
+        history = drop_history(platform)
+        drop(platform, "batches/batch_w1.csv", history.sample(1_500, random_state=1).assign(timestamp=2_000_000_000))
+        instance.add_dynamic_partitions("batch_id", ["batch_w1"])
+        results = {
+            "load_catalog": run_job("load_catalog", platform, instance),
+            "ingest_batch": run_job("ingest_batch", platform, instance, partition_key="batch_w1"),
+            "retrain": run_job("retrain", platform, instance),
+        }
+        yield platform, instance, results
+
+
+def metadata(runs: Loaded, asset: str) -> dict[str, Any]:
+    (record,) = runs[1].fetch_materializations(dg.AssetKey(asset), limit=1).records
+    event = record.asset_materialization
+    assert event is not None
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+@pytest.mark.parametrize("job", ["load_catalog", "ingest_batch", "retrain"])
+def test_each_job_succeeds_with_all_its_checks(runs: Loaded, job: str) -> None:
+    result = runs[2][job]
+    assert result.success
+    failed = [check.check_name for check in result.get_asset_check_evaluations() if not check.passed]
+    assert failed == []
+
+
+@pytest.mark.parametrize(
+    ("asset", "keys"),
+    [
+        ("raw_movies", {"dagster/uri", "md5", "unchanged"}),
+        ("raw_ratings", {"dagster/uri", "md5", "unchanged"}),
+        ("raw_ratings_batch", {"dagster/uri", "md5", "unchanged"}),
+        ("movies", {"rows_read", "rows_accepted", "rows_rejected", "unchanged", "inserted", "dagster/row_count"}),
+        ("ratings", {"rows_read", "unchanged", "inserted", "train_rows", "test_rows", "dagster/row_count"}),
+        ("ratings_buffer", {"rows_read", "unchanged", "inserted", "place", "dagster/partition_row_count"}),
+        ("movie_genre_features", {"explained_variance", "rows_changed", "dagster/row_count"}),
+        ("drift_report", {"retraining_due", "reason", "statistics", "report", "rating_mean"}),
+        ("recommender_model", {"version", "method", "trained_on", "held_out", "batches", "dagster/uri"}),
+        ("model_metrics", {"version", "promoted", "reason", "figures", "evidence", "rmse"}),
+        ("recommendations", {"version", "users", "different_movies", "dagster/row_count"}),
+    ],
+)
+def test_the_page_of_each_asset_has_these_values(runs: Loaded, asset: str, keys: set[str]) -> None:
+    assert keys - set(metadata(runs, asset)) == set()
+
+
+def test_a_file_is_unchanged_in_the_second_run(runs: Loaded) -> None:
+    platform, instance, _ = runs
+    assert (metadata(runs, "movies")["unchanged"], metadata(runs, "ratings")["unchanged"]) == (False, False)
+    again = run_job("load_catalog", platform, instance)
+    changed = {
+        event.asset_key.to_user_string(): event.materialization.metadata["unchanged"].value
+        for event in again.all_events
+        if event.is_step_materialization and "unchanged" in event.materialization.metadata
+    }
+    assert changed["movies"] is changed["ratings"] is changed["raw_movies"] is True
+
+
+def test_phases_progress_and_the_decision_are_in_the_event_log(runs: Loaded) -> None:
+    _, instance, results = runs
+    logged = [record.message for record in instance.all_logs(results["retrain"].run_id)]
+    assert any("fit a candidate on" in message and message.endswith(" s") for message in logged)
+    assert any("promoted: first model: test RMSE" in message for message in logged)
+    progress = [message for message in logged if message.endswith(" %")]
+    phases = {message.rsplit(": ", 1)[0] for message in progress}
+    assert progress
+    assert len(progress) <= 2 * 12 * len(phases)  # two models, each phase at most every 10 %
