@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from cinematch_assets.warehouse.copy import read_frames
 from cinematch_assets.warehouse.model_registry import TrainedBatch
+from cinematch_assets.warehouse.ratings import RATING_COLUMNS
 from cinematch_assets.warehouse.statements import statement
 
-_RATING_COLUMNS = ("userId", "movieId", "rating", "timestamp")
-_BATCH_COLUMNS = (*_RATING_COLUMNS, "batch_id", "md5", "waiting")
+_BATCH_COLUMNS = (*RATING_COLUMNS, "batch_id", "md5", "waiting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ def read_training_data(url: str) -> TrainingData:
     """Read everything in one snapshot, so that rows and batch contents belong together."""
     file, batches, test = read_frames(
         url,
-        (statement("training/select_training_file_rows"), _RATING_COLUMNS),
+        (statement("training/select_training_file_rows"), RATING_COLUMNS),
         (statement("training/select_training_batch_rows"), _BATCH_COLUMNS),
-        (statement("training/select_test_rows"), _RATING_COLUMNS),
+        (statement("training/select_test_rows"), RATING_COLUMNS),
     )
     waiting = batches["waiting"].to_numpy(bool)
     return TrainingData(
