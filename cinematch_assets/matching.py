@@ -1,13 +1,14 @@
-"""Which movie of the catalogue a title of the collection is.
+"""Match titles of the Netflix collection to movies of the catalogue.
 
-Here: titles reduced to keys, and the rules by which two keys are the same movie. Not here: where titles come from and
-where matches go.
+Here: titles reduced to keys, and the rules by which two keys are the same movie. Not here: reading titles and storing
+matches (``pipeline.ingest.netflix_matches``), the year in a MovieLens title (``movielens``).
 
 MovieLens writes "Matrix, The (1999)", "City of Lost Children, The (Cité des enfants perdus, La) (1995)"; a collection
 writes "The Matrix" with 1999 in a field of its own. A title becomes keys: folded to plain lower-case words, with its
 article in front, without it, its alternatives in brackets, its part before a subtitle. A rule compares one kind of
-key with another and allows some distance between the years. The rules are tried from the surest to the loosest, each
-on titles that none before has matched; two movies that fit equally well leave the title unmatched, and listed.
+key with another and requires a distance between the years. The rules are tried from the strictest to the loosest, each
+on titles that no rule before it has matched; two movies that fit equally well leave the title unmatched and listed as
+ambiguous.
 """
 
 import re
@@ -19,12 +20,13 @@ from functools import lru_cache
 
 import pandas as pd
 
-YEAR = re.compile(r"\s*\((\d{4})(?:[-–]\d{0,4})?\)\s*$")
+from cinematch_assets.movielens import first_year, title_without_year
+
 BRACKETS = re.compile(r"\s*\(([^()]*(?:\([^()]*\)[^()]*)*)\)")
 SUBTITLE = re.compile(r"\s*(?::|\s[-–—]\s)\s*")
-ALSO_KNOWN = re.compile(r"^\s*a\.?\s?k\.?\s?a\.?:?\s+", re.IGNORECASE)
+ALSO_KNOWN_AS = re.compile(r"^\s*a\.?\s?k\.?\s?a\.?:?\s+", re.IGNORECASE)
 APOSTROPHES = re.compile(r"['’‘´`ʻ]")  # noqa: RUF001
-NO_WORD = re.compile(r"[^0-9a-z]+")
+NON_WORD = re.compile(r"[^0-9a-z]+")
 
 LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ß": "ss", "&": " and "}
@@ -54,17 +56,17 @@ ARTICLES = {
     *("els", "az"),
 }
 PLAIN_ARTICLES = {"the", "a", "an", "le", "la", "les", "el", "los", "las", "il", "gli", "der", "das", "het"}
-"""Articles that stand in front of a title and are hardly ever its first word for another reason, as in Die Hard."""
+"""Articles that are hardly ever the first word of a title for another reason, as ``die`` is in Die Hard."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Two titles are one movie when the ``ours`` key of one is the ``theirs`` key of the other, ``years`` apart."""
+    """Two titles are one movie if a key of the collection's equals a key of the movie's, ``years_apart`` exactly."""
 
     method: str
-    ours: str
-    theirs: str
-    years: int
+    collection_key: str
+    movie_key: str
+    years_apart: int
     score: float
 
 
@@ -87,10 +89,10 @@ UNDATED = (
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """What became of each title of the collection.
+    """Each title of the collection in one of three frames.
 
-    ``matched``: id, movieId, method, score (0 to 1: how sure the rule is). ``ambiguous``: id, title, year, method and
-    the movieIds that fit equally well, as a tuple. ``unmatched``: id, title, year of titles that no rule finds.
+    ``matched``: id, movieId, method, score (0 to 1: how strict the rule is). ``ambiguous``: id, title, year, method and
+    the movieIds that fit equally well, as a tuple. ``unmatched``: id, title, year of titles without any fitting movie.
     """
 
     matched: pd.DataFrame
@@ -101,19 +103,19 @@ class Matching:
 def match_collection(collection: pd.DataFrame, movies: pd.DataFrame) -> Matching:
     """Match ``collection`` (id, title, year; the year may be missing) to ``movies`` (movieId, title with its year).
 
-    Scores order the rules and say what kind of evidence there was; they are no probabilities. A title without a year
-    is matched only where one movie has it, whatever its year.
+    Scores order the rules; they are no probabilities. A title without a year is matched only if exactly one movie has
+    it, in any year.
     """
     index = _index(zip(movies["movieId"].tolist(), movies["title"].tolist(), strict=True))
     matched, ambiguous, unmatched = [], [], []
-    for identity, title, year in _rows(collection):
+    for row_id, title, year in _rows(collection):
         rule, found = _find(title, year, index)
         if rule is None:
-            unmatched.append((identity, title, year))
+            unmatched.append((row_id, title, year))
         elif len(found) == 1:
-            matched.append((identity, found[0], rule.method, rule.score))
+            matched.append((row_id, found[0], rule.method, rule.score))
         else:
-            ambiguous.append((identity, title, year, rule.method, found))
+            ambiguous.append((row_id, title, year, rule.method, found))
     return Matching(
         pd.DataFrame(matched, columns=["id", "movieId", "method", "score"]),
         pd.DataFrame(ambiguous, columns=["id", "title", "year", "method", "movieIds"]),
@@ -122,8 +124,8 @@ def match_collection(collection: pd.DataFrame, movies: pd.DataFrame) -> Matching
 
 
 def _rows(collection: pd.DataFrame) -> Iterator[tuple[object, str, int | None]]:
-    for identity, title, year in zip(collection["id"], collection["title"], collection["year"], strict=True):
-        yield identity, title, None if pd.isna(year) else int(year)
+    for row_id, title, year in zip(collection["id"], collection["title"], collection["year"], strict=True):
+        yield row_id, title, None if pd.isna(year) else int(year)
 
 
 Index = dict[tuple[str, str], dict[int, int | None]]
@@ -149,9 +151,9 @@ def _find(title: str, year: int | None, index: Index) -> tuple[Rule | None, tupl
     for rule in UNDATED if year is None else RULES:
         found = {
             movie
-            for text in keys[rule.ours]
-            for movie, made in index.get((rule.theirs, text), {}).items()
-            if year is None or (made is not None and abs(made - year) == rule.years)
+            for text in keys[rule.collection_key]
+            for movie, movie_year in index.get((rule.movie_key, text), {}).items()
+            if year is None or (movie_year is not None and abs(movie_year - year) == rule.years_apart)
         }
         if found:
             return rule, tuple(sorted(found))
@@ -160,14 +162,14 @@ def _find(title: str, year: int | None, index: Index) -> tuple[Rule | None, tupl
 
 @dataclass(frozen=True, slots=True)
 class TitleParts:
-    """A title taken apart: its name, its other names, its year."""
+    """The parts of a title: name, alternative names, year."""
 
     name: str
     alternatives: tuple[str, ...]
     year: int | None
 
     def keyed(self) -> Iterator[tuple[str, str]]:
-        """All keys of the title, each with its kind; none is empty."""
+        """Pairs of kind and key; no key is empty."""
         for kind, text in self._texts():
             if text:
                 yield kind, text
@@ -184,21 +186,20 @@ class TitleParts:
 
 
 def title_parts(title: str) -> TitleParts:
-    """Name, alternatives in brackets and year: 'Boot, Das (Boat, The) (1981)' is Das Boot, also The Boat, of 1981."""
-    year = YEAR.search(title)
-    text = YEAR.sub("", title)
-    others = [ALSO_KNOWN.sub("", other) for other in BRACKETS.findall(text)]
+    """Split into name, alternatives in brackets, year: 'Boot, Das (Boat, The) (1981)' is Das Boot, The Boat, 1981."""
+    text = title_without_year(title)
+    others = [ALSO_KNOWN_AS.sub("", other) for other in BRACKETS.findall(text)]
     name = BRACKETS.sub("", text) or text
     names = [part for other in others for part in (other, *other.split("/"))] if others else []
     return TitleParts(
         article_first(name.strip()),
         tuple(article_first(other.strip()) for other in dict.fromkeys(names)),
-        int(year[1]) if year else None,
+        first_year(title),
     )
 
 
 def article_first(title: str) -> str:
-    """'Matrix, The' as 'The Matrix'; titles that end in another short word after a comma stay."""
+    """Turn 'Matrix, The' into 'The Matrix'; a title that ends in another short word after a comma stays as it is."""
     moved = MOVED_ARTICLE.match(title)
     if moved is None or fold(moved[2]) not in ARTICLES:
         return title
@@ -207,21 +208,21 @@ def article_first(title: str) -> str:
 
 
 def fold(text: str) -> str:
-    """Plain lower-case words: no accents, no apostrophes, '&' as 'and', other signs as blanks."""
+    """Reduce to plain lower-case words: no accents, no apostrophes, '&' as 'and', other signs as blanks."""
     text = unicodedata.normalize("NFKD", text).casefold().translate(LETTERS)
     text = "".join(character for character in text if not unicodedata.combining(character))
-    return NO_WORD.sub(" ", APOSTROPHES.sub("", text)).strip()
+    return NON_WORD.sub(" ", APOSTROPHES.sub("", text)).strip()
 
 
 @lru_cache(maxsize=2**17)
 def key(title: str) -> str:
-    """The folded title with one word for 'and' and digits for Roman numerals; the title itself if nothing is left."""
+    """Fold the title, with one word for 'and' and digits for Roman numerals; a title without words stays as it is."""
     words = ["and" if word in AND else NUMERALS.get(word, word) for word in fold(title).split()]
     return " ".join(words) or title.casefold().strip()
 
 
 def bare_key(title: str) -> str:
-    """The key without article and blanks, numbers in digits: Spider-Man is The Spider Man, Three Men are 3 Men."""
+    """The key without article and blanks, numbers in digits: Spider-Man equals The Spider Man, Three Men 3 Men."""
     words = key(title).split(" ")
     words = words[1:] if words[0] in PLAIN_ARTICLES and len(words) > 1 else words
     return "".join(SAME_WORDS.get(word, word) for word in words) or key(title)

@@ -93,7 +93,7 @@ class Settings(BaseModel):
         default=42,
         ge=0,
         alias="CINEMATCH_SEED",
-        description="The seed of everything random: same data and seed, same model.",
+        description="The seed of everything random: same data, seed, versions and kind of processor, same model.",
     )
     retrain_cooldown_s: float = Field(
         default=60.0,

@@ -15,7 +15,11 @@ from cinematch_assets.recommender.environment import computed_by
 
 TESTS = Path(__file__).parent
 NUMERIC = ("recommender", "drift", "features", "test_promotion.py")
-QUICK = ("drift/test_null_distribution.py", "features/test_genres.py")
+QUICK = (
+    "drift/test_null_distribution.py::test_users_without_ratings_change_nothing",
+    "features/test_genres.py",
+    "recommender/rating_prediction/test_rating_table.py",
+)
 KERNELS = ("Haswell", "SkylakeX", "Zen", "Prescott")
 TIMEOUT_S = 1_800
 PRODUCT = """

@@ -21,8 +21,8 @@ from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic
 SEED = 42
 TEST_SHARE = 0.3
 LIKED = 4.0
-LISTED_USERS = 10_000
-"""Lists are asked for so many users at most, the same for everyone: all of 162,000 would be hours for some."""
+MAX_RANKED_USERS = 10_000
+"""Users that recommendations are asked for, the same for all contestants: some would need hours for 162,000."""
 
 SYNTHETIC = {
     name: replace(spec, rank=32, taste=1.0, decay=0.5)
@@ -54,16 +54,16 @@ class Prepared:
 
     @property
     def huge(self) -> bool:
-        """So large that some need more than half an hour."""
+        """So large that some contestants need more than half an hour."""
         return len(self.train) > 5_000_000
 
     @property
-    def listed(self) -> Ids:
-        """Who gets lists: users with a liked test movie, ascending; a draw of them where there are too many."""
+    def ranked_users(self) -> Ids:
+        """Users with a liked test movie, ascending; a random draw of them where there are too many."""
         users = np.unique(self.test.users[self.test.ratings >= LIKED])
-        if len(users) <= LISTED_USERS:
+        if len(users) <= MAX_RANKED_USERS:
             return users
-        return np.sort(np.random.default_rng(SEED).choice(users, LISTED_USERS, replace=False))
+        return np.sort(np.random.default_rng(SEED).choice(users, MAX_RANKED_USERS, replace=False))
 
 
 def prepare(name: str, cache: Path) -> Prepared:
@@ -82,14 +82,14 @@ def prepare(name: str, cache: Path) -> Prepared:
         timestamps=split.train.timestamps,
         test_users=split.test.users,
         test_movies=split.test.movies,
-        listed=prepared.listed,
+        ranked_users=prepared.ranked_users,
         catalogue=np.sort(movies["movieId"].to_numpy()),
     )
     return prepared
 
 
 def _synthetic(name: str, cache: Path) -> tuple[Ratings, pd.DataFrame, str]:
-    """Ratings of people who choose by popularity and taste, kept as arrays: 24 million lines of text are clumsy."""
+    """Ratings of users who choose by popularity and taste, kept as arrays: 24 million lines of text take minutes."""
     spec = SYNTHETIC[name]
     folder = cache / f"synthetic-{name}-taste-{spec.taste:g}-rank-{spec.rank}"
     if not (folder / "truth.json").exists():
@@ -99,10 +99,10 @@ def _synthetic(name: str, cache: Path) -> tuple[Ratings, pd.DataFrame, str]:
         for column, kind in COLUMNS.items():
             np.save(folder / f"{column}.npy", ratings[column].to_numpy(kind))
         (folder / "truth.json").write_text(json.dumps({"noise_floor_rmse": truth.noise_floor_rmse}))
-    floor = json.loads((folder / "truth.json").read_text())["noise_floor_rmse"]
+    lowest_rmse = json.loads((folder / "truth.json").read_text())["noise_floor_rmse"]
     about = (
         f"synthetic, {spec.ratings:,} ratings of people who choose by popularity and taste (rank {spec.rank}, taste"
-        f" {spec.taste:g}, decay {spec.decay:g}); no model can be under an RMSE of {floor:.4f}"
+        f" {spec.taste:g}, decay {spec.decay:g}); no model can be under an RMSE of {lowest_rmse:.4f}"
     )
     rows = Ratings.of(*(np.load(folder / f"{column}.npy") for column in COLUMNS))
     return rows, pd.read_csv(folder / "movies.csv"), about

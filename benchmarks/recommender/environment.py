@@ -55,7 +55,7 @@ def _importable(python: Path, package: str) -> str | None:
 
 
 def _install(python: Path, requirements: tuple[str, ...]) -> str | None:
-    """What pip said against it; None when it was installed."""
+    """Pip's error; None when it was installed."""
     order = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements]
     try:
         done = subprocess.run(order, capture_output=True, text=True, timeout=PIP_LIMIT_S, check=False)

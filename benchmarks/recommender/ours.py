@@ -52,8 +52,9 @@ class Shipped(Ours):
     def predict(self, users: NDArray[Any], movies: NDArray[Any]) -> NDArray[Any]:
         return self.model.predict(users, movies).ratings
 
-    def lists(self, users: NDArray[Any], k: int) -> NDArray[Any]:
-        return self.model.ranker.top(users.astype(np.int32), k, self.train, stars=self.model.rating_table).movies
+    def recommend(self, users: NDArray[Any], k: int) -> NDArray[Any]:
+        ranker, table = self.model.ranker, self.model.rating_table
+        return ranker.top(users.astype(np.int32), k, self.train, rating_factors=table).movies
 
 
 class LeastSquares(Ours):
@@ -68,7 +69,7 @@ class LeastSquares(Ours):
     def predict(self, users: NDArray[Any], movies: NDArray[Any]) -> NDArray[Any]:
         return self.model.predict(users, movies).ratings
 
-    def lists(self, _users: NDArray[Any], _k: int) -> None:
+    def recommend(self, _users: NDArray[Any], _k: int) -> None:
         return None
 
 

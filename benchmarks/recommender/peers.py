@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 Array = NDArray[Any]
-USERS_AT_ONCE = 500
-PAIRS_AT_ONCE = 1 << 18
+USERS_PER_BLOCK = 500
+PAIRS_PER_BLOCK = 1 << 18
 BLOCK_ITEMS = 2_000
-SEARCHED_USERS = 10_000
+MAX_SEARCH_USERS = 10_000
 
-Knobs = tuple[int, float, float]
+Hyperparameters = tuple[int, float, float]
 GRID = ((8, 16, 32, 64, 128), (1.0, 10.0, 30.0, 100.0, 300.0), (1.0, 3.0, 10.0, 30.0))
 """Factors, regularization and alpha that implicit is tuned over."""
 
 
 class Peer:
-    """Ids become rows and columns of a matrix; columns are the whole catalogue."""
+    """Ids become rows and columns of a matrix; its columns are all movies of the catalogue."""
 
     package = "numpy"
     note = ""
@@ -50,30 +50,30 @@ class Peer:
     def predict(self, _users: Array, _movies: Array) -> Array | None:
         return None
 
-    def lists(self, _users: Array, _k: int) -> Array | None:
+    def recommend(self, _users: Array, _k: int) -> Array | None:
         return None
 
     def row_of(self, users: Array) -> Array:
-        """Rows of these users; a stranger gets somebody's."""
+        """Rows of these users; a user without ratings gets another one's."""
         return np.minimum(np.searchsorted(self.users, users), len(self.users) - 1)
 
     def best(self, scores: Callable[[Array], Array], users: Array, k: int) -> Array:
-        """Lists without training items from scores of all movies, which are asked for by block of rows."""
+        """The ``k`` best movies without training items, from scores of all movies by block of rows."""
         seen = self.matrix(self.ratings)
         rows = self.row_of(users)
-        lists = [self._best_of(scores(some), seen[some], k) for some in _blocks(rows, USERS_AT_ONCE)]
-        return self.movies[np.concatenate(lists)]
+        best = [self._best_of(scores(block), seen[block], k) for block in _blocks(rows, USERS_PER_BLOCK)]
+        return self.movies[np.concatenate(best)]
 
     def _best_of(self, scores: Array, seen: sp.csr_matrix, k: int) -> Array:
         """Columns of the highest scores, the lower column first among equals, (users of a block, k)."""
         scores = np.array(scores, np.float32)
         scores[seen.nonzero()] = -np.inf
         kth = -np.partition(-scores, k - 1, axis=1)[:, k - 1]
-        lists = np.empty((len(scores), k), np.int64)
+        best = np.empty((len(scores), k), np.int64)
         for row, line in enumerate(scores):
             able = np.flatnonzero(line >= kth[row])
-            lists[row] = able[np.argsort(-line[able], kind="stable")[:k]]
-        return lists
+            best[row] = able[np.argsort(-line[able], kind="stable")[:k]]
+        return best
 
     def of_rated(self, scores: Array) -> Array:
         """Scores of rated movies (n, rated) as scores of all movies, the others last."""
@@ -86,25 +86,25 @@ def _blocks(rows: Array, size: int) -> list[Array]:
     return [rows[first : first + size] for first in range(0, len(rows), size)]
 
 
-def climb(worth: Callable[[Knobs], float], start: Knobs) -> Knobs:
-    """The best knobs that are found by going one step in one knob at a time, for as long as that is better."""
+def climb(score: Callable[[Hyperparameters], float], start: Hyperparameters) -> Hyperparameters:
+    """Coordinate search: the best grid point reached from ``start`` by single steps that each improve the score."""
     while True:
         at = [values.index(value) for values, value in zip(GRID, start, strict=True)]
         near = [
-            (*start[:knob], values[step], *start[knob + 1 :])
-            for knob, values in enumerate(GRID)
-            for step in (at[knob] - 1, at[knob] + 1)
+            (*start[:axis], values[step], *start[axis + 1 :])
+            for axis, values in enumerate(GRID)
+            for step in (at[axis] - 1, at[axis] + 1)
             if 0 <= step < len(values)
         ]
-        best = max(near, key=worth)
-        if worth(best) <= worth(start):
+        best = max(near, key=score)
+        if score(best) <= score(start):
             return start
         start = best
 
 
 def _products(user_factors: Array, movie_factors: Array, users: Array, movies: Array) -> Array:
     """p_u · q_i of each pair, (n,), by block: factors of millions of pairs would be gigabytes."""
-    pairs = zip(_blocks(users, PAIRS_AT_ONCE), _blocks(movies, PAIRS_AT_ONCE), strict=True)
+    pairs = zip(_blocks(users, PAIRS_PER_BLOCK), _blocks(movies, PAIRS_PER_BLOCK), strict=True)
     return np.concatenate([np.einsum("nk,nk->n", user_factors[u], movie_factors[i]) for u, i in pairs])
 
 
@@ -112,7 +112,7 @@ class Popularity(Peer):
     def fit(self, _split: dict[str, Any]) -> None:
         self.counts = np.bincount(self.columns, minlength=len(self.movies))
 
-    def lists(self, users: Array, k: int) -> Array:
+    def recommend(self, users: Array, k: int) -> Array:
         return self.best(lambda rows: np.broadcast_to(self.counts, (len(rows), len(self.counts))), users, k)
 
 
@@ -138,7 +138,7 @@ class GradedEase(Peer):
         gram[np.diag_indices_from(gram)] += np.float32(300.0)
         return gram
 
-    def lists(self, users: Array, k: int) -> Array:
+    def recommend(self, users: Array, k: int) -> Array:
         # B = I - P / diag(P); its diagonal of zeros moves training items only, which no list holds.
         scale = -1 / np.diag(self.inverse)
         return self.best(lambda rows: self.of_rated((self.x[rows] @ self.inverse) * scale), users, k)
@@ -205,7 +205,7 @@ class SurpriseSvd(SurpriseModel):
 
         return SVD(random_state=42)
 
-    def lists(self, users: Array, k: int) -> Array:
+    def recommend(self, users: Array, k: int) -> Array:
         m, known = self.model, self.model.trainset
         u = np.array([known.to_inner_uid(user) for user in self.users.tolist()])
         i = [known.to_inner_iid(movie) for movie in self.movies[self.rated].tolist()]
@@ -257,7 +257,7 @@ class LensKit(Peer):
             out[part] = np.nan_to_num(scored.scores(), nan=self.mean)
         return out
 
-    def lists(self, users: Array, k: int) -> Array:
+    def recommend(self, users: Array, k: int) -> Array:
         from lenskit.data import ItemList, RecQuery
 
         items = ItemList(item_ids=self.movies)
@@ -290,7 +290,7 @@ class CornacMf(Peer):
         stars[both] += _products(m.u_factors, m.i_factors, u[both], i[both])
         return stars
 
-    def lists(self, users: Array, k: int) -> Array:
+    def recommend(self, users: Array, k: int) -> Array:
         m = self.model
         movies, bias = m.i_factors[self.rated].T, m.i_biases[self.rated]
         return self.best(lambda rows: self.of_rated(m.u_factors[rows] @ movies + bias), users, k)
@@ -335,7 +335,7 @@ class SparkAls(Peer):
         stars[both] = _products(self.u[1], self.i[1], u[both], i[both])
         return stars
 
-    def lists(self, users: Array, k: int) -> Array:
+    def recommend(self, users: Array, k: int) -> Array:
         assert np.array_equal(self.u[0], self.users)
         assert np.array_equal(self.i[0], self.movies[self.rated])
         return self.best(lambda rows: self.of_rated(self.u[1][rows] @ self.i[1].T), users, k)
@@ -349,29 +349,29 @@ class ImplicitAls(Peer):
     def prepare(self, split: dict[str, Any]) -> None:
         super().prepare(split)
         every = self.matrix(self.ratings).tocoo()
-        held = np.random.default_rng(42).random(len(every.data)) < 0.2
-        inner = sp.csr_matrix((every.data[~held], (every.row[~held], every.col[~held])), shape=every.shape)
-        liked = held & (every.data >= 4)
+        holdout = np.random.default_rng(42).random(len(every.data)) < 0.2
+        inner = sp.csr_matrix((every.data[~holdout], (every.row[~holdout], every.col[~holdout])), shape=every.shape)
+        liked = holdout & (every.data >= 4)
         relevant = sp.csr_matrix((np.ones(liked.sum()), (every.row[liked], every.col[liked])), shape=every.shape)
-        worth = {}
+        ndcg: dict[Hyperparameters, float] = {}
 
-        def tried(knobs: Knobs) -> float:
-            if knobs not in worth:
-                worth[knobs] = self._worth(self._fitted(inner, knobs), inner, relevant)
-            return worth[knobs]
+        def validation_ndcg(chosen: Hyperparameters) -> float:
+            if chosen not in ndcg:
+                ndcg[chosen] = self._ndcg(self._fitted(inner, chosen), inner, relevant)
+            return ndcg[chosen]
 
-        if len(held) > 200_000:
-            self.knobs = climb(tried, (32, 100.0, 10.0))
+        if len(holdout) > 200_000:
+            self.chosen = climb(validation_ndcg, (32, 100.0, 10.0))
         else:
-            self.knobs = max(product(*GRID), key=tried)
+            self.chosen = max(product(*GRID), key=validation_ndcg)
         self.note = "factors {}, regularization {}, alpha {}, by a search on a part of training; {} fits in it".format(
-            *self.knobs, len(worth)
+            *self.chosen, len(ndcg)
         )
 
-    def _fitted(self, rows: sp.csr_matrix, knobs: Knobs) -> Any:
+    def _fitted(self, rows: sp.csr_matrix, chosen: Hyperparameters) -> Any:
         from implicit.cpu.als import AlternatingLeastSquares
 
-        factors, ridge, alpha = knobs
+        factors, ridge, alpha = chosen
         with threadpool_limits(1, "blas"):
             model = AlternatingLeastSquares(
                 factors=factors, regularization=ridge, alpha=alpha, iterations=15, random_state=42
@@ -379,10 +379,10 @@ class ImplicitAls(Peer):
             model.fit(rows / 5.0, show_progress=False)
         return model
 
-    def _worth(self, model: Any, rows: sp.csr_matrix, relevant: sp.csr_matrix) -> float:
-        """nDCG@10 on the held part."""
+    def _ndcg(self, model: Any, rows: sp.csr_matrix, relevant: sp.csr_matrix) -> float:
+        """nDCG@10 on the holdout."""
         users = np.flatnonzero(np.diff(relevant.indptr))
-        users = np.random.default_rng(42).permutation(users)[:SEARCHED_USERS]
+        users = np.random.default_rng(42).permutation(users)[:MAX_SEARCH_USERS]
         ids, _ = model.recommend(users, rows[users], N=10)
         wanted = np.diff(relevant.indptr)[users]
         hits = np.asarray(relevant[np.repeat(users, 10), ids.ravel()]).reshape(ids.shape) > 0
@@ -391,9 +391,9 @@ class ImplicitAls(Peer):
 
     def fit(self, _split: dict[str, Any]) -> None:
         self.x = self.matrix(self.ratings)
-        self.model = self._fitted(self.x, self.knobs)
+        self.model = self._fitted(self.x, self.chosen)
 
-    def lists(self, users: Array, k: int) -> Array:
+    def recommend(self, users: Array, k: int) -> Array:
         at = self.row_of(users)
         with threadpool_limits(1, "blas"):
             ids, _ = self.model.recommend(at, self.x[at], N=k)

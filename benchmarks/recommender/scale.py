@@ -1,4 +1,4 @@
-"""Size: a sweep of ALS against implicit's, lists for everyone, memory, and how cost grows.
+"""Size: a sweep of ALS against implicit's, recommendations for all users, memory, and how cost grows.
 
 Here: the order of events and the tables. Not here: the work itself (``scale_worker``), which runs in processes of its
 own, ours and the peer's in turns, so that a noisy minute hits both.
@@ -25,7 +25,7 @@ LARGEST = SyntheticSpec(users=162_000, movies=59_000, ratings=24_000_000)
 
 
 def compare(peers: Peers, results: Path) -> None:
-    """One row a size, kept as soon as it is there; the exponent over all sizes so far; lists at each."""
+    """One row a size, written as soon as it is there; the exponent over all sizes so far."""
     results.mkdir(exist_ok=True)
     rows: list[dict[str, Any]] = []
     for size in SIZES:
@@ -44,9 +44,9 @@ def exponent(points: list[tuple[int, float]]) -> float:
 
 
 def table(facts: dict[str, Any]) -> str:
-    """The figures as Markdown: the fit, then the lists."""
+    """The figures as Markdown: the fit, then the recommendations."""
     fit = ["ratings", "sweep, s", "implicit, s", "times faster", "fit of 8 sweeps, s", "peak MB", "implicit, MB"]
-    lists = ["ratings", "implicit, s", "ours by factors, s", "times its time", "as shipped, s", "times its time"]
+    ranking = ["ratings", "implicit, s", "ours by factors, s", "times its time", "as shipped, s", "times its time"]
     stored = ["ranker's fit, s", "its peak MB", "stored MB"]
     rows = [(row, row["cinematch"], row.get("implicit", {})) for row in facts["rows"]]
     return "\n".join(
@@ -63,8 +63,8 @@ def table(facts: dict[str, Any]) -> str:
                         _number(peer.get("sweep_seconds")),
                         _number(row.get("sweep_ratio")),
                         _number(us["fit_seconds"]),
-                        _whole(us["peak_mb"]),
-                        _whole(peer.get("peak_mb")),
+                        _rounded(us["peak_mb"]),
+                        _rounded(peer.get("peak_mb")),
                     ]
                 )
                 for row, us, peer in rows
@@ -74,8 +74,8 @@ def table(facts: dict[str, Any]) -> str:
             "by conjugate gradient: implicit 0.7.3 takes three steps on all cells, ours one on those rated. Peak",
             "memory holds the ratings handed in, the fit and the interpreter.",
             "",
-            _row([*lists, *stored]),
-            _row(["---"] * len([*lists, *stored])),
+            _row([*ranking, *stored]),
+            _row(["---"] * len([*ranking, *stored])),
             *(
                 _row(
                     [
@@ -86,8 +86,8 @@ def table(facts: dict[str, Any]) -> str:
                         _number(us["ranker_lists_seconds"]),
                         _number(row.get("ranker_ratio")),
                         _number(us["ranker_fit_seconds"]),
-                        _whole(us["ranker_peak_mb"]),
-                        _whole(us["ranker_mb"]),
+                        _rounded(us["ranker_peak_mb"]),
+                        _rounded(us["ranker_mb"]),
                     ]
                 )
                 for row, us, peer in rows
@@ -152,5 +152,5 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:,.2f}"
 
 
-def _whole(value: float | None) -> str:
+def _rounded(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}"

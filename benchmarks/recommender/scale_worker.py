@@ -18,11 +18,11 @@ FACTORS = 64
 SWEEPS = 8
 TIMED_SWEEPS = 3
 K = 10
-USERS_AT_ONCE = 16_384
+USERS_PER_BLOCK = 16_384
 
 
 def peak_mb() -> float:
-    """The most this process held; Linux counts what a parent held into ``ru_maxrss``, so its own mark comes first."""
+    """Peak memory of this process; on Linux ``ru_maxrss`` begins with the parent's, so VmHWM is read first."""
     status = Path("/proc/self/status")
     if status.exists():
         return int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) / 1e3
@@ -30,7 +30,7 @@ def peak_mb() -> float:
 
 
 def cinematch(folder: Path, number: int) -> dict[str, Any]:
-    """The fit as it is shipped, with the time of each sweep from its progress; lists; the ranker."""
+    """The fit as it is shipped, with the time of each sweep from its progress; recommendations; the ranker."""
     from benchmarks.recommender.factor_lists import best_of_factors
     from cinematch_assets.recommender.config import AlsConfig
     from cinematch_assets.recommender.data import Ratings
@@ -50,20 +50,21 @@ def cinematch(folder: Path, number: int) -> dict[str, Any]:
     facts["peak_mb"] = peak_mb()
     start = time.perf_counter()
     seen = Seen.of(train)
-    for first in range(0, len(model.users), USERS_AT_ONCE):
-        some = slice(first, first + USERS_AT_ONCE)
-        skipped = seen.among(model.users[some], model.movies)
-        best_of_factors(model.user_factors[some], model.movie_factors, model.movie_bias, K, skipped)
+    for first in range(0, len(model.users), USERS_PER_BLOCK):
+        block = slice(first, first + USERS_PER_BLOCK)
+        skipped = seen.among(model.users[block], model.movies)
+        best_of_factors(model.user_factors[block], model.movie_factors, model.movie_bias, K, skipped)
     facts["lists_seconds"] = time.perf_counter() - start
     facts["lists_peak_mb"] = peak_mb()
     return facts | ranked(train, model, folder / "ranker.npz", number)
 
 
 def ranked(train: Any, model: Any, kept: Path, number: int) -> dict[str, Any]:
-    """The shipped ranker on the same rows: its fit, in round 0, and lists for everyone from what was stored of it.
+    """The shipped ranker on the same rows: its fit, in round 0, and recommendations for all users from its arrays.
 
-    Stars that have their share in the order come from the factors of ``model``.
+    The predicted ratings that weigh in the order come from the factors of ``model``.
     """
+    from cinematch_assets.recommender.config import RankingConfig
     from cinematch_assets.recommender.data import Catalogue
     from cinematch_assets.recommender.ranking.ranker import Ranker, fit_ranker
     from cinematch_assets.recommender.rating_prediction.als_table import build_table
@@ -74,17 +75,17 @@ def ranked(train: Any, model: Any, kept: Path, number: int) -> dict[str, Any]:
         pairs = tuple(f"Film{movie // 2}: part {movie % 2}" for movie in movies.tolist())
         catalogue = replace(Catalogue.without_titles(movies), titles=pairs)
         start = time.perf_counter()
-        ranker = fit_ranker(train, catalogue)
+        ranker = fit_ranker(train, catalogue, RankingConfig(), np.random.default_rng(0))
         facts["ranker_fit_seconds"] = time.perf_counter() - start
         facts["ranker_peak_mb"] = peak_mb()
         facts["ranker_mb"] = sum(array.nbytes for array in ranker.arrays().values()) / 1e6
         np.savez(kept, **ranker.arrays())
     ranker = Ranker.from_arrays(dict(np.load(kept)))
-    stars = build_table(model, train, Catalogue.without_titles(movies))
+    table = build_table(model, train, Catalogue.without_titles(movies))
     users = np.unique(train.users)
-    ranker.top(users[:2], K, train, stars=stars)
+    ranker.top(users[:2], K, train, rating_factors=table)
     start = time.perf_counter()
-    ranker.top(users, K, train, stars=stars)
+    ranker.top(users, K, train, rating_factors=table)
     return facts | {"ranker_lists_seconds": time.perf_counter() - start}
 
 
@@ -104,10 +105,10 @@ def implicit(folder: Path, _number: int) -> dict[str, Any]:
         model.fit(rows, show_progress=False, callback=lambda _sweep, seconds, *_: sweeps.append(seconds))
         facts = {"sweep_seconds": float(np.median(sweeps)), "peak_mb": peak_mb()}
         start = time.perf_counter()
-        everyone = np.arange(shape[0])
-        for first in range(0, len(everyone), USERS_AT_ONCE):
-            some = everyone[first : first + USERS_AT_ONCE]
-            model.recommend(some, rows[some], N=K)
+        all_users = np.arange(shape[0])
+        for first in range(0, len(all_users), USERS_PER_BLOCK):
+            block = all_users[first : first + USERS_PER_BLOCK]
+            model.recommend(block, rows[block], N=K)
         facts["lists_seconds"] = time.perf_counter() - start
     return facts
 

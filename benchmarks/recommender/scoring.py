@@ -66,7 +66,7 @@ def figures(prepared: Prepared, answers: Path) -> dict[str, Any]:
         facts = json.loads(str(file["facts"]))
         ratings, rankings = file.get("ratings"), file.get("rankings")
     found: dict[str, Any] = {}
-    users = prepared.listed
+    users = prepared.ranked_users
     if ratings is not None:
         model = Recorded(ratings, users, np.zeros((len(users), 0), np.int32))
         measured = evaluate(model, prepared.train, prepared.test, prepared.catalogue, rankings=False).summary()
@@ -95,8 +95,8 @@ def report(prepared: Prepared, rows: dict[str, dict[str, Any]], machine: str, ke
     about = (
         f"{prepared.about}. {len(prepared.train):,} training and {len(prepared.test):,} test rows, random"
         f" {TEST_SHARE:.0%} of them, seed {SEED}; {len(prepared.catalogue):,} movies. Figures as `cinematch evaluate`"
-        " defines them; lists are over the whole catalogue without training items, and a test rating of 4 or more is"
-        f" relevant; they were asked for {len(prepared.listed):,} users, the same for all. Every contestant had a"
+        " defines them; rankings are over the catalogue without training items, and a test rating of 4 or more is"
+        f" relevant; they were asked for {len(prepared.ranked_users):,} users, the same for all. Every contestant had a"
         " process of its own; peak memory is that of the process with its children, imports included; compiling is not"
         " timed."
     )

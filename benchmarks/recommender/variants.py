@@ -45,7 +45,7 @@ class RankerAsModel:
 
     def recommend(self, users: Ids, k: int, *, seen: UserMoviePairs, candidates: Ids | None = None) -> TopN:
         """The ranker's rankings."""
-        top = self.ranker.top(users, k, seen, candidates, stars=self.rating_table)
+        top = self.ranker.top(users, k, seen, candidates, rating_factors=self.rating_table)
         ranks = np.broadcast_to(np.arange(1, top.movies.shape[1] + 1, dtype=np.int32), top.movies.shape)
         owners = np.broadcast_to(users[:, None], top.movies.shape)
         filled = top.movies >= 0
@@ -124,9 +124,9 @@ def _measured(
 def _once(
     split: Split, table: RatingTable, titles: Catalogue, config: RankingConfig, catalogue: Catalogue
 ) -> dict[str, float]:
-    ranker = fit_ranker(split.train, catalogue, config=config)
+    ranker = fit_ranker(split.train, catalogue, config, np.random.default_rng(0))
     figures: Any = evaluate(RankerAsModel(ranker, table), split.train, split.test, catalogue)
-    top = ranker.top(np.unique(split.train.users), 10, split.train, stars=table).movies
+    top = ranker.top(np.unique(split.train.users), 10, split.train, rating_factors=table).movies
     group = dict(zip(titles.movies.tolist(), franchises(titles.titles).tolist(), strict=True))
     popular = pd.Series(split.train.movies).value_counts().index[:10]
     return {

@@ -19,7 +19,7 @@ K = 10
 
 
 class Peak:
-    """The most memory that this process and its children held at once, polled."""
+    """Peak memory of this process and its children together, polled."""
 
     def __init__(self) -> None:
         self.bytes = 0
@@ -63,7 +63,7 @@ def main() -> None:
         facts["predict_seconds"] = time.perf_counter() - start
         answers["ratings"] = np.clip(ratings, split["ratings"].min(), split["ratings"].max()).astype(np.float32)
     start = time.perf_counter()
-    rankings = contestant.lists(split["listed"], K)
+    rankings = contestant.recommend(split["ranked_users"], K)
     if rankings is not None:
         facts["lists_seconds"] = time.perf_counter() - start
         answers["rankings"] = rankings.astype(np.int32)

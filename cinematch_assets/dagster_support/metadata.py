@@ -50,9 +50,9 @@ def messages(texts: Sequence[str]) -> dg.MetadataValue:
 
 
 def rounded(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with floats rounded to five digits, without None and NaN, which the UI cannot show."""
+    """The values with floats rounded to five digits and tuples as lists, without None and NaN, which the UI refuses."""
     return {
-        name: round(value, 5) if isinstance(value, float) else value
+        name: round(value, 5) if isinstance(value, float) else list(value) if isinstance(value, tuple) else value
         for name, value in values.items()
         if value is not None and not (isinstance(value, float) and math.isnan(value))
     }

@@ -1,1 +1,1 @@
-"""What a movie is known by before anybody rates it."""
+"""Features of movies that need no ratings."""

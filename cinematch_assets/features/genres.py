@@ -1,7 +1,7 @@
-"""Ten numbers a movie from its genres: a basis that is fitted once, and the projection on it.
+"""Genre features: a PCA basis of the genres that is fitted once, and the projection of movies on it.
 
-Here: fitting, projecting, and the basis as a document that can be stored and checked.
-Not here: where the basis and the features are kept (``warehouse``), and what a model makes of them (``recommender``).
+Here: fitting, projecting, and the basis as a JSON document with a checked version. Not here: splitting the genres
+column (``movielens``), storing the basis and the features (``warehouse.movies``), models (``recommender``).
 """
 
 import hashlib
@@ -16,55 +16,53 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
-
-COMPONENTS = 10
-NO_GENRES = "(no genres listed)"
+from cinematch_assets.movielens import FEATURES, split_genres
 
 
 class BasisRefusedError(CinematchError):
-    """A stored genre basis is not what its version says, so features made with it would change their meaning."""
+    """The content of a stored genre basis does not hash to its version: its features would have another meaning."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GenreBasis:
-    """The principal axes of genre space: of a movie with 0/1 genres x, feature k is ``(x - mean) @ components[k]``.
+    """Principal axes of genre space: for a movie with 0/1 genres x, feature k is ``(x - mean) @ components[k]``.
 
     Axes beyond the rank of the data (fewer than ten genres or movies) are zero, so that a feature vector always has ten
-    numbers; an empty basis (no movie had a genre) has ``genres == ()`` and may be fitted again.
+    numbers. An empty basis, fitted while no movie had a genre, has ``genres == ()``.
     """
 
     genres: tuple[str, ...]
     mean: NDArray[np.float64]  # (n_genres,)
     components: NDArray[np.float64]  # (10, n_genres)
-    explained_variance: NDArray[np.float64]  # (10,), shares of the whole, falling
+    explained_variance: NDArray[np.float64]  # (10,), shares of the total, descending
 
     @property
     def version(self) -> str:
-        """A name that follows from the content: equal bases have equal versions, and no two others do."""
+        """A hash of the content: bases have equal versions exactly when they are equal."""
         content = json.dumps(self._content(), sort_keys=True, separators=(",", ":"))
         return f"genres_{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
     @property
     def is_empty(self) -> bool:
-        """Whether there was no genre to learn from: nothing has been projected on it, so fitting again is safe."""
+        """Whether it was fitted without any genre; no movie has features on it, so it may be fitted again."""
         return not self.genres
 
     def to_dict(self) -> dict[str, Any]:
-        """The basis as JSON-able values; floats keep every bit."""
+        """The basis as values for JSON; floats survive to the last bit."""
         return {"version": self.version, **self._content()}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> "GenreBasis":
-        """The basis that ``to_dict`` wrote.
+        """Restore what ``to_dict`` wrote.
 
         Raises:
-            BasisRefusedError: the content is not the one that its version names.
+            BasisRefusedError: the content does not hash to the version.
         """
         genres = tuple(stored["genres"])
         basis = cls(
             genres=genres,
             mean=np.asarray(stored["mean"], dtype=np.float64),
-            components=np.asarray(stored["components"], dtype=np.float64).reshape(COMPONENTS, len(genres)),
+            components=np.asarray(stored["components"], dtype=np.float64).reshape(FEATURES, len(genres)),
             explained_variance=np.asarray(stored["explained_variance"], dtype=np.float64),
         )
         if basis.version != stored["version"]:
@@ -82,82 +80,74 @@ class GenreBasis:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GenreFeatures:
-    """Each movie's place in genre space, and what could not be placed."""
+    """The features of each movie, and the genres that the basis does not have."""
 
     basis_version: str
     movie_ids: NDArray[np.int32]  # (m,)
-    points: NDArray[np.float32]  # (m, 10); a row of NaN where the movie has no genre that the basis knows
-    unknown_genres: Mapping[str, int]  # genre → movies that carry it, for genres that the basis has never seen
-    explained_variance: float  # share of the genres' variance that the ten numbers keep
+    points: NDArray[np.float32]  # (m, 10); a row of NaN for a movie without any genre of the basis
+    unknown_genres: Mapping[str, int]  # genre → movies that have it, for genres that the basis does not have
+    explained_variance: float  # share of the genres' variance that the features keep
 
     @property
-    def placed(self) -> int:
+    def projected(self) -> int:
         """Movies that have features."""
         return int(np.isfinite(self.points[:, 0]).sum())
 
     def rows(self) -> Iterator[tuple[int, list[float] | None]]:
-        """Pairs ``(movieId, ten numbers)``, with None for a movie without genres: SQL's NULL."""
+        """Pairs ``(movieId, ten features)``; None, for NULL, where a movie has no genres."""
         for movie_id, point in zip(self.movie_ids.tolist(), self.points.tolist(), strict=True):
             yield movie_id, None if np.isnan(point[0]) else point
 
     def as_metadata(self) -> dict[str, Any]:
-        """The counts that a person wants to see beside the asset."""
+        """The counts for the asset's page."""
         return {
             "genre_basis": self.basis_version,
             "movies": len(self.movie_ids),
-            "movies_with_features": self.placed,
-            "movies_without_genres": len(self.movie_ids) - self.placed,
+            "movies_with_features": self.projected,
+            "movies_without_genres": len(self.movie_ids) - self.projected,
             "unknown_genres": dict(self.unknown_genres),
             "explained_variance": self.explained_variance,
         }
 
 
-def split_genres(genres: str | None) -> tuple[str, ...]:
-    """The genres of a movie, each once, out of ``Comedy|Drama``; none for NULL and for "(no genres listed)"."""
-    if not isinstance(genres, str):  # a frame says NULL as None or NaN
-        return ()
-    names = (name.strip() for name in genres.split("|"))
-    return tuple(dict.fromkeys(name for name in names if name and name != NO_GENRES))
-
-
 def fit_genre_basis(genres: Sequence[str | None]) -> GenreBasis:
-    """Learn the ten principal axes of the movies' genre vectors; movies without genres teach nothing.
+    """Fit the ten principal axes of the movies' genre vectors; movies without genres are ignored.
 
-    The movies' order does not matter. Each axis points to the side of its largest loading, so signs do not depend on
-    the linear algebra library.
+    The result does not depend on the order of the movies. The largest loading of each axis is positive, so signs do not
+    depend on the linear algebra library.
     """
-    tagged = sorted(filter(None, (tuple(sorted(split_genres(each))) for each in genres)))
-    names = tuple(sorted({name for movie in tagged for name in movie}))
-    components = np.zeros((COMPONENTS, len(names)))
-    explained = np.zeros(COMPONENTS)
-    vectors = _indicators(tagged, names)
-    rank = min(COMPONENTS, len(names), len(tagged) - 1)
+    listed = sorted(filter(None, (tuple(sorted(split_genres(each))) for each in genres)))
+    names = tuple(sorted({name for movie in listed for name in movie}))
+    components = np.zeros((FEATURES, len(names)))
+    explained = np.zeros(FEATURES)
+    vectors = _indicators(listed, names)
+    rank = min(FEATURES, len(names), len(listed) - 1)
     if rank > 0 and vectors.std(axis=0).any():
         from sklearn.decomposition import PCA  # noqa: PLC0415 - costs a second that importing the definitions must not
 
         pca = PCA(n_components=rank, svd_solver="full").fit(vectors)
         components[:rank] = _with_fixed_signs(pca.components_)
         explained[:rank] = pca.explained_variance_ratio_
-    mean = vectors.mean(axis=0) if tagged else np.zeros(0)
+    mean = vectors.mean(axis=0) if listed else np.zeros(0)
     return GenreBasis(names, mean, components, explained)
 
 
-def project_genres(titles: pd.DataFrame, basis: GenreBasis) -> GenreFeatures:
-    """Place movies on a basis that stays as it is.
+def project_genres(movies: pd.DataFrame, basis: GenreBasis) -> GenreFeatures:
+    """Project movies on a basis.
 
     Args:
-        titles: columns ``movieId`` and ``genres``; other columns are ignored.
-        basis: the fitted basis. Genres that it does not know are counted and otherwise ignored.
+        movies: columns ``movieId`` and ``genres``; other columns are ignored.
+        basis: a fitted basis; genres that it does not have are counted and otherwise ignored.
     """
-    movies = [split_genres(each) for each in titles["genres"]]
+    genres = [split_genres(each) for each in movies["genres"]]
     known = set(basis.genres)
-    vectors = _indicators(movies, basis.genres)
+    vectors = _indicators(genres, basis.genres)
     points = ((vectors - basis.mean) @ basis.components.T).astype(np.float32)
     points[~vectors.any(axis=1)] = np.nan
-    unknown = Counter(name for movie in movies for name in movie if name not in known)
+    unknown = Counter(name for names in genres for name in names if name not in known)
     return GenreFeatures(
         basis_version=basis.version,
-        movie_ids=titles["movieId"].to_numpy(dtype=np.int32),
+        movie_ids=movies["movieId"].to_numpy(dtype=np.int32),
         points=points,
         unknown_genres=dict(sorted(unknown.items())),
         explained_variance=float(basis.explained_variance.sum()),
@@ -174,8 +164,8 @@ def _indicators(movies: Sequence[Sequence[str]], genres: Sequence[str]) -> NDArr
 
 
 def _with_fixed_signs(components: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn each axis so that its largest loading is positive; of loadings equal to nine digits the first decides."""
+    """Make each axis' largest loading positive; of loadings equal to nine digits the first counts."""
     largest = np.abs(components).round(9).argmax(axis=1)
     signs = np.sign(components[np.arange(len(components)), largest])
-    turned: NDArray[np.float64] = components * np.where(signs == 0, 1.0, signs)[:, None]
-    return turned
+    signed: NDArray[np.float64] = components * np.where(signs == 0, 1.0, signs)[:, None]
+    return signed

@@ -6,7 +6,6 @@ Here: the frozen inputs of fitting and evaluation. Not here: reading files (``re
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,11 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
-
-FEATURES = 10
-"""Numbers in ``movies.pca_features``."""
-
-NO_GENRES = "(no genres listed)"
+from cinematch_assets.movielens import FEATURES, release_year, split_genres
 
 Ids = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -44,7 +39,6 @@ class UserMoviePairs(Protocol):
 
 
 UNKNOWN_YEAR = 0
-_YEAR = re.compile(r"\((\d{4})\)\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +138,7 @@ class Catalogue:
 
     def years(self) -> NDArray[np.int16]:
         """Years of release, (m,), from titles that end in "(1995)"; ``UNKNOWN_YEAR`` for others."""
-        found = [_YEAR.search(title) for title in self.titles]
-        return np.array([int(match.group(1)) if match else UNKNOWN_YEAR for match in found], np.int16)
+        return np.array([release_year(title) or UNKNOWN_YEAR for title in self.titles], np.int16)
 
     @classmethod
     def of(
@@ -210,11 +203,6 @@ class Catalogue:
         if at == len(self.movies) or self.movies[at] != movie:
             raise RecommenderInputError(f"movie {movie} is not in the catalogue")
         return self.titles[at]
-
-
-def split_genres(genres: str) -> tuple[str, ...]:
-    """The names in a pipe-separated list, in its order."""
-    return tuple(name for name in genres.split("|") if name and name != NO_GENRES)
 
 
 def positions(ids: NDArray[np.int32], known: NDArray[np.int32]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:

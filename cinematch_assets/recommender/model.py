@@ -26,8 +26,8 @@ from cinematch_assets.recommender.data import (
 )
 from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.protocol import Predictions, Similar, TopN
-from cinematch_assets.recommender.ranking.ranker import Lists, Ranker, fit_ranker
-from cinematch_assets.recommender.ranking.tuning import tuned
+from cinematch_assets.recommender.ranking.ranker import Ranker, Rankings, fit_ranker
+from cinematch_assets.recommender.ranking.tuning import tune_ranking
 from cinematch_assets.recommender.rating_prediction.bias import fit_bias
 from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
 
@@ -52,7 +52,7 @@ class Recommender:
 
     def recommend(self, users: Ids, k: int, *, seen: UserMoviePairs, candidates: Ids | None = None) -> TopN:
         """Recommend at most ``k`` of ``candidates`` (None: the catalogue) per user, without their ``seen`` movies."""
-        rankings = self.ranker.top(users, k, seen, candidates, stars=self.rating_table)
+        rankings = self.ranker.top(users, k, seen, candidates, rating_factors=self.rating_table)
         return _top_n(rankings, users, self.rating_table)
 
     def recommend_for_ratings(
@@ -69,7 +69,7 @@ class Recommender:
         self._refuse_unknown(movies)
         ratings = np.array([rating for _, rating in rated], np.float32)
         table = self.rating_table.fold_in(movies, ratings)
-        rankings = self.ranker.top_folded(movies, ratings, k, candidates, stars=table)
+        rankings = self.ranker.top_for_ratings(movies, ratings, k, candidates, rating_factors=table)
         return _top_n(rankings, np.array([UNKNOWN_USER], np.int32), table)
 
     def similar(self, movie: int, k: int) -> Similar:
@@ -137,8 +137,8 @@ def fit_recommender(
         raise RecommenderInputError("there are no ratings to train on")
     progress = progress or no_progress
     rating_table, name, reason = _fit_ratings(rows, catalogue, config, seed, progress)
-    ranking = tuned(rows, catalogue, config.ranking, seed)
-    ranker = fit_ranker(rows, catalogue, config=ranking, seed=seed, progress=progress)
+    ranking = tune_ranking(rows, catalogue, config.ranking, seed)
+    ranker = fit_ranker(rows, catalogue, ranking, np.random.default_rng(seed), progress)
     return Recommender(
         method=f"{name} + {ranker.method}",
         reason=f"ratings: {reason}; ranking: {ranker.reason}",
@@ -184,7 +184,7 @@ def _fit_ratings(
     return fit_bayesian_fm(rows, catalogue, config, rng, progress), method, f"{reason}; {plan}"
 
 
-def _top_n(rankings: Lists, users: Ids, table: RatingTable) -> TopN:
+def _top_n(rankings: Rankings, users: Ids, table: RatingTable) -> TopN:
     """Rankings (users, k) without their empty slots, flat, with predicted ratings."""
     filled = rankings.movies >= 0
     owners = np.broadcast_to(users[:, None], filled.shape)[filled].astype(np.int32)

@@ -90,3 +90,13 @@ class Model(Protocol):
 
     def recommend(self, users: Ids, k: int, *, seen: UserMoviePairs, candidates: Ids | None = None) -> TopN:
         """Recommend at most ``k`` of ``candidates`` (None: the catalogue) per user, without their ``seen`` movies."""
+
+
+class RatingFactors(Protocol):
+    """Predicted ratings as products of factors, which order movies for a user; what is equal for all is left out."""
+
+    def user_side(self, users: Ids) -> Floats:
+        """Factors of users, (n, f)."""
+
+    def movie_side(self, movies: Ids) -> Floats:
+        """Factors of movies, (n, f)."""

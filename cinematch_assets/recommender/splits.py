@@ -1,6 +1,6 @@
 """Parts of a set of ratings: at random, whole users or movies, by time.
 
-Here: pure splits. Not here: column ``data_split`` of the tables (``splitting``).
+Here: pure splits. Not here: the hash behind the tables' column data_split (``splitting``).
 """
 
 from __future__ import annotations

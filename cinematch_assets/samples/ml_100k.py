@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from cinematch_assets.movielens import NO_GENRES
 from cinematch_assets.samples.sample import MOVIELENS_100K_LICENCE, Sample, SampleError, atomic_folder, sha256_of
 
 REQUIREMENT = "recbole==1.2.1"
 WHEEL_SHA256 = "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
 FOLDER_IN_WHEEL = "recbole/dataset_example/ml-100k"
 PIP_TIMEOUT_S = 300
-NO_GENRES = "(no genres listed)"
 
 
 def fetch_ml_100k(cache: Path) -> Sample:

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cinematch_assets.movielens import NO_GENRES
 from cinematch_assets.samples.sample import SampleError
 from cinematch_assets.samples.tables import TableWriter
 
@@ -50,7 +51,6 @@ GENRES = (
     "War",
     "Western",
 )
-NO_GENRES = "(no genres listed)"
 ADJECTIVES = (
     "Amber",
     "Broken",

@@ -16,6 +16,7 @@ from psycopg.rows import class_row
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.copy import copy_columns
 from cinematch_assets.warehouse.landed_files import Counts, LandedFile, finish_file, quarantine
+from cinematch_assets.warehouse.locks import lock, lock_batch
 from cinematch_assets.warehouse.ratings import rating_columns
 from cinematch_assets.warehouse.statements import scalar, statement
 
@@ -121,11 +122,6 @@ def confirm_batch(connection: psycopg.Connection, batch: Batch, file: LandedFile
     )
 
 
-def lock_batch(connection: psycopg.Connection, batch_id: str) -> None:
-    """Lock a batch against changes by others until the transaction ends."""
-    connection.execute(statement("files/lock_name"), {"name": f"batch:{batch_id}"})
-
-
 def _replace(connection: psycopg.Connection, batch_id: str, ratings: pd.DataFrame) -> int:
     deleted = connection.execute(statement("batches/delete_buffer_batch"), {"batch_id": batch_id}).rowcount
     columns = rating_columns(ratings)
@@ -136,7 +132,7 @@ def _replace(connection: psycopg.Connection, batch_id: str, ratings: pd.DataFram
 
 
 def _replace_merged(connection: psycopg.Connection, batch_id: str, ratings: pd.DataFrame) -> int:
-    connection.execute(statement("files/lock_name"), {"name": "ratings"})
+    lock(connection, "ratings")
     deleted = connection.execute(statement("batches/delete_merged_batch"), {"batch_id": batch_id}).rowcount
     copy_columns(
         connection, sql.Identifier("ratings"), rating_columns(ratings), {"data_split": "train", "batch_id": batch_id}

@@ -9,7 +9,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.warehouse.batches import lock_batch
+from cinematch_assets.warehouse.locks import lock, lock_batch
 from cinematch_assets.warehouse.model_registry import (
     Artifact,
     GateResult,
@@ -83,7 +83,7 @@ def promote(
         RegistryConflictError: the champion is not ``over``, or the version was promoted or rejected before.
     """
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "registry"})
+        lock(connection, "registry")
         require_champion_is(connection, over)
         _record_decision(
             connection, version, final, gate_result, state="promoted", previous_champion=over, data_size=data_size
@@ -102,7 +102,7 @@ def promote(
 def reject(connection: psycopg.Connection, version: str, gate_result: GateResult) -> None:
     """Reject a candidate: its evidence is stored, the champion and the waiting batches stay."""
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "registry"})
+        lock(connection, "registry")
         candidate = read_model_version(connection, version)
         _record_decision(
             connection,
@@ -122,7 +122,7 @@ def reject(connection: psycopg.Connection, version: str, gate_result: GateResult
 def set_champion(connection: psycopg.Connection, version: str, lists: pd.DataFrame, reason: str) -> str | None:
     """Make an evaluated version champion by hand, and replace the recommendations; return the former one."""
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "registry"})
+        lock(connection, "registry")
         row = connection.execute(statement("registry/select_champion")).fetchone()
         former = row[0] if row else None
         connection.execute(statement("registry/upsert_champion"), {"version": version})
@@ -175,7 +175,7 @@ def _move_batches(connection: psycopg.Connection, version: str, merge: str) -> t
     found = connection.execute(statement("batches/select_mergeable_batches"), {"version": version}).fetchall()
     batches = tuple(batch_id for (batch_id,) in found if (batch_id,) in candidates)
     if batches:
-        connection.execute(statement("files/lock_name"), {"name": "ratings"})
+        lock(connection, "ratings")
     for batch_id in batches:
         move = "batches/merge_batch" if merge == "merge" else "batches/delete_buffer_batch"
         connection.execute(statement(move), {"batch_id": batch_id})

@@ -13,6 +13,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from cinematch_assets.values import DriveFile
+from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import single_row, statement
 
 ATTEMPTS = 5
@@ -92,7 +93,7 @@ def record_listing(connection: psycopg.Connection, files: Sequence[DriveFile], *
         "attempts": attempts,
     }
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "listing"})
+        lock(connection, "listing")
         listing = Listing(*single_row(connection, "collection/count_listed_files", **values))
         connection.execute(statement("collection/update_listed_files"), values)
         connection.execute(statement("collection/insert_listed_files"), values)
@@ -113,7 +114,7 @@ def record_fetches(connection: psycopg.Connection, fetches: Sequence[Fetch]) -> 
         "errors": [fetch.error for fetch in fetches],
     }
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "listing"})
+        lock(connection, "listing")
         connection.execute(statement("collection/update_fetched_files"), values)
 
 

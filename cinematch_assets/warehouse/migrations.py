@@ -1,23 +1,26 @@
 """Bring a database to the newest schema.
 
-Here: how ``sql/migrations`` is applied and rolled back, with yoyo. Not here: the schema. All that is pending goes into
-one transaction under one lock: four processes that start together apply it once, and a killed one leaves nothing.
+Here: applying ``sql/migrations`` and rolling it back. Not here: the schema. All pending migrations are one transaction
+under one lock: of several processes that start together one applies them, and a killed one leaves nothing.
 """
 
+import logging
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
 
 import psycopg
 from yoyo import read_migrations
-from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
-from yoyo.connections import parse_uri
+from yoyo.migrations import Migration, topological_sort
 
 from cinematch_assets.project_files import project_file
 from cinematch_assets.warehouse.connection import connect
+from cinematch_assets.warehouse.locks import lock
+from cinematch_assets.warehouse.statements import statement
 
 FOLDER = project_file("sql/migrations")
-_LOCK = 0x63696E656D61  # "cinema": any number, the same in every process
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,75 +31,63 @@ class Migrated:
     schema: str
 
 
-class _OneTransaction(PostgresqlPsycopgBackend):  # type: ignore[misc]
-    """yoyo's backend on a connection whose transaction belongs to the caller.
-
-    Its own way commits a migration before it is marked as applied, and guards both with a row that a killed
-    process leaves behind; savepoints inside one transaction need neither.
-    """
-
-    _is_locked = True
-
-    def __init__(self, connection: psycopg.Connection) -> None:
-        self._given = connection
-        super().__init__(parse_uri("postgresql+psycopg:///"), "_yoyo_migration")
-
-    def connect(self, dburi: object) -> psycopg.Connection:  # noqa: ARG002 - yoyo's signature
-        return self._given
-
-    def copy(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        """Leave the connection open: it is not ours."""
-
-    def begin(self) -> None:
-        self._in_transaction = True
-        self.execute("SAVEPOINT migration")
-
-    def commit(self) -> None:
-        self.execute("RELEASE SAVEPOINT migration")
-        self._in_transaction = False
-
-    def rollback(self) -> None:
-        self.execute("ROLLBACK TO SAVEPOINT migration")
-        self._in_transaction = False
-
-
 def migrate(url: str, folder: Path = FOLDER) -> Migrated:
     """Apply what is pending; safe to run twice, or from several places at once."""
-    return _change(url, folder, "apply")
-
-
-def pending(url: str, folder: Path = FOLDER) -> tuple[str, ...]:
-    """Return the migrations that the database misses, without changing it."""
-    migrations = read_migrations(str(folder))
-    with connect(url, application="cinematch migrate") as connection:
-        if connection.execute("SELECT to_regclass('_yoyo_migration')").fetchone() == (None,):
-            return tuple(m.id for m in migrations)
-        applied = {name for (name,) in connection.execute("SELECT migration_id FROM _yoyo_migration").fetchall()}
-    return tuple(m.id for m in migrations if m.id not in applied)
+    with connect(url, application="cinematch migrate") as connection, connection.transaction():
+        applied = _lock_applied(connection)
+        migrations = _read(folder)
+        todo = [migration for migration in migrations if migration.id not in applied]
+        for migration in todo:
+            _execute(connection, migration, Path(migration.path), "apply")
+    return _migrated(todo, migrations)
 
 
 def rollback(url: str, folder: Path = FOLDER) -> Migrated:
     """Undo every migration, newest first. The tables and their rows are gone afterwards."""
-    return _change(url, folder, "rollback")
+    with connect(url, application="cinematch migrate") as connection, connection.transaction():
+        applied = _lock_applied(connection)
+        migrations = _read(folder)
+        todo = [migration for migration in reversed(migrations) if migration.id in applied]
+        for migration in todo:
+            _execute(connection, migration, Path(migration.path).with_suffix(".rollback.sql"), "rollback")
+    return _migrated(todo, migrations)
 
 
-def _change(url: str, folder: Path, direction: str) -> Migrated:
+def list_pending_migrations(url: str, folder: Path = FOLDER) -> tuple[str, ...]:
+    """Return the migrations that the database misses, without changing it."""
     with connect(url, application="cinematch migrate") as connection:
-        connection.autocommit = False
-        backend = _locked(connection)
-        backend.ensure_internal_schema_updated()  # commits, and so gives the lock back
-        connection.commit()
-        backend = _locked(connection)
-        migrations = read_migrations(str(folder))
-        todo: Any = backend.to_apply(migrations) if direction == "apply" else backend.to_rollback(migrations)
-        (backend.apply_migrations if direction == "apply" else backend.rollback_migrations)(todo)
-        connection.commit()
+        is_new = connection.execute("SELECT to_regclass('_yoyo_migration')").fetchone() == (None,)
+        applied = set() if is_new else _list_applied(connection)
+    return tuple(migration.id for migration in _read(folder) if migration.id not in applied)
+
+
+def _read(folder: Path) -> list[Migration]:
+    """Read the migrations of a folder, each after those that it depends on."""
+    return list(topological_sort(read_migrations(str(folder))))
+
+
+def _lock_applied(connection: psycopg.Connection) -> set[str]:
+    """Keep other processes from migrating until the transaction ends; return what is applied."""
+    lock(connection, "migrations")
+    connection.execute(statement("migrations/create_migration_tables"))
+    return _list_applied(connection)
+
+
+def _list_applied(connection: psycopg.Connection) -> set[str]:
+    return {name for (name,) in connection.execute(statement("migrations/select_applied_migrations")).fetchall()}
+
+
+def _execute(connection: psycopg.Connection, migration: Migration, file: Path, operation: str) -> None:
+    start = time.perf_counter()
+    values = {"id": migration.id, "hash": migration.hash, "operation": operation}
+    connection.execute(file.read_bytes())
+    if operation == "apply":
+        connection.execute(statement("migrations/insert_applied_migration"), values)
+    else:
+        connection.execute(statement("migrations/delete_applied_migration"), values)
+    connection.execute(statement("migrations/insert_migration_log"), values)
+    _LOG.info("migration %s: %s in %.1f s", migration.id, operation, time.perf_counter() - start)
+
+
+def _migrated(todo: Iterable[Migration], migrations: Iterable[Migration]) -> Migrated:
     return Migrated(applied=tuple(m.id for m in todo), schema=max(m.id for m in migrations))
-
-
-def _locked(connection: psycopg.Connection) -> _OneTransaction:
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-    return _OneTransaction(connection)

@@ -14,6 +14,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import scalar, statement
 
 
@@ -98,7 +99,7 @@ def register_candidate(
 ) -> str:
     """Register a fitted model as version ``run_<first 8 of the run>_v<n>``; return that name."""
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "registry"})
+        lock(connection, "registry")
         values = {
             "run_id": run_id,
             "method": method,

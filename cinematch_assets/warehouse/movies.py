@@ -14,11 +14,11 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg.types.json import Jsonb
 
+from cinematch_assets.movielens import FEATURES
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.landed_files import Counts, LandedFile, finish_file, quarantine
+from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import single_row, statement
-
-FEATURES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def load_movies(
     genres = movies["genres"].astype(object).where(movies["genres"].notna(), None)
     values = {"ids": movies["movieId"].tolist(), "titles": movies["title"].tolist(), "genres": genres.tolist()}
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "movies"})
+        lock(connection, "movies")
         inserted, updated, kept = single_row(connection, "files/upsert_movies", **values)
         quarantine(connection, file, "movies", rejected)
         counts = Counts(len(movies) + len(rejected), len(movies), len(rejected))

@@ -15,6 +15,7 @@ import psycopg
 
 from cinematch_assets.values import RejectedMovie, RejectedRow
 from cinematch_assets.warehouse.collection_ledger import FetchedFile, Outcome, finish_files, take_fetched
+from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.movies import read_movies
 from cinematch_assets.warehouse.rejected_rows import replace_rejected_rows, storable
 from cinematch_assets.warehouse.statements import scalar, statement
@@ -94,7 +95,7 @@ def load_collection(
     bad: dict[str, list[RejectedRow]] = {}
     for each in rejected:
         bad.setdefault(each.file_id, []).append(each.row)
-    connection.execute(statement("files/lock_name"), {"name": "netflix.movies"})
+    lock(connection, "netflix.movies")
     wanted = sorted({movie for of_file in movies.values() for movie in of_file.values()}, key=str)
     former = [row for file in read for row in file.loaded_rows if row is not None]
     plan = plan_rows(read, movies, bad, _existing(connection, wanted), _shared(connection, former, read))
@@ -239,7 +240,7 @@ def write_matches(connection: psycopg.Connection, matches: Sequence[Match]) -> i
         "candidates": ["{" + ",".join(map(str, match.candidates)) + "}" for match in matches],
     }
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "netflix.movies"})
+        lock(connection, "netflix.movies")
         stale = connection.execute(statement("collection/delete_stale_matches"), {"ids": values["ids"]}).rowcount
         return stale + connection.execute(statement("collection/upsert_movie_matches"), values).rowcount
 
@@ -291,7 +292,7 @@ def update_matches(
         match: from titles (id, title, genre, rating, year) and movies (as ``read_movies``) to a result and the matches.
     """
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "netflix.movie_matches"})
+        lock(connection, "netflix.movie_matches")
         titles = read_collection_titles(connection)
         movies, _ = read_movies(connection)
         result, matches = match(titles, movies)

@@ -15,6 +15,7 @@ from psycopg import sql
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.copy import copy_columns, without_indexes
 from cinematch_assets.warehouse.landed_files import Counts, LandedFile, finish_file, quarantine
+from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import single_row, statement
 
 RATING_COLUMNS = ("userId", "movieId", "rating", "timestamp")
@@ -47,7 +48,7 @@ def load_ratings(
         rejected: the rows of it that go into the quarantine.
     """
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "ratings"})
+        lock(connection, "ratings")
         deleted = connection.execute(statement("files/delete_file_ratings")).rowcount
         write_ratings(connection, ratings, is_test)
         quarantine(connection, file, "ratings", rejected)

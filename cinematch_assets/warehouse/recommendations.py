@@ -8,6 +8,7 @@ import psycopg
 from psycopg import sql
 
 from cinematch_assets.warehouse.copy import copy_columns
+from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.model_registry import require_champion_is
 from cinematch_assets.warehouse.statements import statement
 
@@ -25,7 +26,7 @@ def write_recommendations(connection: psycopg.Connection, version: str, lists: p
         RegistryConflictError: another version became champion meanwhile; its own run writes its recommendations.
     """
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "registry"})
+        lock(connection, "registry")
         require_champion_is(connection, version)
         return replace_recommendations(connection, version, lists)
 

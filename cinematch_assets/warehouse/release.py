@@ -11,7 +11,8 @@ import psycopg
 from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.warehouse.batches import lock_batch, read_stored_batch
+from cinematch_assets.warehouse.batches import read_stored_batch
+from cinematch_assets.warehouse.locks import lock, lock_batch
 from cinematch_assets.warehouse.ratings import copy_splits
 from cinematch_assets.warehouse.rejected_rows import QuarantinedRow
 from cinematch_assets.warehouse.statements import statement
@@ -52,7 +53,7 @@ def release_ratings(
     batch_id = rows[0].batch_id
     with connection.transaction():
         if batch_id is None:
-            connection.execute(statement("files/lock_name"), {"name": "ratings"})
+            lock(connection, "ratings")
             _mark(connection, rows)
             copy_splits(connection, ratings, is_test)
             connection.execute(statement("drift/refresh_drift_baseline"))
@@ -64,7 +65,7 @@ def release_ratings(
                     f"{batch_id} has no rows in the tables, so its rejected rows cannot be released"
                 )
             if existing.place == "merged":
-                connection.execute(statement("files/lock_name"), {"name": "ratings"})
+                lock(connection, "ratings")
             _mark(connection, rows)
             connection.execute(statement("files/insert_released_batch_rows"), _batch_values(batch_id, ratings))
             connection.execute(statement("batches/grow_batch"), {"batch_id": batch_id, "rows": len(rows)})
@@ -76,7 +77,7 @@ def release_movies(connection: psycopg.Connection, rows: Sequence[QuarantinedRow
     """Upsert released movies of one content and mark them, in one transaction."""
     values = {name: movies[column].tolist() for name, column in _MOVIE_COLUMNS.items()}
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "movies"})
+        lock(connection, "movies")
         _mark(connection, rows)
         connection.execute(statement("files/upsert_movies"), values)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import scalar, statement
 
 
@@ -39,6 +40,6 @@ def vacuum(connection: psycopg.Connection) -> None:
 def archive_alerts(connection: psycopg.Connection, days: int = 30) -> int:
     """Move alerts older than ``days`` into ``drift_alerts_archive``; return how many."""
     with connection.transaction():
-        connection.execute(statement("files/lock_name"), {"name": "drift_alerts_archive"})
+        lock(connection, "drift_alerts_archive")
         connection.execute(statement("maintenance/create_alerts_archive"))
         return connection.execute(statement("maintenance/archive_alerts"), {"days": days}).rowcount

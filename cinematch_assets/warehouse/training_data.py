@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cinematch_assets.warehouse.copy import read_frames
+from cinematch_assets.warehouse.copy import read_frame, read_frames
 from cinematch_assets.warehouse.model_registry import TrainedBatch
 from cinematch_assets.warehouse.ratings import RATING_COLUMNS
 from cinematch_assets.warehouse.statements import statement
@@ -57,3 +57,18 @@ def read_seen_pairs(url: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return users and movies, (n,) each, of every rating in any table and any split."""
     (frame,) = read_frames(url, (statement("training/select_seen_pairs"), ("userId", "movieId")))
     return frame["userId"].to_numpy(np.int32), frame["movieId"].to_numpy(np.int32)
+
+
+def read_test_rows(url: str) -> pd.DataFrame:
+    """Return the test split: userId, movieId, rating, timestamp."""
+    return read_frame(url, statement("training/select_test_rows"), RATING_COLUMNS)
+
+
+def read_rating_counts(url: str) -> tuple[pd.Series, pd.Series]:
+    """Return the number of train ratings by userId, and by movieId."""
+    users, movies = read_frames(
+        url,
+        (statement("training/count_user_ratings"), ("userId", "count")),
+        (statement("training/count_movie_ratings"), ("movieId", "count")),
+    )
+    return users.set_index("userId")["count"], movies.set_index("movieId")["count"]

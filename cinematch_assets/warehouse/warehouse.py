@@ -1,24 +1,27 @@
-"""The warehouse: a database with the newest schema.
+"""The warehouse: what the packages above are given, so that they see no SQL, no connection and no URL.
 
-Here: opening it, and running functions of this package on it. Not here: those functions, which take a connection.
+Here: running functions of this package, bulk reads, opening the database. Not here: which rows a read returns
+(``training_data``, ``drift_alerts``), connections (``connection``).
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import numpy as np
 import pandas as pd
 import psycopg
+from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.copy import read_frame
+from cinematch_assets.warehouse import drift_alerts, readonly_query, training_data
+from cinematch_assets.warehouse.connection import connect, describe
 from cinematch_assets.warehouse.embedded import embedded_url
-from cinematch_assets.warehouse.migrations import migrate, pending
-from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.migrations import list_pending_migrations, migrate
+from cinematch_assets.warehouse.training_data import TrainingData
 
 
 class SchemaBehindError(CinematchError):
@@ -31,20 +34,24 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Several queries on one connection; see ``Warehouse.session``."""
+    """Several calls on one connection; see ``Warehouse.session``."""
 
     _connection: psycopg.Connection
 
-    def run(self, question: Callable[Concatenate[psycopg.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def run(self, function: Callable[Concatenate[psycopg.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function of this package on the session's connection."""
-        return question(self._connection, *args, **kwargs)
+        return function(self._connection, *args, **kwargs)
 
 
 @dataclass(frozen=True, slots=True)
 class Warehouse:
-    """A Postgres database with the newest schema."""
+    """A Postgres database with the newest schema.
 
-    url: str
+    ``is_embedded`` is true for the server under ``CINEMATCH_HOME``, which is ours.
+    """
+
+    url: str = field(repr=False)
+    is_embedded: bool = False
 
     @contextmanager
     def connect(self) -> Iterator[psycopg.Connection]:
@@ -52,27 +59,55 @@ class Warehouse:
         with connect(self.url) as connection:
             yield connection
 
-    def run(self, question: Callable[Concatenate[psycopg.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def run(self, function: Callable[Concatenate[psycopg.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function of this package, which takes a connection first, on a connection of its own.
 
-        ``warehouse.run(read_champion)``: the layers above name the query and see neither SQL nor a connection.
+        Example: ``warehouse.run(read_champion)``.
         """
         with self.connect() as connection:
-            return question(connection, *args, **kwargs)
+            return function(connection, *args, **kwargs)
 
     @contextmanager
-    def session(self) -> Iterator["Session"]:
-        """Yield ``run`` for several queries on one connection; each write is a transaction of its own."""
+    def session(self) -> Iterator[Session]:
+        """Yield ``run`` for several calls on one connection; each write is a transaction of its own."""
         with self.connect() as connection:
             yield Session(connection)
 
-    def read(self, name: str, columns: tuple[str, ...] = ()) -> pd.DataFrame:
-        """Read a statement without parameters, of any size."""
-        return read_frame(self.url, statement(name), columns)
+    def read_training_data(self) -> TrainingData:
+        """Read what a model is trained and tested on, in one snapshot."""
+        return training_data.read_training_data(self.url)
+
+    def read_test_rows(self) -> pd.DataFrame:
+        """Read the test split: userId, movieId, rating, timestamp."""
+        return training_data.read_test_rows(self.url)
+
+    def read_seen_pairs(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return users and movies, (n,) each, of every rating in any table and any split."""
+        return training_data.read_seen_pairs(self.url)
+
+    def read_rating_counts(self) -> tuple[pd.Series, pd.Series]:
+        """Return the number of train ratings by userId, and by movieId."""
+        return training_data.read_rating_counts(self.url)
+
+    def read_user_histograms(self) -> NDArray[np.int64]:
+        """Return each train user's counts of 0.5, 1.0 … 5.0, shape (n_users, 10)."""
+        return drift_alerts.read_user_histograms(self.url)
+
+    def ask(self, query: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        """Run one read-only query as role ``analyst``; return the names of its columns, and its rows.
+
+        Raises:
+            QuestionRefusedError: the query is not one SELECT, or Postgres refuses it.
+        """
+        return readonly_query.ask(self.url, query, embedded=self.is_embedded)
+
+    def describe(self) -> str:
+        """Return ``host:port/database``, for messages."""
+        return describe(self.url)
 
 
 def open_warehouse(url: str | None, home: Path) -> Warehouse:
-    """Open the database at ``url``, or the embedded one under ``home``, which is migrated to the newest schema.
+    """Open the database at ``url``, or the embedded one under ``home``, which is ours and so brought up to date.
 
     Raises:
         SchemaBehindError: an external database needs ``cinematch migrate``.
@@ -85,6 +120,7 @@ def _opened(url: str | None, home: Path) -> Warehouse:
     if url is None:
         url = embedded_url(home)
         migrate(url)
-    elif missing := pending(url):
+        return Warehouse(url, is_embedded=True)
+    if missing := list_pending_migrations(url):
         raise SchemaBehindError(f"the warehouse misses {', '.join(missing)}: run cinematch migrate")
     return Warehouse(url)

@@ -31,7 +31,7 @@ def test_graded_ease_is_what_its_formula_says(
     split: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(peers, "BLOCK_ITEMS", 4)  # blocks that do not come out even
-    monkeypatch.setattr(peers, "USERS_AT_ONCE", 7)
+    monkeypatch.setattr(peers, "USERS_PER_BLOCK", 7)
     peer = peers.GradedEase(tmp_path)
     peer.prepare(split)
     peer.fit(split)
@@ -46,7 +46,7 @@ def test_graded_ease_is_what_its_formula_says(
     scores[:, 11] = -np.inf
     users = np.unique(split["users"])
     best = np.argsort(-scores[users - 1], axis=1)[:, :3] + 1
-    np.testing.assert_array_equal(peer.lists(users, 3), best)
+    np.testing.assert_array_equal(peer.recommend(users, 3), best)
 
 
 def test_popularity_lists_the_most_rated_without_training_items_and_lower_ids_first(
@@ -56,7 +56,7 @@ def test_popularity_lists_the_most_rated_without_training_items_and_lower_ids_fi
     peer.prepare(split)
     peer.fit(split)
     counts = np.bincount(split["movies"], minlength=13)[1:]
-    for user, listed in zip((1, 7, 30), peer.lists(np.array([1, 7, 30]), 4), strict=True):
+    for user, listed in zip((1, 7, 30), peer.recommend(np.array([1, 7, 30]), 4), strict=True):
         seen = set(split["movies"][split["users"] == user])
         wanted = sorted((movie for movie in MOVIES if movie not in seen), key=lambda movie: (-counts[movie - 1], movie))
         assert listed.tolist() == wanted[:4]
@@ -65,19 +65,19 @@ def test_popularity_lists_the_most_rated_without_training_items_and_lower_ids_fi
 def test_users_to_rank_for_are_drawn_from_those_with_a_liked_movie(monkeypatch: pytest.MonkeyPatch) -> None:
     users = np.arange(1, 101)
     test = Ratings.of(users, np.ones(100), np.where(users % 2, 4.0, 3.5))
-    assert prepared(test).listed.tolist() == users[::2].tolist()
-    monkeypatch.setattr(data, "LISTED_USERS", 10)
-    drawn = prepared(test).listed
+    assert prepared(test).ranked_users.tolist() == users[::2].tolist()
+    monkeypatch.setattr(data, "MAX_RANKED_USERS", 10)
+    drawn = prepared(test).ranked_users
     assert len(drawn) == 10
     assert (np.diff(drawn) > 0).all()
     assert (drawn % 2 == 1).all()
-    assert drawn.tolist() == prepared(test).listed.tolist()
+    assert drawn.tolist() == prepared(test).ranked_users.tolist()
 
 
 def test_rankings_are_measured_on_the_drawn_users_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     # Users 1 to 4 like movie 5; two of them are asked for, and every user's ranking is movie 5, then movie 6.
     test = Ratings.of(np.array([1, 2, 3, 4]), np.full(4, 5), np.full(4, 5.0))
-    monkeypatch.setattr(data, "LISTED_USERS", 2)
+    monkeypatch.setattr(data, "MAX_RANKED_USERS", 2)
     facts = json.dumps({"fit_seconds": 1.5, "versions": "one 1.0", "note": ""})
     np.savez(tmp_path / "answers.npz", facts=np.array(facts), rankings=np.array([[5, 6], [6, 5]], np.int32))
     found = scoring.figures(prepared(test), tmp_path / "answers.npz")
@@ -97,12 +97,12 @@ def test_a_missing_peer_is_reported_with_its_reason(tmp_path: Path) -> None:
 
 
 def test_a_search_climbs_to_the_best_hyperparameters_without_trying_them_all() -> None:
-    tried: list[peers.Knobs] = []
+    points: list[peers.Hyperparameters] = []
 
-    def worth(knobs: peers.Knobs) -> float:
-        factors, ridge, alpha = knobs
-        tried.append(knobs)
+    def score(point: peers.Hyperparameters) -> float:
+        factors, ridge, alpha = point
+        points.append(point)
         return -abs(np.log(factors / 8)) - abs(np.log(ridge / 300)) - abs(np.log(alpha / 3))
 
-    assert peers.climb(worth, (32, 100.0, 10.0)) == (8, 300.0, 3.0)
-    assert len(set(tried)) < 30 < 5 * 5 * 4
+    assert peers.climb(score, (32, 100.0, 10.0)) == (8, 300.0, 3.0)
+    assert len(set(points)) < 30 < 5 * 5 * 4

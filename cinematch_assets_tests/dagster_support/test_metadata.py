@@ -33,7 +33,7 @@ def test_floats_are_rounded_and_undefined_values_are_left_out() -> None:
         "method": "als",
         "ndcg": float("nan"),
         "coverage": None,
-        "batches": ["a"],
+        "batches": ("a",),
     }
     assert rounded(values) == {"rmse": 0.12346, "users": 3, "method": "als", "batches": ["a"]}
 

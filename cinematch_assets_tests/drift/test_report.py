@@ -72,7 +72,7 @@ def test_no_ratings_make_no_report() -> None:
         report_columns(ratings.head(0), MOVIES, TimesSeen.of(ratings))
 
 
-@pytest.mark.parametrize("module", ["verdict", "null_spread", "report"])
+@pytest.mark.parametrize("module", ["alerts", "null_distribution", "report"])
 def test_importing_drift_leaves_evidently_and_scipys_statistics_out(module: str) -> None:
     seen = f"import sys, cinematch_assets.drift.{module}; print({{'evidently', 'scipy.stats'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", seen], capture_output=True, text=True, check=True)

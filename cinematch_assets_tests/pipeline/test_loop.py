@@ -138,7 +138,7 @@ def test_known_users_unknown_users_and_titles_get_recommendations(platform: Plat
     assert len(known.suggestions) == 5
     assert "has rated" in known.basis
     unknown = recommend_for_user(platform, 999_999, 5)
-    assert "rated nothing" in unknown.basis
+    assert "cold start" in unknown.basis
     title = unknown.suggestions[0].title
     liked = recommend_for_likes(platform, [title], 5)
     assert title in liked.basis

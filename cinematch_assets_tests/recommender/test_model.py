@@ -120,9 +120,9 @@ def test_the_model_names_its_parts_and_reasons(model: Recommender):
 def test_progress_runs_from_start_to_end():
     reported: list[tuple[str, float]] = []
     fit_recommender(WORLD.ratings, WORLD.catalogue, config=CONFIG, seed=7, progress=lambda *what: reported.append(what))
-    stars = [share for name, share in reported if name == "ratings"]
-    assert stars == sorted(stars)
-    assert stars[-1] == 1.0
+    shares = [share for name, share in reported if name == "ratings"]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
     assert reported[-1] == ("lists", 1.0)
 
 

@@ -36,9 +36,9 @@ def test_seen_movies_and_those_without_a_score_are_left_out() -> None:
 
 def test_blocks_of_users_give_the_same(monkeypatch) -> None:
     users = np.array([1, 2, 1], np.int32)
-    whole = best_unseen(users, CANDIDATES, 2, seen=NOTHING, score=score)
+    at_once = best_unseen(users, CANDIDATES, 2, seen=NOTHING, score=score)
     monkeypatch.setattr(top, "BLOCK_CELLS", 4)
-    for one, other in zip(whole, best_unseen(users, CANDIDATES, 2, seen=NOTHING, score=score), strict=True):
+    for one, other in zip(at_once, best_unseen(users, CANDIDATES, 2, seen=NOTHING, score=score), strict=True):
         np.testing.assert_array_equal(one, other)
 
 

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from yoyo import get_backend, read_migrations
 
-from cinematch_assets.warehouse.migrations import FOLDER, migrate, pending, rollback
+from cinematch_assets.warehouse.migrations import FOLDER, list_pending_migrations, migrate, rollback
 from cinematch_assets.warehouse.readonly_query import ask
 from cinematch_assets.warehouse.warehouse import SchemaBehindError, open_warehouse
 from cinematch_assets_tests.support import warehouse_jobs, warehouse_rows, workers
@@ -31,11 +32,11 @@ def test_four_processes_that_start_together_migrate_once(empty_database_url: str
     with psycopg.connect(empty_database_url) as connection:
         log = "SELECT migration_id FROM _yoyo_log WHERE operation = 'apply' ORDER BY migration_id"
         assert tuple(name for (name,) in connection.execute(log).fetchall()) == ALL
-    assert pending(empty_database_url) == ()
+    assert list_pending_migrations(empty_database_url) == ()
 
 
 def test_twice_is_fine_and_says_what_it_did(empty_database_url: str) -> None:
-    assert pending(empty_database_url) == ALL
+    assert list_pending_migrations(empty_database_url) == ALL
     assert migrate(empty_database_url).applied == ALL
     before = schema(empty_database_url)
     assert migrate(empty_database_url).applied == ()
@@ -45,11 +46,23 @@ def test_twice_is_fine_and_says_what_it_did(empty_database_url: str) -> None:
 def test_a_killed_migration_leaves_nothing_and_the_next_one_does_it_all(
     empty_database_url: str, database_url: str
 ) -> None:
-    for order in (8, 25, 60, 70):
+    # Three orders before the first migration, then three each: its file, its row, its line in the log.
+    last = 3 + 3 * len(ALL)
+    for order in (1, 3, 4, 5, last // 2, last):
         assert workers.finish(workers.start(warehouse_jobs.migrating, empty_database_url, order)) == [-9]
         assert schema(empty_database_url) == {}
     migrate(empty_database_url)
     assert schema(empty_database_url) == schema(database_url)
+
+
+def test_what_yoyo_migrated_is_continued_and_yoyo_reads_what_we_did(empty_database_url: str) -> None:
+    migrations = read_migrations(str(FOLDER))
+    with get_backend(empty_database_url.replace("postgresql:", "postgresql+psycopg:")) as backend:
+        backend.apply_migrations(backend.to_apply(migrations)[:3])
+        assert migrate(empty_database_url).applied == ALL[3:]
+        assert [migration.id for migration in backend.to_apply(migrations)] == []
+        assert tuple(migration.id for migration in backend.to_rollback(migrations)) == tuple(reversed(ALL))
+    assert rollback(empty_database_url).applied == tuple(reversed(ALL))
 
 
 def test_a_faulty_migration_leaves_nothing(empty_database_url: str, tmp_path: Path) -> None:
@@ -82,9 +95,9 @@ def test_rollback_files_undo_everything(empty_database_url: str) -> None:
 def test_through_the_pooler(postgres15: Postgres, request: pytest.FixtureRequest) -> None:
     with postgres15.database() as direct:
         url = with_database(request.getfixturevalue("_pooler"), direct.rsplit("/", 1)[1])
-        assert pending(url) == ALL
+        assert list_pending_migrations(url) == ALL
         assert workers.finish(*[workers.start(warehouse_jobs.migrating, url) for _ in range(4)]) == [0, 0, 0, 0]
-        assert pending(url) == ()
+        assert list_pending_migrations(url) == ()
         assert rollback(url).applied == tuple(reversed(ALL))
 
 

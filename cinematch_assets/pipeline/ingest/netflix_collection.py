@@ -119,7 +119,7 @@ def fetch_collection(
                 failed += [str(each.error) for each in portion if each.error is not None]
                 done += len(portion)
                 if progress:
-                    progress("fetch files", done / len(files))
+                    progress(f"Fetching {FOLDER}", done / len(files))
     return FetchedCollection(
         files=len(listed.files),
         listing=listing,

@@ -4,13 +4,13 @@ Here: answers with titles. Not here: the recommendations of all users (``publish
 """
 
 import difflib
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.movielens import title_without_year
 from cinematch_assets.pipeline.models.artifacts import load_champion, read_catalogue
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.data import Catalogue, Pairs
@@ -97,7 +97,7 @@ def find_movie(catalogue: Catalogue, name: str) -> int:
         return int(name)
     wanted = name.casefold().strip()
     titles = [title.casefold() for title in catalogue.titles]
-    bare = [re.sub(r"\s*\(\d{4}\)\s*$", "", title) for title in titles]
+    bare = [title_without_year(title) for title in titles]
     found = [i for i, title in enumerate(titles) if title == wanted] or [i for i, t in enumerate(bare) if t == wanted]
     if len(found) == 1:
         return int(catalogue.movies[found[0]])

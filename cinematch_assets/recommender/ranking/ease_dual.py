@@ -1,12 +1,12 @@
-"""EASE without its cube of movies: the same scores from a matrix as wide as there are users.
+"""EASE^R in dual form: exact scores from a users × users inverse.
 
-Here: fitting and scoring when users are few. Not here: many users (``sparse``), which one is taken
-(``ranker``).
+Here: fitting and scoring for few users. Not here: many users (``ranking.ease_sparse``), the choice between the two
+(``ranking.ranker``).
 
 EASE (Steck 2019) is ridge regression of each movie on all others: with X̃ the users' weights, each row times √w_u, and
 L = diag(λ + p·Σ_u X̃²), P = (X̃ᵀX̃ + L)⁻¹ and B_ij = −P_ij / P_jj, B_jj = 0; p is the dropout of Steck (2020, EDLAE).
 By the Woodbury identity P = L⁻¹ − L⁻¹X̃ᵀ A X̃L⁻¹ with A = (I + X̃L⁻¹X̃ᵀ)⁻¹, which is (users, users): scores need A and the
-ratings themselves, nothing is left out and nothing of the size movies² is ever made.
+ratings themselves. Nothing is approximated, and no matrix of movies × movies is ever made.
 """
 
 from __future__ import annotations
@@ -20,100 +20,103 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 from threadpoolctl import threadpool_limits
 
-from cinematch_assets.recommender.data import Floats, Ids, Ratings
+from cinematch_assets.recommender.config import RankingConfig
+from cinematch_assets.recommender.data import Catalogue, Floats
+from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.ranking.histories import UserHistories, user_weights
-
-CELLS_AT_ONCE = 16_000_000
-"""Scores held at once: 64 MB of float32."""
 
 if TYPE_CHECKING:
     from cinematch_assets.recommender.kernels.topn import Best, Exclusions
 
+BLOCK_SCORES = 16_000_000
+"""Scores held at once: 64 MB of float32."""
+
+_ARRAYS = ("dual_inverse", "row_scale", "penalty", "inverse_diagonal")
+
 
 @dataclass(frozen=True, slots=True)
 class DualEase:
-    """``movies`` (M,) ascending; ``kernel`` is A, (U, U); ``ridge`` is diag L, ``inverse`` diag P, (M,)."""
+    """EASE over the M movies of ``histories`` (of U users), by their dual inverse."""
 
-    movies: Ids
     histories: UserHistories
-    kernel: Floats
+    dual_inverse: Floats  # (U, U) A
     row_scale: Floats  # (U,) √w_u
-    ridge: Floats
-    inverse: Floats
+    penalty: Floats  # (M,) diag L
+    inverse_diagonal: Floats  # (M,) diag P
 
     name = "ease_dual"
 
     @property
-    def users_at_once(self) -> int:
-        """Users whose scores are held together."""
-        return max(1, CELLS_AT_ONCE // max(1, len(self.movies)))
+    def block_users(self) -> int:
+        """Users whose scores are held at once."""
+        return max(1, BLOCK_SCORES // max(1, len(self.histories.movies)))
 
-    def scores(self, history: sparse.csr_matrix) -> Floats:
-        """Scores of all movies for weights (rows, M): (rows, M) float32."""
+    def scores(self, weights: sparse.csr_matrix) -> Floats:
+        """Scores X B, (rows, M) float32, for rating weights X (rows, M)."""
         with threadpool_limits(limits=1, user_api="blas"):
-            scaled = history.multiply(1.0 / self.ridge[None, :]).tocsr().astype(np.float32)
-            rows = self._rows()
-            near = np.asarray((scaled @ rows.T).todense(), np.float32) @ self.kernel
-            return self._from_kernel(history, near, rows)
+            scaled = weights.multiply(1.0 / self.penalty[None, :]).tocsr().astype(np.float32)
+            train = sparse.diags(self.row_scale).dot(self.histories.weights()).tocsr()
+            dual = np.asarray((scaled @ train.T).todense(), np.float32) @ self.dual_inverse
+            return self._scores_from_dual(weights, dual, train)
 
-    def best(self, history: sparse.csr_matrix, line: tuple[Floats, Floats], k: int, skipped: Exclusions) -> Best:
-        """The best movies by a + b · score."""
+    def best(
+        self, weights: sparse.csr_matrix, scale_shift: tuple[Floats, Floats], k: int, excluded: Exclusions
+    ) -> Best:
+        """The ``k`` best movies of each row by scale · score + shift, (M,) each, without excluded ones."""
         from cinematch_assets.recommender.kernels.topn import best_of_scores  # noqa: PLC0415  loads numba
 
-        return best_of_scores(line[0] + line[1] * self.scores(history), k, skipped)
-
-    def profile(self, users: Ids) -> sparse.csr_matrix:
-        """The weights of known users; a stranger's row is empty."""
-        return self.histories.rows_of(users, len(self.movies))
+        scale, shift = scale_shift
+        return best_of_scores(shift + scale * self.scores(weights), k, excluded)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The model as named arrays."""
-        own = {name: getattr(self, name) for name in ("movies", "kernel", "row_scale", "ridge", "inverse")}
-        return own | self.histories.arrays()
+        return {name: getattr(self, name) for name in _ARRAYS} | self.histories.arrays()
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> DualEase:
         """The inverse of ``arrays``."""
-        return cls(
-            histories=UserHistories.from_arrays(arrays),
-            **{name: arrays[name] for name in ("movies", "kernel", "row_scale", "ridge", "inverse")},
-        )
+        return cls(UserHistories.from_arrays(arrays), **{name: arrays[name] for name in _ARRAYS})
 
-    def _rows(self) -> sparse.csr_matrix:
-        """X̃, (U, M)."""
-        return sparse.diags(self.row_scale).dot(self.histories.matrix(len(self.movies))).tocsr()
+    def _scores_from_dual(self, weights: sparse.csr_matrix, dual: Floats, train: sparse.csr_matrix) -> Floats:
+        """X B = X − X P diag(1/P_jj) with X P = X L⁻¹ − D X̃ L⁻¹ for ``dual`` D = X L⁻¹ X̃ᵀ A.
 
-    def _from_kernel(self, history: sparse.csr_matrix, near: Floats, rows: sparse.csr_matrix) -> Floats:
-        """X − X P diag(1/P_jj), whose diagonal term makes a movie count nothing for itself."""
-        share = 1.0 / (self.ridge * self.inverse)
-        out = np.ascontiguousarray(rows.T.tocsr().dot(near.T).T, np.float32)
+        The terms in X are zero where nothing was rated, and add up so that a movie has no weight for itself.
+        """
+        share = 1.0 / (self.penalty * self.inverse_diagonal)
+        out = np.ascontiguousarray(train.T.tocsr().dot(dual.T).T, np.float32)
         out *= share
-        own = history.multiply(1.0 - share[None, :]).tocsr()
-        at = np.repeat(np.arange(own.shape[0]), np.diff(own.indptr))
-        out[at, own.indices] += own.data.astype(np.float32)
+        own = weights.multiply(1.0 - share[None, :]).tocsr()
+        rows = np.repeat(np.arange(own.shape[0]), np.diff(own.indptr))
+        out[rows, own.indices] += own.data.astype(np.float32)
         return out
 
 
-def fit_dual(train: Ratings, movies: Ids, *, ridge: float, dropout: float, user_exponent: float) -> DualEase:
-    """Exact EASE for U users and M movies in O(U³ + Σ raters²) time and U² numbers."""
+def fit_ease_dual(
+    train: UserHistories,
+    catalogue: Catalogue,  # noqa: ARG001  the signature of every trainer
+    config: RankingConfig,
+    rng: np.random.Generator,  # noqa: ARG001
+    progress: Progress = no_progress,
+) -> DualEase:
+    """Fit exact EASE for U users and M movies, in O(U³ + Σ raters²) time and U² numbers."""
     from cinematch_assets.recommender.kernels.quadratic_form import quadratic_forms  # noqa: PLC0415  loads numba
 
-    histories = UserHistories.of(train, movies)
-    weights = histories.matrix(len(movies)).astype(np.float64)
-    row_scale = np.sqrt(user_weights(weights, user_exponent).astype(np.float64))
+    progress("EASE", 0.0)
+    weights = train.weights().astype(np.float64)
+    row_scale = np.sqrt(user_weights(weights, config.user_exponent).astype(np.float64))
     rows = sparse.diags(row_scale).dot(weights).tocsr()
-    penalty = ridge + dropout * np.asarray(rows.multiply(rows).sum(axis=0)).ravel()
-    halved = rows.multiply(1.0 / np.sqrt(penalty)[None, :]).tocsr()
+    penalty = config.ridge + config.dropout * np.asarray(rows.multiply(rows).sum(axis=0)).ravel()
+    scaled = rows.multiply(1.0 / np.sqrt(penalty)[None, :]).tocsr()  # X̃ L^-½
     with threadpool_limits(limits=1, user_api="blas"):
-        gram = np.asarray((halved @ halved.T).todense())
-        gram[np.diag_indices_from(gram)] += 1.0
-        kernel = linalg.inv(gram, overwrite_a=True, assume_a="pos")
-    explained = quadratic_forms(halved.T.tocsr(), kernel)  # the diagonal of L^-½ X̃ᵀ A X̃ L^-½
+        dual_gram = np.asarray((scaled @ scaled.T).todense())
+        dual_gram[np.diag_indices_from(dual_gram)] += 1.0
+        dual_inverse = linalg.inv(dual_gram, overwrite_a=True, assume_a="pos")
+    explained = quadratic_forms(scaled.T.tocsr(), dual_inverse)  # the diagonal of L^-½ X̃ᵀ A X̃ L^-½
+    progress("EASE", 1.0)
     return DualEase(
-        movies=movies,
-        histories=histories,
-        kernel=kernel.astype(np.float32),
+        histories=train,
+        dual_inverse=dual_inverse.astype(np.float32),
         row_scale=row_scale.astype(np.float32),
-        ridge=penalty.astype(np.float32),
-        inverse=((1.0 - explained) / penalty).astype(np.float32),
+        penalty=penalty.astype(np.float32),
+        inverse_diagonal=((1.0 - explained) / penalty).astype(np.float32),
     )

@@ -1,18 +1,20 @@
-"""Lists: which movies someone will like most, from what he liked before.
+"""The ranker: top-N recommendations for known and new users, and similar movies.
 
-A pool of movies comes from likeness movie by movie, EASE; likings, a few tastes that many share, and the stars to
-expect put it in order; a cap keeps franchises from filling a list.
+The EASE score selects a pool of movies; EASE score, implicit-ALS score and predicted rating order it; a cap keeps
+franchises from filling a ranking.
 
-Here: the ranker and the choice of its method by size. Not here: likeness (``dual``, ``sparse``) and selection from it
-(``topn``), likings (``likings``), the order of a pool (``blend``), variety (``variety``), which movies are near to one
-(``nearness``), stars.
+Here: the fitted ranker, its training, the choice of the EASE method by the number of users. Not here: EASE
+(``ranking.ease_dual``, ``ranking.ease_sparse``), implicit ALS (``ranking.implicit_als``), the order of a pool
+(``ranking.rerank``), cap and discount (``ranking.diversity``), item similarity (``ranking.similar_items``), predicted
+ratings (``rating_prediction.rating_table``).
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,172 +22,158 @@ from scipy import sparse
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.recommender.config import RankingConfig
-from cinematch_assets.recommender.data import (
-    Catalogue,
-    Floats,
-    Ids,
-    Pairs,
-    Ratings,
-    UserMoviePairs,
-    positions,
+from cinematch_assets.recommender.data import Catalogue, Floats, Ids, Pairs, Ratings, UserMoviePairs, positions
+from cinematch_assets.recommender.progress import Progress, log_phase, no_progress
+from cinematch_assets.recommender.protocol import RatingFactors, Similar
+from cinematch_assets.recommender.ranking.diversity import (
+    CANDIDATES_PER_PLACE,
+    cap_franchises,
+    franchises,
+    popularity_discount,
 )
-from cinematch_assets.recommender.progress import Progress, no_progress
-from cinematch_assets.recommender.protocol import Similar
-from cinematch_assets.recommender.ranking.diversity import BEFORE_THE_CAP, franchises, lift, without_repetition
-from cinematch_assets.recommender.ranking.ease_dual import DualEase, fit_dual
-from cinematch_assets.recommender.ranking.histories import UserHistories, weight_of
-from cinematch_assets.recommender.ranking.similar_items import ItemSimilarity
+from cinematch_assets.recommender.ranking.ease_dual import DualEase, fit_ease_dual
+from cinematch_assets.recommender.ranking.histories import UserHistories, rating_weights
+from cinematch_assets.recommender.ranking.similar_items import ItemSimilarity, fit_similar_items
 
 if TYPE_CHECKING:
-    from cinematch_assets.recommender.kernels.topn import Best, Exclusions
+    from cinematch_assets.recommender.kernels.topn import Exclusions
+    from cinematch_assets.recommender.ranking.ease_sparse import SparseEase
     from cinematch_assets.recommender.ranking.implicit_als import ImplicitFactors
 
-POPULARITY_SHARE = 1e-6
-"""What is added to scores of the movies that please most: nothing, unless all else is equal, as it is for strangers."""
+POPULARITY_TIE_BREAK = 1e-6
+"""Weight of popularity in EASE scores: it decides between equal scores only, as all are for users without ratings."""
+
+_ARRAYS = ("signal_weights", "popularity", "popularity_discount", "franchises")
+
+logger = logging.getLogger(__name__)
 
 
 class UnknownMovieError(CinematchError):
-    """Someone asks about a movie that the catalogue does not hold."""
-
-
-class Expected(Protocol):
-    """Stars to expect, as factors whose products put movies in order for a user."""
-
-    def user_side(self, users: Ids) -> Floats:
-        """Factors of users, (n, f)."""
-
-    def movie_side(self, movies: Ids) -> Floats:
-        """Factors of movies, (n, f)."""
-
-
-class Weights(Protocol):
-    """A fitted movie-by-movie model, whatever it looks like inside; M movies, ascending."""
-
-    @property
-    def name(self) -> str:
-        """The method."""
-
-    @property
-    def movies(self) -> Ids:
-        """Its movies, (M,)."""
-
-    @property
-    def histories(self) -> UserHistories:
-        """What each user rated in training."""
-
-    @property
-    def users_at_once(self) -> int:
-        """How many users ``best`` should be asked about together."""
-
-    def scores(self, history: sparse.csr_matrix) -> Floats:
-        """(rows, M) scores for (rows, M) weights."""
-
-    def best(self, history: sparse.csr_matrix, line: tuple[Floats, Floats], k: int, skipped: Exclusions) -> Best:
-        """The ``k`` best movies by a + b · score, line = (a, b), without what is left out or has a base of −inf."""
-
-    def profile(self, users: Ids) -> sparse.csr_matrix:
-        """The weights that users were known by in training, (users, M)."""
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Everything it knows, as numeric arrays."""
+    """The movie is not in the catalogue."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lists:
-    """``movies`` int32 and ``scores`` float32, both (users, k), best first; a place nothing fits has movie −1, −inf."""
+class Rankings:
+    """``movies`` int32 and ``scores`` float32, both (users, k), best first; an empty slot has movie −1 and −inf."""
 
     movies: Ids
     scores: Floats
 
 
 @dataclass(frozen=True, slots=True)
-class _Cut:
-    """How long lists are, what each movie starts with, (M,), and the movies' side of the opinions, (M, f)."""
+class _Request:
+    """What all users of one call have in common."""
 
     k: int
-    base: Floats
-    likings: Floats
-    stars: tuple[Expected, Floats] | None
+    shift: Floats  # (M,) added to EASE scores: −inf for movies that are no candidates
+    implicit_factors: Floats  # (M, f) the movies' side of the implicit-ALS score
+    rating_factors: tuple[RatingFactors, Floats] | None  # and of predicted ratings, (M, f)
 
 
 @dataclass(frozen=True, slots=True)
 class Ranker:
-    """A fitted ranker. ``reason`` says why this method; ``popularity`` (M,) ranks for those we know nothing of.
+    """A fitted ranker over M movies; ``reason`` says why its EASE method was chosen.
 
-    Likeness is multiplied by ``lift`` (M,), which holds popular movies back, and likings by its root; ``shares`` (2,)
-    is what likings and stars weigh beside likeness. ``groups`` (M,) numbers franchises, of which a list shows
-    one movie in five places; ``nearness`` compares movies.
+    EASE scores are multiplied by ``popularity_discount``, implicit-ALS scores by its root.
     """
 
-    weights: Weights
-    likings: ImplicitFactors
-    shares: Floats
+    ease: DualEase | SparseEase
+    implicit_als: ImplicitFactors
+    signal_weights: Floats  # (2,) of the implicit-ALS score and the predicted rating, that of the EASE score being 1
     reason: str
-    popularity: Floats
-    lift: Floats
-    groups: Ids
+    popularity: Floats  # (M,) ranks for users without ratings
+    popularity_discount: Floats  # (M,)
+    franchises: Ids  # (M,) a number that instalments share
     item_similarity: ItemSimilarity
 
     @property
     def method(self) -> str:
         """The name of the method, for tables."""
-        return f"{self.weights.name} + implicit_als"
+        return f"{self.ease.name} + implicit_als"
+
+    @property
+    def movies(self) -> Ids:
+        """The movies it ranks, (M,) ascending."""
+        return self.ease.histories.movies
 
     def top(
-        self, users: Ids, k: int, seen: UserMoviePairs, candidates: Ids | None = None, *, stars: Expected | None = None
-    ) -> Lists:
-        """At most ``k`` of ``candidates`` (None: the catalogue) for each user, none of his ``seen`` pairs.
+        self,
+        users: Ids,
+        k: int,
+        seen: UserMoviePairs,
+        candidates: Ids | None = None,
+        *,
+        rating_factors: RatingFactors | None = None,
+    ) -> Rankings:
+        """Rank at most ``k`` of ``candidates`` (None: the catalogue) for each user, without their ``seen`` pairs.
 
-        ``stars`` have their share in the order where they are given. Scores are comparable within one list only.
-        Candidates outside the catalogue are passed over; users without ratings get the popular list.
+        Predicted ratings are a signal if ``rating_factors`` are given. Scores are comparable within one ranking only.
+        Candidates outside the catalogue are ignored; users without ratings get the most popular movies.
         """
         from cinematch_assets.recommender.kernels.topn import Seen  # noqa: PLC0415  loads numba
 
-        cut = self._cut(k, candidates, stars)
-        known = Seen.of(seen)
-        movies, scores = np.empty((len(users), cut.k), np.int32), np.empty((len(users), cut.k), np.float32)
-        step = self.weights.users_at_once
-        for start in range(0, len(users), step):
-            some = users[start : start + step]
-            skipped = known.among(some, self.weights.movies)
-            row, rated = positions(some, self.weights.histories.users)
-            likings = np.where(rated[:, None], self.likings.users[row], np.float32(0.0))
-            found = self._top(self.weights.profile(some), some, likings, cut, skipped)
-            movies[start : start + step] = found.movies
-            scores[start : start + step] = found.scores
-        return Lists(movies, scores)
+        request = self._request(k, candidates, rating_factors)
+        seen_by_user = Seen.of(seen)
+        movies, scores = np.empty((len(users), request.k), np.int32), np.empty((len(users), request.k), np.float32)
+        for start in range(0, len(users), self.ease.block_users):
+            block = slice(start, start + self.ease.block_users)
+            row, known = positions(users[block], self.ease.histories.users)
+            ranked = self._rank(
+                self.ease.histories.weights_of(users[block]),
+                users[block],
+                np.where(known[:, None], self.implicit_als.users[row], np.float32(0.0)),
+                request,
+                seen_by_user.among(users[block], self.movies),
+            )
+            movies[block], scores[block] = ranked.movies, ranked.scores
+        return Rankings(movies, scores)
 
-    def top_folded(
-        self, movies: Ids, ratings: Floats, k: int, candidates: Ids | None = None, *, stars: Expected | None = None
-    ) -> Lists:
-        """A list, (1, k), for someone who is not in the data, without the movies that he names.
+    def top_for_ratings(
+        self,
+        movies: Ids,
+        ratings: Floats,
+        k: int,
+        candidates: Ids | None = None,
+        *,
+        rating_factors: RatingFactors | None = None,
+    ) -> Rankings:
+        """Rank for one user who is not in the data, (1, k), by their ``ratings`` of ``movies`` (n,), without these.
 
-        ``stars`` has him as its only user.
+        This user is user 0 of ``rating_factors``.
         """
         from cinematch_assets.recommender.kernels.topn import Exclusions  # noqa: PLC0415  loads numba
 
-        nobody = np.zeros(1, np.int32)
-        skipped = Exclusions.of(nobody, self.weights.movies, Pairs(np.zeros(len(movies), np.int32), movies))
-        history = self._history(movies, ratings)
-        return self._top(history, nobody, self.likings.fold_in(history), self._cut(k, candidates, stars), skipped)
+        user = np.zeros(1, np.int32)
+        excluded = Exclusions.of(user, self.movies, Pairs(np.zeros(len(movies), np.int32), movies))
+        weights = self._weights(movies, ratings)
+        request = self._request(k, candidates, rating_factors)
+        return self._rank(weights, user, self.implicit_als.fold_in(weights), request, excluded)
 
     def similar(self, movie: int, k: int) -> Similar:
-        """The ``k`` movies nearest to ``movie``, nearest first; of equally near ones, those that please most people."""
-        column = self._column(movie)
-        near = self.item_similarity.to_all(column, self.weights.histories, self.groups)
-        order = np.lexsort((-self.popularity, -near))
-        best = order[order != column][:k]
-        return Similar(self.weights.movies[best], near[best].astype(np.float32))
+        """The ``k`` movies most similar to ``movie``, best first; equal ones by popularity.
 
-    def refitted(self, train: Ratings, config: RankingConfig) -> Ranker:
-        """The ranker with likeness fitted anew to the ``train`` that it was fitted to, and other shares."""
-        weights, reason = _likeness(train, self.weights.movies, config)
-        return replace(self, weights=weights, reason=reason, shares=_shares(config))
+        Raises:
+            UnknownMovieError: the movie is not in the catalogue.
+        """
+        index, known = positions(np.array([movie], np.int32), self.movies)
+        if not known[0]:
+            raise UnknownMovieError(f"movie {movie} is not in the catalogue")
+        similarity = self.item_similarity.similarities(int(index[0]), self.ease.histories, self.franchises)
+        order = np.lexsort((-self.popularity, -similarity))
+        best = order[order != index[0]][:k]
+        return Similar(self.movies[best], similarity[best].astype(np.float32))
+
+    def refit_ease(
+        self, catalogue: Catalogue, config: RankingConfig, rng: np.random.Generator, progress: Progress = no_progress
+    ) -> Ranker:
+        """A ranker with EASE and the signal weights of another ``config``, on the same histories."""
+        ease, reason = fit_ease(self.ease.histories, catalogue, config, rng, progress)
+        return replace(self, ease=ease, reason=reason, signal_weights=_signal_weights(config))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The ranker as named numeric arrays; ``reason`` is kept by its caller."""
-        own = {name: getattr(self, name) for name in ("shares", "popularity", "lift", "groups")}
-        return own | self.weights.arrays() | self.likings.arrays() | self.item_similarity.arrays()
+        """The ranker as named numeric arrays; ``reason`` is not among them."""
+        own = {name: getattr(self, name) for name in _ARRAYS}
+        return own | self.ease.arrays() | self.implicit_als.arrays() | self.item_similarity.arrays()
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], reason: str = "") -> Ranker:
@@ -194,143 +182,135 @@ class Ranker:
         Raises:
             KeyError: an array is missing.
         """
+        from cinematch_assets.recommender.ranking.ease_sparse import SparseEase  # noqa: PLC0415  loads numba
         from cinematch_assets.recommender.ranking.implicit_als import ImplicitFactors  # noqa: PLC0415  loads numba
 
-        weights: Weights
-        if "kernel" in arrays:
-            weights = DualEase.from_arrays(arrays)
-        else:
-            from cinematch_assets.recommender.ranking.ease_sparse import SparseEase  # noqa: PLC0415  loads numba
-
-            weights = SparseEase.from_arrays(arrays)
         return cls(
-            weights,
-            ImplicitFactors.from_arrays(arrays),
-            arrays["shares"],
-            reason,
-            arrays["popularity"],
-            arrays["lift"],
-            arrays["groups"],
-            ItemSimilarity.from_arrays(arrays),
+            ease=DualEase.from_arrays(arrays) if "dual_inverse" in arrays else SparseEase.from_arrays(arrays),
+            implicit_als=ImplicitFactors.from_arrays(arrays),
+            reason=reason,
+            item_similarity=ItemSimilarity.from_arrays(arrays),
+            **{name: arrays[name] for name in _ARRAYS},
         )
 
-    def _history(self, movies: Ids, stars: Floats) -> sparse.csr_matrix:
-        at, known = positions(np.asarray(movies, np.int32), self.weights.movies)
-        row = np.zeros((1, len(self.weights.movies)), np.float32)
-        row[0, at[known]] = weight_of(np.asarray(stars)[known])
+    def _weights(self, movies: Ids, ratings: Floats) -> sparse.csr_matrix:
+        """Rating weights of one user, (1, M); movies outside the catalogue are ignored."""
+        index, known = positions(np.asarray(movies, np.int32), self.movies)
+        row = np.zeros((1, len(self.movies)), np.float32)
+        row[0, index[known]] = rating_weights(np.asarray(ratings)[known])
         return sparse.csr_matrix(row)
 
-    def _cut(self, k: int, candidates: Ids | None, stars: Expected | None) -> _Cut:
-        """How lists are cut: movies that are no candidates are moved out of sight."""
-        movies = self.weights.movies
-        base = self.popularity * np.float32(POPULARITY_SHARE)
-        able = np.ones(len(movies), np.bool_) if candidates is None else np.isin(movies, candidates)
-        base[~able] = -np.inf
-        likings = self.likings.movies * np.sqrt(self.lift)[:, None]
-        table = (stars, stars.movie_side(movies)) if stars else None
-        return _Cut(min(k, int(able.sum())), base, likings, table)
+    def _request(self, k: int, candidates: Ids | None, rating_factors: RatingFactors | None) -> _Request:
+        shift = self.popularity * np.float32(POPULARITY_TIE_BREAK)
+        allowed = np.ones(len(self.movies), np.bool_) if candidates is None else np.isin(self.movies, candidates)
+        shift[~allowed] = -np.inf
+        return _Request(
+            k=min(k, int(allowed.sum())),
+            shift=shift,
+            implicit_factors=self.implicit_als.movies * np.sqrt(self.popularity_discount)[:, None],
+            rating_factors=(rating_factors, rating_factors.movie_side(self.movies)) if rating_factors else None,
+        )
 
-    def _top(self, history: sparse.csr_matrix, users: Ids, likings: Floats, cut: _Cut, skipped: Exclusions) -> Lists:
-        from cinematch_assets.recommender.ranking.rerank import POOL, Signal, blended  # noqa: PLC0415  loads numba
+    def _rank(
+        self, weights: sparse.csr_matrix, users: Ids, user_factors: Floats, request: _Request, excluded: Exclusions
+    ) -> Rankings:
+        """Rank for ``users`` (n,), with rating weights (n, M) and implicit-ALS factors (n, f)."""
+        from cinematch_assets.recommender.ranking.rerank import (  # noqa: PLC0415  loads numba
+            POOL,
+            Signal,
+            rerank_by_signals,
+        )
 
-        signals = [Signal(likings, cut.likings, float(self.shares[0]))]
-        if cut.stars:
-            table, movies = cut.stars
-            signals.append(Signal(table.user_side(users), movies, float(self.shares[1])))
-        rivals = cut.k * BEFORE_THE_CAP
-        pool = self.weights.best(history, (cut.base, self.lift), max(POOL, rivals), skipped)
-        best = blended(pool, signals)
-        columns, scores = best.columns[:, :rivals], best.scores[:, :rivals]
-        if self.groups_repeat:
-            columns, scores = without_repetition(columns, scores, self.groups, cut.k)
-        columns, scores = columns[:, : cut.k], scores[:, : cut.k]
-        return Lists(np.where(columns >= 0, self.weights.movies[columns], -1).astype(np.int32), scores)
+        signals = [Signal(user_factors, request.implicit_factors, float(self.signal_weights[0]))]
+        if request.rating_factors:
+            table, movie_side = request.rating_factors
+            signals.append(Signal(table.user_side(users), movie_side, float(self.signal_weights[1])))
+        length = request.k * CANDIDATES_PER_PLACE
+        scale_shift = self.popularity_discount, request.shift
+        pool = self.ease.best(weights, scale_shift, max(POOL, length), excluded)
+        best = rerank_by_signals(pool, signals)
+        columns, scores = best.columns[:, :length], best.scores[:, :length]
+        if self._has_franchises():
+            columns, scores = cap_franchises(columns, scores, self.franchises, request.k)
+        columns, scores = columns[:, : request.k], scores[:, : request.k]
+        return Rankings(np.where(columns >= 0, self.movies[columns], -1).astype(np.int32), scores)
 
-    @property
-    def groups_repeat(self) -> bool:
+    def _has_franchises(self) -> bool:
         """Whether any two movies are of one franchise."""
-        return len(self.groups) > 0 and int(self.groups.max()) + 1 < len(self.groups)
-
-    def _column(self, movie: int) -> int:
-        at, known = positions(np.array([movie], np.int32), self.weights.movies)
-        if not known[0]:
-            raise UnknownMovieError(f"movie {movie} is not in the catalogue")
-        return int(at[0])
+        return len(self.franchises) > 0 and int(self.franchises.max()) + 1 < len(self.franchises)
 
 
 def fit_ranker(
     train: Ratings,
     catalogue: Catalogue,
-    *,
-    config: RankingConfig | None = None,
-    seed: int = 0,
-    progress: Progress | None = None,
+    config: RankingConfig,
+    rng: np.random.Generator,
+    progress: Progress = no_progress,
 ) -> Ranker:
-    """Fit on ``train``, one row per (user, movie); the method follows from the number of users.
+    """Fit on ``train``, one row per (user, movie); the EASE method follows from the number of users.
 
     The same set of rows and seed give the same bytes on any number of threads.
     """
     from cinematch_assets.recommender.ranking.implicit_als import fit_implicit_als  # noqa: PLC0415  loads numba
 
-    knobs, tell = config or RankingConfig(), progress or no_progress
     movies = np.union1d(train.movies, catalogue.movies).astype(np.int32)
-    tell("lists", 0.0)
-    weights, reason = _likeness(train, movies, knobs)
-    tell("lists", 0.5)
-    likings = fit_implicit_als(weights.histories.matrix(len(movies)), knobs.implicit_als, seed)
-    tell("lists", 1.0)
+    with log_phase(logger, "user histories of %d ratings, %d movies", len(train), len(movies)):
+        histories = UserHistories.of(train, movies)
+    with log_phase(logger, "EASE on %d users", len(histories.users)):
+        ease, reason = fit_ease(histories, catalogue, config, rng, progress)
+    with log_phase(logger, "implicit ALS with %d factors", config.implicit_als.factors):
+        implicit_als = fit_implicit_als(histories, catalogue, config.implicit_als, rng, progress)
+    with log_phase(logger, "item similarity"):
+        item_similarity = fit_similar_items(histories, catalogue, config, rng, progress)
     return Ranker(
-        weights,
-        likings,
-        _shares(knobs),
-        reason,
-        _popularity(train, movies),
-        lift(train, movies, knobs.popularity_discount),
-        _groups(catalogue, movies),
-        ItemSimilarity.of(weights.histories, movies, catalogue),
+        ease=ease,
+        implicit_als=implicit_als,
+        signal_weights=_signal_weights(config),
+        reason=reason,
+        popularity=_popularity(train, movies),
+        popularity_discount=popularity_discount(histories, config.popularity_discount),
+        franchises=_franchises(catalogue, movies),
+        item_similarity=item_similarity,
     )
 
 
-def _likeness(train: Ratings, movies: Ids, knobs: RankingConfig) -> tuple[Weights, str]:
-    """Likeness movie by movie, by the method for that many users, and why it was taken."""
-    users = len(np.unique(train.users))
-    if users <= knobs.max_dual_users:
-        how = f"{users:,} users, at most {knobs.max_dual_users:,}: exact, through users instead of movies"
-        weights: Weights = fit_dual(
-            train, movies, ridge=knobs.ridge, dropout=knobs.dropout, user_exponent=knobs.user_exponent
-        )
+def fit_ease(
+    train: UserHistories,
+    catalogue: Catalogue,
+    config: RankingConfig,
+    rng: np.random.Generator,
+    progress: Progress = no_progress,
+) -> tuple[DualEase | SparseEase, str]:
+    """Fit EASE by the method for the number of users; return it and why this method was chosen."""
+    users = len(train.users)
+    if users <= config.max_dual_users:
+        reason = f"{users:,} users, at most {config.max_dual_users:,}: exact, by an inverse of users × users"
+        ease: DualEase | SparseEase = fit_ease_dual(train, catalogue, config, rng, progress)
     else:
-        from cinematch_assets.recommender.ranking.ease_sparse import fit_sparse  # noqa: PLC0415  loads numba
+        from cinematch_assets.recommender.ranking.ease_sparse import fit_ease_sparse  # noqa: PLC0415  loads numba
 
-        how = f"{users:,} users, over {knobs.max_dual_users:,}: exact among the {knobs.head_items:,} most rated movies"
-        weights = fit_sparse(
-            train,
-            movies,
-            ridge=knobs.ridge,
-            dropout=knobs.dropout,
-            user_exponent=knobs.user_exponent,
-            head_items=knobs.head_items,
-            neighbours=knobs.neighbours,
-            kept=knobs.kept,
+        reason = (
+            f"{users:,} users, over {config.max_dual_users:,}: exact for the {config.head_items:,} most rated movies"
         )
-    return weights, f"{how}; λ = {knobs.ridge:g}, likings count {knobs.implicit_weight:g}"
+        ease = fit_ease_sparse(train, catalogue, config, rng, progress)
+    return ease, f"{reason}; λ = {config.ridge:g}, weight of implicit ALS {config.implicit_weight:g}"
 
 
-def _shares(knobs: RankingConfig) -> Floats:
-    return np.array([knobs.implicit_weight, knobs.rating_weight], np.float32)
+def _signal_weights(config: RankingConfig) -> Floats:
+    return np.array([config.implicit_weight, config.rating_weight], np.float32)
 
 
-def _groups(catalogue: Catalogue, movies: Ids) -> Ids:
-    """Franchises of ``movies``, (M,); a movie without a title in the catalogue is alone."""
-    at, known = positions(movies, catalogue.movies)
-    groups = franchises(catalogue.titles)
+def _franchises(catalogue: Catalogue, movies: Ids) -> Ids:
+    """Franchises of ``movies``, (M,); a movie without a title in the catalogue is a franchise of its own."""
+    index, known = positions(movies, catalogue.movies)
+    by_title = franchises(catalogue.titles)
     alone = len(catalogue) + np.arange(len(movies))
-    together = np.where(known, groups[at], alone) if len(catalogue) else alone
-    return np.unique(together, return_inverse=True)[1].astype(np.int32)
+    numbers = np.where(known, by_title[index], alone) if len(catalogue) else alone
+    return np.unique(numbers, return_inverse=True)[1].astype(np.int32)
 
 
 def _popularity(train: Ratings, movies: Ids) -> Floats:
-    """Σ of weights by movie over the number of users, (M,)."""
-    at = np.searchsorted(movies, train.movies)
-    total = np.bincount(at, weight_of(train.ratings), minlength=len(movies))
+    """The sum of rating weights of each movie by the number of users, (M,)."""
+    index = np.searchsorted(movies, train.movies)
+    total = np.bincount(index, rating_weights(train.ratings), minlength=len(movies))
     return np.asarray(total / max(1, len(np.unique(train.users))), np.float32)

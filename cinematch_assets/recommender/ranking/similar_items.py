@@ -1,15 +1,15 @@
-"""Which movies are near to one: how much more often the same people like both than chance would have it.
+"""Item similarity: shrunken lift of co-ratings over an independence (Rasch) model.
 
-Here: what chance would have, what the descriptions lead one to expect, and the nearness of one movie to all. Not here:
-the list that is cut from it (``ranker``), lists for people (``dual``, ``sparse``).
+Here: the independence model, the prior from the movies' descriptions, similarities of one movie to all. Not here: the
+selection of the most similar (``ranking.ranker``), recommendations for users (``ranking.ease_dual``,
+``ranking.ease_sparse``).
 
-n_ij sums, over those who rated both movies, the products of the two ratings' weights. e_ij is what that sum would be if
-i's raters had chosen by chance: a user u rates a movie j with odds x_u·y_j, fitted so that every user and every movie
-keeps its number of ratings (the Rasch model, which knows no taste). The ratio n_ij / e_ij is noise where e_ij is small,
-so it has a gamma prior, as DuMouchel (1999) has for rare events: worth K expected products, with a mean m_ij that
-genres, years and franchise give. The similarity is the lower end of
-the posterior, (n + Km) / (e + K) · exp(−z / √(n + Km)).
-Where little was rated, the description decides; where much was, it is forgotten.
+n_ij sums, over the users who rated both movies, the products of the two ratings' weights. e_ij is the expected sum if
+i's raters had rated independently of their taste: user u rates movie j with odds x_u·y_j, fitted so that every user and
+every movie keeps its number of ratings (the Rasch model). The ratio n_ij / e_ij is noisy where e_ij is small, so it has
+a gamma prior, as in DuMouchel (1999) for rare events: K expected products with a mean m_ij from genres, years and
+franchise. The similarity is the lower end of the posterior, (n + Km) / (e + K) · exp(−z / √(n + Km)). With few
+co-ratings the description decides, with many the co-ratings do.
 """
 
 from __future__ import annotations
@@ -21,70 +21,65 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cinematch_assets.recommender.config import RankingConfig
 from cinematch_assets.recommender.data import UNKNOWN_YEAR, Catalogue, Floats, Ids, positions
-from cinematch_assets.recommender.ranking.histories import Rows, UserHistories, weight_of
+from cinematch_assets.recommender.progress import Progress, no_progress
+from cinematch_assets.recommender.ranking.histories import Counts, UserHistories, rating_weights
 
 PRIOR_WEIGHT = 5.0
-"""K, in expected products. What was chosen and what was set, for this and the five below: docs/decisions/0062."""
-CAUTION = 1.0
-"""z, standard deviations of log((n + Km) / (e + K)) taken off."""
-PRIOR_LEVEL = -0.5
-GENRES = 0.5
-"""Added to log m for the same genres, in parts for a cosine below one."""
-DECADE = 0.1
-"""Taken off log m for each decade between two years of release, three at most."""
-FRANCHISE = 1.0
+"""K, in expected products. How this and the five values below were chosen: docs/decisions/0062."""
+
+LOWER_BOUND_STDS = 1.0
+"""z, standard deviations of log((n + Km) / (e + K)) subtracted."""
+
+PRIOR_LOG_MEAN = -0.5
+"""log m of two movies that share nothing and are of one year."""
+
+GENRES_BONUS = 0.5
+"""Added to log m for equal genres; for others in proportion to their cosine."""
+
+DECADE_PENALTY = 0.1
+"""Subtracted from log m for each decade between the years of release."""
+
+FRANCHISE_BONUS = 1.0
 """Added to log m for two instalments of one franchise."""
 
-FAR_DECADES = 3.0
+MAX_DECADES = 3.0
 UNKNOWN_DECADES = 1.0
-"""Taken as the distance of two movies of which one has no year."""
+"""Decades between two movies of which one has no year."""
 
-STEPS_AN_OCTAVE = 16
-"""Counts of ratings are rounded to so many steps between one and its double when chance is fitted."""
-SWEEPS = 60
-RATERS_AT_ONCE = 4_096
-"""Histories added up at once: at 24M ratings some 40 MB."""
+CLASSES_PER_OCTAVE = 16
+"""Numbers of ratings are rounded to this many classes between one number and its double when odds are fitted."""
+
+RASCH_SWEEPS = 60
+BLOCK_RATERS = 4_096
+"""Histories that are added up at once: at 24M ratings some 40 MB."""
 
 
 @dataclass(frozen=True, slots=True)
 class ItemSimilarity:
-    """What, beside the histories of U users, is needed to compare M movies.
+    """What similarities of M movies need in addition to the histories of U users."""
 
-    ``activity`` (U,) x and ``appeal`` (M,) y are odds; ``liking`` (M,) is the mean weight of a movie's ratings;
-    ``genres`` (M, bytes) are packed bits, a bit each; ``years`` (M,) of release, 0 where unknown.
-    """
+    user_odds: Floats  # (U,) x
+    movie_odds: Floats  # (M,) y
+    mean_weights: Floats  # (M,) the mean weight of a movie's ratings
+    genres: NDArray[np.uint8]  # (M, bytes) a bit for each genre
+    years: NDArray[np.int16]  # (M,) of release, UNKNOWN_YEAR where there is none
 
-    activity: Floats
-    appeal: Floats
-    liking: Floats
-    genres: NDArray[np.uint8]
-    years: NDArray[np.int16]
+    def similarities(self, movie: int, histories: UserHistories, franchises: Ids) -> NDArray[np.float64]:
+        """The similarity of ``movie`` (an index) to every movie, (M,); 0 to itself.
 
-    @classmethod
-    def of(cls, histories: UserHistories, movies: Ids, catalogue: Catalogue) -> ItemSimilarity:
-        """From training histories over ``movies`` (M,), ascending; movies outside the catalogue have no description."""
-        counts = np.bincount(histories.columns, minlength=len(movies))
-        liked = np.bincount(histories.columns, weight_of(histories.stars), minlength=len(movies))
-        activity, appeal = chance(np.diff(histories.starts), counts)
-        at, known = positions(catalogue.movies, movies)
-        genres = np.zeros((len(movies), (len(_genre_names(catalogue)) + 7) // 8), np.uint8)
-        years = np.full(len(movies), UNKNOWN_YEAR, np.int16)
-        genres[at[known]] = _genre_bits(catalogue)[known]
-        years[at[known]] = catalogue.years()[known]
-        return cls(activity, appeal, (liked / np.maximum(counts, 1)).astype(np.float32), genres, years)
-
-    def to_all(self, movie: int, histories: UserHistories, franchises: Ids) -> NDArray[np.float64]:
-        """How many times as often as by chance at least the movie (a column) goes with each, (M,); its own is 0."""
-        together, expected = self._together(movie, histories)
-        prior = PRIOR_WEIGHT * np.exp(self._described(movie, franchises))
-        seen = together + prior
-        near = seen / (expected + PRIOR_WEIGHT) * np.exp(-CAUTION / np.sqrt(seen))
-        near[movie] = 0.0
-        return np.asarray(near)
+        ``histories`` are those of the fit; ``franchises`` (M,) are numbers that instalments share.
+        """
+        observed, expected = self._co_ratings(movie, histories)
+        prior = PRIOR_WEIGHT * np.exp(self._prior_log_mean(movie, franchises))
+        posterior = observed + prior
+        similarity = posterior / (expected + PRIOR_WEIGHT) * np.exp(-LOWER_BOUND_STDS / np.sqrt(posterior))
+        similarity[movie] = 0.0
+        return np.asarray(similarity)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All of it, as named arrays."""
+        """The fitted arrays by name."""
         return {f"similar_items.{name}": getattr(self, name) for name in self.__slots__}
 
     @classmethod
@@ -92,58 +87,87 @@ class ItemSimilarity:
         """The inverse of ``arrays``."""
         return cls(**{name: arrays[f"similar_items.{name}"] for name in cls.__slots__})
 
-    def _together(self, movie: int, histories: UserHistories) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The sums n and e of one movie with all, both (M,)."""
+    def _co_ratings(self, movie: int, histories: UserHistories) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The sums n and e of one movie with every movie, both (M,)."""
         cells = np.flatnonzero(histories.columns == movie)
         raters = np.searchsorted(histories.starts, cells, "right") - 1
-        weights = weight_of(histories.stars[cells])
-        together = np.zeros(len(self.appeal))
-        for start in range(0, len(raters), RATERS_AT_ONCE):
-            some = slice(start, start + RATERS_AT_ONCE)
-            together += histories.rows_of(histories.users[raters[some]], len(together)).T @ weights[some]
-        alike, kind = np.unique(self.activity[raters], return_inverse=True)
-        expected = np.zeros(len(self.appeal))
-        for odds, weight in zip(alike, np.bincount(kind, weights), strict=True):
-            expected += weight * _probability(odds * self.appeal)
-        return together, expected * self.liking
+        weights = rating_weights(histories.ratings[cells])
+        observed = np.zeros(len(self.movie_odds))
+        for start in range(0, len(raters), BLOCK_RATERS):
+            block = slice(start, start + BLOCK_RATERS)
+            observed += histories.weights_of(histories.users[raters[block]]).T @ weights[block]
+        # Raters of equal odds expect the same of every movie, so each value of the odds is computed once.
+        distinct_odds, group = np.unique(self.user_odds[raters], return_inverse=True)
+        expected = np.zeros(len(self.movie_odds))
+        for odds, weight in zip(distinct_odds, np.bincount(group, weights), strict=True):
+            expected += weight * _probability(odds * self.movie_odds)
+        return observed, expected * self.mean_weights
 
-    def _described(self, movie: int, franchises: Ids) -> NDArray[np.float64]:
-        """The logarithm of m for one movie with all, (M,)."""
+    def _prior_log_mean(self, movie: int, franchises: Ids) -> NDArray[np.float64]:
+        """The logarithm of m for one movie with every movie, (M,)."""
         years = self.years.astype(np.float64)
         known = (years != UNKNOWN_YEAR) & (years[movie] != UNKNOWN_YEAR)
-        decades = np.where(known, np.minimum(np.abs(years - years[movie]) / 10.0, FAR_DECADES), UNKNOWN_DECADES)
+        decades = np.where(known, np.minimum(np.abs(years - years[movie]) / 10.0, MAX_DECADES), UNKNOWN_DECADES)
         same = franchises == franchises[movie]
-        return np.asarray(PRIOR_LEVEL + GENRES * self._genre_cosines(movie) - DECADE * decades + FRANCHISE * same)
+        return np.asarray(
+            PRIOR_LOG_MEAN
+            + GENRES_BONUS * self._genre_cosines(movie)
+            - DECADE_PENALTY * decades
+            + FRANCHISE_BONUS * same
+        )
 
     def _genre_cosines(self, movie: int) -> NDArray[np.float64]:
-        """Cosines of genres that weigh log(M / movies that have them), (M,)."""
-        has = np.unpackbits(self.genres, axis=1)
-        rarity = np.square(np.log((len(has) + 1.0) / (has.sum(axis=0, dtype=np.int64) + 1.0)))
-        lengths = np.sqrt((has * rarity).sum(axis=1))
-        shared = (has * (rarity * has[movie])).sum(axis=1)
-        return np.asarray(shared / np.maximum(lengths * lengths[movie], 1e-12))
+        """Cosines of genre vectors, each genre weighted by log(M / movies of the genre), (M,)."""
+        has_genre = np.unpackbits(self.genres, axis=1)
+        rarity = np.square(np.log((len(has_genre) + 1.0) / (has_genre.sum(axis=0, dtype=np.int64) + 1.0)))
+        norms = np.sqrt((has_genre * rarity).sum(axis=1))
+        shared = (has_genre * (rarity * has_genre[movie])).sum(axis=1)
+        return np.asarray(shared / np.maximum(norms * norms[movie], 1e-12))
 
 
-def chance(user_counts: Rows, movie_counts: Rows) -> tuple[Floats, Floats]:
-    """Odds x (U,) and y (M,) under which p = xy / (1 + xy) gives all their expected numbers of ratings.
+def fit_similar_items(
+    train: UserHistories,
+    catalogue: Catalogue,
+    config: RankingConfig,  # noqa: ARG001  the signature of every trainer
+    rng: np.random.Generator,  # noqa: ARG001
+    progress: Progress = no_progress,
+) -> ItemSimilarity:
+    """Fit the odds, and collect what the catalogue says; movies outside the catalogue have no genres and no year."""
+    progress("item similarity", 0.0)
+    width = len(train.movies)
+    counts = np.bincount(train.columns, minlength=width)
+    total_weights = np.bincount(train.columns, rating_weights(train.ratings), minlength=width)
+    user_odds, movie_odds = fit_rasch_odds(np.diff(train.starts), counts)
+    index, known = positions(catalogue.movies, train.movies)
+    genres = np.zeros((width, (len(_genre_names(catalogue)) + 7) // 8), np.uint8)
+    years = np.full(width, UNKNOWN_YEAR, np.int16)
+    genres[index[known]] = _genre_bits(catalogue)[known]
+    years[index[known]] = catalogue.years()[known]
+    progress("item similarity", 1.0)
+    mean_weights = (total_weights / np.maximum(counts, 1)).astype(np.float32)
+    return ItemSimilarity(user_odds, movie_odds, mean_weights, genres, years)
 
-    By fixed-point iteration over classes of users and of movies that have about the same number.
+
+def fit_rasch_odds(user_counts: Counts, movie_counts: Counts) -> tuple[Floats, Floats]:
+    """Odds x (U,) and y (M,) for which p = xy / (1 + xy) expects of every user and movie its number of ratings.
+
+    Fixed-point iteration over classes of users and of movies with about the same number.
     """
-    a, users, of_user = _classes(user_counts)
-    b, movies, of_movie = _classes(movie_counts)
-    total = max(float((a * users).sum()), 1.0)
-    x, y = a / np.sqrt(total), b / np.sqrt(total)
-    for _ in range(SWEEPS):
-        x = a / np.maximum((movies * y / (1.0 + np.outer(x, y))).sum(axis=1), 1e-12)
-        y = b / np.maximum((users * x / (1.0 + np.outer(y, x))).sum(axis=1), 1e-12)
-    return x[of_user].astype(np.float32), y[of_movie].astype(np.float32)
+    user_means, user_sizes, user_class = _count_classes(user_counts)
+    movie_means, movie_sizes, movie_class = _count_classes(movie_counts)
+    total = max(float((user_means * user_sizes).sum()), 1.0)
+    x, y = user_means / np.sqrt(total), movie_means / np.sqrt(total)
+    for _ in range(RASCH_SWEEPS):
+        x = user_means / np.maximum((movie_sizes * y / (1.0 + np.outer(x, y))).sum(axis=1), 1e-12)
+        y = movie_means / np.maximum((user_sizes * x / (1.0 + np.outer(y, x))).sum(axis=1), 1e-12)
+    return x[user_class].astype(np.float32), y[movie_class].astype(np.float32)
 
 
-def _classes(counts: Rows) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.intp]]:
-    """The mean count of each class, its size, and the class of each count; few ratings are a class each, none too."""
-    rounded = np.where(counts > 0, np.round(np.log2(np.maximum(counts, 1)) * STEPS_AN_OCTAVE), -1.0)
-    kind, sizes = np.unique(rounded, return_inverse=True, return_counts=True)[1:]
-    return np.bincount(kind, counts) / sizes, sizes, kind
+def _count_classes(counts: Counts) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.intp]]:
+    """The mean of each class of counts, its size, and the class of each count; each small count is a class."""
+    rounded = np.where(counts > 0, np.round(np.log2(np.maximum(counts, 1)) * CLASSES_PER_OCTAVE), -1.0)
+    class_of, sizes = np.unique(rounded, return_inverse=True, return_counts=True)[1:]
+    return np.bincount(class_of, counts) / sizes, sizes, class_of
 
 
 def _probability(odds: Floats) -> Floats:
@@ -156,8 +180,8 @@ def _genre_names(catalogue: Catalogue) -> list[str]:
 
 def _genre_bits(catalogue: Catalogue) -> NDArray[np.uint8]:
     """A bit for each genre of each row, (m, bytes)."""
-    place = {name: column for column, name in enumerate(_genre_names(catalogue))}
-    has = np.zeros((len(catalogue), len(place)), np.bool_)
+    column = {name: number for number, name in enumerate(_genre_names(catalogue))}
+    has_genre = np.zeros((len(catalogue), len(column)), np.bool_)
     for row in range(len(catalogue)):
-        has[row, [place[name] for name in catalogue.genre_names(row)]] = True
-    return np.packbits(has, axis=1)
+        has_genre[row, [column[name] for name in catalogue.genre_names(row)]] = True
+    return np.packbits(has_genre, axis=1)

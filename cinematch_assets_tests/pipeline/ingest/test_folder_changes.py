@@ -76,7 +76,8 @@ def test_a_batch_in_two_formats_is_a_problem_and_stops_no_other(platform: Platfo
     changes = find_folder_changes(platform)
     assert [batch for batch, _ in changes.batches] == ["batch_w2"]
     (problem,) = changes.problems
-    assert "batch_w1.csv and batches/batch_w1.parquet: both hold batch batch_w1: keep one" in problem
+    assert problem.startswith("batches/batch_w1.csv and batches/batch_w1.parquet")
+    assert "keep one" in problem
 
 
 def test_skipped_files_of_the_collection_are_one_problem(platform: Platform) -> None:

@@ -181,14 +181,6 @@ def test_a_file_that_cannot_be_fetched_stops_no_other_and_is_tried_again(
     assert set(ledger(flaky).values()) == {"loaded"}
 
 
-def test_progress_ends_at_the_last_file(platform: Platform) -> None:
-    for number in range(3):
-        put(platform, f"{number}.json", movie(f"Film {number}"))
-    shares: list[float] = []
-    fetch_collection(platform, lambda _, done: shares.append(done), files_per_transaction=2)
-    assert shares == [pytest.approx(2 / 3), 1.0]
-
-
 def test_a_failure_while_reading_leaves_the_files_to_the_next_run(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,72 +3,87 @@ import pytest
 from scipy import sparse
 
 from cinematch_assets.recommender.config import ImplicitAlsConfig, RecommenderConfigError
+from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.kernels.parallel import use_threads
+from cinematch_assets.recommender.ranking.histories import UserHistories
 from cinematch_assets.recommender.ranking.implicit_als import ImplicitFactors, fit_implicit_als
 
-USERS, FILMS = 300, 60
+USERS, MOVIES = 300, 60
+CATALOGUE = Catalogue.without_titles(np.arange(MOVIES))
 
 
-def some_history(seed: int = 0) -> sparse.csr_matrix:
-    """Weights of people who watch films of their own half, and few of the other; the last user and film have none."""
+def make_histories(seed: int = 0) -> UserHistories:
+    """Users watch many movies of their own half and few of the other; the last user and movie have no ratings."""
     rng = np.random.default_rng(seed)
-    own = np.arange(USERS)[:, None] % 2 == np.arange(FILMS)[None, :] % 2
-    weights = rng.choice([0.5, 0.75, 1.0], own.shape) * (rng.random(own.shape) < np.where(own, 0.4, 0.04))
-    weights[-1], weights[:, -1] = 0.0, 0.0
-    return sparse.csr_matrix(weights.astype(np.float32))
+    own = np.arange(USERS)[:, None] % 2 == np.arange(MOVIES)[None, :] % 2
+    ratings = rng.choice([3.0, 4.0, 5.0], own.shape) * (rng.random(own.shape) < np.where(own, 0.4, 0.04))
+    ratings[-1], ratings[:, -1] = 0.0, 0.0
+    u, m = np.nonzero(ratings)
+    rated = Ratings.of(np.append(u, USERS - 1), np.append(m, MOVIES), np.append(ratings[u, m], 5.0))
+    return UserHistories.of(rated, CATALOGUE.movies)
 
 
-def test_people_like_the_films_of_their_half() -> None:
-    likings = fit_implicit_als(some_history(), ImplicitAlsConfig(factors=4), 0)
-    scores = (likings.users @ likings.movies.T)[:-1, :-1]
-    own = np.arange(USERS - 1)[:, None] % 2 == np.arange(FILMS - 1)[None, :] % 2
+def fit(config: ImplicitAlsConfig | None = None, seed: int = 0) -> ImplicitFactors:
+    return fit_implicit_als(
+        make_histories(), CATALOGUE, config or ImplicitAlsConfig(factors=4), np.random.default_rng(seed)
+    )
+
+
+def test_scores_are_high_in_a_user_s_own_half_and_low_in_the_other() -> None:
+    model = fit()
+    scores = (model.users @ model.movies.T)[:-1, :-1]
+    own = np.arange(USERS - 1)[:, None] % 2 == np.arange(MOVIES - 1)[None, :] % 2
     assert (scores[own] > 0.5).mean() > 0.9
     assert (scores[~own] < 0.5).mean() > 0.9
 
 
 def test_a_row_solves_the_equations_of_the_paper() -> None:
     """Hu, Koren & Volinsky (2008), eq. 4, dense: a confidence for every cell, rated or not; ridge by Rendle (2022)."""
-    history, config = some_history(), ImplicitAlsConfig(factors=4, steps=30)
-    likings = fit_implicit_als(history, config, 0)
-    confidence = 1.0 + config.confidence * history.toarray().astype(np.float64)
-    wanted, movies = (history.toarray() > 0).astype(np.float64), likings.movies.astype(np.float64)
+    weights, config = make_histories().weights(), ImplicitAlsConfig(factors=4, steps=30)
+    model = fit(config)
+    confidence = 1.0 + config.confidence * weights.toarray().astype(np.float64)
+    preference, movies = (weights.toarray() > 0).astype(np.float64), model.movies.astype(np.float64)
     for user in (0, 17, 298):
-        said = history[user].nnz + FILMS / config.confidence
-        matrix = movies.T @ (confidence[user][:, None] * movies) + config.ridge * np.sqrt(said) * np.eye(4)
-        row = np.linalg.solve(matrix, movies.T @ (confidence[user] * wanted[user]))
-        assert np.allclose(likings.users[user], row, atol=1e-4)
+        ridge = config.ridge * np.sqrt(weights[user].nnz + MOVIES / config.confidence)
+        normal = movies.T @ (confidence[user][:, None] * movies) + ridge * np.eye(4)
+        row = np.linalg.solve(normal, movies.T @ (confidence[user] * preference[user]))
+        assert np.allclose(model.users[user], row, atol=1e-4)
 
 
-def test_folding_in_a_user_s_own_history_gives_his_row() -> None:
-    history = some_history()
-    likings = fit_implicit_als(history, ImplicitAlsConfig(factors=4, steps=30), 0)
-    assert np.allclose(likings.fold_in(history[:20]), likings.users[:20], atol=1e-4)
+def test_folding_in_a_user_s_own_history_gives_their_row() -> None:
+    model = fit(ImplicitAlsConfig(factors=4, steps=30))
+    assert np.allclose(model.fold_in(make_histories().weights()[:20]), model.users[:20], atol=1e-4)
 
 
-def test_nothing_is_known_of_who_and_what_has_no_ratings() -> None:
-    likings = fit_implicit_als(some_history(), ImplicitAlsConfig(), 0)
-    assert not likings.users[-1].any()
-    assert not likings.movies[-1].any()
-    assert not likings.fold_in(some_history()[-1]).any()
+def test_users_and_movies_without_ratings_have_zero_factors() -> None:
+    model = fit()
+    assert not model.users[-1].any()
+    assert not model.movies[-1].any()
+    assert not model.fold_in(sparse.csr_matrix((1, MOVIES), dtype=np.float32)).any()
 
 
-def bytes_of(likings: ImplicitFactors) -> dict[str, bytes]:
-    return {name: array.tobytes() for name, array in likings.arrays().items()}
+def bytes_of(model: ImplicitFactors) -> dict[str, bytes]:
+    return {name: array.tobytes() for name, array in model.arrays().items()}
 
 
-def test_the_same_bytes_on_any_number_of_threads_and_from_arrays() -> None:
+def test_the_bytes_are_the_same_on_any_number_of_threads() -> None:
     found = []
     for threads in (1, 2, 5):
         with use_threads(threads):
-            found.append(bytes_of(fit_implicit_als(some_history(), ImplicitAlsConfig(), 3)))
+            found.append(bytes_of(fit(seed=3)))
     assert found[0] == found[1] == found[2]
-    likings = fit_implicit_als(some_history(), ImplicitAlsConfig(), 3)
-    again = ImplicitFactors.from_arrays(likings.arrays())
-    assert bytes_of(again) == found[0]
-    assert fit_implicit_als(some_history(), ImplicitAlsConfig(), 4).users.tobytes() != likings.users.tobytes()
 
 
-@pytest.mark.parametrize(("knob", "value"), [("factors", 0), ("ridge", 0.0), ("confidence", np.nan), ("steps", 0)])
-def test_a_knob_out_of_range_is_named(knob: str, value: float) -> None:
-    with pytest.raises(RecommenderConfigError, match=knob):
-        ImplicitAlsConfig(**{knob: value})
+def test_another_seed_gives_other_factors() -> None:
+    assert fit(seed=3).users.tobytes() != fit(seed=4).users.tobytes()
+
+
+def test_arrays_restore_the_factors() -> None:
+    model = fit()
+    assert bytes_of(ImplicitFactors.from_arrays(model.arrays())) == bytes_of(model)
+
+
+@pytest.mark.parametrize(("name", "value"), [("factors", 0), ("ridge", 0.0), ("confidence", np.nan), ("steps", 0)])
+def test_a_hyperparameter_out_of_bounds_is_named(name: str, value: float) -> None:
+    with pytest.raises(RecommenderConfigError, match=name):
+        ImplicitAlsConfig(**{name: value})

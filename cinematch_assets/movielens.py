@@ -1,0 +1,43 @@
+"""Facts of the MovieLens format: how genres are listed, and where a title has its year.
+
+Here: genres and years out of the text of one movie. Not here: columns and types of tables (``schemas``), titles of the
+Netflix collection (``matching``), genre components (``features.genres``).
+"""
+
+import re
+
+NO_GENRES = "(no genres listed)"
+"""The genres column of a movie without genres."""
+
+FEATURES = 10
+"""Genre components of a movie, as many as ``movies.pca_features`` holds."""
+
+_YEAR = re.compile(r"\s*\((\d{4})([-–]\d{0,4})?\)\s*$")
+
+
+def split_genres(genres: str | None) -> tuple[str, ...]:
+    """Split ``Comedy|Drama`` into names without blanks around them, each once, in order.
+
+    NULL, which a frame has as None or NaN, and ``NO_GENRES`` give none.
+    """
+    if not isinstance(genres, str):
+        return ()
+    names = (name.strip() for name in genres.split("|"))
+    return tuple(dict.fromkeys(name for name in names if name and name != NO_GENRES))
+
+
+def first_year(title: str) -> int | None:
+    """The year that a title ends in, ``Heat (1995)``; of a range, ``Emergency! (1972-1979)``, the first."""
+    found = _YEAR.search(title)
+    return int(found[1]) if found else None
+
+
+def release_year(title: str) -> int | None:
+    """The year that a title ends in; None for a range as well, because a series has no one year of release."""
+    found = _YEAR.search(title)
+    return int(found[1]) if found and not found[2] else None
+
+
+def title_without_year(title: str) -> str:
+    """The title without the year, or range of years, that it ends in."""
+    return _YEAR.sub("", title)
