@@ -22,11 +22,11 @@ from cinematch_assets.drift.histogram import RatingHistogram
 from cinematch_assets.drift.null_distribution import rating_null_distribution
 from cinematch_assets.promotion import HoldoutErrors, gate
 from cinematch_assets_tests.support.populations import (
-    a_population,
-    at_ks_distance,
-    few_ratings_each,
-    half_raised,
-    whole_users,
+    draw_few_ratings_each,
+    draw_whole_users,
+    make_population,
+    move_to_ks_distance,
+    raise_half,
 )
 
 Counts = NDArray[np.int64]
@@ -39,11 +39,11 @@ def left_alone(_: Counts, batch: Counts, __: np.random.Generator) -> Counts:
 
 
 def raised(_: Counts, batch: Counts, random: np.random.Generator) -> Counts:
-    return half_raised(batch, random)
+    return raise_half(batch, random)
 
 
 def moved(baseline: Counts, batch: Counts, _: np.random.Generator) -> Counts:
-    return at_ks_distance(baseline, batch, 0.08)
+    return move_to_ks_distance(baseline, batch, 0.08)
 
 
 CHANGES: dict[str, Change] = {
@@ -58,7 +58,7 @@ def main() -> int:
     parser.add_argument("--batches", type=int, default=200)
     parser.add_argument("--data", type=Path, help="folder with ML-latest-small's ratings.csv")
     options = parser.parse_args()
-    populations = {"6,000 users, 686,000 ratings": a_population(6_000)}
+    populations = {"6,000 users, 686,000 ratings": make_population(6_000)}
     if options.data:
         ratings = pd.read_csv(options.data / "ratings.csv")
         populations["ML-latest-small"] = pd.crosstab(ratings["userId"], ratings["rating"]).to_numpy()
@@ -79,7 +79,7 @@ def drift_table(populations: dict[str, Counts], batches: int) -> tuple[list[tupl
     rows, good = [], True
     for name, baseline in populations.items():
         for size in (43_000, 2_000):
-            for draw, made_of in ((whole_users, "whole users"), (few_ratings_each, "10 ratings a user")):
+            for draw, made_of in ((draw_whole_users, "whole users"), (draw_few_ratings_each, "10 ratings a user")):
                 for label, change in CHANGES.items():
                     if change is moved and size < 43_000:
                         continue  # 2,000 rows of few users are often further away without any drift

@@ -42,7 +42,7 @@ def read_status(platform: Platform) -> Status:
         champion = read_champion(connection)
         batches = status.list_batches(connection)
         readable = champion is None or FormatStatus.of(champion) is FormatStatus.READABLE
-        other_format = None if champion is None or readable else champion_format_message(connection, champion)
+        other_format = None if champion is None or readable else champion_format_message(platform, champion)
         return Status(
             database=describe(platform.warehouse.url),
             folder=platform.folder.spec,

@@ -30,9 +30,7 @@ from cinematch_assets.warehouse import drift_alerts as rows
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.batches import Batch, read_stored_batch
 from cinematch_assets.warehouse.champion import find_scorer, read_champion
-from cinematch_assets.warehouse.copy import read_frame
 from cinematch_assets.warehouse.movies import read_movies
-from cinematch_assets.warehouse.statements import statement
 
 _LOG = logging.getLogger(__name__)
 
@@ -79,7 +77,7 @@ def assess_batch(platform: Platform, batch_id: str) -> BatchDrift:
     unscored = _why_unscored(scorer)
     users = np.unique(ratings["userId"].to_numpy(), return_counts=True)[1]
     with log_phase(_LOG, "null distribution of the rating statistics"):
-        null = rating_null_distribution(rows.read_user_histograms(platform.warehouse.url), users)
+        null = rating_null_distribution(platform.warehouse.read_user_histograms(), users)
     errors = None
     if scorer is not None and unscored is None:
         with log_phase(_LOG, f"errors of {scorer.version} on the batch and the test split"):
@@ -120,11 +118,7 @@ def _model_errors(
     platform: Platform, scorer: model_registry.ModelVersion, batch: pd.DataFrame
 ) -> tuple[ModelErrors, UserErrors]:
     model = load_model(platform, scorer)
-    test = Ratings.from_frame(
-        read_frame(
-            platform.warehouse.url, statement("training/select_test_rows"), ("userId", "movieId", "rating", "timestamp")
-        )
-    )
+    test = Ratings.from_frame(platform.warehouse.read_test_rows())
     new = Ratings.from_frame(batch)
     on_test, on_batch = (model.predict(part.users, part.movies).errors(part.ratings) for part in (test, new))
     errors = ModelErrors(
@@ -141,10 +135,6 @@ def report_batch(platform: Platform, batch_id: str) -> str:
     """
     from cinematch_assets.drift.report import TimesSeen, drift_html  # noqa: PLC0415 - Evidently costs 10 s to import
 
-    users, movies_seen = (
-        platform.warehouse.read(name, (key, "count")).set_index(key)["count"]
-        for name, key in (("training/count_user_ratings", "userId"), ("training/count_movie_ratings", "movieId"))
-    )
     with platform.warehouse.session() as session:
         batch = session.run(read_stored_batch, batch_id)
         if batch is None:
@@ -152,7 +142,7 @@ def report_batch(platform: Platform, batch_id: str) -> str:
         ratings = session.run(rows.read_batch_rows, batch_id)
         movies, _ = session.run(read_movies)
         baseline = session.run(rows.read_baseline_sample)
-    seen = TimesSeen(users, movies_seen)
+    seen = TimesSeen(*platform.warehouse.read_rating_counts())
     key = f"reports/{batch_id}/{batch.md5}.html"
     with log_phase(_LOG, "draw the report"):
         platform.store.put_bytes(key, drift_html(baseline, ratings, movies, batch_id=batch_id, seen=seen))

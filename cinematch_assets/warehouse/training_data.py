@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import psycopg
 from numpy.typing import NDArray
 
 from cinematch_assets.warehouse.copy import read_frame, read_frames
@@ -61,7 +62,7 @@ def read_seen_pairs(url: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
 
 def read_test_rows(url: str) -> pd.DataFrame:
     """Return the test split: userId, movieId, rating, timestamp."""
-    return read_frame(url, statement("training/select_test_rows"), RATING_COLUMNS)
+    return read_frame(url, statement("training/select_test_rows"), _RATING_COLUMNS)
 
 
 def read_rating_counts(url: str) -> tuple[pd.Series, pd.Series]:
@@ -72,3 +73,9 @@ def read_rating_counts(url: str) -> tuple[pd.Series, pd.Series]:
         (statement("training/count_movie_ratings"), ("movieId", "count")),
     )
     return users.set_index("userId")["count"], movies.set_index("movieId")["count"]
+
+
+def read_seen_movies(connection: psycopg.Connection, user: int) -> NDArray[np.int32]:
+    """Return the movies, (n,), that a user has rated in any table and any split."""
+    rows = connection.execute(statement("training/select_user_seen"), {"user": user}).fetchall()
+    return np.array([row[0] for row in rows], np.int32)

@@ -18,11 +18,11 @@ from cinematch_assets.drift.null_distribution import (
 )
 from cinematch_assets.drift.statistics import NothingToCompareError
 from cinematch_assets_tests.support.populations import (
-    a_population,
-    at_ks_distance,
-    few_ratings_each,
-    half_raised,
-    whole_users,
+    draw_few_ratings_each,
+    draw_whole_users,
+    make_population,
+    move_to_ks_distance,
+    raise_half,
 )
 
 Counts = NDArray[np.int64]
@@ -44,17 +44,17 @@ def share_found(population: Counts, batches: list[Counts]) -> float:
     return float(np.mean([found_drifted(population, batch) for batch in batches]))
 
 
-def null_batches(population: Counts, rows: int, number: int, draw: Draw = whole_users) -> list[Counts]:
+def null_batches(population: Counts, rows: int, number: int, draw: Draw = draw_whole_users) -> list[Counts]:
     random = np.random.default_rng(17)
     return [draw(population, rows, random) for _ in range(number)]
 
 
 @pytest.fixture(scope="module")
 def population() -> Counts:
-    return a_population(600)
+    return make_population(600)
 
 
-@pytest.mark.parametrize("draw", [whole_users, few_ratings_each])
+@pytest.mark.parametrize("draw", [draw_whole_users, draw_few_ratings_each])
 @pytest.mark.parametrize(("rows", "number"), [(43_000, 40), (2_000, 200)])
 def test_batches_without_drift_are_left_alone(population: Counts, rows: int, number: int, draw: Draw) -> None:
     assert share_found(population, null_batches(population, rows, number, draw)) <= 0.05
@@ -69,12 +69,12 @@ def test_thresholds_alone_would_retrain_for_nothing(population: Counts) -> None:
 
 def test_half_of_the_ratings_raised_by_half_a_star_are_found(population: Counts) -> None:
     random = np.random.default_rng(5)
-    batches = [half_raised(batch, random) for batch in null_batches(population, 43_000, 40)]
+    batches = [raise_half(batch, random) for batch in null_batches(population, 43_000, 40)]
     assert share_found(population, batches) >= 0.95
 
 
 def test_a_ks_distance_of_eight_hundredths_is_found(population: Counts) -> None:
-    batches = [at_ks_distance(population, batch, 0.08) for batch in null_batches(population, 43_000, 40)]
+    batches = [move_to_ks_distance(population, batch, 0.08) for batch in null_batches(population, 43_000, 40)]
     for batch in batches:
         score = drift_alerts(histogram(population), histogram(batch))[2].drift_score
         assert score == pytest.approx(0.08, abs=0.003)
@@ -94,16 +94,16 @@ def movielens() -> Counts | None:
 @pytest.mark.slow
 @pytest.mark.parametrize("source", ["6,000 users, 700,000 ratings", "ML-latest-small"])
 def test_size_and_power_in_full(source: str) -> None:
-    population = movielens() if source == "ML-latest-small" else a_population(6_000)
+    population = movielens() if source == "ML-latest-small" else make_population(6_000)
     if population is None:
         pytest.skip("ML-latest-small is not at hand: set CINEMATCH_TEST_DATA to the folder that holds ml-latest-small/")
     random = np.random.default_rng(5)
-    for draw in (whole_users, few_ratings_each):
+    for draw in (draw_whole_users, draw_few_ratings_each):
         for rows in (43_000, 2_000):
             assert share_found(population, null_batches(population, rows, 200, draw)) <= 0.05
         batches = null_batches(population, 43_000, 200, draw)
-        assert share_found(population, [half_raised(batch, random) for batch in batches]) >= 0.95
-        assert share_found(population, [at_ks_distance(population, batch, 0.08) for batch in batches]) >= 0.95
+        assert share_found(population, [raise_half(batch, random) for batch in batches]) >= 0.95
+        assert share_found(population, [move_to_ks_distance(population, batch, 0.08) for batch in batches]) >= 0.95
 
 
 def test_few_users_spread_more_than_many(population: Counts) -> None:
@@ -135,7 +135,7 @@ def test_the_same_question_has_the_same_answer(population: Counts) -> None:
 
 
 def test_a_spread_takes_a_fraction_of_a_second() -> None:
-    population = a_population(6_000)
+    population = make_population(6_000)
     rating_null_distribution(population, np.full(300, 140), resamples=10)
     start = time.process_time()
     rating_null_distribution(population, np.full(300, 140), resamples=500)

@@ -6,8 +6,6 @@ Here: bytes and rows, and whether a version's format can be read. Not here: fitt
 
 from enum import Enum, auto
 
-import psycopg
-
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.artifact import ArtifactRefusedError
 from cinematch_assets.recommender.data import Catalogue
@@ -63,10 +61,9 @@ def load_champion(platform: Platform) -> tuple[ModelVersion, Recommender]:
         NoChampionError: none was promoted yet.
         ArtifactRefusedError: as ``load_model``; for another format the message says what has to happen first.
     """
-    with platform.warehouse.connect() as connection:
-        version = require_champion(connection)
-        if FormatStatus.of(version) is not FormatStatus.READABLE:
-            raise ArtifactRefusedError(champion_format_message(connection, version))
+    version = platform.warehouse.run(require_champion)
+    if FormatStatus.of(version) is not FormatStatus.READABLE:
+        raise ArtifactRefusedError(champion_format_message(platform, version))
     return version, load_model(platform, version)
 
 
@@ -81,12 +78,12 @@ def format_message(version: ModelVersion) -> str:
     )
 
 
-def champion_format_message(connection: psycopg.Connection, champion: ModelVersion) -> str:
+def champion_format_message(platform: Platform, champion: ModelVersion) -> str:
     """Say that the champion has another format, and what happens next; ``champion`` is not readable."""
     message = f"champion {format_message(champion)}"
     if FormatStatus.of(champion) is FormatStatus.NEWER:
         return message
-    newest = list_model_versions(connection)[0]
+    newest = platform.warehouse.run(list_model_versions)[0]
     if newest.state == "rejected" and FormatStatus.of(newest) is FormatStatus.READABLE:
         refused = (newest.evidence or {}).get("reason", "rejected")
         return f"{message}: {newest.version} was {refused}; more ratings may change that"
@@ -98,6 +95,5 @@ def champion_format_message(connection: psycopg.Connection, champion: ModelVersi
 
 def read_catalogue(platform: Platform) -> Catalogue:
     """Read every movie with its genre features."""
-    with platform.warehouse.connect() as connection:
-        movies, features = read_movies(connection)
+    movies, features = platform.warehouse.run(read_movies)
     return Catalogue.from_frame(movies, features)
