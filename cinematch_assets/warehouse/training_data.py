@@ -62,7 +62,7 @@ def read_seen_pairs(url: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
 
 def read_test_rows(url: str) -> pd.DataFrame:
     """Return the test split: userId, movieId, rating, timestamp."""
-    return read_frame(url, statement("training/select_test_rows"), _RATING_COLUMNS)
+    return read_frame(url, statement("training/select_test_rows"), RATING_COLUMNS)
 
 
 def read_rating_counts(url: str) -> tuple[pd.Series, pd.Series]:
