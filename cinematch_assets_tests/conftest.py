@@ -42,7 +42,7 @@ _KEPT = ("CINEMATCH_TEST_", "AWS_CA_BUNDLE")
 
 @pytest.fixture(autouse=True, scope="session")
 def _clean_environment() -> Iterator[None]:
-    """No test sees the settings, accounts or servers of whoever runs it."""
+    """No test sees the settings, accounts or servers of the person who runs it."""
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
             if name.startswith(_OURS) and not name.startswith(_KEPT):
