@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cinematch_assets.drift.alerts import DriftAlert, ModelErrors, drift_alerts
+from cinematch_assets.drift.alerts import ModelErrors, drift_alerts
 from cinematch_assets.drift.histogram import RatingHistogram
 from cinematch_assets.drift.null_distribution import (
     NullDistribution,
@@ -26,13 +26,12 @@ from cinematch_assets.pipeline.models.artifacts import FormatStatus, format_mess
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.retraining import BatchFacts, Decision, Evidence, RetrainingPolicy, retraining_decision
+from cinematch_assets.values import DriftAlert
 from cinematch_assets.warehouse import drift_alerts as rows
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.batches import Batch, read_stored_batch
 from cinematch_assets.warehouse.champion import find_scorer, read_champion
-from cinematch_assets.warehouse.copy import read_frame
 from cinematch_assets.warehouse.movies import read_movies
-from cinematch_assets.warehouse.statements import statement
 
 _LOG = logging.getLogger(__name__)
 
@@ -79,7 +78,7 @@ def assess_batch(platform: Platform, batch_id: str) -> BatchDrift:
     unscored = _why_unscored(scorer)
     users = np.unique(ratings["userId"].to_numpy(), return_counts=True)[1]
     with log_phase(_LOG, "null distribution of the rating statistics"):
-        null = rating_null_distribution(rows.read_user_histograms(platform.warehouse.url), users)
+        null = rating_null_distribution(platform.warehouse.read_user_histograms(), users)
     errors = None
     if scorer is not None and unscored is None:
         with log_phase(_LOG, f"errors of {scorer.version} on the batch and the test split"):
@@ -120,11 +119,7 @@ def _model_errors(
     platform: Platform, scorer: model_registry.ModelVersion, batch: pd.DataFrame
 ) -> tuple[ModelErrors, UserErrors]:
     model = load_model(platform, scorer)
-    test = Ratings.from_frame(
-        read_frame(
-            platform.warehouse.url, statement("training/select_test_rows"), ("userId", "movieId", "rating", "timestamp")
-        )
-    )
+    test = Ratings.from_frame(platform.warehouse.read_test_rows())
     new = Ratings.from_frame(batch)
     on_test, on_batch = (model.predict(part.users, part.movies).errors(part.ratings) for part in (test, new))
     errors = ModelErrors(
@@ -141,10 +136,7 @@ def report_batch(platform: Platform, batch_id: str) -> str:
     """
     from cinematch_assets.drift.report import TimesSeen, drift_html  # noqa: PLC0415 - Evidently costs 10 s to import
 
-    users, movies_seen = (
-        platform.warehouse.read(name, (key, "count")).set_index(key)["count"]
-        for name, key in (("training/count_user_ratings", "userId"), ("training/count_movie_ratings", "movieId"))
-    )
+    seen = TimesSeen(*platform.warehouse.read_rating_counts())
     with platform.warehouse.session() as session:
         batch = session.run(read_stored_batch, batch_id)
         if batch is None:
@@ -152,7 +144,6 @@ def report_batch(platform: Platform, batch_id: str) -> str:
         ratings = session.run(rows.read_batch_rows, batch_id)
         movies, _ = session.run(read_movies)
         baseline = session.run(rows.read_baseline_sample)
-    seen = TimesSeen(users, movies_seen)
     key = f"reports/{batch_id}/{batch.md5}.html"
     with log_phase(_LOG, "draw the report"):
         platform.store.put_bytes(key, drift_html(baseline, ratings, movies, batch_id=batch_id, seen=seen))

@@ -16,7 +16,7 @@ from cinematch_assets.warehouse.model_registry import (
     ModelVersion,
     RegistryConflictError,
     artifact_values,
-    list_model_versions,
+    find_newest_version,
     read_model_version,
     require_champion_is,
 )
@@ -43,7 +43,7 @@ def require_champion(connection: psycopg.Connection) -> ModelVersion:
     found = read_champion(connection)
     if found is not None:
         return found
-    newest = next(iter(list_model_versions(connection)), None)
+    newest = find_newest_version(connection)
     if newest is not None and newest.state == "rejected":
         reason = (newest.evidence or {}).get("reason", "see cinematch models list")
         raise NoChampionError(f"there is no champion: {newest.version} was {reason}; more ratings may change that")

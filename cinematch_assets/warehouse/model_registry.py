@@ -134,6 +134,11 @@ def list_model_versions(connection: psycopg.Connection) -> list[ModelVersion]:
         return cursor.execute(statement("registry/select_model_versions")).fetchall()
 
 
+def find_newest_version(connection: psycopg.Connection) -> ModelVersion | None:
+    """Return the version that was registered last, None before the first."""
+    return next(iter(list_model_versions(connection)), None)
+
+
 def require_champion_is(connection: psycopg.Connection, expected: str | None) -> None:
     """Raise when another version became champion; the caller has the registry's lock.
 

@@ -10,8 +10,10 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
+import numpy as np
 import pandas as pd
 import psycopg
+from numpy.typing import NDArray
 from psycopg import sql
 
 from cinematch_assets.values import RejectedMovie, RejectedRow
@@ -313,3 +315,9 @@ def update_matches(
         movies, _ = read_movies(connection)
         result, matches = match(titles, movies)
         return result, write_matches(connection, matches)
+
+
+def list_available_movies(connection: psycopg.Connection) -> NDArray[np.int32]:
+    """Return the movieIds of the catalogue that the collection has, ascending, shape (m,)."""
+    rows = connection.execute(statement("collection/select_available_movies")).fetchall()
+    return np.array([movie for (movie,) in rows], np.int32)

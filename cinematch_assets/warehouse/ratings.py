@@ -18,6 +18,7 @@ from cinematch_assets.warehouse.landed_files import Counts, LandedFile, finish_f
 from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import statement
 
+RATING_COLUMNS = ("userId", "movieId", "rating", "timestamp")
 _RATINGS = sql.Identifier("ratings")
 
 

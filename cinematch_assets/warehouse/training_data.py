@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import psycopg
 from numpy.typing import NDArray
 
 from cinematch_assets.warehouse.copy import read_frame, read_frames
 from cinematch_assets.warehouse.model_registry import TrainedBatch
+from cinematch_assets.warehouse.ratings import RATING_COLUMNS
 from cinematch_assets.warehouse.statements import statement
 
-_RATING_COLUMNS = ("userId", "movieId", "rating", "timestamp")
-_BATCH_COLUMNS = (*_RATING_COLUMNS, "batch_id", "md5", "waiting")
+_BATCH_COLUMNS = (*RATING_COLUMNS, "batch_id", "md5", "waiting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,9 @@ def read_training_data(url: str) -> TrainingData:
     """Read everything in one snapshot, so that rows and batch contents belong together."""
     file, batches, test = read_frames(
         url,
-        (statement("training/select_training_file_rows"), _RATING_COLUMNS),
+        (statement("training/select_training_file_rows"), RATING_COLUMNS),
         (statement("training/select_training_batch_rows"), _BATCH_COLUMNS),
-        (statement("training/select_test_rows"), _RATING_COLUMNS),
+        (statement("training/select_test_rows"), RATING_COLUMNS),
     )
     waiting = batches["waiting"].to_numpy(bool)
     return TrainingData(
@@ -72,3 +73,9 @@ def read_rating_counts(url: str) -> tuple[pd.Series, pd.Series]:
         (statement("training/count_movie_ratings"), ("movieId", "count")),
     )
     return users.set_index("userId")["count"], movies.set_index("movieId")["count"]
+
+
+def list_seen_movies(connection: psycopg.Connection, user: int) -> NDArray[np.int32]:
+    """Return the movieIds that one user has rated in any table and any split, shape (n,)."""
+    rows = connection.execute(statement("training/select_user_seen"), {"user": user}).fetchall()
+    return np.array([movie for movie, *_ in rows], np.int32)

@@ -6,15 +6,13 @@ Here: bytes and rows, and whether a version's format can be read. Not here: fitt
 
 from enum import Enum, auto
 
-import psycopg
-
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.artifact import ArtifactRefusedError
 from cinematch_assets.recommender.data import Catalogue
 from cinematch_assets.recommender.environment import computed_by
 from cinematch_assets.recommender.model import FORMAT, Recommender, sha256_of
 from cinematch_assets.warehouse.champion import require_champion
-from cinematch_assets.warehouse.model_registry import Artifact, ModelVersion, list_model_versions
+from cinematch_assets.warehouse.model_registry import Artifact, ModelVersion, find_newest_version
 from cinematch_assets.warehouse.movies import read_movies
 
 
@@ -63,10 +61,10 @@ def load_champion(platform: Platform) -> tuple[ModelVersion, Recommender]:
         NoChampionError: none was promoted yet.
         ArtifactRefusedError: as ``load_model``; for another format the message says what has to happen first.
     """
-    with platform.warehouse.connect() as connection:
-        version = require_champion(connection)
+    with platform.warehouse.session() as session:
+        version = session.run(require_champion)
         if FormatStatus.of(version) is not FormatStatus.READABLE:
-            raise ArtifactRefusedError(champion_format_message(connection, version))
+            raise ArtifactRefusedError(champion_format_message(version, session.run(find_newest_version)))
     return version, load_model(platform, version)
 
 
@@ -81,13 +79,17 @@ def format_message(version: ModelVersion) -> str:
     )
 
 
-def champion_format_message(connection: psycopg.Connection, champion: ModelVersion) -> str:
-    """Say that the champion has another format, and what happens next; ``champion`` is not readable."""
+def champion_format_message(champion: ModelVersion, newest: ModelVersion | None) -> str:
+    """Say that the champion has another format, and what happens next.
+
+    Args:
+        champion: a version that is not readable.
+        newest: the version that was registered last.
+    """
     message = f"champion {format_message(champion)}"
     if FormatStatus.of(champion) is FormatStatus.NEWER:
         return message
-    newest = list_model_versions(connection)[0]
-    if newest.state == "rejected" and FormatStatus.of(newest) is FormatStatus.READABLE:
+    if newest is not None and newest.state == "rejected" and FormatStatus.of(newest) is FormatStatus.READABLE:
         refused = (newest.evidence or {}).get("reason", "rejected")
         return f"{message}: {newest.version} was {refused}; more ratings may change that"
     return (
@@ -98,6 +100,4 @@ def champion_format_message(connection: psycopg.Connection, champion: ModelVersi
 
 def read_catalogue(platform: Platform) -> Catalogue:
     """Read every movie with its genre features."""
-    with platform.warehouse.connect() as connection:
-        movies, features = read_movies(connection)
-    return Catalogue.from_frame(movies, features)
+    return Catalogue.from_frame(*platform.warehouse.run(read_movies))

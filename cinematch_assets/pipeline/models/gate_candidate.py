@@ -32,7 +32,6 @@ from cinematch_assets.recommender.progress import Progress
 from cinematch_assets.recommender.protocol import Model
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.champion import promote, read_champion, reject
-from cinematch_assets.warehouse.training_data import read_training_data
 
 _LOG = logging.getLogger(__name__)
 
@@ -74,7 +73,7 @@ def gate_candidate(platform: Platform, version: str, progress: Progress | None =
         champion = session.run(read_champion)
     _require_comparable(row, champion)
     catalogue = read_catalogue(platform)
-    rows = split_rows(read_training_data(platform.warehouse.url), batches)
+    rows = split_rows(platform.warehouse.read_training_data(), batches)
     candidate = load_model(platform, row)
     baselines = {model.method: model for model in _baselines(rows.train, catalogue)}
     with log_phase(_LOG, f"compare {version} with the champion"):

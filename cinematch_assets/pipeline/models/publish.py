@@ -20,7 +20,6 @@ from cinematch_assets.warehouse import champion as champion_table
 from cinematch_assets.warehouse.champion import require_champion
 from cinematch_assets.warehouse.model_registry import read_model_version
 from cinematch_assets.warehouse.recommendations import write_recommendations
-from cinematch_assets.warehouse.training_data import read_seen_pairs
 
 MOVIES_PER_USER = 10
 _COLUMNS = ["userId", "rank", "movieId", "score"]
@@ -50,7 +49,7 @@ def publish_recommendations(platform: Platform, k: int = MOVIES_PER_USER) -> Pub
     """Write ``k`` movies for each user with ratings, none of which they have rated in any table or split."""
     version, model = load_champion(platform)
     with log_phase(_LOG, "read rated movies"):
-        users, movies = read_seen_pairs(platform.warehouse.url)
+        users, movies = platform.warehouse.read_seen_pairs()
     different = np.unique(users)
     with log_phase(_LOG, f"rank movies for {len(different):,} users"):
         recommendations = model.recommend(different, k, seen=Pairs(users, movies)).to_frame()[_COLUMNS]

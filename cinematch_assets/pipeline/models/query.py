@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.movielens import title_without_year
@@ -15,7 +16,8 @@ from cinematch_assets.pipeline.models.artifacts import load_champion, read_catal
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.data import Catalogue, Pairs
 from cinematch_assets.recommender.protocol import TopN
-from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.netflix import list_available_movies
+from cinematch_assets.warehouse.training_data import list_seen_movies
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,7 @@ def recommend_for_user(platform: Platform, user: int, k: int = 10, *, available:
     """Recommend to one user; without ratings in training they get the cold-start answer, and ``basis`` says so."""
     version, model = load_champion(platform)
     catalogue = read_catalogue(platform)
-    with platform.warehouse.connect() as connection:
-        seen = np.array(
-            [row[0] for row in connection.execute(statement("training/select_user_seen"), {"user": user})], np.int32
-        )
+    seen = platform.warehouse.run(list_seen_movies, user)
     users = np.array([user], np.int32)
     candidates = _available(platform) if available else None
     top = model.recommend(users, k, seen=Pairs(np.full(len(seen), user, np.int32), seen), candidates=candidates)
@@ -116,12 +115,11 @@ def _cold_start(user: int, seen: int) -> str:
     return f"user {user}, {reason}: cold start, the movies most users like"
 
 
-def _available(platform: Platform) -> "np.ndarray[tuple[int], np.dtype[np.int32]]":
-    with platform.warehouse.connect() as connection:
-        rows = connection.execute(statement("collection/select_available_movies")).fetchall()
-    if not rows:
+def _available(platform: Platform) -> NDArray[np.int32]:
+    movies = platform.warehouse.run(list_available_movies)
+    if not len(movies):
         raise CinematchError("the collection has no matched movies yet: materialize netflix_movies first")
-    return np.array([movie for (movie,) in rows], np.int32)
+    return movies
 
 
 def _suggestions(top: TopN, catalogue: Catalogue) -> tuple[Suggestion, ...]:

@@ -20,7 +20,7 @@ from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.model import Recommender, fit_recommender
 from cinematch_assets.recommender.progress import Progress
 from cinematch_assets.warehouse.model_registry import Artifact, TrainedBatch, register_candidate
-from cinematch_assets.warehouse.training_data import TrainingData, read_training_data
+from cinematch_assets.warehouse.training_data import TrainingData
 
 _LOG = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ def split_rows(data: TrainingData, batches: tuple[TrainedBatch, ...] | None = No
 def train_candidate(platform: Platform, run_id: str, progress: Progress | None = None) -> Candidate:
     """Fit, store and register a model on the ratings that are accepted now; batches that arrive later are not in it."""
     with log_phase(_LOG, "read training data"):
-        rows = split_rows(read_training_data(platform.warehouse.url))
+        rows = split_rows(platform.warehouse.read_training_data())
         catalogue = read_catalogue(platform)
     config = RecommenderConfig()
     seed = platform.settings.seed
