@@ -206,8 +206,8 @@ def _print_outcome(platform: Platform) -> None:
     out.print()
     names = ("batch", "statistic", "score", "threshold", "alert", "notes")
     print_table("drift_alerts", names, [astuple(alert) for alert in alerts])
-    names = ("version", "rmse", "mae", "precision@10", "trained on")
-    print_table("model_metrics", names, [astuple(line)[: len(names)] for line in metrics])
+    rows = [astuple(line)[:5] for line in metrics]
+    print_table("model_metrics", ("version", "rmse", "mae", "precision@10", "trained on"), rows)
     for line in metrics:
         out.print(f"• {line.model_version}: {line.notes}", highlight=False)
     print_status(read_status(platform))

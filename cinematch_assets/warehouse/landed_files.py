@@ -127,4 +127,4 @@ def list_processed_contents(connection: psycopg.Connection) -> set[tuple[str, st
 
 def list_referenced_objects(connection: psycopg.Connection) -> set[str]:
     """Return the keys in the store that the ledger or the registry still points to."""
-    return {key for (key,) in connection.execute(statement("registry/select_referenced_objects")).fetchall()}
+    return {key for (key,) in connection.execute(statement("files/select_referenced_objects")).fetchall()}

@@ -160,9 +160,9 @@ def _kept(
 ) -> dict[int, UUID]:
     """The former rows that stay, by number: all of them if the file gave nothing good, or else those of bad movies."""
     numbers = {row.row_number for row in bad.get(file.file_id, ())}
-    whole = not movies.get(file.file_id)
+    all_stay = not movies.get(file.file_id)
     former = enumerate(file.loaded_rows, start=1)
-    return {number: row for number, row in former if row is not None and (whole or number in numbers)}
+    return {number: row for number, row in former if row is not None and (all_stay or number in numbers)}
 
 
 def _existing(connection: psycopg.Connection, movies: Sequence[Movie]) -> dict[Movie, UUID]:

@@ -49,7 +49,7 @@ def load_ratings(
     """
     with connection.transaction():
         lock(connection, "ratings")
-        deleted = connection.execute(statement("files/delete_file_ratings")).rowcount
+        deleted = connection.execute(statement("ratings/delete_file_ratings")).rowcount
         write_ratings(connection, ratings, is_test)
         quarantine(connection, file, "ratings", rejected)
         counts = Counts(len(ratings) + len(rejected), len(ratings), len(rejected))
@@ -65,7 +65,7 @@ def write_ratings(connection: psycopg.Connection, ratings: pd.DataFrame, is_test
     Where more comes than stays, building the indexes afterwards beats keeping them up: 4.4 s against 18 s at 1M rows.
     Only the table's owner may drop indexes; role ml_pipeline loads slower.
     """
-    staying, is_owner = single_row(connection, "batches/count_merged_ratings")
+    staying, is_owner = single_row(connection, "ratings/count_merged_ratings")
     if is_owner and len(ratings) > max(staying, 10_000):
         with without_indexes(connection, "ratings"):
             copy_splits(connection, ratings, is_test)

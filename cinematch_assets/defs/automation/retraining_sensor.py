@@ -67,7 +67,9 @@ def _read_facts(platform: Platform, instance: dg.DagsterInstance) -> RetrainingF
         has_ratings = missing is None or not missing.is_model or session.run(count_rows, "ratings") > 0
         since_last_s = session.run(read_seconds_since_retraining)
     return RetrainingFacts(
-        waiting=tuple(replace(each, attempts=runs_with_tag(instance, decision_tag(each), each.md5)[0]) for each in waiting),
+        waiting=tuple(
+            replace(each, attempts=runs_with_tag(instance, decision_tag(each), each.md5)[0]) for each in waiting
+        ),
         missing=missing,
         ended_runs=runs_with_tag(instance, missing.tag, missing.key)[0] if missing else 0,
         has_ratings=has_ratings,
