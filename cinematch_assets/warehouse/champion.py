@@ -26,7 +26,6 @@ from cinematch_assets.warehouse.model_registry import (
 from cinematch_assets.warehouse.recommendations import replace_recommendations
 from cinematch_assets.warehouse.statements import statement
 
-
 _LOG = logging.getLogger(__name__)
 
 
@@ -126,7 +125,9 @@ def reject(connection: psycopg.Connection, version: str, gate_result: GateResult
         )
 
 
-def set_champion(connection: psycopg.Connection, version: str, recommendations: pd.DataFrame, reason: str) -> str | None:
+def set_champion(
+    connection: psycopg.Connection, version: str, recommendations: pd.DataFrame, reason: str
+) -> str | None:
     """Make an evaluated version champion by hand, and replace the recommendations; return the former one."""
     with connection.transaction():
         lock(connection, "registry")

@@ -5,13 +5,13 @@ import pytest
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.warehouse.connection import UnsafeConnectionError
 from cinematch_assets.warehouse.warehouse import open_warehouse
-from cinematch_assets_tests.support.warehouse_rows import load_file, many
+from cinematch_assets_tests.support.warehouse_rows import load_file, make_random_ratings
 
 
 def test_an_external_database_is_used_as_it_is(url: str, tmp_path: Path) -> None:
     warehouse = open_warehouse(url, tmp_path)
     with warehouse.connect() as connection:
-        load_file(connection, many(50))
+        load_file(connection, make_random_ratings(50))
     users, movies = warehouse.read_seen_pairs()
     assert users.shape == movies.shape == (50,)
     assert list(tmp_path.iterdir()) == []
