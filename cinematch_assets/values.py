@@ -1,9 +1,13 @@
 """Value types that several packages pass to each other.
 
-Here: frozen records without behaviour. Not here: tables (``schemas``), what one package keeps to itself.
+Here: frozen records without behaviour, the seed of resampling. Not here: tables (``schemas``), what only one package
+uses.
 """
 
 from dataclasses import dataclass
+
+SEED = 20_260_101
+"""Seed of every resampling behind a decision or a report: equal inputs give equal results."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse import status
 from cinematch_assets.warehouse.champion import read_champion
 from cinematch_assets.warehouse.drift_alerts import count_unseen_ratings, list_waiting_decisions
-from cinematch_assets.warehouse.model_registry import ModelVersion, find_newest_version
+from cinematch_assets.warehouse.model_registry import ModelVersion
 from cinematch_assets.warehouse.table_sizes import TableSize, read_table_sizes
 
 
@@ -44,7 +44,7 @@ def read_status(platform: Platform) -> Status:
         unseen = session.run(count_unseen_ratings)
         other_format = None
         if champion is not None and FormatStatus.of(champion) is not FormatStatus.READABLE:
-            other_format = champion_format_message(champion, session.run(find_newest_version))
+            other_format = champion_format_message(platform, champion)
         return Status(
             database=platform.warehouse.describe(),
             folder=platform.folder.spec,

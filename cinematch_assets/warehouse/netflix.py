@@ -301,7 +301,7 @@ def update_matches(
         return result, write_matches(connection, matches)
 
 
-def list_available_movies(connection: psycopg.Connection) -> NDArray[np.int32]:
+def read_available_movies(connection: psycopg.Connection) -> NDArray[np.int32]:
     """Return the movieIds of the catalogue that the collection has, ascending, shape (m,)."""
     rows = connection.execute(statement("collection/select_available_movies")).fetchall()
     return np.array([movie for (movie,) in rows], np.int32)

@@ -75,7 +75,7 @@ def read_rating_counts(url: str) -> tuple[pd.Series, pd.Series]:
     return users.set_index("userId")["count"], movies.set_index("movieId")["count"]
 
 
-def list_seen_movies(connection: psycopg.Connection, user: int) -> NDArray[np.int32]:
+def read_seen_movies(connection: psycopg.Connection, user: int) -> NDArray[np.int32]:
     """Return the movieIds that one user has rated in any table and any split, shape (n,)."""
     rows = connection.execute(statement("ratings/select_seen_movies"), {"user": user}).fetchall()
     return np.array([movie for movie, *_ in rows], np.int32)

@@ -12,7 +12,7 @@ from cinematch_assets.recommender.data import Catalogue
 from cinematch_assets.recommender.environment import computed_by
 from cinematch_assets.recommender.model import FORMAT, Recommender, sha256_of
 from cinematch_assets.warehouse.champion import require_champion
-from cinematch_assets.warehouse.model_registry import Artifact, ModelVersion, find_newest_version
+from cinematch_assets.warehouse.model_registry import Artifact, ModelVersion
 from cinematch_assets.warehouse.movies import read_movies
 
 
@@ -61,10 +61,9 @@ def load_champion(platform: Platform) -> tuple[ModelVersion, Recommender]:
         NoChampionError: none was promoted yet.
         ArtifactRefusedError: as ``load_model``; for another format the message says what has to happen first.
     """
-    with platform.warehouse.session() as session:
-        version = session.run(require_champion)
-        if FormatStatus.of(version) is not FormatStatus.READABLE:
-            raise ArtifactRefusedError(champion_format_message(version, session.run(find_newest_version)))
+    version = platform.warehouse.run(require_champion)
+    if FormatStatus.of(version) is not FormatStatus.READABLE:
+        raise ArtifactRefusedError(champion_format_message(platform, version))
     return version, load_model(platform, version)
 
 
@@ -79,16 +78,12 @@ def format_message(version: ModelVersion) -> str:
     )
 
 
-def champion_format_message(champion: ModelVersion, newest: ModelVersion | None) -> str:
-    """Say that the champion has another format, and what happens next.
-
-    Args:
-        champion: a version that is not readable.
-        newest: the version that was registered last.
-    """
+def champion_format_message(platform: Platform, champion: ModelVersion) -> str:
+    """Say that the champion has another format, and what happens next; ``champion`` is not readable."""
     message = f"champion {format_message(champion)}"
     if FormatStatus.of(champion) is FormatStatus.NEWER:
         return message
+    newest = platform.warehouse.run(find_newest_version)
     if newest is not None and newest.state == "rejected" and FormatStatus.of(newest) is FormatStatus.READABLE:
         refused = (newest.evidence or {}).get("reason", "rejected")
         return f"{message}: {newest.version} was {refused}; more ratings may change that"
@@ -100,4 +95,5 @@ def champion_format_message(champion: ModelVersion, newest: ModelVersion | None)
 
 def read_catalogue(platform: Platform) -> Catalogue:
     """Read every movie with its genre features."""
-    return Catalogue.from_frame(*platform.warehouse.run(read_movies))
+    movies, features = platform.warehouse.run(read_movies)
+    return Catalogue.from_frame(movies, features)

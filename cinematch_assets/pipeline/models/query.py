@@ -16,8 +16,8 @@ from cinematch_assets.pipeline.models.artifacts import load_champion, read_catal
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.data import Catalogue, Pairs
 from cinematch_assets.recommender.protocol import TopN
-from cinematch_assets.warehouse.netflix import list_available_movies
-from cinematch_assets.warehouse.training_data import list_seen_movies
+from cinematch_assets.warehouse.netflix import read_available_movies
+from cinematch_assets.warehouse.training_data import read_seen_movies
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def recommend_for_user(platform: Platform, user: int, k: int = 10, *, available:
     """Recommend to one user; without ratings in training they get the cold-start answer, and ``basis`` says so."""
     version, model = load_champion(platform)
     catalogue = read_catalogue(platform)
-    seen = platform.warehouse.run(list_seen_movies, user)
+    seen = platform.warehouse.run(read_seen_movies, user)
     users = np.array([user], np.int32)
     candidates = _available(platform) if available else None
     top = model.recommend(users, k, seen=Pairs(np.full(len(seen), user, np.int32), seen), candidates=candidates)
@@ -116,8 +116,8 @@ def _cold_start(user: int, seen: int) -> str:
 
 
 def _available(platform: Platform) -> NDArray[np.int32]:
-    movies = platform.warehouse.run(list_available_movies)
-    if not len(movies):
+    movies = platform.warehouse.run(read_available_movies)
+    if len(movies) == 0:
         raise CinematchError("the collection has no matched movies yet: materialize netflix_movies first")
     return movies
 

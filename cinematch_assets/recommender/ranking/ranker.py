@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.logs import log_phase
 from cinematch_assets.recommender.config import RankingConfig
 from cinematch_assets.recommender.data import Catalogue, Floats, Ids, Pairs, Ratings, UserMoviePairs, positions
-from cinematch_assets.recommender.progress import Progress, log_phase, no_progress
+from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.protocol import RatingFactors, Similar
 from cinematch_assets.recommender.ranking.diversity import (
     CANDIDATES_PER_PLACE,

@@ -15,10 +15,10 @@ import logging
 import numpy as np
 from numpy.typing import NDArray
 
+from cinematch_assets.logs import log_phase
 from cinematch_assets.recommender.config import RankingConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.evaluation import LIKED, K, ndcg_by_user
-from cinematch_assets.recommender.progress import log_phase
 from cinematch_assets.recommender.ranking.ranker import Ranker, fit_ranker
 from cinematch_assets.recommender.splits import random_split
 
