@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 
 from cinematch_assets.movielens import FEATURES
 from cinematch_assets.values import RejectedRow
-from cinematch_assets.warehouse.landed_files import Counts, LandedFile, finish_file, quarantine
+from cinematch_assets.warehouse.landed_files import LandedFile, finish_loaded_file
 from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import single_row, statement
 
@@ -39,9 +39,7 @@ def load_movies(
     with connection.transaction():
         lock(connection, "movies")
         inserted, updated, kept = single_row(connection, "movies/upsert_movies", **values)
-        quarantine(connection, file, "movies", rejected)
-        counts = Counts(len(movies) + len(rejected), len(movies), len(rejected))
-        finish_file(connection, file, counts, state="loaded")
+        finish_loaded_file(connection, file, "movies", len(movies), rejected)
     return MoviesLoad(inserted=inserted, updated=updated, kept=kept)
 
 

@@ -144,9 +144,12 @@ def plan_rows(
         for number, movie in sorted(new.items()):
             if movie not in rows:
                 before = file.loaded_rows[number - 1] if number <= len(file.loaded_rows) else None
-                change = before is not None and before not in taken
-                row = before if before is not None and change else uuid4()
-                (plan.updates if change else plan.inserts)[row] = movie
+                if before is None or before in taken:
+                    row = uuid4()
+                    plan.inserts[row] = movie
+                else:
+                    row = before
+                    plan.updates[row] = movie
                 rows[movie] = row
                 taken.add(row)
             numbers[number] = rows[movie]

@@ -14,7 +14,7 @@ from psycopg import sql
 
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.copy import copy_columns, without_indexes
-from cinematch_assets.warehouse.landed_files import Counts, LandedFile, finish_file, quarantine
+from cinematch_assets.warehouse.landed_files import LandedFile, finish_loaded_file
 from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import single_row, statement
 
@@ -51,9 +51,7 @@ def load_ratings(
         lock(connection, "ratings")
         deleted = connection.execute(statement("ratings/delete_file_ratings")).rowcount
         write_ratings(connection, ratings, is_test)
-        quarantine(connection, file, "ratings", rejected)
-        counts = Counts(len(ratings) + len(rejected), len(ratings), len(rejected))
-        finish_file(connection, file, counts, state="loaded")
+        finish_loaded_file(connection, file, "ratings", len(ratings), rejected)
         connection.execute(statement("drift/refresh_drift_baseline"))
     test = int(is_test.sum())
     return RatingsLoad(deleted=deleted, train=len(ratings) - test, test=test)

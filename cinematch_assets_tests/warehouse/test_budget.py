@@ -10,10 +10,10 @@ import pytest
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.champion import promote
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.landed_files import quarantine
 from cinematch_assets.warehouse.model_registry import TrainedBatch
 from cinematch_assets.warehouse.movies import load_movies, write_features
 from cinematch_assets.warehouse.recommendations import write_recommendations
+from cinematch_assets.warehouse.rejected_rows import replace_rejected_rows
 from cinematch_assets.warehouse.table_sizes import read_database_mb, read_table_sizes, vacuum
 from cinematch_assets_tests.support.warehouse_rows import (
     add_candidate,
@@ -67,7 +67,7 @@ def a_year(connection: psycopg.Connection) -> None:
             [f"old_{week}", file.md5, "rating_mean over threshold" * 3, evidence],
         )
         bad = [RejectedRow(n, f"{n},{n},9.9,{n}", ("rating is 9.9",)) for n in range(100)]
-        quarantine(connection, file, "ratings_buffer", bad)
+        replace_rejected_rows(connection, "ratings_buffer", {file.content: bad})
 
 
 @pytest.mark.slow

@@ -9,11 +9,9 @@ from cinematch_assets.warehouse.landed_files import (
     finish_file,
     list_processed_contents,
     list_referenced_objects,
-    quarantine,
     record_landing,
     refuse_file,
 )
-from cinematch_assets.warehouse.rejected_rows import storable
 from cinematch_assets_tests.support.warehouse_rows import (
     add_candidate,
     count,
@@ -74,35 +72,6 @@ def test_a_refused_file_keeps_its_bad_rows_and_its_reason(connection: psycopg.Co
     assert rows == [("batches/w1.csv", "w1", bad.row_number, bad.raw_row, list(bad.reasons)) for bad in BAD]
     assert read_rows(connection, "ops.files", "state, rows_read, note") == [("refused", 9, "2 of 9 rows")]
     assert list_processed_contents(connection) == {("batches/w1.csv", file.md5)}
-
-
-def test_a_content_that_is_read_again_is_judged_again(connection: psycopg.Connection) -> None:
-    file, other = land(connection, "ratings.csv", "a"), land(connection, "ratings.csv", "b")
-    quarantine(connection, file, "ratings", BAD)
-    quarantine(connection, other, "ratings", BAD[:1])
-    assert quarantine(connection, file, "ratings", BAD[:1]) == 1
-    assert count(connection, "ops.rejected_rows") == 2
-
-
-def test_a_row_without_a_reason_is_not_stored(connection: psycopg.Connection) -> None:
-    with pytest.raises(psycopg.errors.CheckViolation):
-        quarantine(connection, land(connection, "ratings.csv"), "ratings", [RejectedRow(1, "x", ())])
-
-
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [
-        ("a,b", "a,b"),
-        ("Amélie 七", "Amélie 七"),
-        ("a\0b", "a\\x00b"),
-        ("\ud83d", "\\ud83d"),
-        ("tab\tline\n\\", "tab\tline\n\\"),
-    ],
-)
-def test_a_row_with_any_characters_can_be_stored(connection_18: psycopg.Connection, text: str, kept: str) -> None:
-    assert storable(text) == kept
-    quarantine(connection_18, land(connection_18, "ratings.csv"), "ratings", [RejectedRow(1, text, (text,))])
-    assert read_rows(connection_18, "ops.rejected_rows", "raw_row, reasons") == [(kept, [kept])]
 
 
 def test_what_the_store_must_keep(connection: psycopg.Connection) -> None:

@@ -25,7 +25,7 @@ def test_a_version_is_read_with_what_it_was_trained_on(connection: psycopg.Conne
     first = add_candidate(connection, "first", TrainedBatch("w1", md5_of("a"), 2))
     second = add_candidate(connection, "second")
     row = read_model_version(connection, first)
-    assert (row.state, row.method, row.config, row.seed) == ("candidate", "bayes", {"factors": 8}, 42)
+    assert (row.state, row.method, row.config, row.seed) == ("candidate", "als", {"factors": 8}, 42)
     assert (row.metrics, row.decided_at, row.previous_champion) == (None, None, None)
     assert list_trained_batches(connection, first) == [TrainedBatch("w1", md5_of("a"), 2)]
     assert [each.version for each in list_model_versions(connection)] == [second, first]

@@ -5,8 +5,8 @@ import pytest
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.drift_alerts import read_baseline_counts
-from cinematch_assets.warehouse.landed_files import find_newest_landed, quarantine
-from cinematch_assets.warehouse.rejected_rows import read_rejected_rows
+from cinematch_assets.warehouse.landed_files import find_newest_landed
+from cinematch_assets.warehouse.rejected_rows import read_rejected_rows, replace_rejected_rows
 from cinematch_assets.warehouse.release import ReleaseConflictError, find_existing_pairs, release_ratings
 from cinematch_assets_tests.support.warehouse_rows import (
     count,
@@ -26,7 +26,7 @@ def reject(connection: psycopg.Connection, path: str, batch_id: str | None = Non
     """One row of the file was rejected, as its counts say."""
     file = find_newest_landed(connection, path.rsplit(".", 1)[0])
     table, row = "ratings_buffer" if batch_id else "ratings", RejectedRow(2, "9,99,4.0,900", ("x",))
-    quarantine(connection, file, table, [row], batch_id)
+    replace_rejected_rows(connection, table, {file.content: [row]}, batch_id)
     connection.execute("UPDATE ops.files SET rows_read = rows_read + 1, rows_rejected = 1 WHERE path = %s", [path])
 
 
@@ -89,7 +89,7 @@ def test_pairs_that_are_there_already_are_known(connection: psycopg.Connection) 
 
 def test_rows_are_listed_up_to_a_limit_and_by_id(connection: psycopg.Connection) -> None:
     file = land(connection, "ratings.csv")
-    quarantine(connection, file, "ratings", [RejectedRow(n, f"{n}", ("x",)) for n in range(1, 6)])
+    replace_rejected_rows(connection, "ratings", {file.content: [RejectedRow(n, f"{n}", ("x",)) for n in range(1, 6)]})
     assert len(read_rejected_rows(connection, limit=3)) == 3
     every = read_rejected_rows(connection)
     assert [row.row_number for row in every] == [1, 2, 3, 4, 5]

@@ -12,7 +12,7 @@ from cinematch_assets.recommender.data import Catalogue
 from cinematch_assets.recommender.environment import computed_by
 from cinematch_assets.recommender.model import FORMAT, Recommender, sha256_of
 from cinematch_assets.warehouse.champion import require_champion
-from cinematch_assets.warehouse.model_registry import Artifact, ModelVersion
+from cinematch_assets.warehouse.model_registry import Artifact, ModelVersion, find_newest_version
 from cinematch_assets.warehouse.movies import read_movies
 
 
