@@ -16,7 +16,7 @@ SUFFIXES = (".py", ".sql", ".md")
 LEFT_OUT = re.compile(
     r"requirements/|/results/|defs/test_upgrade\.py|schema_reference\.md|movie_library\.md|docs/terms\.py|sql/migrations/000[1-6]"
 )
-"""Pins, measured tables, the test that writes a former format, the documents of others, this list, applied migrations."""
+"""Pins, measured tables, the test of a former format, documents of others, this list, applied migrations."""
 
 TERMS = {
     "films": "movies",
