@@ -1,7 +1,7 @@
 """Every environment variable the platform reads, with its default and the reason for it.
 
 Here: names, defaults, bounds. Not here: what they are used for. Nothing is read at import: ``Settings.from_env()`` is
-called by whoever is about to do something. AWS' and Google's clients read their own usual variables besides.
+called when a command or a run starts. AWS' and Google's clients read their own usual variables besides.
 """
 
 import os

@@ -1,7 +1,7 @@
 """What every test may ask for: servers for the whole session, a database of its own for each test.
 
-Here: fixtures that more than one room uses. Not here: how a server is started (``servers``), or what one room's tests
-alone need.
+Here: fixtures that more than one package of tests uses. Not here: how a server is started (``support.servers``), or what
+the tests of one package need.
 
 ========================  ===========================================================================
 ``database_url``          a migrated database; the test runs on Postgres 18 and again on 15
@@ -42,7 +42,7 @@ _KEPT = ("CINEMATCH_TEST_", "AWS_CA_BUNDLE")
 
 @pytest.fixture(autouse=True, scope="session")
 def _clean_environment() -> Iterator[None]:
-    """No test sees the settings, accounts or servers of whoever runs it."""
+    """No test sees the settings, accounts or servers of the person who runs it."""
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
             if name.startswith(_OURS) and not name.startswith(_KEPT):

@@ -68,7 +68,7 @@ def test_a_refused_file_keeps_its_bad_rows_and_its_reason(connection: psycopg.Co
     assert list_processed_contents(connection) == {("batches/w1.csv", file.md5)}
 
 
-def test_a_content_that_is_read_again_is_judged_again(connection: psycopg.Connection) -> None:
+def test_a_content_that_is_read_again_is_validated_again(connection: psycopg.Connection) -> None:
     file, other = land(connection, "ratings.csv", "a"), land(connection, "ratings.csv", "b")
     quarantine(connection, file, "ratings", BAD)
     quarantine(connection, other, "ratings", BAD[:1])
