@@ -45,7 +45,7 @@ def list_versions(json: Json = False) -> None:
         ],
     )
     for each in versions:
-        out.print(f"• {each.version}: {(each.evidence or {}).get('reason', 'not evaluated yet')}", highlight=False)
+        out.print(f"• {each.version}: {(each.evidence or {}).get('reason', 'not decided yet')}", highlight=False)
 
 
 @app.command()

@@ -153,8 +153,8 @@ def test_an_upgraded_platform_trains_a_new_champion_by_itself_and_loses_no_row(
 ) -> None:
     lists = rows_of(upgraded, LISTS)
     ((before,),) = rows_of(upgraded, "SELECT count(*) FROM ratings")
-    drift = ingest(upgraded)
-    assert (drift.scored_by, len(drift.alerts)) == (None, 3)
+    assessed = ingest(upgraded)
+    assert (assessed.scored_by, len(assessed.alerts)) == (None, 3)
     scored = "SELECT evidence ->> 'scored_by', evidence ->> 'unscored' FROM ops.retraining_decisions"
     assert rows_of(upgraded, scored) == [
         (None, f"{FIRST} has format {former}, and this version of the platform reads {FORMAT}")
