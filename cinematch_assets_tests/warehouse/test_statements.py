@@ -1,39 +1,22 @@
-import re
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from cinematch_assets.warehouse.statements import FOLDER, statement, statement_names
-
-PACKAGE = Path(__file__).resolve().parents[2] / "cinematch_assets"
-FOR_PEOPLE = ("analytics/", "maintenance/")
-"""Folders whose statements a person may run by ``cinematch sql`` or psql; no code has to name them."""
-NAMES = set(statement_names())
+from cinematch_assets.warehouse.statements import scalar, single_row, statement, statement_names
 
 
-def named_in_code() -> set[str]:
-    """Every string in the package that is the name of a statement or looks like one of a statement's folder."""
-    folders = "|".join(sorted({name.partition("/")[0] for name in NAMES}))
-    pattern = re.compile(rf'"((?:{folders})/[a-z0-9_]+)"')
-    return {found for path in PACKAGE.rglob("*.py") for found in pattern.findall(path.read_text(encoding="utf-8"))}
+def test_a_statement_is_found_by_its_folder_and_name(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "select_one.sql").write_text("SELECT 1")
+    assert statement_names(tmp_path) == ("files/select_one",)
+    assert statement("registry/select_champion").endswith("SELECT version FROM ops.champion\n")
 
 
-def test_each_statement_that_code_names_is_there() -> None:
-    assert named_in_code() - NAMES == set()
-
-
-def test_each_statement_is_used_or_is_for_people() -> None:
-    assert {name for name in NAMES - named_in_code() if not name.startswith(FOR_PEOPLE)} == set()
-
-
-@pytest.mark.parametrize("name", sorted(NAMES))
-def test_a_statement_says_first_what_it_is_for(name: str) -> None:
-    assert statement(name).startswith("-- ")
-
-
-def test_names_are_those_of_the_files_below_the_folder(tmp_path: Path) -> None:
-    (tmp_path / "batches").mkdir()
-    for file in ("batches/select_batch.sql", "insert_row.sql", "notes.txt"):
-        (tmp_path / file).write_text("-- x\n")
-    assert statement_names(tmp_path) == ("batches/select_batch", "insert_row")
-    assert FOLDER.name == "queries"
+def test_a_missing_row_is_an_error_and_not_a_default(connection_18: psycopg.Connection) -> None:
+    assert scalar(connection_18, "drift/select_unseen_ratings") == 0
+    assert single_row(connection_18, "movies/count_movies") == (0, 0)
+    with pytest.raises(LookupError, match=r"select_champion\.sql returned no row"):
+        single_row(connection_18, "registry/select_champion")
+    with pytest.raises(ValueError, match="unpack"):
+        scalar(connection_18, "movies/count_movies")
