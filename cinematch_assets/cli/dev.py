@@ -48,7 +48,7 @@ def run_dev(port: int) -> None:
         DevFailedError: when the port is taken, the definitions do not load, or Dagster ends by itself.
     """
     settings, url = Settings.from_env(), f"http://127.0.0.1:{port}"
-    with hold(settings.home, url), _told_to_stop() as told:
+    with hold(settings.home, url), _stop_signal() as stop:
         _require_free(port)
         if left := end_marked(settings.home):
             out.print(f"Ended {left} processes that a killed `cinematch dev` had left running.")
@@ -57,26 +57,26 @@ def run_dev(port: int) -> None:
         log = settings.home.resolve() / "logs" / "dagster.log"
         with _dagster(settings.home, environment, port, log) as dagster:
             with out.status("Dagster's UI and daemon ..."):
-                _wait_until_ready(dagster, url, log, told)
-            if not told.is_set():
+                _wait_until_ready(dagster, url, log, stop)
+            if not stop.is_set():
                 out.print(f"Dagster's UI is open at {url} (Ctrl-C ends it; its log: {log})")
-            while not told.wait(1.0):
+            while not stop.wait(1.0):
                 _require_running(dagster, log)
             out.print("Stopping ...")
     out.print("Stopped.")
 
 
 @contextmanager
-def _told_to_stop() -> Iterator[threading.Event]:
+def _stop_signal() -> Iterator[threading.Event]:
     """Yield the event that Ctrl-C, SIGTERM or a closed terminal sets; the handlers before are put back.
 
     A handler also keeps a shell's ``&`` from handing on an ignored SIGINT, which makes Dagster deaf to SIGTERM too.
     """
-    told = threading.Event()
+    stop = threading.Event()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, lambda *_: told.set()) for number in numbers}
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
     try:
-        yield told
+        yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -139,14 +139,14 @@ def _forget_the_dead(home: Path) -> None:
     forget_dead_handles(server_folder(home))
 
 
-def _wait_until_ready(dagster: subprocess.Popen[bytes], url: str, log: Path, told: threading.Event) -> None:
-    """Return when the UI has loaded the definitions, or the command was stopped."""
+def _wait_until_ready(dagster: subprocess.Popen[bytes], url: str, log: Path, stop: threading.Event) -> None:
+    """Return when the UI has loaded the definitions, or a stop was asked for."""
     for _ in range(int(START_DEADLINE_S / 0.25)):
         _require_running(dagster, log)
         loads = _loads(url)
         if errors := [load for load in loads if load and "message" in load]:
             raise DevFailedError(f"{log}: the definitions do not load: {_cause(errors[0])}")
-        if (loads and None not in loads) or told.wait(0.25):
+        if (loads and None not in loads) or stop.wait(0.25):
             return
     raise DevFailedError(f"{log}: Dagster's UI was not ready within {START_DEADLINE_S:.0f} s")
 

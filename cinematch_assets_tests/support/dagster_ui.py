@@ -1,6 +1,6 @@
 """``cinematch dev`` in a process of its own, and the questions that its UI asks over GraphQL.
 
-Here: starting it on an empty home, asking, waiting. Not here: what is expected of it (``test_dev``).
+Here: starting it on an empty home, asking, waiting. Not here: what is expected of it (``cli.test_dev``).
 """
 
 import json
