@@ -123,7 +123,7 @@ def test_progress_runs_from_start_to_end():
     shares = [share for name, share in reported if name == "ratings"]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
-    assert reported[-1] == ("lists", 1.0)
+    assert reported[-1] == ("item similarity", 1.0)
 
 
 def test_nothing_to_train_on_is_refused():
