@@ -116,7 +116,7 @@ def _declared() -> tuple[Table, ...]:
     modules = (
         importlib.import_module(f"cinematch_assets.schemas.{found.name}")
         for found in pkgutil.iter_modules(cinematch_assets.schemas.__path__)
-        if found.name not in {"table", "models"}  # the words of declarations, and what is made of them
+        if found.name not in {"table", "pandera_schema"}  # the words of declarations, and what is made of them
     )
     tables = {table.name + table.description: table for module in modules for table in _tables_in(vars(module))}
     return tuple(tables[name] for name in sorted(tables))

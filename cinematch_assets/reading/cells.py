@@ -1,7 +1,7 @@
-"""Cells of text or of Parquet into the numbers and texts that a Pandera schema can judge.
+"""Convert cells of CSV or Parquet into the numbers and texts that a Pandera schema validates.
 
-Here: what counts as a number, what as missing, and how bytes that are no text are written down. Not here: which
-numbers and texts are good (``schemas``).
+Here: what counts as a number, what as missing, and how bytes that are not text are written. Not here: which numbers
+and texts are valid (``schemas``).
 """
 
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from numpy.typing import NDArray
 from cinematch_assets.schemas.table import Table
 
 Faults = dict[int, list[str]]
-"""What is wrong with a row as a row, by its position in the block."""
+"""Faults of a row as a whole (number of fields, quotes, encoding), by the row's position in the block."""
 
 NUMBER = r"^[ \t]*(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[ \t]*$"
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """Some rows of a file, one Arrow array a column; ``positions`` say which rows of their block they are."""
+    """Rows of a block, one Arrow array per column; ``positions`` are their positions in the block."""
 
     positions: NDArray[np.int64]
     columns: dict[str, pa.Array]
 
 
 def is_utf8(text: bytes) -> bool:
-    """Whether bytes are text in UTF-8."""
+    """Return whether bytes are text in UTF-8."""
     if text.isascii():
         return True
     try:
@@ -40,7 +40,7 @@ def is_utf8(text: bytes) -> bool:
 
 
 def printable(raw: bytes) -> str:
-    r"""Text that Postgres can store: bytes that are not UTF-8, and NUL, are written as ``\xNN``."""
+    r"""Return text that Postgres can store: bytes that are not UTF-8, and NUL, become ``\xNN``."""
     return raw.decode("utf-8", errors="backslashreplace").replace("\0", "\\x00")
 
 
@@ -49,9 +49,9 @@ def _is_text(cells: pa.Array) -> bool:
 
 
 def _numbers(cells: pa.Array) -> NDArray[np.float64]:
-    """Each cell as float64, NaN where it is none: decimal notation with an exponent if need be, no hex, no 'inf'.
+    """Each cell as float64, NaN where it is not a number in decimal notation: hex and 'inf' are not.
 
-    A column of nothing but numbers is cast as it is, which is five times as fast as looking at each cell.
+    A column that holds only numbers is cast at once, which is five times as fast as matching each cell.
     """
     if _is_text(cells):
         try:
@@ -74,8 +74,8 @@ def _texts(cells: pa.Array, *, nullable: bool) -> NDArray[np.object_]:
     return np.asarray(cells.to_numpy(zero_copy_only=False), dtype=object)
 
 
-def parsed_frame(table: Table, cells: Cells) -> pd.DataFrame:
-    """The cells as ``schemas.models.parsed_schema`` judges them, indexed by position in the block."""
+def parse_cells(table: Table, cells: Cells) -> pd.DataFrame:
+    """Return the cells as ``schemas.pandera_schema.parsed_schema`` validates them, indexed by position in the block."""
     values = {
         column.name: _numbers(cells.columns[column.name])
         if column.is_number
@@ -85,20 +85,20 @@ def parsed_frame(table: Table, cells: Cells) -> pd.DataFrame:
     return pd.DataFrame(values, index=cells.positions, copy=False)
 
 
-def missing(cells: pa.Array) -> NDArray[np.bool_]:
-    """Which cells hold nothing: null, or text that is only blanks."""
+def is_missing(cells: pa.Array) -> NDArray[np.bool_]:
+    """Return which cells are null or blank text."""
     empty = pc.is_null(cells)
     if _is_text(cells):
         empty = pc.or_kleene(empty, pc.equal(pc.utf8_trim_whitespace(cells), ""))
     return np.asarray(pc.fill_null(empty, True).to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
-def narrowed(rows: pa.Table | pa.RecordBatch, table: Table) -> pd.DataFrame | None:
-    """Typed columns as a frame of the table's dtypes, or nothing where a number would change on the way."""
+def cast_to_table(rows: pa.Table | pa.RecordBatch, table: Table) -> pd.DataFrame | None:
+    """Return typed columns as a frame of the table's dtypes; None when a number would lose precision."""
     values = {}
     for column in table.columns:
-        wide = rows.column(column.name).to_numpy(zero_copy_only=False)
-        values[column.name] = wide.astype(column.dtype, copy=False)
-        if wide.dtype.kind == "f" and not np.array_equal(values[column.name], wide):
+        exact = rows.column(column.name).to_numpy(zero_copy_only=False)
+        values[column.name] = exact.astype(column.dtype, copy=False)
+        if exact.dtype.kind == "f" and not np.array_equal(values[column.name], exact):
             return None
     return pd.DataFrame(values, copy=False)

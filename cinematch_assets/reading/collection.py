@@ -1,11 +1,11 @@
-"""Files of ``Netflix_Movie_Collection``: one movie as a JSON object, several as a JSON list, many as CSV.
+"""Read files of ``Netflix_Movie_Collection``: a movie as a JSON object, several as a JSON list, many as CSV.
 
-Here: many files at a time into one frame, since most hold a single movie and judging each alone would cost a hundred
-times as much. Not here: what a movie must look like (``schemas.netflix_movies``), and movies that come in two files,
-which are all accepted: that a movie is in the table once is the table's matter.
+Here: many files at a time into one frame, because most hold a single movie and validating each alone would take a
+hundred times as long. Not here: what a valid movie is (``schemas.netflix_movies``); a movie that occurs in two files is
+accepted twice, and ``warehouse.netflix`` stores it once.
 
-JSON says what type a value has, so a rating of "8.5" is text and no number; in CSV everything is text, so there it is
-one. A file that cannot be read at all is one rejected row.
+JSON values have types, so a rating of "8.5" is text and not a number; in CSV all cells are text, so there it is one. A
+file that cannot be read at all is one rejected row.
 """
 
 import json
@@ -21,20 +21,20 @@ from cinematch_assets.reading.cells import Cells, Faults, printable
 from cinematch_assets.reading.csv_file import CsvFile
 from cinematch_assets.reading.results import FileRefused, RejectionLimit
 from cinematch_assets.reading.table_file import Reader
-from cinematch_assets.reading.validation import judge
-from cinematch_assets.schemas.models import parsed_schema
+from cinematch_assets.reading.validation import validate_cells
 from cinematch_assets.schemas.netflix_movies import COLLECTION_FILE
+from cinematch_assets.schemas.pandera_schema import parsed_schema
 from cinematch_assets.values import RejectedMovie, RejectedRow
 
-LARGEST_JSON_BYTES = 4 * 2**20
-RAW_CHARACTERS = 2_000
+MAX_JSON_BYTES = 4 * 2**20
+MAX_RAW_CHARACTERS = 2_000
 NO_LIMIT = RejectionLimit(share=1.0)
-TEXTS = [column.name for column in COLLECTION_FILE.columns if not column.is_number]
+TEXT_COLUMNS = [column.name for column in COLLECTION_FILE.columns if not column.is_number]
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionFile:
-    """A landed file: its id, where it is, and the name that the folder knows it by (which tells JSON from CSV)."""
+    """A landed file: its id, its path, and its name in the folder, whose suffix tells JSON from CSV."""
 
     id: str
     path: Path
@@ -55,7 +55,7 @@ class CollectionReading:
 
 @dataclass(slots=True)
 class _Entry:
-    """One movie of a JSON file before it is judged: any value, its text, and what is wrong with it already."""
+    """One movie of a JSON file before validation: its value, its text, and the fault found so far."""
 
     file: CollectionFile
     row_number: int
@@ -65,60 +65,67 @@ class _Entry:
 
 
 class _Movie(dict[str, object]):
-    """A JSON object that remembers which of its names came twice."""
+    """A JSON object that remembers which of its names occur more than once."""
 
     def __init__(self, pairs: list[tuple[str, object]]) -> None:
         super().__init__(pairs)
         names = [name for name, _ in pairs]
-        self.twice = sorted({name for name in names if names.count(name) > 1}) if len(self) < len(pairs) else []
+        self.repeated = sorted({name for name in names if names.count(name) > 1}) if len(self) < len(pairs) else []
 
 
 def read_collection(files: Sequence[CollectionFile]) -> CollectionReading:
-    """Read any number of files; a file that is not there raises ``FileRefused``, all else is accepted or rejected."""
-    frames, rejected = [], []
+    """Read any number of files; every movie is accepted or rejected.
+
+    Raises:
+        FileRefused: A landed file is missing.
+    """
+    frames: list[pd.DataFrame] = []
+    rejected: list[RejectedMovie] = []
     entries: list[_Entry] = []
     for file in files:
         if file.name.lower().endswith(".csv"):
-            accepted, faulty = _read_csv(file)
-            frames.append(accepted)
-            rejected += faulty
+            accepted_csv, rejected_csv = _read_csv(file)
+            frames += accepted_csv
+            rejected += rejected_csv
         else:
             entries += _read_json(file)
-    accepted, faulty = _judged(entries)
-    together = pd.concat([accepted, *frames], ignore_index=True)
-    rejected += faulty
-    return CollectionReading(len(together) + len(rejected), together, tuple(rejected))
+    accepted_json, rejected_json = _validate(entries)
+    accepted = pd.concat([accepted_json, *frames], ignore_index=True)
+    rejected += rejected_json
+    return CollectionReading(len(accepted) + len(rejected), accepted, tuple(rejected))
 
 
-def _read_csv(file: CollectionFile) -> tuple[pd.DataFrame, list[RejectedMovie]]:
+def _read_csv(file: CollectionFile) -> tuple[list[pd.DataFrame], list[RejectedMovie]]:
+    """Return the accepted movies as one frame, or none when the file is not such a CSV."""
     try:
         source = CsvFile(file.path, file.name, COLLECTION_FILE)
         reading = Reader(source, file.name, COLLECTION_FILE, NO_LIMIT).read(lambda _: np.empty(0, dtype=np.int64))
     except FileRefused as refused:
         why = str(refused).removeprefix(f"{file.name}: ")
-        return _empty(), [RejectedMovie(file.id, file.name, RejectedRow(1, "", (why,)))]
+        return [], [RejectedMovie(file.id, file.name, RejectedRow(1, "", (why,)))]
     bad = {row.row_number for row in reading.rejected}
     good = [number for number in range(1, reading.rows_read + 1) if number not in bad]
     rejected = [RejectedMovie(file.id, file.name, row) for row in reading.rejected]
-    return reading.accepted.assign(file_id=file.id, row_number=np.array(good, dtype=np.int64)), rejected
+    accepted = reading.accepted.assign(file_id=file.id, row_number=np.array(good, dtype=np.int64))
+    return [accepted], rejected
 
 
 def _read_json(file: CollectionFile) -> list[_Entry]:
     try:
         with file.path.open("rb") as landed:
-            content = landed.read(LARGEST_JSON_BYTES + 1)
+            content = landed.read(MAX_JSON_BYTES + 1)
     except FileNotFoundError as error:
         raise FileRefused(file.name, f"there is no file {file.path}") from error
     value, fault = _parse(content)
     if fault or not isinstance(value, list):
-        return [_Entry(file, 1, value, printable(content[:RAW_CHARACTERS]), fault)]
+        return [_Entry(file, 1, value, printable(content[:MAX_RAW_CHARACTERS]), fault)]
     return [_Entry(file, n, movie, json.dumps(movie, ensure_ascii=False)) for n, movie in enumerate(value, start=1)]
 
 
 def _parse(content: bytes) -> tuple[object, str]:
-    """The value that JSON text stands for, or what is wrong with it."""
-    if len(content) > LARGEST_JSON_BYTES:
-        return None, f"is larger than {LARGEST_JSON_BYTES // 2**20} MB: split it, or send it as CSV"
+    """Return the value of a JSON text, or its fault."""
+    if len(content) > MAX_JSON_BYTES:
+        return None, f"is larger than {MAX_JSON_BYTES // 2**20} MB: split it, or send it as CSV"
     if not content.strip():
         return None, "is empty"
     try:
@@ -129,10 +136,10 @@ def _parse(content: bytes) -> tuple[object, str]:
         return None, "is nested too deeply"
     except ValueError as error:
         return None, f"is not JSON: {error}"
-    return value, "is a list of no movies" if value == [] else ""
+    return value, "is an empty list" if value == [] else ""
 
 
-def _judged(entries: list[_Entry]) -> tuple[pd.DataFrame, list[RejectedMovie]]:
+def _validate(entries: list[_Entry]) -> tuple[pd.DataFrame, list[RejectedMovie]]:
     faults: Faults = {}
     movies: dict[int, _Movie] = {}
     for position, entry in enumerate(entries):
@@ -143,7 +150,7 @@ def _judged(entries: list[_Entry]) -> tuple[pd.DataFrame, list[RejectedMovie]]:
         else:
             faults[position] = ["is not a JSON object"]
     cells = _cells(movies, faults)
-    frame, reasons = judge(COLLECTION_FILE, cells, parsed_schema(COLLECTION_FILE))
+    frame, reasons = validate_cells(COLLECTION_FILE, cells, parsed_schema(COLLECTION_FILE))
     for position, why in reasons.items():
         faults.setdefault(position, []).extend(why)
     frame = frame[~frame.index.isin(list(faults))]
@@ -154,18 +161,18 @@ def _judged(entries: list[_Entry]) -> tuple[pd.DataFrame, list[RejectedMovie]]:
 
 
 def _rejected(entry: _Entry, why: list[str]) -> RejectedMovie:
-    raw = printable(entry.raw.encode("utf-8", "backslashreplace"))[:RAW_CHARACTERS]
+    raw = printable(entry.raw.encode("utf-8", "backslashreplace"))[:MAX_RAW_CHARACTERS]
     return RejectedMovie(entry.file.id, entry.file.name, RejectedRow(entry.row_number, raw, tuple(why)))
 
 
 def _cells(movies: dict[int, _Movie], faults: Faults) -> Cells:
-    """The movies' values as text; those of a wrong type are noted, or become text that is no number."""
+    """Return the movies' values as text; those of a wrong type are noted, or become text that is not a number."""
     columns: dict[str, list[str | None]] = {name: [] for name in COLLECTION_FILE.column_names}
     for position, movie in movies.items():
-        found = [f"names {name} more than once" for name in movie.twice if name in columns]
+        found = [f"names {name} more than once" for name in movie.repeated if name in columns]
         for name, cells in columns.items():
             value = movie.get(name)
-            if name in TEXTS:
+            if name in TEXT_COLUMNS:
                 found += _text_faults(name, value)
                 cells.append(None if value is None else value if isinstance(value, str) and not found else "?")
             else:
@@ -184,9 +191,5 @@ def _text_faults(name: str, value: object) -> list[str]:
     if value and "\0" in value:
         return [f"{name} holds a NUL byte"]
     if value and not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-        return [f"{name} holds half a character"]
+        return [f"{name} holds an unpaired surrogate"]
     return []
-
-
-def _empty() -> pd.DataFrame:
-    return _judged([])[0]

@@ -1,8 +1,8 @@
 """A CSV file as blocks of rows.
 
-Here: cutting the file at row ends, and two ways to a block's cells: pyarrow's CSV reader for a block in which nothing
-is odd, and ``csv_cells`` for the rest. Both give the same cells; the second also says what is wrong with a row as a
-row. Not here: what the cells must hold.
+Here: cutting the file at row ends, and two parsers for a block: pyarrow's CSV reader when it is sure to give the right
+rows, and the strict parser otherwise. Both give the same cells; the strict one also finds faults of whole rows. Not
+here: the strict parser (``csv_cells``), what cells must hold (``schemas``).
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from cinematch_assets.reading.cells import Cells, Faults, is_utf8, narrowed
+from cinematch_assets.reading.cells import Cells, Faults, cast_to_table, is_utf8
 from cinematch_assets.reading.csv_cells import split_lines
 from cinematch_assets.reading.csv_rows import Index, Rows, find_rows
 from cinematch_assets.reading.header import BOM, Header, read_header
@@ -21,12 +21,12 @@ from cinematch_assets.reading.results import FileRefused
 from cinematch_assets.schemas.table import Table
 
 BLOCK_BYTES = 32 * 2**20
-LONGEST_ROW_BYTES = 256 * 2**20
+MAX_ROW_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class CsvBlock:
-    """Whole rows of a file, as bytes."""
+    """Complete rows of a file, as bytes."""
 
     text: bytes
     header: Header
@@ -37,10 +37,12 @@ class CsvBlock:
     def _rows(self) -> Rows:
         return self.found or find_rows(self.text, at_end=True)[0]
 
-    def typed(self) -> pd.DataFrame | None:
-        """The block's rows by pyarrow, or nothing where a row might not be what pyarrow takes it for."""
-        if not all(column.is_number for column in self.table.columns) or self._is_odd():
-            return None
+    def typed(self) -> pd.DataFrame | str:
+        """Return the block's rows as pyarrow parses them, or why the strict parser is needed."""
+        if not all(column.is_number for column in self.table.columns):
+            return "the table has columns of text"
+        if reason := self._needs_strict_parser():
+            return reason
         names = [name if name in self.table.column_names else f"_{i}" for i, name in enumerate(self.header.names)]
         types = {
             c.name: pa.float64() if c.dtype == "float32" else pa.type_for_alias(c.dtype) for c in self.table.columns
@@ -53,25 +55,32 @@ class CsvBlock:
                     column_types=types, include_columns=list(self.table.column_names), null_values=[]
                 ),
             )
-        except pa.ArrowInvalid:
-            return None
-        return narrowed(rows, self.table)
+        except pa.ArrowInvalid as error:
+            return str(error).splitlines()[0]
+        frame = cast_to_table(rows, self.table)
+        return "a number does not fit its column" if frame is None else frame
 
-    def _is_odd(self) -> bool:
-        """Whether pyarrow might see more in these bytes than ``cells``: hex ids, stray returns, quotes, marks."""
-        if self.text.startswith(BOM) or b"\0" in self.text or _has_hex(self.text):
-            return True
+    def _needs_strict_parser(self) -> str:
+        """Return why pyarrow might parse these bytes differently from ``cells``; empty when it does not."""
+        if self.text.startswith(BOM):
+            return "the block begins with a byte order mark"
+        if b"\0" in self.text:
+            return "there is a NUL byte"
+        if _has_hex(self.text):
+            return "there may be a hexadecimal number"
         if b"\r" in self.text and self.text.count(b"\r") != self.text.count(b"\r\n"):
-            return True
-        return (self.found is not None and not self.found.well_quoted) or not is_utf8(self.text)
+            return "there is a carriage return that ends no line"
+        if self.found is not None and not self.found.well_quoted:
+            return "there are unusual quotes"
+        return "" if is_utf8(self.text) else "there are bytes that are not UTF-8"
 
     def cells(self) -> tuple[int, Cells, Faults]:
-        """How many rows there are, the cells of those that have the header's fields, and what is wrong with which."""
+        """Return the number of rows, the cells of those with the header's number of fields, and the faults of rows."""
         lines = self._lines(self._rows)
         return len(lines), *split_lines(lines, self.header, self.table)
 
     def raw(self, positions: Index) -> list[bytes]:
-        """The bytes of the rows at these positions of the block."""
+        """Return the bytes of the rows at these positions of the block."""
         rows = self._rows
         return self._lines(Rows(rows.starts[positions], rows.ends[positions], rows.well_quoted))
 
@@ -80,32 +89,51 @@ class CsvBlock:
 
 
 def _has_hex(text: bytes) -> bool:
-    """Whether 0x is anywhere; a single letter is looked for first, which is ten times as fast."""
+    """Return whether 0x occurs; searching for the single letter first is ten times as fast."""
     return any(letter in text and b"0" + letter in text for letter in (b"x", b"X"))
 
 
 class CsvFile:
-    """A CSV file of ``table``: its blocks, in order or again."""
+    """A CSV file of ``table``, read in blocks.
 
-    def __init__(self, path: Path, name: str, table: Table, block_bytes: int = BLOCK_BYTES) -> None:
-        self._path, self._name, self._table, self._block_bytes = path, name, table, block_bytes
-        self._places: list[tuple[int, int]] = []
+    Args:
+        path: The file.
+        name: Its name in messages.
+        table: Its columns.
+        block_bytes: Bytes read at a time.
+        max_row_bytes: Length at which a row without an end refuses the file.
+
+    Raises:
+        FileRefused: The header is not one of ``table``.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        table: Table,
+        block_bytes: int = BLOCK_BYTES,
+        max_row_bytes: int = MAX_ROW_BYTES,
+    ) -> None:
+        self._path, self._name, self._table = path, name, table
+        self._block_bytes, self._max_row_bytes = block_bytes, max_row_bytes
+        self._block_spans: list[tuple[int, int]] = []  # offset and length in bytes
         with path.open("rb") as file:
             self.header = read_header(file, name, table)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names in the order of the raw rows."""
+        """Names in the order of the raw rows."""
         return self.header.names
 
-    def rows_at_most(self) -> int:
-        """An upper bound of the number of rows: the lines in the file."""
+    def max_rows(self) -> int:
+        """Return an upper bound of the number of rows: the lines in the file."""
         with self._path.open("rb") as file:
             return 1 + sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(self._block_bytes), b""))
 
     def blocks(self) -> Iterator[CsvBlock]:
-        """The file's rows in order, some 32 MB at a time."""
-        self._places.clear()
+        """Yield the file's rows in order, about ``block_bytes`` at a time."""
+        self._block_spans.clear()
         with self._path.open("rb") as file:
             start, carry, at_end = file.seek(self.header.ends_at), b"", False
             while not at_end:
@@ -114,23 +142,23 @@ class CsvFile:
                 text = carry + more
                 text, carry, found = self._cut(text, at_end=at_end)
                 if text:
-                    self._places.append((start, len(text)))
+                    self._block_spans.append((start, len(text)))
                     yield CsvBlock(text, self.header, self._table, found)
                 start += len(text)
-                if len(carry) > LONGEST_ROW_BYTES:
+                if len(carry) > self._max_row_bytes:
                     raise FileRefused(self._name, f"the row at byte {start:,} has no end in {len(carry):,} bytes")
 
-    def again(self, numbers: Iterable[int]) -> Iterator[tuple[int, CsvBlock]]:
-        """The blocks of these numbers, counted from 0 as ``blocks`` gave them."""
+    def reread(self, numbers: Iterable[int]) -> Iterator[tuple[int, CsvBlock]]:
+        """Yield the blocks with these numbers, counted from 0 in the order of ``blocks``."""
         with self._path.open("rb") as file:
             for number in numbers:
-                start, size = self._places[number]
+                start, size = self._block_spans[number]
                 file.seek(start)
                 yield number, CsvBlock(file.read(size), self.header, self._table)
 
     @staticmethod
     def _cut(text: bytes, *, at_end: bool) -> tuple[bytes, bytes, Rows | None]:
-        """Whole rows, what is left of the text, and where the rows are if finding the cut has told."""
+        """Return complete rows, the rest of the text, and the rows' offsets if they had to be found for the cut."""
         cut = len(text) if at_end else text.rfind(b"\n") + 1
         if b'"' not in text:
             return text[:cut], text[cut:], None

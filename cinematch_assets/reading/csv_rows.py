@@ -1,11 +1,11 @@
-"""Where the rows of CSV text begin and end.
+"""Find where the rows of CSV text begin and end.
 
-What a row is: a line, or several lines when a quoted field holds the line ends between them. A quote that opens a
-field and is not closed within ``LINES_A_ROW`` lines, or not properly, makes a bad row of its one line. Empty lines are
-no rows. Quotes are doubled inside quoted fields; a quote inside an unquoted field is a character like any other.
+A row is a line, or several lines when a quoted field holds the line ends between them. A quote that opens a field and
+is not closed within ``MAX_LINES_PER_ROW`` lines, or not properly, makes its single line a bad row. Empty lines are not
+rows. Quotes are doubled inside quoted fields; a quote inside an unquoted field is an ordinary character.
 
-Here: offsets, found by numpy, with a closer look at lines with unusual quotes only. Not here: the cells of a row, but
-for ``split_row``, which says whether quotes are closed.
+Here: byte offsets, found by numpy; only lines with unusual quotes are parsed one by one. Not here: the cells of a row
+(``csv_cells``), except ``split_row``, which tells whether quotes are closed.
 """
 
 import csv
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-LINES_A_ROW = 100
+MAX_LINES_PER_ROW = 100
 NEWLINE, RETURN, QUOTE = b'\n\r"'
 WELL_QUOTED = r'^(?:"(?:[^"]|"")*"|[^",]*)(?:,(?:"(?:[^"]|"")*"|[^",]*))*$'
 
@@ -33,7 +33,7 @@ CSV_ERRORS = {
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Where a block's rows are: byte offsets of their starts and ends, line ends left out."""
+    """Byte offsets at which the rows of a block start and end, without line ends."""
 
     starts: Index
     ends: Index
@@ -44,9 +44,10 @@ class Rows:
 
 
 def find_rows(text: bytes, *, at_end: bool) -> tuple[Rows, int]:
-    """The rows of whole lines, and the offset up to which they are certain.
+    """Return the rows of complete lines, and the offset up to which they are certain.
 
-    A row whose quoted field is still open at the end of ``text`` waits for more, unless this is the file's end.
+    A row whose quoted field is still open at the end of ``text`` is left for the next block, unless the file ends here
+    (``at_end``).
     """
     data = np.frombuffer(text, dtype=np.uint8)
     newlines = np.flatnonzero(data == NEWLINE)
@@ -69,29 +70,29 @@ def find_rows(text: bytes, *, at_end: bool) -> tuple[Rows, int]:
 def _quoted_rows(
     text: bytes, data: NDArray[np.uint8], starts: Index, ends: Index, *, at_end: bool
 ) -> tuple[dict[int, int], int, bool]:
-    """Lines that go on in later lines (first → last), the certain offset, and whether all quoting is plain."""
+    """Return lines that continue in later lines (first → last), the certain offset, whether all quoting is plain."""
     quotes = np.flatnonzero(data == QUOTE)
     quoted = np.flatnonzero(np.diff(np.searchsorted(quotes, ends), prepend=0))
     lines = pa.array([text[starts[i] : ends[i]].removesuffix(b"\r") for i in quoted.tolist()], pa.large_binary())
     plain = np.asarray(pc.match_substring_regex(lines, WELL_QUOTED).to_numpy(zero_copy_only=False), dtype=np.bool_)
     odd = quoted[~plain].tolist()
     merged: dict[int, int] = {}
-    free = 0
+    next_line = 0
     for line in odd:
-        if line < free:
+        if line < next_line:
             continue
         end = _closing_line(text, starts, ends, line)
-        if end is None and not at_end and line + LINES_A_ROW >= len(starts):
+        if end is None and not at_end and line + MAX_LINES_PER_ROW >= len(starts):
             return merged, int(starts[line]), False
         if end is not None and end > line:
             merged[line] = end
-            free = end + 1
+            next_line = end + 1
     return merged, len(text), not odd
 
 
 def _closing_line(text: bytes, starts: Index, ends: Index, line: int) -> int | None:
-    """The line on which the row that starts at ``line`` ends; nothing when its quotes do not close."""
-    for end in range(line, min(line + LINES_A_ROW, len(starts))):
+    """Return the line on which the row that starts at ``line`` ends; None when its quotes do not close."""
+    for end in range(line, min(line + MAX_LINES_PER_ROW, len(starts))):
         fields, fault = split_row(text[starts[line] : ends[end]])
         if fields:
             return end
@@ -101,7 +102,7 @@ def _closing_line(text: bytes, starts: Index, ends: Index, line: int) -> int | N
 
 
 def split_row(row: bytes) -> tuple[list[str], str]:
-    """The fields of a row with quotes in it, or none and what is wrong."""
+    """Return the fields of a row with quotes in it, or no fields and the fault."""
     text = row.decode("utf-8", errors="backslashreplace")
     try:
         return next(csv.reader([text], strict=True)), ""

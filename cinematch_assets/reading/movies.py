@@ -1,6 +1,6 @@
-"""Files of movies: MovieLens' ``movies.csv``, and the same as Parquet.
+"""Read files of movies: MovieLens' ``movies.csv``, or the same as Parquet.
 
-Here: the call, and that the last row of a movie counts. Not here: what a movie must look like
+Here: the entry point, and that the last row of a movie counts. Not here: what a valid movie is
 (``schemas.movies_file``).
 """
 
@@ -10,21 +10,30 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cinematch_assets.reading.duplicates import outdated
+from cinematch_assets.reading.duplicates import find_replaced
 from cinematch_assets.reading.results import Reading, RejectionLimit
 from cinematch_assets.reading.table_file import read_file
 from cinematch_assets.schemas.movies_file import MOVIES_FILE
 
 
 def read_movies(path: Path, *, limit: RejectionLimit, name: str = "") -> Reading:
-    """Read movies: accepted as movieId (int32), title and genres (str; no genres is None), in file order.
+    """Read a file of movies.
 
-    Titles and genres stay as the file writes them, '(no genres listed)' too. ``name`` is what messages call the file,
-    its own name if empty. Raises ``FileRefused``.
+    Args:
+        path: CSV or Parquet.
+        limit: Share of rejected rows above which the file is refused.
+        name: The file's name in messages; by default that of ``path``.
+
+    Returns:
+        Accepted rows in file order: movieId (int32), title and genres (str, None for an empty cell), both as the file
+        writes them, "(no genres listed)" included.
+
+    Raises:
+        FileRefused: Nothing of the file may be used.
     """
-    return read_file(path, name or path.name, MOVIES_FILE, limit, earlier_movies)
+    return read_file(path, name or path.name, MOVIES_FILE, limit, find_replaced_movies)
 
 
-def earlier_movies(movies: pd.DataFrame) -> NDArray[np.int64]:
-    """Positions of rows whose movie comes again in a later row."""
-    return outdated(movies["movieId"].to_numpy().astype(np.int64))
+def find_replaced_movies(movies: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the positions of rows whose movie occurs again in a later row."""
+    return find_replaced(movies["movieId"].to_numpy().astype(np.int64))

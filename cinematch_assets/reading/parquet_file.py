@@ -1,7 +1,8 @@
 """A Parquet file as blocks of rows.
 
-Here: what types a column may have, and two ways to a block's cells, as in ``csv_file``. Not here: what the cells must
-hold. Whole numbers may come as floats (2.0 is 2, 2.7 is refused as an id), and numbers as text, by the rules of CSV.
+Here: the types a column may have, and the same two ways to a block's cells as in ``csv_file``. Not here: what cells
+must hold (``schemas``). Integers may come as floats (2.0 is 2; as an id, 2.7 is rejected), and numbers as text, by the
+rules of CSV.
 """
 
 import csv
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from cinematch_assets.reading.cells import Cells, Faults, narrowed
+from cinematch_assets.reading.cells import Cells, Faults, cast_to_table
 from cinematch_assets.reading.header import check_columns
 from cinematch_assets.reading.results import FileRefused
 from cinematch_assets.schemas.table import Table
@@ -53,28 +54,29 @@ def _text(cells: pa.Array) -> pa.Array:
 
 @dataclass(frozen=True, slots=True)
 class ParquetBlock:
-    """Some rows of a file, the table's columns only."""
+    """Consecutive rows of a file, only the table's columns."""
 
     rows: pa.RecordBatch
     table: Table
 
-    def typed(self) -> pd.DataFrame | None:
-        """The block's rows, or nothing where a cell is null, text, or changes on the way to its type."""
+    def typed(self) -> pd.DataFrame | str:
+        """Return the block's rows in their final types, or why the cells have to be parsed one by one."""
         if not all(column.is_number for column in self.table.columns):
-            return None
+            return "the table has columns of text"
         if any(cells.null_count or not _is_number(cells.type) for cells in self.rows.columns):
-            return None
+            return "a column of numbers has nulls or text"
         try:
-            wide = [
+            columns = [
                 cells.cast(pa.float64() if column.dtype == "float32" else pa.type_for_alias(column.dtype))
                 for column, cells in zip(self.table.columns, self.rows.columns, strict=True)
             ]
-        except pa.ArrowInvalid:
-            return None
-        return narrowed(pa.RecordBatch.from_arrays(wide, names=list(self.table.column_names)), self.table)
+        except pa.ArrowInvalid as error:
+            return str(error).splitlines()[0]
+        frame = cast_to_table(pa.RecordBatch.from_arrays(columns, list(self.table.column_names)), self.table)
+        return "a number does not fit its column" if frame is None else frame
 
     def cells(self) -> tuple[int, Cells, Faults]:
-        """How many rows there are, their cells, and what is wrong with which row as a row."""
+        """Return the number of rows, their cells, and the faults of whole rows."""
         faults: Faults = {}
         columns = {}
         for column, cells in zip(self.table.columns, self.rows.columns, strict=True):
@@ -82,7 +84,7 @@ class ParquetBlock:
         return len(self.rows), Cells(np.arange(len(self.rows)), columns), faults
 
     def raw(self, positions: NDArray[np.int64]) -> list[bytes]:
-        """The rows at these positions as lines of CSV."""
+        """Return the rows at these positions as lines of CSV."""
         picked = self.rows.take(pa.array(positions))
         columns = [
             (_decoded(_text(cells), {}) if _is_text(cells.type) else cells).to_pylist() for cells in picked.columns
@@ -97,7 +99,7 @@ def _as_csv(row: tuple[object, ...]) -> bytes:
 
 
 def _decoded(cells: pa.Array, faults: Faults) -> pa.Array:
-    """Bytes as text; notes NUL and broken UTF-8 as faults."""
+    """Return bytes as text; note NUL and broken UTF-8 as faults."""
     for i in np.flatnonzero(pc.fill_null(pc.match_substring(cells, "\0"), False)).tolist():
         _note(faults, i, "holds a NUL byte")
     try:
@@ -113,14 +115,18 @@ def _decoded(cells: pa.Array, faults: Faults) -> pa.Array:
     return pa.array(texts, pa.large_string())
 
 
-def _note(faults: Faults, position: int, what: str) -> None:
-    """Once a row, in however many of its cells."""
-    if what not in faults.setdefault(position, []):
-        faults[position].append(what)
+def _note(faults: Faults, position: int, fault: str) -> None:
+    """Note a fault once per row, even when several of its cells have it."""
+    if fault not in faults.setdefault(position, []):
+        faults[position].append(fault)
 
 
 class ParquetFile:
-    """A Parquet file of ``table``: its blocks, in order or again."""
+    """A Parquet file of ``table``, read ``block_rows`` rows at a time; ``name`` is the file's name in messages.
+
+    Raises:
+        FileRefused: It is not a Parquet file with the columns of ``table``.
+    """
 
     def __init__(self, path: Path, name: str, table: Table, block_rows: int = BLOCK_ROWS) -> None:
         self._path, self._name, self._table, self._block_rows = path, name, table, block_rows
@@ -134,15 +140,15 @@ class ParquetFile:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names in the order of the raw rows."""
+        """Names in the order of the raw rows."""
         return self._table.column_names
 
-    def rows_at_most(self) -> int:
-        """How many rows the file says it has."""
+    def max_rows(self) -> int:
+        """Return the number of rows in the file's footer."""
         return int(self._rows)
 
     def blocks(self) -> Iterator[ParquetBlock]:
-        """The file's rows in order, about a million at a time."""
+        """Yield the file's rows in order."""
         names = list(self._table.column_names)
         try:
             with pq.ParquetFile(self._path, page_checksum_verification=True) as file:
@@ -151,8 +157,8 @@ class ParquetFile:
         except (pa.ArrowException, OSError) as error:
             raise self._unreadable(error) from error
 
-    def again(self, numbers: Iterable[int]) -> Iterator[tuple[int, ParquetBlock]]:
-        """The blocks of these numbers, counted from 0 as ``blocks`` gave them."""
+    def reread(self, numbers: Iterable[int]) -> Iterator[tuple[int, ParquetBlock]]:
+        """Yield the blocks with these numbers, counted from 0 in the order of ``blocks``."""
         wanted = set(numbers)
         for number, block in enumerate(self.blocks()):
             if number in wanted:

@@ -1,6 +1,6 @@
-"""Files of ratings: MovieLens' ``ratings.csv``, batches, and the same as Parquet.
+"""Read files of ratings: MovieLens' ``ratings.csv``, batches, or the same as Parquet.
 
-Here: the call, and that the newest rating of a user and movie counts. Not here: what a rating must look like
+Here: the entry point, and that the newest rating of a user and movie counts. Not here: what a valid rating is
 (``schemas.ratings_file``).
 """
 
@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cinematch_assets.pairs import pair_keys
-from cinematch_assets.reading.duplicates import outdated
+from cinematch_assets.reading.duplicates import find_replaced
 from cinematch_assets.reading.results import Reading, RejectionLimit
 from cinematch_assets.reading.table_file import read_file
 from cinematch_assets.schemas.ratings_file import RATINGS_FILE
@@ -21,23 +21,33 @@ from cinematch_assets.schemas.table import Rule, Table
 def read_ratings(
     path: Path, *, known_movies: NDArray[np.int32] | None, limit: RejectionLimit, name: str = ""
 ) -> Reading:
-    """Read ratings: accepted as userId, movieId (int32), rating (float32), timestamp (int64, seconds), in file order.
+    """Read a file of ratings.
 
-    Of two ratings of a movie by one user the newer counts, of two equally new ones the later row. ``known_movies``
-    are the ids that may be rated, any when not given. ``name`` is what messages call the file, its own name if empty.
-    Raises ``FileRefused``.
+    Of two ratings of a movie by one user the newer counts; of two equally new ones the later row.
+
+    Args:
+        path: CSV or Parquet.
+        known_movies: Ids that may be rated; None for any.
+        limit: Share of rejected rows above which the file is refused.
+        name: The file's name in messages; by default that of ``path``.
+
+    Returns:
+        Accepted rows in file order: userId, movieId (int32), rating (float32), timestamp (int64, seconds).
+
+    Raises:
+        FileRefused: Nothing of the file may be used.
     """
-    return read_file(path, name or path.name, ratings_table(known_movies), limit, older_ratings)
+    return read_file(path, name or path.name, ratings_file_table(known_movies), limit, find_replaced_ratings)
 
 
-def ratings_table(known_movies: NDArray[np.int32] | None) -> Table:
-    """The declaration of a ratings file, with the rule that its movies be among these."""
+def ratings_file_table(known_movies: NDArray[np.int32] | None) -> Table:
+    """Return the declaration of a ratings file, with the rule that its movies are among ``known_movies``."""
     if known_movies is None:
         return RATINGS_FILE
     return RATINGS_FILE.with_rule("movieId", Rule("among", (known_movies,), "in the table of movies"))
 
 
-def older_ratings(ratings: pd.DataFrame) -> NDArray[np.int64]:
-    """Positions of ratings that a newer one of the same user and movie replaces."""
+def find_replaced_ratings(ratings: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the positions of ratings that a newer one of the same user and movie replaces."""
     keys = pair_keys(ratings["userId"].to_numpy(), ratings["movieId"].to_numpy())
-    return outdated(keys, ratings["timestamp"].to_numpy())
+    return find_replaced(keys, ratings["timestamp"].to_numpy())

@@ -1,6 +1,7 @@
-"""Rejected rows read once more, when a person has released them from quarantine.
+"""Read rejected rows again when a person releases them from quarantine.
 
-Here: raw rows as a source like any file. Not here: which rows, and what becomes of them.
+Here: raw rows as a source like any file. Not here: which rows (``warehouse.rejected_rows``), storing them
+(``warehouse.release``).
 """
 
 import re
@@ -14,8 +15,8 @@ from numpy.typing import NDArray
 from cinematch_assets.reading.cells import Cells, Faults
 from cinematch_assets.reading.csv_cells import split_lines
 from cinematch_assets.reading.header import Header, check_columns
-from cinematch_assets.reading.movies import earlier_movies
-from cinematch_assets.reading.ratings import older_ratings, ratings_table
+from cinematch_assets.reading.movies import find_replaced_movies
+from cinematch_assets.reading.ratings import find_replaced_ratings, ratings_file_table
 from cinematch_assets.reading.results import Reading, RejectionLimit
 from cinematch_assets.reading.table_file import Reader
 from cinematch_assets.schemas.movies_file import MOVIES_FILE
@@ -27,31 +28,33 @@ NO_LIMIT = RejectionLimit(share=1.0)
 
 @dataclass(frozen=True, slots=True)
 class RawRows:
-    """Rows of text, each a row whatever it holds; source and only block in one."""
+    """Lines of text, each one row; both the source and its only block."""
 
     lines: tuple[bytes, ...]
     columns: tuple[str, ...]
     table: Table
 
-    def rows_at_most(self) -> int:
-        """How many there are."""
+    def max_rows(self) -> int:
+        """Return the number of rows."""
         return len(self.lines)
 
     def blocks(self) -> Iterator["RawRows"]:
-        """Itself."""
+        """Yield the rows as one block."""
         yield self
 
-    def again(self, numbers: Iterable[int]) -> Iterator[tuple[int, "RawRows"]]:
-        """Itself once more."""
+    def reread(self, numbers: Iterable[int]) -> Iterator[tuple[int, "RawRows"]]:
+        """Yield the block once for each number."""
         yield from ((number, self) for number in numbers)
 
-    def typed(self) -> pd.DataFrame | None:
-        """Nothing: rows that were rejected once get the closer look."""
+    def typed(self) -> pd.DataFrame | str:
+        """Return why rows that were rejected before always need the strict parser."""
+        return "the rows were rejected before"
 
     def cells(self) -> tuple[int, Cells, Faults]:
-        r"""The rows' cells, and what is wrong with which row as a row.
+        r"""Return the number of rows, their cells, and the faults of whole rows.
 
-        One that was rejected for bytes that are no text shows them as ``\xNN``, which must not pass for its text.
+        A row that was rejected because its bytes were not text shows them as ``\xNN``; that spelling is a fault, or it
+        would be stored as the text.
         """
         cells, faults = split_lines(list(self.lines), Header(self.columns, 0), self.table)
         for position, line in enumerate(self.lines):
@@ -60,24 +63,25 @@ class RawRows:
         return len(self.lines), cells, faults
 
     def raw(self, positions: NDArray[np.int64]) -> list[bytes]:
-        """The rows at these positions."""
+        """Return the rows at these positions."""
         return [self.lines[position] for position in positions.tolist()]
 
 
 def reread_ratings(
     raw_rows: Sequence[str], columns: Sequence[str], *, known_movies: NDArray[np.int32] | None
 ) -> Reading:
-    """Raw rows of ratings, with the names of their columns as their ``Reading`` had them; no limit.
+    """Read raw rows of ratings, without a limit on rejected rows.
 
-    ``row_number`` of what is rejected again counts ``raw_rows`` from 1.
+    ``columns`` are those of the ``Reading`` that rejected the rows; ``row_number`` of rows rejected again counts
+    ``raw_rows`` from 1.
     """
-    table = ratings_table(known_movies)
-    return _reader(raw_rows, columns, table).read(older_ratings)
+    table = ratings_file_table(known_movies)
+    return _reader(raw_rows, columns, table).read(find_replaced_ratings)
 
 
 def reread_movies(raw_rows: Sequence[str], columns: Sequence[str]) -> Reading:
-    """Raw rows of movies, as ``reread_ratings``."""
-    return _reader(raw_rows, columns, MOVIES_FILE).read(earlier_movies)
+    """Read raw rows of movies, as ``reread_ratings``."""
+    return _reader(raw_rows, columns, MOVIES_FILE).read(find_replaced_movies)
 
 
 def _reader(raw_rows: Sequence[str], columns: Sequence[str], table: Table) -> Reader:

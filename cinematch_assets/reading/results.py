@@ -1,7 +1,7 @@
-"""What reading a file ends in: accepted and rejected rows, or a refusal.
+"""Results of reading a file: accepted and rejected rows, or a refusal.
 
-Here: the types, and the sentence that a refusal says. Not here: how rows are judged (``verdicts``) or found
-(``csv_file``, ``parquet_file``).
+Here: the types, and the message of a refusal. Not here: validating rows (``validation``), finding them (``csv_file``,
+``parquet_file``).
 """
 
 from collections import Counter
@@ -13,25 +13,25 @@ import pandas as pd
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.values import RejectedRow
 
-REASONS_SHOWN = 3
+MAX_REASONS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
 class RejectionLimit:
-    """How much of a file may be rejected before all of it is: a share of its rows."""
+    """The share of rejected rows above which a file is refused."""
 
     share: float = 0.05
 
     def exceeded(self, rejected: int, rows: int) -> bool:
-        """Whether ``rejected`` of ``rows`` is too much."""
+        """Return whether ``rejected`` of ``rows`` is above the limit."""
         return rejected > self.share * rows
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A file that was read: ``rows_read == len(accepted) + len(rejected)``, always.
+    """A file that was read; always ``rows_read == len(accepted) + len(rejected)``.
 
-    ``columns`` are the names in the order of ``raw_row``, which a released row needs to be read again.
+    ``columns`` are the file's columns in the order of ``raw_row``; reading a released row again needs them.
     """
 
     file: str
@@ -43,7 +43,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The numbers behind a refusal; a file whose rows were not reached has none."""
+    """The rows behind a refusal; none when the file was refused before its rows were read."""
 
     rows_read: int = 0
     rejected: tuple[RejectedRow, ...] = ()
@@ -51,10 +51,10 @@ class Refusal:
 
 
 class FileRefused(CinematchError):
-    """A file of which nothing may be used; the message says why, in one sentence.
+    """A file of which nothing may be used; the message names the file and the reason.
 
-    ``rows_read`` and ``rejected`` are what had been seen when it was refused: all of the file, unless it is so large
-    and so bad that the rest could not have saved it.
+    ``rows_read`` and ``rejected`` describe all of the file, except when it was refused before its end because the rest
+    could not have brought it below the limit.
     """
 
     def __init__(self, file: str, why: str, refusal: Refusal | None = None) -> None:
@@ -66,16 +66,16 @@ class FileRefused(CinematchError):
         self.columns = refusal.columns
 
 
-def reason_counts(rejected: Sequence[RejectedRow]) -> Counter[str]:
-    """How many rows each reason rejected; a row with two reasons counts for both."""
+def count_reasons(rejected: Sequence[RejectedRow]) -> Counter[str]:
+    """Count the rows that each reason rejected; a row with two reasons counts for both."""
     return Counter(reason for row in rejected for reason in row.reasons)
 
 
-def over_limit(file: str, refusal: Refusal, limit: RejectionLimit, *, whole: bool) -> FileRefused:
-    """The refusal of a file with too many rejected rows; ``whole`` says whether all of its rows were read."""
+def over_limit_error(file: str, refusal: Refusal, limit: RejectionLimit, *, complete: bool) -> FileRefused:
+    """Make the error for too many rejected rows; ``complete`` tells whether all rows were read."""
     bad, rows = len(refusal.rejected), refusal.rows_read
-    common = reason_counts(refusal.rejected).most_common(REASONS_SHOWN)
-    of = f"{rows:,} rows" if whole else f"the first {rows:,} rows"
+    common = count_reasons(refusal.rejected).most_common(MAX_REASONS_SHOWN)
+    of = f"{rows:,} rows" if complete else f"the first {rows:,} rows"
     return FileRefused(
         file,
         f"{bad:,} of {of} do not fit ({bad / rows:.1%}, {limit.share:.1%} allowed): "

@@ -1,7 +1,7 @@
-"""Which rows of a block fit, and every reason why the others do not.
+"""Validate the rows of a block, and collect every reason why a row is invalid.
 
-Here: Pandera's failure cases turned into reasons by row. Not here: the rules themselves, which are declared in
-``schemas``; a reason is the name of a column and the words of the rule that it broke.
+Here: Pandera's failure cases as reasons by row; a reason is the name of a column and the words of the rule it broke.
+Not here: the rules (``schemas``).
 """
 
 import warnings
@@ -10,8 +10,8 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
-from cinematch_assets.reading.cells import Cells, missing, parsed_frame
-from cinematch_assets.schemas.models import NOT_A_NUMBER
+from cinematch_assets.reading.cells import Cells, is_missing, parse_cells
+from cinematch_assets.schemas.pandera_schema import NOT_A_NUMBER
 from cinematch_assets.schemas.table import Table
 
 Reasons = dict[int, list[str]]
@@ -19,8 +19,8 @@ Reasons = dict[int, list[str]]
 MISSING = "is missing"
 
 
-def fits(frame: pd.DataFrame, schema: pa.DataFrameSchema) -> bool:
-    """Whether every row satisfies the schema."""
+def is_valid(frame: pd.DataFrame, schema: pa.DataFrameSchema) -> bool:
+    """Return whether every row satisfies the schema."""
     try:
         schema.validate(frame, lazy=True)
     except SchemaErrors:
@@ -28,18 +28,18 @@ def fits(frame: pd.DataFrame, schema: pa.DataFrameSchema) -> bool:
     return True
 
 
-def judge(table: Table, cells: Cells, schema: pa.DataFrameSchema) -> tuple[pd.DataFrame, Reasons]:
-    """The rows that fit, in their final types, and for each other position the reasons in the order of the columns."""
-    frame = parsed_frame(table, cells)
-    unreadable = _no_numbers(table, cells, frame)
-    reasons = _in_order(table, unreadable | _broken_rules(_failure_cases(frame, schema), unreadable))
+def validate_cells(table: Table, cells: Cells, schema: pa.DataFrameSchema) -> tuple[pd.DataFrame, Reasons]:
+    """Return the valid rows in their final types, and the reasons of the others by position, in column order."""
+    frame = parse_cells(table, cells)
+    not_numbers = _not_numbers(table, cells, frame)
+    reasons = _reasons(table, not_numbers | _broken_rules(_failure_cases(frame, schema), not_numbers))
     frame = frame[~frame.index.isin(list(reasons))]
     return frame.astype({column.name: column.dtype for column in table.columns if column.is_number}), reasons
 
 
 def _failure_cases(frame: pd.DataFrame, schema: pa.DataFrameSchema) -> pd.DataFrame:
     with warnings.catch_warnings():
-        # Pandera puts the cases of all columns together, which pandas 2 minds when one column's are all missing.
+        # Pandera concatenates the cases of all columns; pandas 2 warns when those of one column are all missing.
         warnings.filterwarnings("ignore", "The behavior of DataFrame concatenation", FutureWarning)
         try:
             schema.validate(frame, lazy=True)
@@ -50,16 +50,16 @@ def _failure_cases(frame: pd.DataFrame, schema: pa.DataFrameSchema) -> pd.DataFr
 
 
 Broken = dict[tuple[int, str, int], str]
-"""What is wrong, by position, column and the number of the check (-1: not a number at all)."""
+"""Words of the broken rule by position, column and number of the check (-1: not a number)."""
 
 
-def _no_numbers(table: Table, cells: Cells, frame: pd.DataFrame) -> Broken:
-    """Cells that hold something, but no number, where one belongs: to the schema they look missing."""
+def _not_numbers(table: Table, cells: Cells, frame: pd.DataFrame) -> Broken:
+    """Return cells of numeric columns that hold something other than a number: to the schema they look missing."""
     return {
         (int(position), column.name, -1): NOT_A_NUMBER
         for column in table.columns
         if column.is_number and frame[column.name].hasnans
-        for position in cells.positions[frame[column.name].isna().to_numpy() & ~missing(cells.columns[column.name])]
+        for position in cells.positions[frame[column.name].isna().to_numpy() & ~is_missing(cells.columns[column.name])]
     }
 
 
@@ -74,9 +74,9 @@ def _broken_rules(cases: pd.DataFrame, known: Broken) -> Broken:
     return broken
 
 
-def _in_order(table: Table, broken: Broken) -> Reasons:
-    place = {name: number for number, name in enumerate(table.column_names)}
+def _reasons(table: Table, broken: Broken) -> Reasons:
+    order = {name: number for number, name in enumerate(table.column_names)}
     reasons: Reasons = {}
-    for position, column, number in sorted(broken, key=lambda at: (at[0], place[at[1]], at[2])):
+    for position, column, number in sorted(broken, key=lambda rule: (rule[0], order[rule[1]], rule[2])):
         reasons.setdefault(position, []).append(f"{column} {broken[position, column, number]}")
     return reasons

@@ -1,4 +1,4 @@
-"""Table ``drift_alerts``: one row a batch and statistic."""
+"""Table ``drift_alerts``: one row per batch and statistic."""
 
 from cinematch_assets.schemas.table import BATCH_ID, Column, Table, at_most
 

@@ -1,4 +1,4 @@
-"""Table ``ingestion_metadata``: one row a batch, from its arrival to its end."""
+"""Table ``ingestion_metadata``: one row per batch, from its arrival to its end."""
 
 from cinematch_assets.schemas.table import BATCH_ID, Column, Table, one_of
 

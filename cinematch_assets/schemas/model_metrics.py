@@ -1,10 +1,10 @@
-"""Table ``model_metrics``: one row a trained model."""
+"""Table ``model_metrics``: one row per trained model."""
 
 from cinematch_assets.schemas.table import NOT_EMPTY, Column, Table, at_most
 
 MODEL_METRICS = Table(
     name="model_metrics",
-    description="How each model version did on the test split.",
+    description="How well each model version predicts the test split.",
     key=("id",),
     columns=(
         Column("id", "int32", "SERIAL", "Auto-incrementing ID", unique=True),

@@ -1,10 +1,10 @@
-"""What ``movie_genre_features`` writes: ten numbers a movie, into ``movies.pca_features``."""
+"""What ``movie_genre_features`` writes: ten numbers per movie, into ``movies.pca_features``."""
 
 from cinematch_assets.schemas.table import Column, Table
 
 MOVIE_GENRE_FEATURES = Table(
     name="movies",
-    description="Each movie as a point in genre space.",
+    description="Each movie's genre features.",
     key=("movieId",),
     columns=(
         Column("movieId", "int32", "INTEGER", "Unique movie identifier", unique=True),

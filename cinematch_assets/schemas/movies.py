@@ -1,4 +1,4 @@
-"""Table ``movies``: the catalogue, with each movie's place in genre space."""
+"""Table ``movies``: the catalogue, with each movie's genre features."""
 
 from cinematch_assets.schemas.table import NOT_EMPTY, Column, Table, at_most
 

@@ -4,7 +4,7 @@ from cinematch_assets.schemas.table import NOT_EMPTY, POSITIVE, Column, Table, a
 
 MOVIES_FILE = Table(
     name="movies file",
-    description="The catalogue as it arrives: one row a movie; of two, the last counts.",
+    description="The catalogue as it arrives: one row per movie; of two, the last counts.",
     key=("movieId",),
     columns=(
         Column("movieId", "int32", "INTEGER", "Movie identifier", unique=True, rules=(POSITIVE,)),

@@ -1,6 +1,6 @@
-"""Table ``netflix.movies``, and a movie of the collection as a file brings it.
+"""Table ``netflix.movies``, and a movie of the collection as it comes in a file.
 
-A file has the four columns of ``COLLECTION_FILE``; the table adds what the database makes itself.
+A file has the four columns of ``COLLECTION_FILE``; the table adds those that the database fills.
 """
 
 from cinematch_assets.schemas.table import NOT_EMPTY, Column, Rule, Table, at_most

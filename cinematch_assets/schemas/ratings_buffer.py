@@ -1,15 +1,15 @@
 """Table ``ratings_buffer``: batches that have arrived and are not merged yet."""
 
-from cinematch_assets.schemas.table import BATCH_ID, HALF_STEPS, SECONDS, STARS, Column, Table
+from cinematch_assets.schemas.table import BATCH_ID, HALF_STEPS, RATING_RANGE, SECONDS, Column, Table
 
 RATINGS_BUFFER = Table(
     name="ratings_buffer",
-    description="New ratings by batch, until a promoted model has learned from them.",
+    description="New ratings by batch, until a promoted model was trained on them.",
     key=("batch_id", "userId", "movieId"),
     columns=(
         Column("userId", "int32", "INTEGER", "User identifier"),
         Column("movieId", "int32", "INTEGER", "Movie identifier"),
-        Column("rating", "float64", "FLOAT", "Star rating", rules=(STARS, HALF_STEPS)),
+        Column("rating", "float64", "FLOAT", "Star rating", rules=(RATING_RANGE, HALF_STEPS)),
         Column("timestamp", "int64", "BIGINT", "Original rating timestamp", rules=(SECONDS,)),
         Column(
             "batch_id",

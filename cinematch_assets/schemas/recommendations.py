@@ -8,9 +8,15 @@ RECOMMENDATIONS = Table(
     key=("userId", "rank"),
     columns=(
         Column("userId", "int32", "INTEGER", "User identifier"),
-        Column("rank", "int32", "SMALLINT", "Place in the user's list, from 1", rules=(POSITIVE,)),
+        Column("rank", "int32", "SMALLINT", "Position in the user's list, from 1", rules=(POSITIVE,)),
         Column("movieId", "int32", "INTEGER", "The movie recommended"),
-        Column("score", "float32", "REAL", "What the model ranks by: higher is better"),
-        Column("model_version", "str", "VARCHAR(50)", "The model that recommends", rules=(NOT_EMPTY, at_most(50))),
+        Column("score", "float32", "REAL", "Score that the model ranks by; higher is better"),
+        Column(
+            "model_version",
+            "str",
+            "VARCHAR(50)",
+            "The model that made the recommendation",
+            rules=(NOT_EMPTY, at_most(50)),
+        ),
     ),
 )

@@ -18,7 +18,7 @@ from cinematch_assets.warehouse.copy import copy_columns
 from cinematch_assets.warehouse.landed_files import Counts, LandedFile, finish_file, quarantine
 from cinematch_assets.warehouse.locks import lock, lock_batch
 from cinematch_assets.warehouse.ratings import rating_columns
-from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.statements import scalar, statement
 
 _BUFFER = sql.Identifier("ratings_buffer")
 
@@ -125,10 +125,8 @@ def confirm_batch(connection: psycopg.Connection, batch: Batch, file: LandedFile
 def _replace(connection: psycopg.Connection, batch_id: str, ratings: pd.DataFrame) -> int:
     deleted = connection.execute(statement("batches/delete_buffer_batch"), {"batch_id": batch_id}).rowcount
     columns = rating_columns(ratings)
-    # Postgres counts microseconds from 2000-01-01; one moment for the whole batch.
-    row = connection.execute("SELECT (extract(epoch FROM LOCALTIMESTAMP - TIMESTAMP '2000-01-01') * 1000000)::bigint")
-    now = row.fetchone()
-    columns["ingested_at"] = np.full(len(ratings), now[0] if now else 0, np.int64)
+    loaded_at = scalar(connection, "batches/select_load_time")  # one time for the whole batch
+    columns["ingested_at"] = np.full(len(ratings), loaded_at, np.int64)
     copy_columns(connection, _BUFFER, columns, {"batch_id": batch_id})
     return deleted
 

@@ -1,9 +1,10 @@
 """Many rows in, many rows out.
 
-Here: Postgres' binary COPY from numpy columns, and Arrow results. Not here: which rows, which transaction. ADBC's
-``adbc_ingest`` would write columns too, but on a connection of its own: rows, status and ledger have to change in one
-transaction, which is psycopg's. Row layout and header: https://www.postgresql.org/docs/current/sql-copy.html, "Binary
-Format".
+Here: Postgres' binary COPY from numpy columns, and Arrow results. Not here: which rows, which transaction.
+
+ADBC's adbc_ingest would write columns too, but on a connection of its own: rows, status and ledger have to change in
+one transaction, which is psycopg's. Row layout and header:
+https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format".
 """
 
 from collections.abc import Iterator, Mapping, Sequence

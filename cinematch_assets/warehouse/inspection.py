@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from cinematch_assets.schemas.table import Table
-from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.statements import single_row, statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Orphans:
 
 def count_rows(connection: psycopg.Connection, *table: str) -> int:
     """Count a table's rows; ``row_count(connection, "netflix", "movies")`` names its schema."""
-    row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table))).fetchone()
-    return int(row[0]) if row else 0
+    ((rows,),) = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table))).fetchall()
+    return int(rows)
 
 
 def read_split_counts(connection: psycopg.Connection) -> list[SplitCount]:
@@ -43,8 +43,7 @@ def read_split_counts(connection: psycopg.Connection) -> list[SplitCount]:
 
 def count_orphans(connection: psycopg.Connection) -> Orphans:
     """Count ratings of movies that are not in the catalogue."""
-    row = connection.execute(statement("files/count_orphans")).fetchone()
-    return Orphans(*row) if row else Orphans(0, 0)
+    return Orphans(*single_row(connection, "files/count_orphans"))
 
 
 def column_differences(connection: psycopg.Connection, schema: str, table: Table) -> list[str]:

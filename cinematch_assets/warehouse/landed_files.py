@@ -3,21 +3,18 @@
 Here: the state and counts of a file. Not here: its rows (``ratings``, ``movies``, ``batches``), its bytes (the store).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
-from psycopg import sql
 from psycopg.rows import class_row
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.table_names import TABLE_SUFFIXES, expected_names
 from cinematch_assets.values import RejectedRow
-from cinematch_assets.warehouse.copy import copy_rows
+from cinematch_assets.warehouse.rejected_rows import replace_rejected_rows
 from cinematch_assets.warehouse.statements import statement
-
-_REJECTED_ROWS = sql.Identifier("ops", "rejected_rows")
 
 
 class NothingLandedError(CinematchError):
@@ -104,18 +101,7 @@ def quarantine(
     batch_id: str | None = None,
 ) -> int:
     """Keep every rejected row of a content, with its reasons; what an earlier reading of it left is replaced."""
-    connection.execute(statement("files/delete_rejected_rows"), {"path": file.path, "md5": file.md5})
-    columns = ("path", "md5", "table_name", "batch_id", "row_number", "raw_row", "reasons")
-    rows: Iterable[Sequence[object]] = (
-        (file.path, file.md5, table, batch_id, row.row_number, storable(row.raw_row), [*map(storable, row.reasons)])
-        for row in rejected
-    )
-    return copy_rows(connection, _REJECTED_ROWS, columns, iter(rows))
-
-
-def storable(text: str) -> str:
-    """Write visibly what a text column cannot hold: NUL, and half of a surrogate pair."""
-    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+    return replace_rejected_rows(connection, table, {(file.path, file.md5): rejected}, batch_id)
 
 
 def refuse_file(

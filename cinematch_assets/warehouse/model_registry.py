@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.warehouse.locks import lock
-from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.statements import scalar, statement
 
 
 class RegistryConflictError(CinematchError):
@@ -108,7 +108,7 @@ def register_candidate(
             "data_size": data_size,
             **artifact_values(artifact),
         }
-        (version,) = connection.execute(statement("registry/insert_model_version"), values).fetchone() or ("",)
+        version = scalar(connection, "registry/insert_model_version", **values)
         for batch in batches:
             row = {"version": version, "batch_id": batch.batch_id, "md5": batch.md5, "rows": batch.rows}
             connection.execute(statement("registry/insert_model_batch"), row)

@@ -18,7 +18,7 @@ from cinematch_assets.movielens import FEATURES
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.landed_files import Counts, LandedFile, finish_file, quarantine
 from cinematch_assets.warehouse.locks import lock
-from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.statements import single_row, statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def load_movies(
     values = {"ids": movies["movieId"].tolist(), "titles": movies["title"].tolist(), "genres": genres.tolist()}
     with connection.transaction():
         lock(connection, "movies")
-        inserted, updated, kept = connection.execute(statement("files/upsert_movies"), values).fetchone() or (0, 0, 0)
+        inserted, updated, kept = single_row(connection, "files/upsert_movies", **values)
         quarantine(connection, file, "movies", rejected)
         counts = Counts(len(movies) + len(rejected), len(movies), len(rejected))
         finish_file(connection, file, counts, state="loaded")

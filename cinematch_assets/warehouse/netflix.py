@@ -14,15 +14,13 @@ import numpy as np
 import pandas as pd
 import psycopg
 from numpy.typing import NDArray
-from psycopg import sql
 
 from cinematch_assets.values import RejectedMovie, RejectedRow
 from cinematch_assets.warehouse.collection_ledger import FetchedFile, Outcome, finish_files, take_fetched
-from cinematch_assets.warehouse.copy import copy_rows
-from cinematch_assets.warehouse.landed_files import storable
 from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.movies import read_movies
-from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.rejected_rows import replace_rejected_rows, storable
+from cinematch_assets.warehouse.statements import scalar, statement
 
 Result = TypeVar("Result")
 
@@ -104,7 +102,8 @@ def load_collection(
     former = [row for file in read for row in file.loaded_rows if row is not None]
     plan = plan_rows(read, movies, bad, _existing(connection, wanted), _shared(connection, former, read))
     _write(connection, plan)
-    _quarantine(connection, read, bad)
+    rows_by_content = {(file.path, file.md5): bad.get(file.file_id, ()) for file in read}
+    replace_rejected_rows(connection, "netflix.movies", rows_by_content)
     outcomes = [_outcome(file, plan, movies, bad) for file in read]
     outcomes += [Outcome(file_id, "failed", reason) for file_id, reason in failures.items()]
     finish_files(connection, outcomes)
@@ -200,20 +199,6 @@ def _columns(movies: Sequence[Movie]) -> dict[str, list[object]]:
     }
 
 
-def _quarantine(
-    connection: psycopg.Connection, files: Sequence[FetchedFile], bad: Mapping[str, Sequence[RejectedRow]]
-) -> None:
-    contents = {"paths": [file.path for file in files], "md5s": [file.md5 for file in files]}
-    connection.execute(statement("files/delete_rejected_files"), contents)
-    names = ("path", "md5", "table_name", "row_number", "raw_row", "reasons")
-    rows = (
-        (file.path, file.md5, "netflix.movies", row.row_number, storable(row.raw_row), [*map(storable, row.reasons)])
-        for file in files
-        for row in bad.get(file.file_id, ())
-    )
-    copy_rows(connection, sql.Identifier("ops", "rejected_rows"), names, rows)
-
-
 def _outcome(
     file: FetchedFile,
     plan: Plan,
@@ -264,8 +249,7 @@ def write_matches(connection: psycopg.Connection, matches: Sequence[Match]) -> i
 
 def count_collection_duplicates(connection: psycopg.Connection) -> int:
     """Count rows of ``netflix.movies`` that repeat another row."""
-    row = connection.execute(statement("collection/count_collection_duplicates")).fetchone()
-    return int(row[0]) if row else 0
+    return int(scalar(connection, "collection/count_collection_duplicates"))
 
 
 @dataclass(frozen=True, slots=True)

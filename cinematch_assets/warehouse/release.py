@@ -9,13 +9,11 @@ import numpy as np
 import pandas as pd
 import psycopg
 from numpy.typing import NDArray
-from psycopg import sql
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.warehouse.batches import read_stored_batch
-from cinematch_assets.warehouse.copy import copy_columns
 from cinematch_assets.warehouse.locks import lock, lock_batch
-from cinematch_assets.warehouse.ratings import rating_columns
+from cinematch_assets.warehouse.ratings import copy_splits
 from cinematch_assets.warehouse.rejected_rows import QuarantinedRow
 from cinematch_assets.warehouse.statements import statement
 
@@ -57,9 +55,7 @@ def release_ratings(
         if batch_id is None:
             lock(connection, "ratings")
             _mark(connection, rows)
-            for split, chosen in (("train", ~is_test), ("test", is_test)):
-                columns = rating_columns(ratings, chosen)
-                copy_columns(connection, sql.Identifier("ratings"), columns, {"data_split": split})
+            copy_splits(connection, ratings, is_test)
             connection.execute(statement("drift/refresh_drift_baseline"))
         else:
             lock_batch(connection, batch_id)

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from cinematch_assets.warehouse.copy import read_frame, read_frames
 from cinematch_assets.warehouse.model_registry import TrainedBatch
+from cinematch_assets.warehouse.ratings import RATING_COLUMNS
 from cinematch_assets.warehouse.statements import statement
 
-_RATING_COLUMNS = ("userId", "movieId", "rating", "timestamp")
-_BATCH_COLUMNS = (*_RATING_COLUMNS, "batch_id", "md5", "waiting")
+_BATCH_COLUMNS = (*RATING_COLUMNS, "batch_id", "md5", "waiting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ def read_training_data(url: str) -> TrainingData:
     """Read everything in one snapshot, so that rows and batch contents belong together."""
     file, batches, test = read_frames(
         url,
-        (statement("training/select_training_file_rows"), _RATING_COLUMNS),
+        (statement("training/select_training_file_rows"), RATING_COLUMNS),
         (statement("training/select_training_batch_rows"), _BATCH_COLUMNS),
-        (statement("training/select_test_rows"), _RATING_COLUMNS),
+        (statement("training/select_test_rows"), RATING_COLUMNS),
     )
     waiting = batches["waiting"].to_numpy(bool)
     return TrainingData(
@@ -62,7 +62,7 @@ def read_seen_pairs(url: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
 
 def read_test_rows(url: str) -> pd.DataFrame:
     """Return the test split: userId, movieId, rating, timestamp."""
-    return read_frame(url, statement("training/select_test_rows"), _RATING_COLUMNS)
+    return read_frame(url, statement("training/select_test_rows"), RATING_COLUMNS)
 
 
 def read_rating_counts(url: str) -> tuple[pd.Series, pd.Series]:

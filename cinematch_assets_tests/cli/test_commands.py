@@ -94,7 +94,7 @@ def test_models_are_listed_and_the_first_one_cannot_be_rolled_back(cinematch: Co
     assert (version["version"], version["champion"], version["state"]) == ("run_abcdef01_v1", True, "promoted")
     assert version["computed_by"].keys() >= {"blas", "numba_cpu", "numpy", "python"}
     assert "first model" in cinematch("models", "list")
-    assert "replaced nobody" in cinematch("models", "rollback", code=1)
+    assert "is the first champion" in cinematch("models", "rollback", code=1)
     assert "no model version" in cinematch("models", "promote", "run_zzz_v9", code=1)
 
 

@@ -22,7 +22,7 @@ def movies(reading):
     return list(known[["title", "genre", "rating", "year"]].itertuples(index=False, name=None))
 
 
-def why(reading):
+def reasons_of(reading):
     assert reading.rows_read == len(reading.accepted) + len(reading.rejected)
     return [rejected.row.reasons for rejected in reading.rejected]
 
@@ -48,7 +48,7 @@ def test_rating_and_year_may_be_empty_or_left_out(tmp_path):
         ({"title": ["Heat"]}, ("title is not text",)),
         ({"title": 1917}, ("title is not text",)),
         ({"title": "a\0b"}, ("title holds a NUL byte",)),
-        ({"title": "a\ud800"}, ("title holds half a character",)),
+        ({"title": "a\ud800"}, ("title holds an unpaired surrogate",)),
         ({"genre": None}, ("genre is missing",)),
         ({"genre": "x" * 101}, ("genre is not at most 100 characters long",)),
         ({"rating": "8.5"}, ("rating is not a number",)),
@@ -67,9 +67,9 @@ def test_rating_and_year_may_be_empty_or_left_out(tmp_path):
         ),
     ],
 )
-def test_a_movie_that_does_not_fit_is_rejected_with_every_reason(tmp_path, change, reasons):
+def test_an_invalid_movie_is_rejected_with_every_reason(tmp_path, change, reasons):
     reading = read_collection(files(tmp_path, HEAT | change, HEAT))
-    assert (why(reading), len(reading.accepted)) == ([reasons], 1)
+    assert (reasons_of(reading), len(reading.accepted)) == ([reasons], 1)
     assert reading.rejected[0].file_id == "id0"
 
 
@@ -80,7 +80,7 @@ def test_a_movie_that_does_not_fit_is_rejected_with_every_reason(tmp_path, chang
         (b"{", "is not JSON: "),
         (b'{"title": "caf\xe9", "genre": "Drama"}', "is not UTF-8"),
         (b"[" * 100_000, "is nested too deeply"),
-        (b"[]", "is a list of no movies"),
+        (b"[]", "is an empty list"),
         (b'"Heat"', "is not a JSON object"),
         (b"1" * 5_000, "is not JSON: "),
         (b" " * (4 * 2**20 + 1), "is larger than 4 MB: split it, or send it as CSV"),
@@ -88,16 +88,16 @@ def test_a_movie_that_does_not_fit_is_rejected_with_every_reason(tmp_path, chang
         (b'{"movie": {"title": "A", "genre": "Drama"}}', "title is missing"),
     ],
 )
-def test_a_file_that_is_no_movie_is_one_rejected_row(tmp_path, content, reason):
+def test_a_file_that_is_not_a_movie_is_one_rejected_row(tmp_path, content, reason):
     reading = read_collection(files(tmp_path, content, name="Dramas/bad.json"))
     assert [rejected.name for rejected in reading.rejected] == ["Dramas/bad.json"]
     assert reading.rejected[0].row.reasons[0].startswith(reason)
-    assert why(reading)
+    assert reasons_of(reading)
 
 
 def test_one_bad_movie_of_a_list_leaves_the_others(tmp_path):
     reading = read_collection(files(tmp_path, [HEAT, 7, {"title": "Ran"}, HEAT]))
-    assert why(reading) == [("is not a JSON object",), ("genre is missing",)]
+    assert reasons_of(reading) == [("is not a JSON object",), ("genre is missing",)]
     assert [(r.row.row_number, r.row.raw_row) for r in reading.rejected] == [(2, "7"), (3, '{"title": "Ran"}')]
 
 
@@ -106,7 +106,7 @@ def test_raw_text_of_a_rejected_file_is_kept_up_to_a_limit(tmp_path):
     assert len(reading.rejected[0].row.raw_row) == 2_000
 
 
-def test_a_byte_order_mark_is_no_trouble(tmp_path):
+def test_a_byte_order_mark_is_ignored(tmp_path):
     assert movies(read_collection(files(tmp_path, b"\xef\xbb\xbf" + json.dumps(HEAT).encode()))) == [
         tuple(HEAT.values())
     ]
@@ -124,7 +124,7 @@ def test_a_csv_holds_many_movies(tmp_path):
 
 def test_a_csv_without_the_columns_is_one_rejected_row(tmp_path):
     reading = read_collection(files(tmp_path, b"name,year\nHeat,1995\n", name="all.csv"))
-    assert why(reading) == [("no column title, genre, rating in its header (found: name, year)",)]
+    assert reasons_of(reading) == [("no column title, genre, rating in its header (found: name, year)",)]
 
 
 def test_no_files_are_no_movies():

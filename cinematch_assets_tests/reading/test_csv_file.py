@@ -21,7 +21,7 @@ from cinematch_assets_tests.support.rating_files import (
 @RELAXED
 @given(BODY)
 @example(ODD_BODY)
-def test_whatever_the_bytes_every_row_is_accepted_or_rejected_once(tmp_path_factory, body):
+def test_for_any_bytes_every_row_is_accepted_or_rejected_once(tmp_path_factory, body):
     path = write(tmp_path_factory.mktemp("any"), HEADER.encode() + b"\n" + body)
     try:
         reading = ratings_of(path)
@@ -40,15 +40,15 @@ def test_whatever_the_bytes_every_row_is_accepted_or_rejected_once(tmp_path_fact
 @example(ODD_BODY, 1)
 @example(ODD_BODY, 9)
 @example(b"\n\xef\xbb\xbf\n\xef\xbb\xbf1,2,3.0,4\n", 1)  # pyarrow drops a mark where a block happens to begin
-def test_where_blocks_end_does_not_matter_nor_which_path_reads_them(tmp_path_factory, body, block_bytes):
+def test_the_result_depends_neither_on_the_size_of_blocks_nor_on_the_parser(tmp_path_factory, body, block_bytes):
     path = write(tmp_path_factory.mktemp("any"), HEADER.encode() + b"\n" + body)
     at_once = outcome(in_blocks(path, 2**20))
     assert outcome(in_blocks(path, block_bytes)) == at_once
-    assert outcome(in_blocks(path, 2**20, closely=True)) == at_once
+    assert outcome(in_blocks(path, 2**20, strictly=True)) == at_once
 
 
-def test_a_block_of_good_rows_is_left_to_pyarrow(tmp_path):
-    # Nothing else would notice a fast path that is never taken: the other gives the same rows, ten times slower.
+def test_a_block_of_valid_rows_is_parsed_by_pyarrow(tmp_path):
+    # No other test would notice a fast path that is never taken: the strict parser gives the same rows, only slower.
     content = f"note,{HEADER}\r\n" + "".join(f'"a, {n}",{n},10,4.0,5\r\n' for n in range(1, 50))
     blocks = CsvFile(write(tmp_path, content), "ratings.csv", RATINGS_FILE, 100).blocks()
     assert sum(len(block.typed()) for block in blocks) == 49
@@ -58,11 +58,10 @@ def test_blocks_can_be_read_again_by_number(tmp_path):
     source = CsvFile(write(tmp_path, f"{HEADER}\n1,2,3.0,4\n\n5,6,3.5,8\n"), "ratings.csv", RATINGS_FILE, 1)
     rows = [block.raw(np.arange(block.cells()[0])) for block in source.blocks()]
     assert [row for block in rows for row in block] == [b"1,2,3.0,4", b"5,6,3.5,8"]
-    assert [(n, block.raw(np.arange(block.cells()[0]))) for n, block in source.again([3])] == [(3, rows[3])]
+    assert [(n, block.raw(np.arange(block.cells()[0]))) for n, block in source.reread([3])] == [(3, rows[3])]
 
 
-def test_a_row_without_an_end_is_refused_not_held(tmp_path, monkeypatch):
-    monkeypatch.setattr("cinematch_assets.reading.csv_file.LONGEST_ROW_BYTES", 1_000)
+def test_a_row_without_an_end_refuses_the_file(tmp_path):
     path = write(tmp_path, f"{HEADER}\n1,10,4.0,5\n" + "x" * 5_000)
     with pytest.raises(FileRefused, match=r"^ratings\.csv: the row at byte 43 has no end in 1,\d\d\d bytes$"):
-        in_blocks(path, 100)
+        list(CsvFile(path, "ratings.csv", RATINGS_FILE, 100, max_row_bytes=1_000).blocks())

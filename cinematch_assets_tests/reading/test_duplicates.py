@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cinematch_assets.pairs import pair_keys
-from cinematch_assets.reading.duplicates import outdated
+from cinematch_assets.reading.duplicates import find_replaced
 from cinematch_assets_tests.support.rating_files import RELAXED
 
 
@@ -14,16 +14,16 @@ def test_keys_are_equal_where_both_parts_are():
 
 
 def test_the_newest_stays_and_of_equally_new_ones_the_last():
-    keys, ages = np.array([7, 8, 7, 7, 9]), np.array([5, 1, 9, 9, 1])
-    assert outdated(keys, ages).tolist() == [0, 2]
+    keys, times = np.array([7, 8, 7, 7, 9]), np.array([5, 1, 9, 9, 1])
+    assert find_replaced(keys, times).tolist() == [0, 2]
 
 
-def test_without_ages_the_last_stays():
-    assert outdated(np.array([3, 3, 1, 3])).tolist() == [0, 1]
+def test_without_times_the_last_stays():
+    assert find_replaced(np.array([3, 3, 1, 3])).tolist() == [0, 1]
 
 
-def test_nothing_is_outdated_in_nothing():
-    assert outdated(np.empty(0, dtype=np.int64)).tolist() == []
+def test_without_rows_no_row_is_replaced():
+    assert find_replaced(np.empty(0, dtype=np.int64)).tolist() == []
 
 
 @RELAXED
@@ -32,5 +32,5 @@ def test_what_stays_is_what_a_dictionary_would_keep(rows):
     best: dict[int, tuple[int, int]] = {}
     for position, (key, age) in enumerate(rows):
         best[key] = max(best.get(key, (-1, -1)), (age, position))
-    lost = outdated(np.array([k for k, _ in rows], dtype=np.int64), np.array([a for _, a in rows], dtype=np.int64))
+    lost = find_replaced(np.array([k for k, _ in rows], dtype=np.int64), np.array([a for _, a in rows], dtype=np.int64))
     assert lost.tolist() == sorted(set(range(len(rows))) - {position for _, position in best.values()})

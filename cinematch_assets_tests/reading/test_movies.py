@@ -45,7 +45,7 @@ def test_titles_and_genres_stay_as_the_file_writes_them(tmp_path):
         ("1,The President, A,Drama", ("has 4 fields where the header has 3",)),
     ],
 )
-def test_a_movie_that_does_not_fit_is_rejected_with_every_reason(tmp_path, line, why):
+def test_an_invalid_movie_is_rejected_with_every_reason(tmp_path, line, why):
     reading = movies_of(tmp_path, line, "7,Seven,Drama")
     assert (rows(reading.accepted), reasons(reading)) == ([(7, "Seven", "Drama")], {1: why})
     assert reading.rejected[0].raw_row == line
@@ -69,7 +69,7 @@ def test_a_wrong_header_names_what_is_missing_and_what_is_there(tmp_path):
         read_movies(write(tmp_path, "id,title,genres\n1,A,B\n", "movies.csv"), limit=RejectionLimit())
 
 
-def test_movielens_latest_small_is_read_whole():
+def test_movielens_latest_small_is_accepted_completely():
     folder = Path(os.environ.get("CINEMATCH_TEST_DATA", "../shared/data")) / "ml-latest-small"
     if not folder.is_dir():
         pytest.skip(f"there is no {folder}: CINEMATCH_TEST_DATA may name another")

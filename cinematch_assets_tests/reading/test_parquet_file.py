@@ -52,7 +52,7 @@ def test_numbers_come_in_any_type_that_holds_them(tmp_path, columns):
     assert outcome(ratings_of(parquet(tmp_path, columns))) == (2, GOOD, [])
 
 
-def test_rows_that_do_not_fit_are_told_as_rows_of_csv(tmp_path):
+def test_invalid_rows_are_reported_as_rows_of_csv(tmp_path):
     columns = ratings(userId=[2.7, None], rating=[np.nan, 9.9], timestamp=[5, 2**62])
     reading = ratings_of(parquet(tmp_path, columns))
     assert [row.raw_row for row in reading.rejected] == ["2.7,10,nan,5", f",20,9.9,{2**62}"]
@@ -100,12 +100,12 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path, kept):
     path = parquet(
         tmp_path, ratings(userId=range(1, 5001), movieId=[10] * 5000, rating=[4.0] * 5000, timestamp=[5] * 5000)
     )
-    whole = path.read_bytes()
-    path.write_bytes(whole[: int(len(whole) * kept)])
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * kept)])
     assert str(refusal(ratings_of, path)).startswith("ratings.parquet: cannot be read as Parquet, it may be cut off")
 
 
-def test_a_damaged_page_is_refused_not_half_read(tmp_path):
+def test_a_file_with_a_damaged_page_is_refused(tmp_path):
     path = tmp_path / "ratings.parquet"
     columns = {name: range(1, 5001) for name in ("userId", "movieId", "timestamp")} | {"rating": [4.0] * 5000}
     pq.write_table(pa.table(columns), path, write_page_checksum=True, compression="none", use_dictionary=False)
@@ -115,7 +115,7 @@ def test_a_damaged_page_is_refused_not_half_read(tmp_path):
     assert str(refusal(ratings_of, path)).startswith("ratings.parquet: cannot be read as Parquet")
 
 
-def test_text_that_is_no_text_is_rejected_row_by_row(tmp_path):
+def test_bytes_that_are_not_text_are_rejected_row_by_row(tmp_path):
     titles = pa.array([b"Heat (1995)", b"caf\xe9", b"a\0b", None], pa.binary())
     path = parquet(
         tmp_path, {"movieId": [1, 2, 3, 4], "title": titles, "genres": [None, "", "Drama", "A|B"]}, "movies.parquet"

@@ -1,4 +1,4 @@
-"""Files for the tests of this room, random ones too, and what reading gives in a form that compares."""
+"""Rating files for tests, random ones too, and results of reading in a form that can be compared."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from cinematch_assets.reading.csv_file import CsvFile
-from cinematch_assets.reading.ratings import older_ratings, ratings_table, read_ratings
+from cinematch_assets.reading.ratings import find_replaced_ratings, ratings_file_table, read_ratings
 from cinematch_assets.reading.results import FileRefused, Reading, RejectionLimit
 from cinematch_assets.reading.table_file import Reader
 
@@ -16,7 +16,7 @@ HEADER = "userId,movieId,rating,timestamp"
 RELAXED = settings(deadline=None, max_examples=60)  # files are written for each example, on machines of any speed
 ALL = RejectionLimit(share=1.0)
 
-# Pieces that rows are made of, so that random files are nearly right: the ways to go wrong are in here.
+# Pieces of rows, so that random files are nearly valid; each way to be invalid is among them.
 NUMBERS = [b"1", b"2", b"10", b"0.5", b"4.0", b"1000000", b"2.0", b" 3", b"+4"]
 NOT_NUMBERS = [b"2.7", b"", b"0x1F", b"nan", b"inf", b"1e400", b"\0", b"\xff", b"\xc3\xa9", b"1\r2"]
 QUOTED = [b'"1"', b'"4.0"', b'"1', b'4"', b'""', b'"a""b"', b'"a,b"', b'"1\n2"', b'"1\r\n2"', b'"4"0']
@@ -41,36 +41,36 @@ def ratings_of(path: Path, known: list[int] | None = None, limit: RejectionLimit
     return read_ratings(path, known_movies=None if known is None else np.array(known, dtype=np.int32), limit=limit)
 
 
-def in_blocks(path: Path, block_bytes: int, *, closely: bool = False) -> Reading:
-    table = ratings_table(None)
+def in_blocks(path: Path, block_bytes: int, *, strictly: bool = False) -> Reading:
+    table = ratings_file_table(None)
     source = CsvFile(path, path.name, table, block_bytes)
-    if closely:
-        source = OnlyClosely(source)
-    return Reader(source, path.name, table, ALL).read(older_ratings)
+    if strictly:
+        source = OnlyStrict(source)
+    return Reader(source, path.name, table, ALL).read(find_replaced_ratings)
 
 
-class OnlyClosely:
-    """A source whose blocks never take the fast path."""
+class OnlyStrict:
+    """A source whose blocks always need the strict parser."""
 
     def __init__(self, source: CsvFile) -> None:
         self.source, self.columns = source, source.columns
 
-    def rows_at_most(self):
-        return self.source.rows_at_most()
+    def max_rows(self):
+        return self.source.max_rows()
 
     def blocks(self):
-        return (CloseBlock(block) for block in self.source.blocks())
+        return (StrictBlock(block) for block in self.source.blocks())
 
-    def again(self, numbers):
-        return self.source.again(numbers)
+    def reread(self, numbers):
+        return self.source.reread(numbers)
 
 
-class CloseBlock:
+class StrictBlock:
     def __init__(self, block) -> None:
         self.cells, self.raw = block.cells, block.raw
 
     def typed(self):
-        return None
+        return "a test asked for it"
 
 
 def outcome(reading: Reading) -> tuple[int, list[tuple], list[tuple]]:

@@ -40,7 +40,7 @@ class Alert:
     alert_triggered: bool
     notes: str
     baseline_rows: int
-    read_batch_rows: int
+    batch_rows: int
 
 
 MEAN = Alert("rating_mean", 0.121, 0.1, True, "Baseline: 3.540, New: 3.968", 700, 43)

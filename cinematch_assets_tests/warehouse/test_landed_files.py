@@ -11,8 +11,8 @@ from cinematch_assets.warehouse.landed_files import (
     quarantine,
     record_landing,
     refuse_file,
-    storable,
 )
+from cinematch_assets.warehouse.rejected_rows import storable
 from cinematch_assets_tests.support.warehouse_rows import Rejected, artifact, candidate, count, land, md5_of, stored
 
 BAD = [Rejected(n, f"raw {n}", ("rating is 5.5",)) for n in (3, 7)]

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 from pandera.errors import SchemaErrors
 
-from cinematch_assets.schemas.models import NOT_WHOLE, parsed_schema, typed_schema
 from cinematch_assets.schemas.movies_file import MOVIES_FILE
+from cinematch_assets.schemas.pandera_schema import NOT_AN_INTEGER, parsed_schema, typed_schema
 from cinematch_assets.schemas.ratings_file import RATINGS_FILE
 from cinematch_assets.schemas.table import Rule
 
@@ -26,7 +26,7 @@ def test_typed_ratings_of_the_declared_dtypes_pass():
     assert typed_schema(RATINGS_FILE).validate(frame, lazy=True).equals(frame)
 
 
-def test_typed_ratings_of_other_dtypes_do_not():
+def test_ratings_of_other_dtypes_fail():
     with pytest.raises(SchemaErrors, match="float32"):
         typed_schema(RATINGS_FILE).validate(ratings().astype("float64"), lazy=True)
 
@@ -34,7 +34,7 @@ def test_typed_ratings_of_other_dtypes_do_not():
 @pytest.mark.parametrize(
     ("column", "value", "reason"),
     [
-        ("userId", 2.7, NOT_WHOLE),
+        ("userId", 2.7, NOT_AN_INTEGER),
         ("userId", 0, "is not from 1 to 2147483647"),
         ("movieId", 2.0**31, "is not from 1 to 2147483647"),
         ("rating", 0.0, "is not from 0.5 to 5.0"),
@@ -45,13 +45,15 @@ def test_typed_ratings_of_other_dtypes_do_not():
         ("rating", np.nan, "not_nullable"),
     ],
 )
-def test_each_rule_is_told_in_its_words(column, value, reason):
+def test_a_broken_rule_is_reported_in_its_words(column, value, reason):
     assert (column, reason) in broken(ratings(**{column: value}))
 
 
-def test_every_half_star_is_a_rating():
-    stars = pd.concat([ratings(rating=half / 2) for half in range(1, 11)], ignore_index=True).astype("float64")
-    parsed_schema(RATINGS_FILE).validate(stars, lazy=True)
+def test_every_multiple_of_half_a_star_is_a_rating():
+    ratings_in_half_stars = pd.concat([ratings(rating=half / 2) for half in range(1, 11)], ignore_index=True).astype(
+        "float64"
+    )
+    parsed_schema(RATINGS_FILE).validate(ratings_in_half_stars, lazy=True)
 
 
 def test_a_rule_can_be_added_for_one_reading():
@@ -65,9 +67,9 @@ def test_a_rule_for_a_column_that_is_not_there_is_a_mistake():
         RATINGS_FILE.with_rule("movieid", Rule("among", (), ""))
 
 
-def test_uniqueness_is_judged_only_on_a_whole_table():
+def test_uniqueness_is_checked_only_on_a_complete_table():
     twice = pd.DataFrame({"movieId": [1, 1], "title": ["A", "B"], "genres": [None, "Drama"]})
     twice = twice.astype({"movieId": "int32"})
-    typed_schema(MOVIES_FILE, whole=False).validate(twice, lazy=True)
+    typed_schema(MOVIES_FILE, is_complete=False).validate(twice, lazy=True)
     with pytest.raises(SchemaErrors, match="duplicate"):
         typed_schema(MOVIES_FILE).validate(twice, lazy=True)

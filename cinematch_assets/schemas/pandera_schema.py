@@ -1,8 +1,8 @@
-"""Declarations made into Pandera schemas, the one judge of rows.
+"""Build Pandera schemas from declarations; they alone decide which rows are valid.
 
-Here: ``typed_schema`` for frames whose columns have their final types, ``parsed_schema`` for what a file's text gave:
-the same checks, on numbers that may still have fractions. Not here: the declarations, and what happens to the rows
-that fail. Importing this costs what pandera costs, so only code that checks rows imports it.
+Here: ``typed_schema`` for frames whose columns have their final types, ``parsed_schema`` for cells of a file as parsed:
+the same checks, on numbers that may still have fractions. Not here: the declarations (``table``), what happens to
+invalid rows (``reading.validation``). Importing this imports pandera, so only code that checks rows does it.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cinematch_assets.schemas.table import Column, Rule, Table
 
 NOT_A_NUMBER = "is not a number"
-NOT_WHOLE = "is not a whole number"
+NOT_AN_INTEGER = "is not a whole number"
 
 
 def _in_steps_of(step: float) -> Callable[["pd.Series[float]"], "pd.Series[bool]"]:
@@ -23,7 +23,7 @@ def _in_steps_of(step: float) -> Callable[["pd.Series[float]"], "pd.Series[bool]
 
 
 def _not_milliseconds() -> Callable[["pd.Series[float]"], "pd.Series[bool]"]:
-    """Years 1973 to 5138 counted in milliseconds; as seconds they would be thousands of years away."""
+    """Reject times of the years 1973 to 5138 in milliseconds; as seconds they would be thousands of years away."""
     return lambda values: ~values.between(1e11, 1e14)
 
 
@@ -51,19 +51,19 @@ def _typed(column: Column, *, unique: bool) -> pa.Column:
 
 def _parsed(column: Column) -> pa.Column:
     checks = [_check(rule) for rule in column.rules]
-    if column.is_whole:
-        checks.insert(0, pa.Check(_in_steps_of(1), error=NOT_WHOLE))
+    if column.is_integer:
+        checks.insert(0, pa.Check(_in_steps_of(1), error=NOT_AN_INTEGER))
     dtype = "float64" if column.is_number else "str"
     return pa.Column(dtype, checks, nullable=column.nullable, description=column.description)
 
 
-def typed_schema(table: Table, *, whole: bool = True) -> pa.DataFrameSchema:
-    """What a frame of ``table`` must satisfy, types included; other columns are a fault.
+def typed_schema(table: Table, *, is_complete: bool = True) -> pa.DataFrameSchema:
+    """Return the schema of a frame of ``table``, types included; other columns are a fault.
 
-    ``whole`` says whether the frame is all of the table, so that values which must be unique can be told to be.
+    ``is_complete`` tells whether the frame is all of the table: only then are unique columns checked to be unique.
     """
     return pa.DataFrameSchema(
-        {column.name: _typed(column, unique=whole and column.unique) for column in table.columns},
+        {column.name: _typed(column, unique=is_complete and column.unique) for column in table.columns},
         name=table.name,
         description=table.description,
         strict=True,
@@ -71,7 +71,7 @@ def typed_schema(table: Table, *, whole: bool = True) -> pa.DataFrameSchema:
 
 
 def parsed_schema(table: Table) -> pa.DataFrameSchema:
-    """What the numbers (float64, NaN where the text is none) and texts of a file must satisfy to become rows."""
+    """Return the schema of cells as parsed: numbers (float64, NaN where the text is not a number) and texts."""
     return pa.DataFrameSchema(
         {column.name: _parsed(column) for column in table.columns},
         name=table.name,
