@@ -26,10 +26,11 @@ import psycopg
 import sqlalchemy
 
 from benchmarks.measuring import ratio, report, rounds
-from cinematch_assets.drift.alerts import DriftAlert, drift_alerts
+from cinematch_assets.drift.alerts import drift_alerts
 from cinematch_assets.drift.histogram import RatingHistogram
 from cinematch_assets.drift.null_distribution import rating_null_distribution
 from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic
+from cinematch_assets.values import DriftAlert
 from cinematch_assets.warehouse.copy import copy_columns, read_frame
 from cinematch_assets.warehouse.drift_alerts import (
     read_baseline_counts,

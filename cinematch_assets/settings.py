@@ -1,7 +1,9 @@
 """Every environment variable the platform reads, with its default and the reason for it.
 
-Here: names, defaults, bounds. Not here: what they are used for. Nothing is read at import: ``Settings.from_env()`` is
-called by whoever is about to do something. AWS' and Google's clients read their own usual variables besides.
+Here: names, defaults, bounds. Not here: what they are used for.
+
+Nothing is read at import: ``Settings.from_env()`` is called where work begins. AWS' and Google's clients read their own
+usual variables besides.
 """
 
 import os
@@ -143,8 +145,8 @@ class Settings(BaseModel):
         description="How long files and reports that nothing refers to are kept; drift alerts are archived then.",
     )
 
-    ui_hosts: str = Field(
-        default="",
+    ui_hosts: str | None = Field(
+        default=None,
         alias="CINEMATCH_UI_HOSTS",
         description="Host names, separated by commas, under which the UI may be reached besides this machine's own.",
     )
@@ -187,4 +189,4 @@ class Settings(BaseModel):
     @property
     def ui_host_names(self) -> tuple[str, ...]:
         """The names in ``CINEMATCH_UI_HOSTS``."""
-        return tuple(name.strip() for name in self.ui_hosts.split(",") if name.strip())
+        return tuple(name.strip() for name in (self.ui_hosts or "").split(",") if name.strip())

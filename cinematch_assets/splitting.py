@@ -1,7 +1,7 @@
 """Which rating is for training and which for testing.
 
 Here: the rule, as a function of the row alone. Not here: storing it. A hash of (userId, movieId) gives the same answer
-whatever the order, the file or the day; a cut in time is the option for whoever wants to test on the future.
+whatever the order, the file or the day; a cut in time is the option for testing on the future.
 """
 
 import numpy as np

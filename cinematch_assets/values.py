@@ -59,3 +59,30 @@ class RejectedMovie:
     file_id: str
     name: str
     row: RejectedRow
+
+
+@dataclass(frozen=True, slots=True)
+class DriftAlert:
+    """One row of ``drift_alerts``; the fields carry the columns' names."""
+
+    feature_name: str
+    drift_score: float | None
+    """None where it is undefined, as the standard deviation of a single rating is."""
+    threshold: float
+    alert_triggered: bool
+    notes: str
+    baseline_rows: int
+    batch_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingDecision:
+    """A decision to retrain that has no outcome yet."""
+
+    id: int
+    batch_id: str
+    md5: str
+    """Of the batch's content that the decision is about."""
+    reason: str
+    attempts: int = 0
+    """Retrainings that were started for it and have ended."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from cinematch_assets.drift.histogram import RatingHistogram
 from cinematch_assets.drift.statistics import ks_test, relative_difference
+from cinematch_assets.values import DriftAlert
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +30,6 @@ class ModelErrors:
     test_mae: float
     batch_rmse: float
     batch_mae: float
-
-
-@dataclass(frozen=True, slots=True)
-class DriftAlert:
-    """One row of ``drift_alerts``; the fields carry the columns' names."""
-
-    feature_name: str
-    drift_score: float | None  # None where it is undefined, as the standard deviation of a single rating is
-    threshold: float
-    alert_triggered: bool
-    notes: str
-    baseline_rows: int
-    batch_rows: int
 
 
 def drift_alerts(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cinematch_assets.drift.alerts import DriftAlert, ModelErrors, drift_alerts
+from cinematch_assets.drift.alerts import ModelErrors, drift_alerts
 from cinematch_assets.drift.histogram import RatingHistogram
 from cinematch_assets.drift.null_distribution import (
     NullDistribution,
@@ -26,6 +26,7 @@ from cinematch_assets.pipeline.models.artifacts import FormatStatus, format_mess
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.retraining import BatchFacts, Decision, Evidence, RetrainingPolicy, retraining_decision
+from cinematch_assets.values import DriftAlert
 from cinematch_assets.warehouse import drift_alerts as rows
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.batches import Batch, read_stored_batch

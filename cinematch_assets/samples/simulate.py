@@ -31,7 +31,7 @@ DEMO_DRIFTS = (0.0, 0.0, 0.5)
 """The demo's three weeks: two like the history, then one half a star kinder, which the platform must notice by itself.
 
 They are simulated, and the demo says so: the real ratings stay whole in ``ratings``, any folder can be shown, and the
-drift is known. Slices of real ratings would have drifts of their own, unknown to everybody.
+drift is known. Slices of real ratings would have unknown drifts of their own.
 """
 BATCH_FILE = re.compile(r"batch_w([0-9]{1,6})")
 
@@ -100,7 +100,7 @@ def next_batch_id(existing: Iterable[str]) -> str:
 
 
 def write_batch(folder: Path, batch_id: str, batch: pd.DataFrame) -> Path:
-    """Write ``batches/<batch_id>.csv`` so that whoever watches the folder sees all of it or nothing."""
+    """Write ``batches/<batch_id>.csv`` so that watchers of the folder see all of it or nothing."""
     path = folder / "batches" / f"{batch_id}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     with TableWriter(path) as file:
@@ -122,7 +122,7 @@ def simulate_batch(
 
     Args:
         ratings: The history that the batch resembles, with those four columns.
-        movie_ids: The catalogue; a movie that nobody rated yet has half the chance of one rated once.
+        movie_ids: The catalogue; a movie without ratings has half the chance of one rated once.
         earlier: Batches since; their pairs are not drawn again and time goes on after them, but they shape nothing.
         rows: How many ratings.
         drift: Stars by which the expected mean is above the history's; 0 draws from the history's own star counts.

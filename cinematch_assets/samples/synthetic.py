@@ -1,7 +1,7 @@
 """Ratings with a known truth: s(u, i) = μ + b_u + b_i + p_u · q_i, plus noise, rounded to half stars.
 
 Movies are rated with the probability of a shifted power law (Zipf-Mandelbrot), users are busy with that of a log-normal
-one, nobody rates a movie twice, and genres are where the movies' factors come from, so that features and model have
+one, no user rates a movie twice, and genres are where the movies' factors come from, so that features and model have
 something to find. People choose by popularity alone, or by their taste too. The same spec gives the same bytes.
 
 Here: the generator. Writing works in chunks of users, so memory does not grow with the number of ratings but for the

@@ -4,7 +4,7 @@ Here: the rows. Not here: the statistics (``drift``), the decision (``retraining
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.values import DriftAlert, WaitingDecision
 from cinematch_assets.warehouse.copy import read_frame
 from cinematch_assets.warehouse.ratings import rating_frame
 from cinematch_assets.warehouse.statements import scalar, statement
@@ -22,16 +23,6 @@ from cinematch_assets.warehouse.statements import scalar, statement
 
 class NoBaselineError(CinematchError):
     """There is nothing to compare a batch with."""
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingDecision:
-    """A decision to retrain that has no outcome yet."""
-
-    id: int
-    batch_id: str
-    md5: str
-    reason: str
 
 
 def read_baseline_counts(connection: psycopg.Connection) -> tuple[int, ...]:
@@ -70,16 +61,13 @@ def write_assessment(
     connection: psycopg.Connection,
     batch_id: str,
     md5: str,
-    alerts: Sequence[Any],
+    alerts: Sequence[DriftAlert],
     *,
     due: bool,
     reason: str,
     evidence: Mapping[str, Any],
 ) -> None:
-    """Replace a batch's alerts and write its decision, in one transaction.
-
-    ``alerts`` are dataclasses whose fields carry the columns' names.
-    """
+    """Replace a batch's alerts and write its decision, in one transaction."""
     with connection.transaction():
         connection.execute(statement("drift/delete_batch_alerts"), {"batch_id": batch_id})
         for alert in alerts:

@@ -38,18 +38,18 @@ def count_rows(connection: psycopg.Connection, *table: str) -> int:
 
 def read_split_counts(connection: psycopg.Connection) -> list[SplitCount]:
     """Return the splits of the ratings file, merged batches left out."""
-    return [SplitCount(*row) for row in connection.execute(statement("files/select_split_counts")).fetchall()]
+    return [SplitCount(*row) for row in connection.execute(statement("ratings/select_split_counts")).fetchall()]
 
 
 def count_orphans(connection: psycopg.Connection) -> Orphans:
     """Count ratings of movies that are not in the catalogue."""
-    return Orphans(*single_row(connection, "files/count_orphans"))
+    return Orphans(*single_row(connection, "ratings/count_orphans"))
 
 
 def column_differences(connection: psycopg.Connection, schema: str, table: Table) -> list[str]:
     """Return a message for each column in the database that differs from the declared one."""
     values = {"schema": schema, "table": table.name.rpartition(".")[2]}
-    rows = connection.execute(statement("files/select_columns"), values).fetchall()
+    rows = connection.execute(statement("maintenance/select_columns"), values).fetchall()
     found: dict[str, str] = dict(rows)
     differences = []
     for column in table.columns:

@@ -37,6 +37,11 @@ class LandedFile:
     note: str | None
 
     @property
+    def content(self) -> tuple[str, str]:
+        """Path and md5, by which a content is known."""
+        return self.path, self.md5
+
+    @property
     def is_loaded(self) -> bool:
         """Whether exactly this content is in the table."""
         return self.state == "loaded"
@@ -86,22 +91,25 @@ def finish_file(
         **_files_of(stem),
         "state": state,
         "note": note,
-        "rows_read": counts and counts.read,
-        "rows_accepted": counts and counts.accepted,
-        "rows_rejected": counts and counts.rejected,
+        "rows_read": None if counts is None else counts.read,
+        "rows_accepted": None if counts is None else counts.accepted,
+        "rows_rejected": None if counts is None else counts.rejected,
     }
     connection.execute(statement("files/finish_file"), values)
 
 
-def quarantine(
+def finish_loaded_file(
     connection: psycopg.Connection,
     file: LandedFile,
     table: str,
+    accepted: int,
     rejected: Sequence[RejectedRow],
     batch_id: str | None = None,
-) -> int:
-    """Keep every rejected row of a content, with its reasons; what an earlier reading of it left is replaced."""
-    return replace_rejected_rows(connection, table, {(file.path, file.md5): rejected}, batch_id)
+) -> None:
+    """Record that a content is in its table: its counts, its rejected rows. In the transaction that wrote its rows."""
+    replace_rejected_rows(connection, table, {file.content: rejected}, batch_id)
+    counts = Counts(accepted + len(rejected), accepted, len(rejected))
+    finish_file(connection, file, counts, state="loaded")
 
 
 def refuse_file(
@@ -116,7 +124,7 @@ def refuse_file(
 ) -> None:
     """Refuse a content: its rejected rows and the reason are stored, and its table stays as it was."""
     with connection.transaction():
-        quarantine(connection, file, table, rejected, batch_id)
+        replace_rejected_rows(connection, table, {file.content: rejected}, batch_id)
         finish_file(connection, file, counts, state="refused", note=note)
 
 
@@ -127,4 +135,4 @@ def list_processed_contents(connection: psycopg.Connection) -> set[tuple[str, st
 
 def list_referenced_objects(connection: psycopg.Connection) -> set[str]:
     """Return the keys in the store that the ledger or the registry still points to."""
-    return {key for (key,) in connection.execute(statement("registry/select_referenced_objects")).fetchall()}
+    return {key for (key,) in connection.execute(statement("files/select_referenced_objects")).fetchall()}

@@ -134,14 +134,24 @@ def list_model_versions(connection: psycopg.Connection) -> list[ModelVersion]:
         return cursor.execute(statement("registry/select_model_versions")).fetchall()
 
 
+def find_newest_version(connection: psycopg.Connection) -> ModelVersion | None:
+    """Return the version that was registered last, None before the first."""
+    return next(iter(list_model_versions(connection)), None)
+
+
+def read_champion_version(connection: psycopg.Connection) -> str | None:
+    """Return the champion's name, None before the first promotion."""
+    row = connection.execute(statement("registry/select_champion")).fetchone()
+    return None if row is None else str(row[0])
+
+
 def require_champion_is(connection: psycopg.Connection, expected: str | None) -> None:
     """Raise when another version became champion; the caller has the registry's lock.
 
     Raises:
         RegistryConflictError: naming both versions.
     """
-    row = connection.execute(statement("registry/select_champion")).fetchone()
-    champion = row[0] if row else None
+    champion = read_champion_version(connection)
     if champion != expected:
         raise RegistryConflictError(
             f"the champion is {champion or 'none'}, and was {expected or 'none'} when this run began: run it again"

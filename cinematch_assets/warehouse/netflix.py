@@ -144,9 +144,12 @@ def plan_rows(
         for number, movie in sorted(new.items()):
             if movie not in rows:
                 before = file.loaded_rows[number - 1] if number <= len(file.loaded_rows) else None
-                change = before is not None and before not in taken
-                row = before if before is not None and change else uuid4()
-                (plan.updates if change else plan.inserts)[row] = movie
+                if before is None or before in taken:
+                    row = uuid4()
+                    plan.inserts[row] = movie
+                else:
+                    row = before
+                    plan.updates[row] = movie
                 rows[movie] = row
                 taken.add(row)
             numbers[number] = rows[movie]
@@ -160,9 +163,9 @@ def _kept(
 ) -> dict[int, UUID]:
     """The former rows that stay, by number: all of them if the file gave nothing good, or else those of bad movies."""
     numbers = {row.row_number for row in bad.get(file.file_id, ())}
-    whole = not movies.get(file.file_id)
+    all_stay = not movies.get(file.file_id)
     former = enumerate(file.loaded_rows, start=1)
-    return {number: row for number, row in former if row is not None and (whole or number in numbers)}
+    return {number: row for number, row in former if row is not None and (all_stay or number in numbers)}
 
 
 def _existing(connection: psycopg.Connection, movies: Sequence[Movie]) -> dict[Movie, UUID]:
@@ -302,6 +305,6 @@ def update_matches(
 
 
 def read_available_movies(connection: psycopg.Connection) -> NDArray[np.int32]:
-    """Return the movies of the catalogue, (n,), that a title of the collection is matched to."""
+    """Return the movieIds of the catalogue that the collection has, ascending, shape (m,)."""
     rows = connection.execute(statement("collection/select_available_movies")).fetchall()
     return np.array([movie for (movie,) in rows], np.int32)

@@ -14,7 +14,7 @@ from psycopg import sql
 
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.copy import copy_columns, without_indexes
-from cinematch_assets.warehouse.landed_files import Counts, LandedFile, finish_file, quarantine
+from cinematch_assets.warehouse.landed_files import LandedFile, finish_loaded_file
 from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import single_row, statement
 
@@ -49,11 +49,9 @@ def load_ratings(
     """
     with connection.transaction():
         lock(connection, "ratings")
-        deleted = connection.execute(statement("files/delete_file_ratings")).rowcount
+        deleted = connection.execute(statement("ratings/delete_file_ratings")).rowcount
         write_ratings(connection, ratings, is_test)
-        quarantine(connection, file, "ratings", rejected)
-        counts = Counts(len(ratings) + len(rejected), len(ratings), len(rejected))
-        finish_file(connection, file, counts, state="loaded")
+        finish_loaded_file(connection, file, "ratings", len(ratings), rejected)
         connection.execute(statement("drift/refresh_drift_baseline"))
     test = int(is_test.sum())
     return RatingsLoad(deleted=deleted, train=len(ratings) - test, test=test)
@@ -65,7 +63,7 @@ def write_ratings(connection: psycopg.Connection, ratings: pd.DataFrame, is_test
     Where more comes than stays, building the indexes afterwards beats keeping them up: 4.4 s against 18 s at 1M rows.
     Only the table's owner may drop indexes; role ml_pipeline loads slower.
     """
-    staying, is_owner = single_row(connection, "batches/count_merged_ratings")
+    staying, is_owner = single_row(connection, "ratings/count_merged_ratings")
     if is_owner and len(ratings) > max(staying, 10_000):
         with without_indexes(connection, "ratings"):
             copy_splits(connection, ratings, is_test)

@@ -56,7 +56,7 @@ def read_training_data(url: str) -> TrainingData:
 
 def read_seen_pairs(url: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return users and movies, (n,) each, of every rating in any table and any split."""
-    (frame,) = read_frames(url, (statement("training/select_seen_pairs"), ("userId", "movieId")))
+    (frame,) = read_frames(url, (statement("ratings/select_seen_pairs"), ("userId", "movieId")))
     return frame["userId"].to_numpy(np.int32), frame["movieId"].to_numpy(np.int32)
 
 
@@ -69,13 +69,13 @@ def read_rating_counts(url: str) -> tuple[pd.Series, pd.Series]:
     """Return the number of train ratings by userId, and by movieId."""
     users, movies = read_frames(
         url,
-        (statement("training/count_user_ratings"), ("userId", "count")),
-        (statement("training/count_movie_ratings"), ("movieId", "count")),
+        (statement("ratings/count_user_ratings"), ("userId", "count")),
+        (statement("ratings/count_movie_ratings"), ("movieId", "count")),
     )
     return users.set_index("userId")["count"], movies.set_index("movieId")["count"]
 
 
 def read_seen_movies(connection: psycopg.Connection, user: int) -> NDArray[np.int32]:
-    """Return the movies, (n,), that a user has rated in any table and any split."""
-    rows = connection.execute(statement("training/select_user_seen"), {"user": user}).fetchall()
-    return np.array([row[0] for row in rows], np.int32)
+    """Return the movieIds that one user has rated in any table and any split, shape (n,)."""
+    rows = connection.execute(statement("ratings/select_seen_movies"), {"user": user}).fetchall()
+    return np.array([movie for movie, *_ in rows], np.int32)
