@@ -149,7 +149,6 @@ UNMIRRORED = {
         ],
         RUN,
     ),
-    "dagster_support/open_platform.py": "defs/test_jobs.py and every other run of the tests goes through it",
     "errors.py": "two empty classes, which test_faults.py tells apart",
     "recommender/progress.py": "a type and a function that does nothing: recommender/test_model.py passes others",
     **dict.fromkeys(
@@ -169,8 +168,6 @@ UNMIRRORED = {
         DECLARED,
     ),
     "values.py": "records without behaviour: reading/test_results.py and drive/test_folder.py use them",
-    "warehouse/champion.py": "champions are versions of the registry: warehouse/test_model_registry.py",
-    "warehouse/recommendations.py": "rows belong to a version of the registry: warehouse/test_model_registry.py",
 }
 """Modules without a test file of the same path, and where they are tested instead."""
 
