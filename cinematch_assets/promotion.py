@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.metrics import rmse
+from cinematch_assets.values import SEED
 
-SEED = 20_260_101
 MAX_BLOCKS = 5_000
 
 

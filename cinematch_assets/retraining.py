@@ -11,6 +11,7 @@ from typing import Self
 
 from cinematch_assets.attempts import next_attempt
 from cinematch_assets.settings import Settings
+from cinematch_assets.values import WaitingDecision
 
 DECISION_TAG = "cinematch/decision-"
 """Followed by a decision's id: the tag of the runs that were started for it."""
@@ -125,19 +126,9 @@ def _why_usual(evidence: Evidence) -> str:
     return f"within its null bound {evidence.null_bound:.3f}"
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingDecision:
-    """A due decision that no successful retraining has answered yet."""
-
-    batch_id: str
-    id: int
-    md5: str  # content of the batch that the decision is about
-    attempts: int = 0  # retrainings that were started for it and have ended
-
-    @property
-    def tag(self) -> str:
-        """Name of the run tag by which runs for this decision are counted; its value is ``md5``."""
-        return f"{DECISION_TAG}{self.id}"
+def decision_tag(decision: WaitingDecision) -> str:
+    """Return the name of the run tag by which runs for a decision are counted; its value is the decision's ``md5``."""
+    return f"{DECISION_TAG}{decision.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +278,6 @@ def _for_decisions(facts: RetrainingFacts, policy: RetrainingPolicy) -> Request 
     return Request(
         run_key=f"retrain:{hashlib.sha256(evidence.encode()).hexdigest()[:16]}:{chosen.attempt}",
         reason=chosen.reason,
-        tags={each.tag: each.md5 for each in chosen.decisions} | {"cinematch/reason": chosen.reason[:250]},
+        tags={decision_tag(each): each.md5 for each in chosen.decisions} | {"cinematch/reason": chosen.reason[:250]},
         given_up=chosen.given_up,
     )

@@ -144,8 +144,8 @@ class Settings(BaseModel):
         description="Days until unreferenced files and reports are deleted and drift alerts are archived.",
     )
 
-    ui_hosts: str = Field(
-        default="",
+    ui_hosts: str | None = Field(
+        default=None,
         alias="CINEMATCH_UI_HOSTS",
         description="Host names, separated by commas, under which the UI may be reached besides this machine's own.",
     )
@@ -188,4 +188,4 @@ class Settings(BaseModel):
     @property
     def ui_host_names(self) -> tuple[str, ...]:
         """The names in ``CINEMATCH_UI_HOSTS``."""
-        return tuple(name.strip() for name in self.ui_hosts.split(",") if name.strip())
+        return tuple(name.strip() for name in (self.ui_hosts or "").split(",") if name.strip())

@@ -1,9 +1,12 @@
 """Value types that several packages pass to each other.
 
-Here: frozen records without behaviour. Not here: the shapes of tables (``schemas``).
+Here: frozen records without behaviour, the seed of resampling. Not here: the shapes of tables (``schemas``).
 """
 
 from dataclasses import dataclass
+
+SEED = 20_260_101
+"""Seed of every resampling behind a decision or a report: equal inputs give equal results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +58,30 @@ class RejectedMovie:
     file_id: str
     name: str
     row: RejectedRow
+
+
+@dataclass(frozen=True, slots=True)
+class DriftAlert:
+    """One row of ``drift_alerts``; the fields carry the columns' names."""
+
+    feature_name: str
+    drift_score: float | None
+    """None where it is undefined, as the standard deviation of a single rating is."""
+    threshold: float
+    alert_triggered: bool
+    notes: str
+    baseline_rows: int
+    batch_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingDecision:
+    """A decision to retrain that has no outcome yet."""
+
+    id: int
+    batch_id: str
+    md5: str
+    """Of the batch's content that the decision is about."""
+    reason: str
+    attempts: int = 0
+    """Retrainings that were started for it and have ended."""

@@ -20,7 +20,6 @@ import os
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from functools import cache
 from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,21 +27,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cinematch_assets_tests.support import servers
-from cinematch_assets_tests.support.servers import Postgres
+from cinematch_assets_tests.support.servers import Postgres, migrated_template
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
     from cinematch_assets.pipeline.platform import Platform
 
-TEMPLATE = "cinematch_template"
 _OURS = ("CINEMATCH_", "NEON_", "DAGSTER_", "GCP_", "GOOGLE_", "AWS_", "PG")
 _KEPT = ("CINEMATCH_TEST_", "AWS_CA_BUNDLE")
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _clean_environment() -> Iterator[None]:
-    """No test sees the settings, accounts or servers of whoever runs it."""
+    """No test sees the settings, accounts or servers of the person who runs it."""
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
             if name.startswith(_OURS) and not name.startswith(_KEPT):
@@ -77,19 +75,19 @@ def empty_database_url(postgres: Postgres) -> Iterator[str]:
 
 @pytest.fixture
 def database_url(postgres: Postgres) -> Iterator[str]:
-    with postgres.database(_template(postgres)) as url:
+    with postgres.database(migrated_template(postgres)) as url:
         yield url
 
 
 @pytest.fixture
 def database_url_18(postgres18: Postgres) -> Iterator[str]:
-    with postgres18.database(_template(postgres18)) as url:
+    with postgres18.database(migrated_template(postgres18)) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def migrated_database(postgres18: Postgres) -> Callable[[], AbstractContextManager[str]]:
-    return lambda: postgres18.database(_template(postgres18))
+    return lambda: postgres18.database(migrated_template(postgres18))
 
 
 @pytest.fixture
@@ -107,22 +105,8 @@ def _pooler(postgres15: Postgres) -> Iterator[str]:
 
 @pytest.fixture
 def pooled_database_url(postgres15: Postgres, _pooler: str) -> Iterator[str]:
-    with postgres15.database(_template(postgres15)) as url:
+    with postgres15.database(migrated_template(postgres15)) as url:
         yield servers.with_database(_pooler, url.rsplit("/", 1)[1])
-
-
-@cache
-def _template(server: Postgres) -> str:
-    """The migrated database that all others of this server are copies of, made when first asked for."""
-    import psycopg
-
-    from cinematch_assets.warehouse.migrations import migrate
-
-    with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {TEMPLATE}")  # of an attempt whose migrations failed
-        connection.execute(f"CREATE DATABASE {TEMPLATE}")
-    migrate(server.url_of(TEMPLATE))
-    return TEMPLATE
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,6 @@ ABOVE = [
     for layer in ("cli", "dagster_support", "defs", "pipeline")
     for path in sorted((PACKAGE / layer).rglob("*.py"))
 ]
-NOT_YET = {"cli/demo_run.py", "cli/models.py", "cli/rejects.py", "cli/sql.py", "cli/status_tables.py"}
-"""Commands that still open connections of their own."""
 
 
 def direct_uses(source: str) -> list[str]:
@@ -30,11 +28,7 @@ def direct_uses(source: str) -> list[str]:
 
 @pytest.mark.parametrize("name", ABOVE)
 def test_above_the_warehouse_there_is_neither_sql_nor_a_connection(name: str) -> None:
-    found = direct_uses((PACKAGE / name).read_text(encoding="utf-8"))
-    if name in NOT_YET:
-        assert found, f"{name} uses warehouse.run or warehouse.session now: take it out of NOT_YET"
-    else:
-        assert found == []
+    assert direct_uses((PACKAGE / name).read_text(encoding="utf-8")) == []
 
 
 def test_a_direct_use_is_noticed() -> None:

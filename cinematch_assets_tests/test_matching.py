@@ -1,10 +1,8 @@
-import os
-from pathlib import Path
-
 import pandas as pd
 import pytest
 
 from cinematch_assets.matching import article_first, bare_key, fold, key, match_collection, title_parts
+from cinematch_assets_tests.support.real_data import find_data
 
 CATALOGUE = {
     1: "Matrix, The (1999)",
@@ -31,7 +29,7 @@ CATALOGUE = {
 MOVIES = pd.DataFrame({"movieId": list(CATALOGUE), "title": list(CATALOGUE.values())})
 
 
-def matching(*titles):
+def match(*titles):
     rows = [(number, title, year) for number, (title, year) in enumerate(titles)]
     return match_collection(pd.DataFrame(rows, columns=["id", "title", "year"]), MOVIES)
 
@@ -72,36 +70,36 @@ def matching(*titles):
         ("Twins", float("nan"), 20, "title, no year given"),
     ],
 )
-def test_a_title_finds_its_movie_by_the_surest_rule(title, year, movie, method):
-    found = matching((title, year)).matched
+def test_a_title_is_matched_by_the_strictest_rule_that_fits(title, year, movie, method):
+    found = match((title, year)).matched
     assert found[["movieId", "method"]].to_numpy().tolist() == ([] if movie is None else [[movie, method]])
 
 
 @pytest.mark.parametrize(("title", "year", "movies"), [("War of the Worlds", 2005, (10, 11)), ("Crash", None, (8, 9))])
 def test_a_title_that_fits_two_movies_is_listed_with_both(title, year, movies):
-    result = matching((title, year), ("The Matrix", 1999))
+    result = match((title, year), ("The Matrix", 1999))
     assert result.ambiguous[["id", "title", "movieIds"]].to_numpy().tolist() == [[0, title, movies]]
     assert result.matched["id"].tolist() == [1]
 
 
-def test_every_title_is_in_one_of_three_lists():
-    result = matching(("The Matrix", 1999), ("Crash", None), ("Nowhere to Be Found", 2000))
+def test_each_title_is_in_one_of_the_three_frames():
+    result = match(("The Matrix", 1999), ("Crash", None), ("Nowhere to Be Found", 2000))
     assert [list(part["id"]) for part in (result.matched, result.ambiguous, result.unmatched)] == [[0], [1], [2]]
     assert result.unmatched[["title", "year"]].to_numpy().tolist() == [["Nowhere to Be Found", 2000]]
 
 
-def test_surer_rules_score_higher():
-    scores = matching(("The Matrix", 1999), ("Matrix", 1999), ("The Matrix", 2000), ("Borat", 2006)).matched["score"]
+def test_stricter_rules_have_higher_scores():
+    scores = match(("The Matrix", 1999), ("Matrix", 1999), ("The Matrix", 2000), ("Borat", 2006)).matched["score"]
     assert scores.is_monotonic_decreasing
     assert scores.between(0, 1).all()
 
 
-def test_nothing_matches_nothing():
-    result = matching()
+def test_an_empty_collection_gives_empty_frames():
+    result = match()
     assert [len(part) for part in (result.matched, result.ambiguous, result.unmatched)] == [0, 0, 0]
 
 
-def test_a_title_is_taken_apart():
+def test_a_title_is_split_into_name_alternatives_and_year():
     parts = title_parts("Shining, The (a.k.a. Stephen King's Shining) (Doc (I)/Other) (1980)")
     assert parts.name == "The Shining"
     assert parts.alternatives == ("Stephen King's Shining", "Doc (I)/Other", "Doc (I)", "Other")
@@ -128,12 +126,12 @@ def test_articles_move_to_the_front(title, expected):
         ("Ønsker & Ærlighed", "onsker and aerlighed"),
         ("Ri¢hie Ri¢h", "richie rich"),
         ("WALL·E", "wall e"),
-        ("Don't FolderListing Now...", "dont look now"),
+        ("Don't Look Now...", "dont look now"),
         ("ﬁlm №", "film no"),
         ("", ""),
     ],
 )
-def test_folding_leaves_plain_words(text, expected):
+def test_folding_leaves_plain_lower_case_words(text, expected):
     assert fold(text) == expected
 
 
@@ -142,11 +140,8 @@ def test_a_title_of_signs_alone_keeps_them():
 
 
 def test_a_collection_of_real_titles_is_matched_to_movielens():
-    data = Path(os.environ.get("CINEMATCH_TEST_DATA", "../shared/data"))
-    if not (data / "netflix-style").is_dir():
-        pytest.skip(f"there is no netflix-style in {data}: CINEMATCH_TEST_DATA may name another")
-    collection = pd.read_csv(data / "netflix-style" / "vega_imdb.csv").rename_axis("id").reset_index()
-    result = match_collection(collection, pd.read_csv(data / "ml-latest-small" / "movies.csv"))
+    collection = pd.read_csv(find_data("netflix-style") / "vega_imdb.csv").rename_axis("id").reset_index()
+    result = match_collection(collection, pd.read_csv(find_data("ml-latest-small") / "movies.csv"))
     assert len(result.matched) + len(result.ambiguous) + len(result.unmatched) == len(collection) == 2_745
     assert len(result.matched) >= 2_300
     assert sorted(result.ambiguous["title"]) == ["Confessions of a Dangerous Mind", "Emma", "The War of the Worlds"]

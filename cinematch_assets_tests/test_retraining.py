@@ -10,12 +10,12 @@ from cinematch_assets.retraining import (
     RetrainingFacts,
     RetrainingPolicy,
     Skip,
-    WaitingDecision,
     missing_output,
     next_retraining,
     retraining_decision,
     retraining_request,
 )
+from cinematch_assets.values import WaitingDecision
 
 POLICY = RetrainingPolicy()
 CALM = Evidence("rating_std", 0.02, 0.15, 0.03)
@@ -28,7 +28,7 @@ def decide(*evidence: Evidence, rows: int = 43_000, unseen: int = 43_000, traine
 
 
 def waiting_for(batch: str, attempts: int = 0) -> WaitingDecision:
-    return WaitingDecision(batch, int(batch[-1]), batch.ljust(32, "0"), attempts)
+    return WaitingDecision(int(batch[-1]), batch, batch.ljust(32, "0"), "drift", attempts)
 
 
 def batches(decisions: tuple[WaitingDecision, ...]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""With nobody watching: files are dropped, nothing else is done, and the champion changes; also when it all crashes."""
+"""Unattended: files are dropped, nothing else is done, and the champion changes; also when it all crashes."""
 
 import signal
 from collections.abc import Callable, Iterator

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ from cinematch_assets.samples.sample import Sample
 from cinematch_assets.samples.simulate import DEMO_DRIFTS
 from cinematch_assets.settings import Settings
 from cinematch_assets.warehouse.inspection import read_split_counts
-from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.status import count_movies, find_example_user, list_alerts, list_model_metrics
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -192,28 +192,29 @@ def _require_same_data(platform: Platform, sample: Sample) -> None:
 
 
 def _print_catalogue(platform: Platform) -> None:
-    with platform.warehouse.connect() as connection:
-        splits = read_split_counts(connection)
-        movies = connection.execute("SELECT count(*), count(pca_features) FROM movies").fetchone() or (0, 0)
-    out.print(f"  {movies[0]:,} movies, {movies[1]:,} of them with genre features", highlight=False)
+    with platform.warehouse.session() as session:
+        splits = session.run(read_split_counts)
+        counts = session.run(count_movies)
+    out.print(f"  {counts.movies:,} movies, {counts.with_features:,} of them with genre features", highlight=False)
     print_table("Ratings", ("split", "rows", "mean", "std"), [(s.name, s.rows, s.mean, s.std) for s in splits])
 
 
 def _print_outcome(platform: Platform) -> None:
-    with platform.warehouse.connect() as connection:
-        alerts = connection.execute(statement("status/select_demo_alerts")).fetchall()
-        metrics = connection.execute(statement("status/select_demo_metrics")).fetchall()
+    with platform.warehouse.session() as session:
+        alerts = session.run(list_alerts)
+        metrics = session.run(list_model_metrics)
     out.print()
-    print_table("drift_alerts", ("batch", "statistic", "score", "threshold", "alert", "notes"), alerts)
-    print_table("model_metrics", ("version", "rmse", "mae", "precision@10", "trained on"), [row[:5] for row in metrics])
-    for version, *_, notes in metrics:
-        out.print(f"• {version}: {notes}", highlight=False)
+    names = ("batch", "statistic", "score", "threshold", "alert", "notes")
+    print_table("drift_alerts", names, [astuple(alert) for alert in alerts])
+    rows = [astuple(line)[:5] for line in metrics]
+    print_table("model_metrics", ("version", "rmse", "mae", "precision@10", "trained on"), rows)
+    for line in metrics:
+        out.print(f"• {line.model_version}: {line.notes}", highlight=False)
     print_status(read_status(platform))
 
 
 def _print_recommendations(platform: Platform) -> None:
-    with platform.warehouse.connect() as connection:
-        row = connection.execute(statement("status/select_demo_user")).fetchone()
-    if row is None:
+    user = platform.warehouse.run(find_example_user)
+    if user is None:
         raise CinematchError("table recommendations is empty: materialize the asset recommendations")
-    print_answer(recommend_for_user(platform, row[0]))
+    print_answer(recommend_for_user(platform, user))

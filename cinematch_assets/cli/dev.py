@@ -1,4 +1,4 @@
-"""``cinematch dev``: the database, migrations, then Dagster's UI and daemon, until somebody says stop.
+"""``cinematch dev``: the database, migrations, then Dagster's UI and daemon, until it is stopped.
 
 Here: starting, waiting, and the order of stopping, which is Dagster first and its database last. Not here: what a
 killed ``dev`` leaves running (``stop``), Dagster's settings (``dagster.yaml``).
@@ -140,7 +140,7 @@ def _forget_the_dead(home: Path) -> None:
 
 
 def _wait_until_ready(dagster: subprocess.Popen[bytes], url: str, log: Path, told: threading.Event) -> None:
-    """Return when the UI has loaded the definitions, or somebody said stop."""
+    """Return when the UI has loaded the definitions, or the command was stopped."""
     for _ in range(int(START_DEADLINE_S / 0.25)):
         _require_running(dagster, log)
         loads = _loads(url)

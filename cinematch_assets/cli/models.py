@@ -9,8 +9,8 @@ import typer
 
 from cinematch_assets.cli.options import Json
 from cinematch_assets.cli.output import out, print_json, print_table
-from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.champion import read_champion
+from cinematch_assets.warehouse.model_registry import list_model_versions
 
 app = typer.Typer(help="Model versions: which there are, and which is champion.", no_args_is_help=True)
 
@@ -22,9 +22,9 @@ def list_versions(json: Json = False) -> None:
 
     from cinematch_assets.pipeline.platform import Platform
 
-    with Platform.open().warehouse.connect() as connection:
-        versions = model_registry.list_model_versions(connection)
-        champion = read_champion(connection)
+    with Platform.open().warehouse.session() as session:
+        versions = session.run(list_model_versions)
+        champion = session.run(read_champion)
     serving = champion.version if champion else None
     if json:
         print_json([asdict(each) | {"champion": each.version == serving} for each in versions])
@@ -45,7 +45,7 @@ def list_versions(json: Json = False) -> None:
         ],
     )
     for each in versions:
-        out.print(f"• {each.version}: {(each.evidence or {}).get('reason', 'not judged yet')}", highlight=False)
+        out.print(f"• {each.version}: {(each.evidence or {}).get('reason', 'not evaluated yet')}", highlight=False)
 
 
 @app.command()

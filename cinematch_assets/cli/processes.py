@@ -2,7 +2,7 @@
 
 Here: the lock that one ``dev`` holds, the mark its processes carry, ending them in order. Not here: starting them
 (``dev``), the database's processes (``warehouse.embedded``). A lock goes with its process, and a mark in the
-environment finds the orphans of a killed parent; neither can name a process that is somebody else's by now.
+environment finds the orphans of a killed parent; neither can name a process of another program.
 """
 
 import fcntl
@@ -67,7 +67,7 @@ def holder(home: Path) -> Holder | None:
 
 
 def runs(pid: int) -> bool:
-    """Whether a process runs; one that has ended and that nobody has waited for does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -86,7 +86,7 @@ def _where(home: Path) -> str:
 def end_marked(home: Path, *, deadline_s: float = 40.0) -> int:
     """End Dagster's processes on ``home`` and return how many there were.
 
-    Those on top are asked first, because they end their children in order; then whoever is left, among them the
+    Those on top are asked first, because they end their children in order; then the ones left, among them the
     workers of runs, which cancel their run. Who still runs after that is killed.
     """
     found = marked(home)

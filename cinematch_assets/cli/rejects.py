@@ -26,8 +26,7 @@ def list_rows(
     from cinematch_assets.pipeline.platform import Platform
     from cinematch_assets.warehouse.rejected_rows import read_rejected_rows
 
-    with Platform.open().warehouse.connect() as connection:
-        rows = read_rejected_rows(connection, path=path, limit=limit)
+    rows = Platform.open().warehouse.run(read_rejected_rows, path=path, limit=limit)
     if json:
         print_json([asdict(row) for row in rows])
         return

@@ -9,10 +9,10 @@ from typing import Any
 from cinematch_assets.cli.output import out, print_table
 from cinematch_assets.pipeline.models.artifacts import FormatStatus, champion_format_message
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.warehouse import model_registry, status
+from cinematch_assets.warehouse import status
 from cinematch_assets.warehouse.champion import read_champion
-from cinematch_assets.warehouse.connection import describe
 from cinematch_assets.warehouse.drift_alerts import count_unseen_ratings, list_waiting_decisions
+from cinematch_assets.warehouse.model_registry import ModelVersion
 from cinematch_assets.warehouse.table_sizes import TableSize, read_table_sizes
 
 
@@ -24,7 +24,7 @@ class Status:
     folder: str
     files: list[status.FileLine]
     batches: list[status.BatchLine]
-    champion: model_registry.ModelVersion | None
+    champion: ModelVersion | None
     rejected: list[status.RejectedLine]
     collection: dict[str, int]
     sizes: list[TableSize]
@@ -38,30 +38,28 @@ class Status:
 
 def read_status(platform: Platform) -> Status:
     """Read the state from the warehouse."""
-    with platform.warehouse.connect() as connection:
-        champion = read_champion(connection)
-        batches = status.list_batches(connection)
-        readable = champion is None or FormatStatus.of(champion) is FormatStatus.READABLE
-        other_format = None if champion is None or readable else champion_format_message(platform, champion)
+    with platform.warehouse.session() as session:
+        champion = session.run(read_champion)
+        batches = session.run(status.list_batches)
+        unseen = session.run(count_unseen_ratings)
+        other_format = None
+        if champion is not None and FormatStatus.of(champion) is not FormatStatus.READABLE:
+            other_format = champion_format_message(platform, champion)
         return Status(
-            database=describe(platform.warehouse.url),
+            database=platform.warehouse.describe(),
             folder=platform.folder.spec,
-            files=status.list_files(connection),
+            files=session.run(status.list_files),
             batches=batches,
             champion=champion,
-            rejected=status.list_rejected_reasons(connection),
-            collection=status.count_collection_states(connection),
-            sizes=read_table_sizes(connection),
+            rejected=session.run(status.list_rejected_reasons),
+            collection=session.run(status.count_collection_states),
+            sizes=session.run(read_table_sizes),
             budget_mb=platform.settings.storage_budget_mb,
             needs_attention=[
-                *(f"{d.batch_id} waits for a retraining: {d.reason}" for d in list_waiting_decisions(connection)),
+                *(f"{d.batch_id} waits for a retraining: {d.reason}" for d in session.run(list_waiting_decisions)),
                 *(f"{b.batch_id} needs attention: {b.notes}" for b in batches if b.status == "failed"),
                 *(f"{b.batch_id} needs attention: {b.outcome}" for b in batches if b.state == "failed"),
-                *(
-                    [f"{count_unseen_ratings(connection):,} ratings wait in the buffer"]
-                    if count_unseen_ratings(connection)
-                    else []
-                ),
+                *([f"{unseen:,} ratings wait in the buffer"] if unseen else []),
                 *([] if champion else ["there is no champion yet: the sensors train one when ratings are loaded"]),
                 *([other_format] if other_format else []),
             ],

@@ -3,11 +3,9 @@
 Here: the order, Dagster first and its database last. Not here: how processes are found (``processes``).
 """
 
-import json
 import os
 import signal
 import time
-from pathlib import Path
 
 from cinematch_assets.cli.output import out
 from cinematch_assets.cli.processes import end_marked, holder, runs
@@ -24,8 +22,8 @@ def stop_all() -> None:
         ended.append("cinematch dev")
     if processes := end_marked(home):
         ended.append(f"{processes} processes of Dagster")
-    forget_dead_handles(server_folder(home))
-    if others := _other_users(home):
+    users = forget_dead_handles(server_folder(home))
+    if others := [pid for pid in users if pid != os.getpid() and runs(pid)]:
         out.print(f"The embedded database stays up for process {', '.join(map(str, others))}.")
     elif stop_server(home):
         ended.append("the embedded database")
@@ -40,13 +38,6 @@ def _end(pid: int, deadline_s: float = 90.0) -> None:
         if time.monotonic() > end:
             os.kill(pid, signal.SIGKILL)
         time.sleep(0.1)
-
-
-def _other_users(home: Path) -> list[int]:
-    """Pids of other commands that hold the embedded server; it lists them in a file of its own."""
-    handles = server_folder(home) / ".handle_pids.json"
-    text = handles.read_text() if handles.exists() else ""
-    return [pid for pid in json.loads(text or "[]") if pid != os.getpid() and runs(pid)]
 
 
 def stop() -> None:

@@ -1,1 +1,1 @@
-"""Whether a batch of ratings still looks like the ratings that the model knows."""
+"""Drift of a batch: statistics against the baseline, alerts, and what the statistics are without drift."""

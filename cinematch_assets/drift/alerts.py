@@ -1,18 +1,19 @@
 """A batch's rows of ``drift_alerts``: five scores, each against its threshold.
 
-Here: names, thresholds and notes, as the table's readers know them. Not here: whether an alert is reason enough to
-retrain (``null_spread`` says what is usual, ``retraining`` decides), storing the rows (``warehouse``).
+Here: names, thresholds and notes of the table's rows. Not here: scores without drift (``drift.null_distribution``),
+whether an alert is a reason to retrain (``retraining``), storing the rows (``warehouse.drift_alerts``).
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from cinematch_assets.drift.histogram import RatingHistogram
 from cinematch_assets.drift.statistics import ks_test, relative_difference
+from cinematch_assets.values import DriftAlert
 
 
 @dataclass(frozen=True, slots=True)
 class DriftThresholds:
-    """How much of each is too much: shares of the baseline's figure, but for KS, which is a distance."""
+    """The scores above which an alert is triggered: shares of the baseline's figure; for KS a distance."""
 
     rating_mean: float = 0.10
     rating_std: float = 0.15
@@ -23,29 +24,12 @@ class DriftThresholds:
 
 @dataclass(frozen=True, slots=True)
 class ModelErrors:
-    """The champion's errors in stars on its test split and on the batch, which it had not seen."""
+    """The champion's errors, in stars, on its test split and on the batch, neither of which it was trained on."""
 
     test_rmse: float
     test_mae: float
     batch_rmse: float
     batch_mae: float
-
-
-@dataclass(frozen=True, slots=True)
-class DriftAlert:
-    """One row of ``drift_alerts``; the fields carry the columns' names."""
-
-    feature_name: str
-    drift_score: float | None  # None where it is undefined, as the spread of a single rating is
-    threshold: float
-    alert_triggered: bool
-    notes: str
-    baseline_rows: int
-    batch_rows: int
-
-
-STATISTICS = tuple(field.name for field in fields(DriftThresholds))
-"""Every ``feature_name`` that a batch can have, in the order of its rows."""
 
 
 def drift_alerts(
@@ -54,11 +38,11 @@ def drift_alerts(
     model: ModelErrors | None = None,
     thresholds: DriftThresholds | None = None,
 ) -> tuple[DriftAlert, ...]:
-    """Three rows a batch, and two more where a champion has been measured on it.
+    """The rows of one batch: three of its ratings, and two of the champion's errors if ``model`` is given.
 
-    The rating statistics count movement either way, the model's only getting worse. ``alert_triggered`` follows the
-    threshold alone: p-values are noted and decide nothing, because ratings of one user hang together and p-values do
-    not know.
+    Rating scores count change in either direction, model scores only an increase of the error. ``alert_triggered``
+    follows the threshold alone. p-values are noted and decide nothing: they assume independent ratings, and ratings of
+    one user are correlated.
 
     Raises:
         NothingToCompareError: the baseline or the batch is empty.
@@ -90,9 +74,9 @@ def drift_alerts(
 
 
 def _excess(test: float, batch: float) -> float | None:
-    """How much larger the batch's error is, as a share of the test's; negative where the batch is easier."""
-    size = relative_difference(test, batch)
-    return size if size is None or batch >= test else -size
+    """The increase of the error from test split to batch, as a share of the test error; negative for a decrease."""
+    difference = relative_difference(test, batch)
+    return difference if difference is None or batch >= test else -difference
 
 
 def _compared(baseline: float, new: float) -> str:

@@ -1,7 +1,7 @@
-"""Ratings as ten counts: all that the drift statistics need, whatever the number of rows.
+"""Ratings as ten counts, from which all drift statistics follow.
 
-Here: the histogram and its moments.
-Not here: the SQL that counts (``warehouse``), comparing two of them (``statistics``).
+Here: the histogram and its moments. Not here: the SQL that counts (``warehouse.drift_alerts``), comparing two of them
+(``drift.statistics``).
 """
 
 from collections.abc import Mapping
@@ -12,27 +12,27 @@ from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
 
-STARS: NDArray[np.float64] = np.arange(1, 11) / 2  # 0.5, 1.0 … 5.0
+RATING_VALUES: NDArray[np.float64] = np.arange(1, 11) / 2  # 0.5, 1.0 … 5.0
 
 
 class NotAHistogramError(CinematchError):
-    """Counts were given for something that is not a rating of half stars, or are negative."""
+    """A count is negative, or of a value that is not a rating in half stars."""
 
 
 @dataclass(frozen=True, slots=True)
 class RatingHistogram:
-    """How many ratings there are of each value: position k counts (k + 1) half stars."""
+    """The number of ratings of each value: ``counts[k]`` of (k + 1) half stars."""
 
     counts: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if len(self.counts) != len(STARS) or min(self.counts) < 0:
+        if len(self.counts) != len(RATING_VALUES) or min(self.counts) < 0:
             raise NotAHistogramError(f"a rating histogram is ten counts of at least 0, not {list(self.counts)}")
 
     @classmethod
     def from_counts(cls, counts: Mapping[float, int]) -> "RatingHistogram":
-        """From the pairs ``(rating, count)`` of one ``GROUP BY rating``; values that do not occur may be missing."""
-        bins = [0] * len(STARS)
+        """From rating → count, as of one ``GROUP BY rating``; values that do not occur may be missing."""
+        bins = [0] * len(RATING_VALUES)
         for rating, count in counts.items():
             half_stars = round(float(rating) * 2)
             if half_stars != float(rating) * 2 or not 1 <= half_stars <= len(bins):
@@ -44,7 +44,7 @@ class RatingHistogram:
 
     @classmethod
     def from_ratings(cls, ratings: NDArray[np.floating]) -> "RatingHistogram":
-        """From the ratings themselves, in any order."""
+        """From ratings (n,) in any order."""
         values, counts = np.unique(ratings, return_counts=True)
         return cls.from_counts(dict(zip(values.tolist(), counts.tolist(), strict=True)))
 
@@ -55,15 +55,15 @@ class RatingHistogram:
 
     @property
     def mean(self) -> float:
-        """Arithmetic mean in stars; NaN of no ratings."""
-        return float(STARS @ self.as_array() / self.count) if self.count else float("nan")
+        """Arithmetic mean in stars; NaN without ratings."""
+        return float(RATING_VALUES @ self.as_array() / self.count) if self.count else float("nan")
 
     @property
     def std(self) -> float:
-        """Sample standard deviation in stars (n - 1, as ``STDDEV`` and pandas have it); NaN below two ratings."""
+        """Sample standard deviation in stars (over n - 1, as ``STDDEV`` and pandas); NaN below two ratings."""
         if self.count < 2:
             return float("nan")
-        deviations = (STARS - self.mean) ** 2
+        deviations = (RATING_VALUES - self.mean) ** 2
         return float(np.sqrt(deviations @ self.as_array() / (self.count - 1)))
 
     def as_array(self) -> NDArray[np.int64]:
@@ -71,5 +71,5 @@ class RatingHistogram:
         return np.asarray(self.counts, dtype=np.int64)
 
     def ratings(self) -> NDArray[np.float64]:
-        """Every rating again, sorted."""
-        return np.repeat(STARS, self.as_array())
+        """The single ratings, (count,), ascending."""
+        return np.repeat(RATING_VALUES, self.as_array())

@@ -1,8 +1,10 @@
-"""What the drift statistics do when nothing has drifted: whole users resampled from the baseline at the batch's size.
+"""The null distribution of the drift statistics: their scores without drift, by resampling whole users.
 
-Ratings of one user hang together, so forty users with fifty ratings each say far less than two thousand ratings from
-two thousand users. Here: the resampling, and the percentile beyond which a score is unusual.
-Not here: the scores (``statistics``, ``verdict``), and what follows from an unusual one (``retraining``).
+Ratings of one user are correlated, so the scores of forty users with fifty ratings each vary far more than those of two
+thousand users with one. Users are therefore resampled whole from the baseline, at the batch's size.
+
+Here: the resampling, and the percentile of each score. Not here: the scores of a batch (``drift.alerts``,
+``drift.statistics``), the decision (``retraining``).
 """
 
 from collections.abc import Mapping
@@ -12,53 +14,57 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cinematch_assets.drift.histogram import STARS
+from cinematch_assets.drift.histogram import RATING_VALUES
 from cinematch_assets.drift.statistics import NothingToCompareError
+from cinematch_assets.values import SEED
 
 PERCENTILE = 99.0
 RESAMPLES = 1_000
-SEED = 20_260_101
 
 
 @dataclass(frozen=True, slots=True)
 class NullDistribution:
-    """The scores that one batch in a hundred exceeds although nothing has changed, by ``feature_name``."""
+    """The 99th percentiles of scores without drift, by ``feature_name``: one batch in a hundred exceeds each."""
 
-    bounds: Mapping[str, float]
+    upper_bounds: Mapping[str, float]
     percentile: float
     resamples: int
     batch_users: int
     batch_rows: int
 
     def __or__(self, other: "NullDistribution") -> "NullDistribution":
-        """Both spreads of one batch as one."""
+        """The bounds of both, which are of the same batch."""
         return NullDistribution(
-            {**self.bounds, **other.bounds}, self.percentile, self.resamples, self.batch_users, self.batch_rows
+            {**self.upper_bounds, **other.upper_bounds},
+            self.percentile,
+            self.resamples,
+            self.batch_users,
+            self.batch_rows,
         )
 
     def as_metadata(self) -> dict[str, Any]:
-        """For the asset's page and the decision's row."""
+        """The values for the asset's page and the decision's row."""
         return {
             "percentile": self.percentile,
             "resamples": self.resamples,
             "batch_users": self.batch_users,
             "batch_rows": self.batch_rows,
-            "bounds": dict(self.bounds),
+            "bounds": dict(self.upper_bounds),
         }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UserErrors:
-    """The champion's errors e = prediction - rating on its test split, summed up per user; each array is (n_users,)."""
+    """The champion's errors e = prediction - rating on its test split, summed per user; each array is (n_users,)."""
 
     rows: NDArray[np.int64]
     absolute: NDArray[np.float64]  # Σ|e|
     squared: NDArray[np.float64]  # Σe²
-    fourth: NDArray[np.float64]  # Σe⁴: how much the squared errors of one user differ among themselves
+    fourth: NDArray[np.float64]  # Σe⁴, for the variance of the squared errors within users
 
     @classmethod
     def from_errors(cls, user_ids: NDArray[np.integer], errors: NDArray[np.floating]) -> "UserErrors":
-        """From one error a row, in any order."""
+        """From the user and the error of each row, (n,), in any order."""
         _, user = np.unique(user_ids, return_inverse=True)
         exact = np.asarray(errors, dtype=np.float64)
         sums = [np.bincount(user, weights=np.abs(exact) ** power).astype(np.float64) for power in (1, 2, 4)]
@@ -75,19 +81,16 @@ def rating_null_distribution(
     """The 99th percentiles of ``rating_mean``, ``rating_std`` and ``rating_distribution_ks`` without drift.
 
     Args:
-        baseline: ten counts a user, (n_users, 10), 0.5 to 5.0 stars; of the whole baseline or of users drawn from it.
-        batch_user_rows: ratings of each of the batch's users, (n_batch_users,); few users with many ratings spread
-            more.
-        resamples: imagined batches.
+        baseline: counts of ratings by user and value, (n_users, 10); of the whole baseline or a sample of users.
+        batch_user_rows: number of ratings of each user of the batch, (n_batch_users,).
+        resamples: number of simulated batches; ``_resampled_means`` describes how one is simulated.
         seed: of the resampling; equal inputs give equal bounds.
-
-    See ``_resampled_means`` for how a batch is imagined.
 
     Raises:
         NothingToCompareError: the baseline or the batch has no ratings.
     """
     rows = baseline.sum(axis=1)
-    _both_have_ratings(rows, batch_user_rows)
+    _require_ratings(rows, batch_user_rows)
     shares = _per_row(baseline, rows)
     within = np.diag(np.average(shares, axis=0, weights=rows)) - (shares * rows[:, None]).T @ shares / rows.sum()
     old, new = _resampled_means(
@@ -98,9 +101,9 @@ def rating_null_distribution(
         resamples=resamples,
         seed=seed,
     )
-    return _spread(
+    return _upper_bounds(
         {
-            "rating_mean": np.abs(_excess(old @ STARS, new @ STARS)),
+            "rating_mean": np.abs(_excess(old @ RATING_VALUES, new @ RATING_VALUES)),
             "rating_std": np.abs(_excess(_std(old), _std(new))),
             "rating_distribution_ks": np.abs(np.cumsum(new - old, axis=1)).max(axis=1),
         },
@@ -111,11 +114,11 @@ def rating_null_distribution(
 def model_null_distribution(
     test: UserErrors, batch_user_rows: NDArray[np.integer], *, resamples: int = RESAMPLES, seed: int = SEED
 ) -> NullDistribution:
-    """The 99th percentiles of ``model_rmse`` and ``model_mae`` when the batch is as hard as the test split.
+    """The 99th percentiles of ``model_rmse`` and ``model_mae`` for batches as hard to predict as the test split.
 
     Arguments and errors as in ``rating_null_distribution``; the baseline is the champion's errors on its test split.
     """
-    _both_have_ratings(test.rows, batch_user_rows)
+    _require_ratings(test.rows, batch_user_rows)
     sums = np.column_stack([test.squared, test.absolute])
     squares = np.array([test.fourth.sum(), test.squared.sum()])
     between = np.average(_per_row(sums, test.rows) ** 2, axis=0, weights=test.rows)
@@ -124,14 +127,14 @@ def model_null_distribution(
         rows=test.rows, sums=sums, within=within, batch=batch_user_rows, resamples=resamples, seed=seed
     )
     rmse = np.sqrt(np.maximum(new[:, 0], 0.0))
-    return _spread(
+    return _upper_bounds(
         {"model_rmse": _excess(np.sqrt(old[0]), rmse), "model_mae": _excess(old[1], new[:, 1])}, batch_user_rows
     )
 
 
-def _both_have_ratings(baseline_rows: NDArray[np.integer], batch_rows: NDArray[np.integer]) -> None:
+def _require_ratings(baseline_rows: NDArray[np.integer], batch_rows: NDArray[np.integer]) -> None:
     if baseline_rows.sum() == 0 or batch_rows.sum() == 0:
-        raise NothingToCompareError("the null spread needs ratings in both the baseline and the batch")
+        raise NothingToCompareError("the null distribution needs ratings in both the baseline and the batch")
 
 
 def _resampled_means(
@@ -143,13 +146,21 @@ def _resampled_means(
     resamples: int,
     seed: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Per-row means of the baseline, (k,), and of ``resamples`` batches imagined without drift, (resamples, k).
+    """Per-row means of the baseline, (k,), and of ``resamples`` batches simulated without drift, (resamples, k).
 
-    Each of the batch's users keeps his number of ratings m and gets the taste of a baseline user, drawn with a chance
-    proportional to that user's ratings n, so that the imagined batches centre on the baseline whoever is active. What
-    m ratings drawn from his n vary beyond his own mean, m (1 - m/n) times the variance within users, is added as normal
-    noise, for all users at once. The baseline is taken as it is: its own sampling error is left out, which matters only
-    for a batch of new users that are as many as the baseline's.
+    Each user of the batch keeps their number of ratings m and gets the mean of a baseline user, drawn with a
+    probability proportional to that user's number of ratings n, so that simulated batches centre on the baseline. Sums
+    of m of n ratings vary around m times the user's mean with m (1 - m/n) times the variance within users, which is
+    added as normal noise, for all users at once. The baseline's own sampling error is left out; it matters only for a
+    batch of as many users as the baseline has.
+
+    Args:
+        rows: ratings of each baseline user, (n_users,).
+        sums: sums of the k values over these ratings, (n_users, k).
+        within: covariance of the k values within users, (k, k).
+        batch: ratings of each user of the batch, (n_batch_users,).
+        resamples: number of simulated batches.
+        seed: of the resampling.
     """
     total = int(rows.sum())
     random = np.random.default_rng(seed)
@@ -157,23 +168,23 @@ def _resampled_means(
     owner = np.repeat(np.arange(len(rows), dtype=np.int32), rows)  # the user behind each row of the baseline
     size = batch.astype(np.float64)
     new = np.empty((resamples, sums.shape[1]))
-    unseen = np.empty(resamples)
+    noise_rows = np.empty(resamples)
     for draw in range(resamples):
         user = owner[random.integers(0, total, len(batch))]
         new[draw] = size @ own_means[user]
-        unseen[draw] = size @ np.maximum(1.0 - size / rows[user], 0.0)
-    new += _normal(random, within, resamples) * np.sqrt(unseen)[:, None]
+        noise_rows[draw] = size @ np.maximum(1.0 - size / rows[user], 0.0)
+    new += _normal(random, within, resamples) * np.sqrt(noise_rows)[:, None]
     return sums.sum(axis=0) / total, new / size.sum()
 
 
 def _per_row(sums: NDArray[Any], rows: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Each user's sums by his number of rows; zeros for a user without any, who is never drawn."""
+    """Each user's sums by their number of rows; zeros for a user without rows, who is never drawn."""
     means: NDArray[np.float64] = sums / np.maximum(rows, 1)[:, None]
     return means
 
 
 def _normal(random: np.random.Generator, covariance: NDArray[np.float64], draws: int) -> NDArray[np.float64]:
-    """Centred normal vectors, (draws, k); the covariance may be singular, as that of shares that add up to one is."""
+    """Centred normal vectors, (draws, k); the covariance may be singular, as it is for shares that add up to one."""
     variances, axes = np.linalg.eigh(covariance)
     scaled = axes * np.sqrt(np.maximum(variances, 0.0))
     vectors: NDArray[np.float64] = random.standard_normal((draws, len(covariance))) @ scaled.T
@@ -189,15 +200,17 @@ def _excess(old: Any, new: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _std(shares: NDArray[np.float64]) -> NDArray[np.float64]:
     """The standard deviation of ratings with these shares of the ten values, along the last axis."""
-    deviation: NDArray[np.float64] = np.sqrt(np.maximum(shares @ STARS**2 - (shares @ STARS) ** 2, 0.0))
+    deviation: NDArray[np.float64] = np.sqrt(np.maximum(shares @ RATING_VALUES**2 - (shares @ RATING_VALUES) ** 2, 0.0))
     return deviation
 
 
-def _spread(scores: Mapping[str, NDArray[np.float64]], batch: NDArray[np.integer]) -> NullDistribution:
-    """Percentiles of the scores; an undefined score (a baseline without any spread) has no bound, and no alert."""
+def _upper_bounds(scores: Mapping[str, NDArray[np.float64]], batch_user_rows: NDArray[np.integer]) -> NullDistribution:
+    """Percentiles of the scores; an undefined score (the baseline's deviation is 0) has no bound, and no alert."""
     bounds = {
         name: float(np.percentile(values, PERCENTILE, method="higher"))
         for name, values in scores.items()
         if np.isfinite(values).all()
     }
-    return NullDistribution(bounds, PERCENTILE, len(next(iter(scores.values()))), len(batch), int(batch.sum()))
+    return NullDistribution(
+        bounds, PERCENTILE, len(next(iter(scores.values()))), len(batch_user_rows), int(batch_user_rows.sum())
+    )

@@ -1,8 +1,7 @@
-"""A batch beside its baseline as a page of pictures: Evidently's HTML.
+"""A batch beside its baseline as an HTML page of Evidently's charts.
 
-Here: the four columns that are worth a picture, and the page. It decides nothing (``verdict`` does, from counts, in
-milliseconds), so it may be made after the verdict or not at all. This is the only module that knows Evidently, whose
-import costs seconds: it waits for the first report.
+Here: the four columns that are charted, and the page; nothing is decided by it. Not here: scores and alerts
+(``drift.alerts``). Only this module imports Evidently, which takes seconds, at the first report.
 """
 
 import warnings
@@ -13,15 +12,17 @@ import pandas as pd
 
 from cinematch_assets.drift.statistics import NothingToCompareError
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.values import SEED
 
-MOST_ROWS = 20_000
-"""Rows drawn from either side: a share is then off by less than 0.4 points, and the page takes seconds."""
+MAX_ROWS = 20_000
+"""Rows drawn from either side: the standard error of a share is then below 0.4 points, and the page takes seconds."""
 
-SEED = 20_260_101
 RATING_COLUMNS = ("userId", "movieId", "rating")
 NO_GENRE = "(none)"
-EDGES = (0, 1, 10, 30, 100, 300, 1_000, np.inf)
-CLASSES = ("0 (new)", "1 to 9", "10 to 29", "30 to 99", "100 to 299", "300 to 999", "1000 or more")
+"""The genre of a movie whose genres are NULL, and of one that is not in the catalogue."""
+
+COUNT_EDGES = (0, 1, 10, 30, 100, 300, 1_000, np.inf)
+COUNT_CLASSES = ("0 (new)", "1 to 9", "10 to 29", "30 to 99", "100 to 299", "300 to 999", "1000 or more")
 
 
 class ReportRefusedError(CinematchError):
@@ -29,16 +30,16 @@ class ReportRefusedError(CinematchError):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TimesSeen:
-    """How many ratings the whole baseline has of each user and of each movie; the index is the id."""
+class BaselineCounts:
+    """Ratings of each user and of each movie in the whole baseline; the index is the id."""
 
     users: pd.Series
     movies: pd.Series
 
     @classmethod
-    def of(cls, baseline: pd.DataFrame) -> "TimesSeen":
-        """Counted in a frame that is all of the baseline; counts in a sample would call most users new."""
-        _columns_there("baseline", baseline, RATING_COLUMNS)
+    def of(cls, baseline: pd.DataFrame) -> "BaselineCounts":
+        """Count in ``baseline``, which must be no sample: most users would seem new."""
+        _require_columns("baseline", baseline, RATING_COLUMNS)
         return cls(baseline["userId"].value_counts(), baseline["movieId"].value_counts())
 
 
@@ -48,19 +49,19 @@ def drift_html(
     movies: pd.DataFrame,
     *,
     batch_id: str,
-    seen: TimesSeen | None = None,
+    counts: BaselineCounts | None = None,
 ) -> bytes:
-    """One batch beside the baseline: ratings, genres, how active its users and how popular its movies are.
+    """Chart one batch beside the baseline: ratings, genres, activity of users and popularity of movies.
 
-    A rating's genre is one of its movie's, drawn evenly, so that every rating counts once. Activity and popularity are
-    numbers of ratings in the baseline, on both sides: "0 (new)" are users and movies that the baseline has not seen.
+    A rating's genre is one of its movie's, drawn at random, so that every rating counts once. Activity and popularity
+    are numbers of ratings in the baseline, on both sides: "0 (new)" are users and movies without ratings there.
 
     Args:
-        baseline: ``userId, movieId, rating``; the train split or a fair sample of its rows.
+        baseline: ``userId, movieId, rating``; the train split or a random sample of its rows.
         batch: the same columns.
         movies: ``movieId, genres``.
         batch_id: for the report's own metadata.
-        seen: counts over the whole baseline; None counts in ``baseline``, which must then be no sample.
+        counts: over the whole baseline; None counts in ``baseline``, which must then be no sample.
 
     Returns:
         One HTML page of about 4 MB, which needs no network.
@@ -69,48 +70,49 @@ def drift_html(
         ReportRefusedError: a column is missing.
         NothingToCompareError: a side has no rows.
     """
-    times = seen or TimesSeen.of(baseline)
-    old, new = report_columns(baseline, movies, times), report_columns(batch, movies, times)
+    counts = counts or BaselineCounts.of(baseline)
+    old, new = report_columns(baseline, movies, counts), report_columns(batch, movies, counts)
     with warnings.catch_warnings():
-        # Evidently 0.7 still calls what its own dependencies have deprecated; nothing of it reaches the page.
+        # Evidently 0.7 calls functions that its own dependencies have deprecated.
         warnings.simplefilter("ignore")
         return _page(old, new, batch_id)
 
 
-def report_columns(ratings: pd.DataFrame, movies: pd.DataFrame, seen: TimesSeen) -> pd.DataFrame:
-    """At most 20,000 of the ratings, drawn with a fixed seed, as ``rating, genre, user_activity, item_popularity``."""
-    _columns_there("ratings", ratings, RATING_COLUMNS)
-    _columns_there("movies", movies, ("movieId", "genres"))
+def report_columns(ratings: pd.DataFrame, movies: pd.DataFrame, counts: BaselineCounts) -> pd.DataFrame:
+    """Draw at most 20,000 of the ratings, with a fixed seed: ``rating, genre, user_activity, item_popularity``."""
+    _require_columns("ratings", ratings, RATING_COLUMNS)
+    _require_columns("movies", movies, ("movieId", "genres"))
     if ratings.empty:
         raise NothingToCompareError("the drift report needs ratings on both sides, and one side has none")
-    drawn = ratings.sample(n=min(MOST_ROWS, len(ratings)), random_state=SEED)
+    drawn = ratings.sample(n=min(MAX_ROWS, len(ratings)), random_state=SEED)
     return pd.DataFrame(
         {
             "rating": drawn["rating"].to_numpy(dtype=np.float64),
-            "genre": _one_genre_each(drawn["movieId"], movies),
-            "user_activity": _classes(drawn["userId"], seen.users),
-            "item_popularity": _classes(drawn["movieId"], seen.movies),
+            "genre": _draw_genres(drawn["movieId"], movies),
+            "user_activity": _count_classes(drawn["userId"], counts.users),
+            "item_popularity": _count_classes(drawn["movieId"], counts.movies),
         }
     )
 
 
-def _one_genre_each(movie_ids: pd.Series, movies: pd.DataFrame) -> list[str]:
+def _draw_genres(movie_ids: pd.Series, movies: pd.DataFrame) -> list[str]:
+    """One of the genres of each movie, by equal chances."""
     genres = dict(zip(movies["movieId"].tolist(), movies["genres"].tolist(), strict=True))
-    chance = np.random.default_rng(SEED).random(len(movie_ids)).tolist()
+    draws = np.random.default_rng(SEED).random(len(movie_ids)).tolist()
     listed = [str(genres.get(movie) or NO_GENRE).split("|") for movie in movie_ids.tolist()]
-    return [each[int(draw * len(each))] for each, draw in zip(listed, chance, strict=True)]
+    return [names[int(draw * len(names))] for names, draw in zip(listed, draws, strict=True)]
 
 
-def _columns_there(name: str, frame: pd.DataFrame, needed: tuple[str, ...]) -> None:
+def _require_columns(name: str, frame: pd.DataFrame, needed: tuple[str, ...]) -> None:
     missing = [column for column in needed if column not in frame.columns]
     if missing:
         raise ReportRefusedError(f"the {name} for the drift report have no column {missing[0]!r}")
 
 
-def _classes(ids: pd.Series, times_seen: pd.Series) -> list[str]:
-    """How often the baseline has each id, as one of seven classes."""
-    times = ids.map(times_seen).fillna(0)
-    return pd.cut(times, bins=list(EDGES), labels=list(CLASSES), right=False).astype(str).tolist()
+def _count_classes(ids: pd.Series, counts: pd.Series) -> list[str]:
+    """The number of baseline ratings of each id, as one of ``COUNT_CLASSES``."""
+    classes = pd.cut(ids.map(counts).fillna(0), bins=list(COUNT_EDGES), labels=list(COUNT_CLASSES), right=False)
+    return classes.astype(str).tolist()
 
 
 def _page(old: pd.DataFrame, new: pd.DataFrame, batch_id: str) -> bytes:
@@ -120,7 +122,7 @@ def _page(old: pd.DataFrame, new: pd.DataFrame, batch_id: str) -> bytes:
     kinds = DataDefinition(
         numerical_columns=["rating"], categorical_columns=["genre", "user_activity", "item_popularity"]
     )
-    # Distances, not p-values: with thousands of rows everything is significant.
+    # Distances, not p-values: with thousands of rows every difference is significant.
     drift = [ValueDrift(column=column, method="jensenshannon", threshold=0.1) for column in old.columns]
     report = Report([RowCount(), *drift], metadata={"batch_id": batch_id}, tags=[batch_id], include_tests=False)
     result = report.run(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cinematch_assets.drift.alerts import DriftAlert, ModelErrors, drift_alerts
+from cinematch_assets.drift.alerts import ModelErrors, drift_alerts
 from cinematch_assets.drift.histogram import RatingHistogram
 from cinematch_assets.drift.null_distribution import (
     NullDistribution,
@@ -26,6 +26,7 @@ from cinematch_assets.pipeline.models.artifacts import FormatStatus, format_mess
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.retraining import BatchFacts, Decision, Evidence, RetrainingPolicy, retraining_decision
+from cinematch_assets.values import DriftAlert
 from cinematch_assets.warehouse import drift_alerts as rows
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.batches import Batch, read_stored_batch
@@ -88,7 +89,7 @@ def assess_batch(platform: Platform, batch_id: str) -> BatchDrift:
         batch_id=batch_id,
         rows=len(ratings),
         evidence=tuple(
-            Evidence(a.feature_name, a.drift_score, a.threshold, null.bounds.get(a.feature_name)) for a in alerts
+            Evidence(a.feature_name, a.drift_score, a.threshold, null.upper_bounds.get(a.feature_name)) for a in alerts
         ),
         unseen_ratings=unseen,
         trained_ratings=champion.data_size if champion else 0,
@@ -133,7 +134,7 @@ def report_batch(platform: Platform, batch_id: str) -> str:
     Raises:
         CinematchError: the batch is not in the tables.
     """
-    from cinematch_assets.drift.report import TimesSeen, drift_html  # noqa: PLC0415 - Evidently costs 10 s to import
+    from cinematch_assets.drift.report import BaselineCounts, drift_html  # noqa: PLC0415 - Evidently costs 10 s to import
 
     with platform.warehouse.session() as session:
         batch = session.run(read_stored_batch, batch_id)
@@ -142,8 +143,8 @@ def report_batch(platform: Platform, batch_id: str) -> str:
         ratings = session.run(rows.read_batch_rows, batch_id)
         movies, _ = session.run(read_movies)
         baseline = session.run(rows.read_baseline_sample)
-    seen = TimesSeen(*platform.warehouse.read_rating_counts())
+    counts = BaselineCounts(*platform.warehouse.read_rating_counts())
     key = f"reports/{batch_id}/{batch.md5}.html"
     with log_phase(_LOG, "draw the report"):
-        platform.store.put_bytes(key, drift_html(baseline, ratings, movies, batch_id=batch_id, seen=seen))
+        platform.store.put_bytes(key, drift_html(baseline, ratings, movies, batch_id=batch_id, counts=counts))
     return platform.store.uri(key)

@@ -15,10 +15,10 @@ from psycopg.rows import class_row
 
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.copy import copy_columns
-from cinematch_assets.warehouse.landed_files import Counts, LandedFile, finish_file, quarantine
+from cinematch_assets.warehouse.landed_files import LandedFile, finish_loaded_file
 from cinematch_assets.warehouse.locks import lock, lock_batch
 from cinematch_assets.warehouse.ratings import rating_columns
-from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.statements import scalar, statement
 
 _BUFFER = sql.Identifier("ratings_buffer")
 
@@ -66,7 +66,7 @@ def fail_batch(connection: psycopg.Connection, batch_id: str, reason: str, file:
 
     Changes nothing when another worker has loaded this content of ``file`` meanwhile.
     """
-    values = {"batch_id": batch_id, "note": reason, "md5": file and file.md5}
+    values = {"batch_id": batch_id, "note": reason, "md5": None if file is None else file.md5}
     with connection.transaction():
         lock_batch(connection, batch_id)
         connection.execute(statement("batches/fail_batch"), values)
@@ -108,9 +108,7 @@ def load_batch(
         }
         connection.execute(statement("batches/upsert_batch"), values)
         connection.execute(statement("batches/complete_batch"), values)
-        quarantine(connection, file, "ratings_buffer", rejected, batch_id)
-        counts = Counts(len(ratings) + len(rejected), len(ratings), len(rejected))
-        finish_file(connection, file, counts, state="loaded")
+        finish_loaded_file(connection, file, "ratings_buffer", len(ratings), rejected, batch_id)
     return BatchLoad(batch_id, str(values["place"]), inserted=len(ratings), deleted=deleted, rows=len(ratings))
 
 
@@ -125,10 +123,8 @@ def confirm_batch(connection: psycopg.Connection, batch: Batch, file: LandedFile
 def _replace(connection: psycopg.Connection, batch_id: str, ratings: pd.DataFrame) -> int:
     deleted = connection.execute(statement("batches/delete_buffer_batch"), {"batch_id": batch_id}).rowcount
     columns = rating_columns(ratings)
-    # Postgres counts microseconds from 2000-01-01; one moment for the whole batch.
-    row = connection.execute("SELECT (extract(epoch FROM LOCALTIMESTAMP - TIMESTAMP '2000-01-01') * 1000000)::bigint")
-    now = row.fetchone()
-    columns["ingested_at"] = np.full(len(ratings), now[0] if now else 0, np.int64)
+    loaded_at = scalar(connection, "batches/select_load_time")  # one time for the whole batch
+    columns["ingested_at"] = np.full(len(ratings), loaded_at, np.int64)
     copy_columns(connection, _BUFFER, columns, {"batch_id": batch_id})
     return deleted
 

@@ -4,6 +4,8 @@ Here: transactions that change the champion. Not here: the gate's rule (``promot
 (``model_registry``).
 """
 
+import logging
+
 import pandas as pd
 import psycopg
 from psycopg.types.json import Jsonb
@@ -16,12 +18,15 @@ from cinematch_assets.warehouse.model_registry import (
     ModelVersion,
     RegistryConflictError,
     artifact_values,
-    list_model_versions,
+    find_newest_version,
+    read_champion_version,
     read_model_version,
     require_champion_is,
 )
 from cinematch_assets.warehouse.recommendations import replace_recommendations
 from cinematch_assets.warehouse.statements import statement
+
+_LOG = logging.getLogger(__name__)
 
 
 class NoChampionError(CinematchError):
@@ -30,8 +35,8 @@ class NoChampionError(CinematchError):
 
 def read_champion(connection: psycopg.Connection) -> ModelVersion | None:
     """Return the champion, None before the first promotion."""
-    row = connection.execute(statement("registry/select_champion")).fetchone()
-    return None if row is None else read_model_version(connection, row[0])
+    version = read_champion_version(connection)
+    return None if version is None else read_model_version(connection, version)
 
 
 def require_champion(connection: psycopg.Connection) -> ModelVersion:
@@ -43,7 +48,7 @@ def require_champion(connection: psycopg.Connection) -> ModelVersion:
     found = read_champion(connection)
     if found is not None:
         return found
-    newest = next(iter(list_model_versions(connection)), None)
+    newest = find_newest_version(connection)
     if newest is not None and newest.state == "rejected":
         reason = (newest.evidence or {}).get("reason", "see cinematch models list")
         raise NoChampionError(f"there is no champion: {newest.version} was {reason}; more ratings may change that")
@@ -96,6 +101,7 @@ def promote(
         connection.execute(
             statement("drift/close_decisions"), {"version": version, "state": "retrained", "outcome": outcome}
         )
+    _LOG.info("%s; batches %sd: %s", outcome, merge, ", ".join(moved) or "none")
     return moved
 
 
@@ -119,17 +125,19 @@ def reject(connection: psycopg.Connection, version: str, gate_result: GateResult
         )
 
 
-def set_champion(connection: psycopg.Connection, version: str, lists: pd.DataFrame, reason: str) -> str | None:
+def set_champion(
+    connection: psycopg.Connection, version: str, recommendations: pd.DataFrame, reason: str
+) -> str | None:
     """Make an evaluated version champion by hand, and replace the recommendations; return the former one."""
     with connection.transaction():
         lock(connection, "registry")
-        row = connection.execute(statement("registry/select_champion")).fetchone()
-        former = row[0] if row else None
+        former = read_champion_version(connection)
         connection.execute(statement("registry/upsert_champion"), {"version": version})
         connection.execute(
             statement("registry/insert_champion_change"), {"version": version, "former": former, "reason": reason}
         )
-        replace_recommendations(connection, version, lists)
+        replace_recommendations(connection, version, recommendations)
+    _LOG.info("%s is champion instead of %s: %s", version, former, reason)
     return former
 
 
@@ -176,13 +184,14 @@ def _move_batches(connection: psycopg.Connection, version: str, merge: str) -> t
     batches = tuple(batch_id for (batch_id,) in found if (batch_id,) in candidates)
     if batches:
         lock(connection, "ratings")
+    if merge == "merge":
+        move, place = statement("batches/merge_batch"), "merged"
+    else:
+        move, place = statement("batches/delete_buffer_batch"), "deleted"
     for batch_id in batches:
-        move = "batches/merge_batch" if merge == "merge" else "batches/delete_buffer_batch"
-        connection.execute(statement(move), {"batch_id": batch_id})
-        place = "merged" if merge == "merge" else "deleted"
-        connection.execute(
-            statement("batches/mark_batch_moved"), {"batch_id": batch_id, "place": place, "version": version}
-        )
+        values = {"batch_id": batch_id, "place": place, "version": version}
+        connection.execute(move, values)
+        connection.execute(statement("batches/mark_batch_moved"), values)
     if batches:
         connection.execute(statement("drift/refresh_drift_baseline"))
     return batches

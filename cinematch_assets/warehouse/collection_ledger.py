@@ -14,7 +14,7 @@ from psycopg.rows import class_row
 
 from cinematch_assets.values import DriveFile
 from cinematch_assets.warehouse.locks import lock
-from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.statements import single_row, statement
 
 ATTEMPTS = 5
 """How often one content of a file may fail to be fetched; after that it waits for other content or a person."""
@@ -94,12 +94,10 @@ def record_listing(connection: psycopg.Connection, files: Sequence[DriveFile], *
     }
     with connection.transaction():
         lock(connection, "listing")
-        new, changed, again, missing = (
-            connection.execute(statement("collection/count_listed_files"), values).fetchone() or (0,) * 4
-        )
+        listing = Listing(*single_row(connection, "collection/count_listed_files", **values))
         connection.execute(statement("collection/update_listed_files"), values)
         connection.execute(statement("collection/insert_listed_files"), values)
-    return Listing(new, changed, again, missing)
+    return listing
 
 
 def list_pending_ids(connection: psycopg.Connection) -> set[str]:

@@ -1,11 +1,14 @@
 """Many rows in, many rows out.
 
-Here: Postgres' binary COPY from numpy columns, and Arrow results. Not here: which rows, which transaction. ADBC's
-``adbc_ingest`` would write columns too, but on a connection of its own: rows, status and ledger have to change in one
-transaction, which is psycopg's. Row layout and header: https://www.postgresql.org/docs/current/sql-copy.html, "Binary
-Format".
+Here: Postgres' binary COPY from numpy columns, and Arrow results. Not here: which rows, which transaction.
+
+ADBC's adbc_ingest would write columns too, but on a connection of its own: rows, status and ledger have to change in
+one transaction, which is psycopg's. Row layout and header:
+https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format".
 """
 
+import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -17,9 +20,12 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
+from cinematch_assets.logs import log_phase
 from cinematch_assets.warehouse.connection import WarehouseUnavailableError, describe, require_tls
 from cinematch_assets.warehouse.statements import statement
 
+_LOG = logging.getLogger(__name__)
+_SLOW_S = 1.0
 _SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _TRAILER = b"\xff\xff"
 _ROWS_PER_WRITE = 65_536
@@ -51,6 +57,7 @@ def copy_columns(
     names = sql.SQL(", ").join(sql.Identifier(name.lower()) for name in (*columns, *constants))
     order = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(table, names)
     fixed = _one_row(columns, constants)
+    start_s = time.perf_counter()
     with connection.cursor() as cursor, cursor.copy(order) as copy:
         copy.write(_SIGNATURE)
         for start in range(0, rows, _ROWS_PER_WRITE):
@@ -60,7 +67,14 @@ def copy_columns(
                 block[f"value{number}"] = values[start:stop]
             copy.write(block.tobytes())
         copy.write(_TRAILER)
+    _log_rows(f"wrote {rows:,} rows into {table.as_string(connection)}", start_s)
     return rows
+
+
+def _log_rows(message: str, start_s: float) -> None:
+    """Log how long rows took, at INFO when they were slow."""
+    seconds = time.perf_counter() - start_s
+    _LOG.log(logging.INFO if seconds >= _SLOW_S else logging.DEBUG, "%s in %.1f s", message, seconds)
 
 
 def _one_row(columns: Mapping[str, NDArray[np.generic]], constants: Mapping[str, str]) -> NDArray[np.void]:
@@ -142,11 +156,13 @@ def _fetch(connection: Any, query: str, names: Sequence[str]) -> pd.DataFrame:
     import pyarrow as pa  # noqa: PLC0415
     from adbc_driver_manager import AdbcStatement  # noqa: PLC0415
 
+    start_s = time.perf_counter()
     with AdbcStatement(connection) as request:
         request.set_sql_query(query)
         stream, _ = request.execute_query()
         with pa.RecordBatchReader.from_stream(stream) as reader:
             frame: pd.DataFrame = reader.read_all().to_pandas(split_blocks=True, self_destruct=True)
+    _log_rows(f"read {len(frame):,} rows", start_s)
     return frame.set_axis(list(names), axis=1) if names else frame
 
 
@@ -160,9 +176,10 @@ def without_indexes(connection: psycopg.Connection, table: str) -> Iterator[None
     """
     connection.execute("SET LOCAL lock_timeout = '60s'")
     connection.execute("SET LOCAL maintenance_work_mem = '256MB'")
-    found = connection.execute(statement("files/select_plain_indexes"), {"table": table}).fetchall()
+    found = connection.execute(statement("maintenance/select_plain_indexes"), {"table": table}).fetchall()
     for name, _ in found:
         connection.execute(sql.SQL("DROP INDEX {}").format(sql.SQL(name)))
     yield
-    for _, definition in found:
-        connection.execute(definition)
+    with log_phase(_LOG, "build %d indexes of %s", len(found), table):
+        for _, definition in found:
+            connection.execute(definition)

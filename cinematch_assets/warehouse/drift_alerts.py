@@ -4,7 +4,7 @@ Here: the rows. Not here: the statistics (``drift``), the decision (``retraining
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,22 +15,14 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.values import DriftAlert, WaitingDecision
 from cinematch_assets.warehouse.copy import read_frame
-from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.ratings import rating_frame
+from cinematch_assets.warehouse.statements import scalar, statement
 
 
 class NoBaselineError(CinematchError):
     """There is nothing to compare a batch with."""
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingDecision:
-    """A decision to retrain that has no outcome yet."""
-
-    id: int
-    batch_id: str
-    md5: str
-    reason: str
 
 
 def read_baseline_counts(connection: psycopg.Connection) -> tuple[int, ...]:
@@ -47,8 +39,7 @@ def read_baseline_counts(connection: psycopg.Connection) -> tuple[int, ...]:
 
 def read_batch_counts(connection: psycopg.Connection, batch_id: str) -> tuple[int, ...]:
     """Return the same ten counts of one batch, in the buffer or merged."""
-    row = connection.execute(statement("drift/select_batch_histogram"), {"batch_id": batch_id}).fetchone()
-    return tuple(row[0]) if row else (0,) * 10
+    return tuple(scalar(connection, "drift/select_batch_histogram", batch_id=batch_id))
 
 
 def read_user_histograms(url: str) -> NDArray[np.int64]:
@@ -63,24 +54,20 @@ def read_user_histograms(url: str) -> NDArray[np.int64]:
 def read_batch_rows(connection: psycopg.Connection, batch_id: str) -> pd.DataFrame:
     """Return a batch's ratings: userId, movieId, rating, timestamp."""
     rows = connection.execute(statement("batches/select_batch_rows"), {"batch_id": batch_id}).fetchall()
-    frame = pd.DataFrame(rows, columns=["userId", "movieId", "rating", "timestamp"])
-    return frame.astype({"userId": np.int32, "movieId": np.int32, "rating": np.float32, "timestamp": np.int64})
+    return rating_frame(rows)
 
 
 def write_assessment(
     connection: psycopg.Connection,
     batch_id: str,
     md5: str,
-    alerts: Sequence[Any],
+    alerts: Sequence[DriftAlert],
     *,
     due: bool,
     reason: str,
     evidence: Mapping[str, Any],
 ) -> None:
-    """Replace a batch's alerts and write its decision, in one transaction.
-
-    ``alerts`` are dataclasses whose fields carry the columns' names.
-    """
+    """Replace a batch's alerts and write its decision, in one transaction."""
     with connection.transaction():
         connection.execute(statement("drift/delete_batch_alerts"), {"batch_id": batch_id})
         for alert in alerts:
@@ -103,18 +90,16 @@ def give_up(connection: psycopg.Connection, decision_id: int, outcome: str) -> N
 
 def count_unseen_ratings(connection: psycopg.Connection) -> int:
     """Count accepted ratings that no champion was trained on."""
-    row = connection.execute(statement("drift/select_unseen_ratings")).fetchone()
-    return int(row[0]) if row else 0
+    return int(scalar(connection, "drift/select_unseen_ratings"))
 
 
 def read_seconds_since_retraining(connection: psycopg.Connection) -> float | None:
     """Return the seconds since a version was last promoted or rejected, None before the first."""
-    row = connection.execute(statement("registry/select_last_retraining")).fetchone()
-    return row[0] if row else None
+    seconds: float | None = scalar(connection, "registry/select_last_retraining")
+    return seconds
 
 
 def read_baseline_sample(connection: psycopg.Connection, rows: int = 20_000) -> pd.DataFrame:
     """Return whole users' train ratings, about ``rows`` of them, the same ones while the table is the same."""
     found = connection.execute(statement("drift/select_baseline_sample"), {"rows": rows}).fetchall()
-    frame = pd.DataFrame(found, columns=["userId", "movieId", "rating", "timestamp"])
-    return frame.astype({"userId": np.int32, "movieId": np.int32, "rating": np.float32, "timestamp": np.int64})
+    return rating_frame(found)

@@ -87,15 +87,19 @@ def _last_line(log: Path) -> str:
     return lines[-1] if lines else "it left no log"
 
 
-def forget_dead_handles(folder: Path) -> None:
-    """Remove processes that have ended from the server's list of handles; a killed one would keep it running."""
+def forget_dead_handles(folder: Path) -> list[int]:
+    """Remove processes that have ended from the server's list of handles; a killed one would keep it running.
+
+    Returns the ids of the processes that are left.
+    """
     handles = folder / ".handle_pids.json"
     if not handles.exists() or not handles.read_text().strip():
-        return
+        return []
     pids = json.loads(handles.read_text())
-    alive = [pid for pid in pids if psutil.pid_exists(pid)]
+    alive: list[int] = [pid for pid in pids if psutil.pid_exists(pid)]
     if alive != pids:
         handles.write_text(json.dumps(alive))
+    return alive
 
 
 def stop_server(home: Path, *, deadline_s: float = 30.0) -> bool:

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from cinematch_assets.schemas.table import Table
-from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.statements import single_row, statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +32,24 @@ class Orphans:
 
 def count_rows(connection: psycopg.Connection, *table: str) -> int:
     """Count a table's rows; ``row_count(connection, "netflix", "movies")`` names its schema."""
-    row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table))).fetchone()
-    return int(row[0]) if row else 0
+    ((rows,),) = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table))).fetchall()
+    return int(rows)
 
 
 def read_split_counts(connection: psycopg.Connection) -> list[SplitCount]:
     """Return the splits of the ratings file, merged batches left out."""
-    return [SplitCount(*row) for row in connection.execute(statement("files/select_split_counts")).fetchall()]
+    return [SplitCount(*row) for row in connection.execute(statement("ratings/select_split_counts")).fetchall()]
 
 
 def count_orphans(connection: psycopg.Connection) -> Orphans:
     """Count ratings of movies that are not in the catalogue."""
-    row = connection.execute(statement("files/count_orphans")).fetchone()
-    return Orphans(*row) if row else Orphans(0, 0)
+    return Orphans(*single_row(connection, "ratings/count_orphans"))
 
 
 def column_differences(connection: psycopg.Connection, schema: str, table: Table) -> list[str]:
     """Return a message for each column in the database that differs from the declared one."""
     values = {"schema": schema, "table": table.name.rpartition(".")[2]}
-    rows = connection.execute(statement("files/select_columns"), values).fetchall()
+    rows = connection.execute(statement("maintenance/select_columns"), values).fetchall()
     found: dict[str, str] = dict(rows)
     differences = []
     for column in table.columns:

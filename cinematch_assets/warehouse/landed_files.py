@@ -3,21 +3,18 @@
 Here: the state and counts of a file. Not here: its rows (``ratings``, ``movies``, ``batches``), its bytes (the store).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
-from psycopg import sql
 from psycopg.rows import class_row
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.table_names import TABLE_SUFFIXES, expected_names
 from cinematch_assets.values import RejectedRow
-from cinematch_assets.warehouse.copy import copy_rows
+from cinematch_assets.warehouse.rejected_rows import replace_rejected_rows
 from cinematch_assets.warehouse.statements import statement
-
-_REJECTED_ROWS = sql.Identifier("ops", "rejected_rows")
 
 
 class NothingLandedError(CinematchError):
@@ -38,6 +35,11 @@ class LandedFile:
     rows_accepted: int | None
     rows_rejected: int | None
     note: str | None
+
+    @property
+    def content(self) -> tuple[str, str]:
+        """Path and md5, by which a content is known."""
+        return self.path, self.md5
 
     @property
     def is_loaded(self) -> bool:
@@ -89,33 +91,25 @@ def finish_file(
         **_files_of(stem),
         "state": state,
         "note": note,
-        "rows_read": counts and counts.read,
-        "rows_accepted": counts and counts.accepted,
-        "rows_rejected": counts and counts.rejected,
+        "rows_read": None if counts is None else counts.read,
+        "rows_accepted": None if counts is None else counts.accepted,
+        "rows_rejected": None if counts is None else counts.rejected,
     }
     connection.execute(statement("files/finish_file"), values)
 
 
-def quarantine(
+def finish_loaded_file(
     connection: psycopg.Connection,
     file: LandedFile,
     table: str,
+    accepted: int,
     rejected: Sequence[RejectedRow],
     batch_id: str | None = None,
-) -> int:
-    """Keep every rejected row of a content, with its reasons; what an earlier reading of it left is replaced."""
-    connection.execute(statement("files/delete_rejected_rows"), {"path": file.path, "md5": file.md5})
-    columns = ("path", "md5", "table_name", "batch_id", "row_number", "raw_row", "reasons")
-    rows: Iterable[Sequence[object]] = (
-        (file.path, file.md5, table, batch_id, row.row_number, storable(row.raw_row), [*map(storable, row.reasons)])
-        for row in rejected
-    )
-    return copy_rows(connection, _REJECTED_ROWS, columns, iter(rows))
-
-
-def storable(text: str) -> str:
-    """Write visibly what a text column cannot hold: NUL, and half of a surrogate pair."""
-    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+) -> None:
+    """Record that a content is in its table: its counts, its rejected rows. In the transaction that wrote its rows."""
+    replace_rejected_rows(connection, table, {file.content: rejected}, batch_id)
+    counts = Counts(accepted + len(rejected), accepted, len(rejected))
+    finish_file(connection, file, counts, state="loaded")
 
 
 def refuse_file(
@@ -130,7 +124,7 @@ def refuse_file(
 ) -> None:
     """Refuse a content: its rejected rows and the reason are stored, and its table stays as it was."""
     with connection.transaction():
-        quarantine(connection, file, table, rejected, batch_id)
+        replace_rejected_rows(connection, table, {file.content: rejected}, batch_id)
         finish_file(connection, file, counts, state="refused", note=note)
 
 
@@ -141,4 +135,4 @@ def list_processed_contents(connection: psycopg.Connection) -> set[tuple[str, st
 
 def list_referenced_objects(connection: psycopg.Connection) -> set[str]:
     """Return the keys in the store that the ledger or the registry still points to."""
-    return {key for (key,) in connection.execute(statement("registry/select_referenced_objects")).fetchall()}
+    return {key for (key,) in connection.execute(statement("files/select_referenced_objects")).fetchall()}

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.warehouse.locks import lock
-from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.statements import scalar, statement
 
 
 class RegistryConflictError(CinematchError):
@@ -108,7 +108,7 @@ def register_candidate(
             "data_size": data_size,
             **artifact_values(artifact),
         }
-        (version,) = connection.execute(statement("registry/insert_model_version"), values).fetchone() or ("",)
+        version = scalar(connection, "registry/insert_model_version", **values)
         for batch in batches:
             row = {"version": version, "batch_id": batch.batch_id, "md5": batch.md5, "rows": batch.rows}
             connection.execute(statement("registry/insert_model_batch"), row)
@@ -134,14 +134,24 @@ def list_model_versions(connection: psycopg.Connection) -> list[ModelVersion]:
         return cursor.execute(statement("registry/select_model_versions")).fetchall()
 
 
+def find_newest_version(connection: psycopg.Connection) -> ModelVersion | None:
+    """Return the version that was registered last, None before the first."""
+    return next(iter(list_model_versions(connection)), None)
+
+
+def read_champion_version(connection: psycopg.Connection) -> str | None:
+    """Return the champion's name, None before the first promotion."""
+    row = connection.execute(statement("registry/select_champion")).fetchone()
+    return None if row is None else str(row[0])
+
+
 def require_champion_is(connection: psycopg.Connection, expected: str | None) -> None:
     """Raise when another version became champion; the caller has the registry's lock.
 
     Raises:
         RegistryConflictError: naming both versions.
     """
-    row = connection.execute(statement("registry/select_champion")).fetchone()
-    champion = row[0] if row else None
+    champion = read_champion_version(connection)
     if champion != expected:
         raise RegistryConflictError(
             f"the champion is {champion or 'none'}, and was {expected or 'none'} when this run began: run it again"

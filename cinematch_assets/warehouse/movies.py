@@ -16,9 +16,9 @@ from psycopg.types.json import Jsonb
 
 from cinematch_assets.movielens import FEATURES
 from cinematch_assets.values import RejectedRow
-from cinematch_assets.warehouse.landed_files import Counts, LandedFile, finish_file, quarantine
+from cinematch_assets.warehouse.landed_files import LandedFile, finish_loaded_file
 from cinematch_assets.warehouse.locks import lock
-from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.statements import single_row, statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +33,25 @@ class MoviesLoad:
 def load_movies(
     connection: psycopg.Connection, movies: pd.DataFrame, file: LandedFile, rejected: Sequence[RejectedRow] = ()
 ) -> MoviesLoad:
-    """Upsert the catalogue file whole. ``movies`` has columns movieId, title, genres; a missing genre is NULL."""
+    """Upsert the catalogue file. ``movies`` has columns movieId, title, genres; a missing genre is NULL."""
     genres = movies["genres"].astype(object).where(movies["genres"].notna(), None)
     values = {"ids": movies["movieId"].tolist(), "titles": movies["title"].tolist(), "genres": genres.tolist()}
     with connection.transaction():
         lock(connection, "movies")
-        inserted, updated, kept = connection.execute(statement("files/upsert_movies"), values).fetchone() or (0, 0, 0)
-        quarantine(connection, file, "movies", rejected)
-        counts = Counts(len(movies) + len(rejected), len(movies), len(rejected))
-        finish_file(connection, file, counts, state="loaded")
+        inserted, updated, kept = single_row(connection, "movies/upsert_movies", **values)
+        finish_loaded_file(connection, file, "movies", len(movies), rejected)
     return MoviesLoad(inserted=inserted, updated=updated, kept=kept)
 
 
 def list_known_movies(connection: psycopg.Connection) -> NDArray[np.int32]:
     """Every movieId of the catalogue, ascending, shape (m,)."""
-    rows = connection.execute(statement("files/select_known_movies")).fetchall()
+    rows = connection.execute(statement("movies/select_known_movies")).fetchall()
     return np.array([movie for (movie,) in rows], np.int32)
 
 
 def read_movies(connection: psycopg.Connection) -> tuple[pd.DataFrame, NDArray[np.float32]]:
     """Return the catalogue (movieId, title, genres) and its features (m, 10), NaN where a movie has none."""
-    rows = connection.execute(statement("files/select_movies")).fetchall()
+    rows = connection.execute(statement("movies/select_movies")).fetchall()
     frame = pd.DataFrame([row[:3] for row in rows], columns=["movieId", "title", "genres"])
     features = np.full((len(rows), FEATURES), np.nan, np.float32)
     for position, (*_, stored) in enumerate(rows):
@@ -64,7 +62,7 @@ def read_movies(connection: psycopg.Connection) -> tuple[pd.DataFrame, NDArray[n
 
 def read_stored_basis(connection: psycopg.Connection) -> dict[str, Any] | None:
     """Return the genre basis in force as it was stored, or None before the first one."""
-    row = connection.execute(statement("training/select_genre_basis")).fetchone()
+    row = connection.execute(statement("movies/select_genre_basis")).fetchone()
     return None if row is None else dict(row[1])
 
 
@@ -85,7 +83,7 @@ def write_features(
     }
     with connection.transaction():
         connection.execute(
-            statement("training/insert_genre_basis"),
+            statement("movies/insert_genre_basis"),
             {"version": basis["version"], "basis": Jsonb(dict(basis)), "explained_variance": explained_variance},
         )
-        return connection.execute(statement("training/update_movie_features"), values).rowcount
+        return connection.execute(statement("movies/update_movie_features"), values).rowcount

@@ -14,15 +14,13 @@ import numpy as np
 import pandas as pd
 import psycopg
 from numpy.typing import NDArray
-from psycopg import sql
 
 from cinematch_assets.values import RejectedMovie, RejectedRow
 from cinematch_assets.warehouse.collection_ledger import FetchedFile, Outcome, finish_files, take_fetched
-from cinematch_assets.warehouse.copy import copy_rows
-from cinematch_assets.warehouse.landed_files import storable
 from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.movies import read_movies
-from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.rejected_rows import replace_rejected_rows, storable
+from cinematch_assets.warehouse.statements import scalar, statement
 
 Result = TypeVar("Result")
 
@@ -104,7 +102,8 @@ def load_collection(
     former = [row for file in read for row in file.loaded_rows if row is not None]
     plan = plan_rows(read, movies, bad, _existing(connection, wanted), _shared(connection, former, read))
     _write(connection, plan)
-    _quarantine(connection, read, bad)
+    rows_by_content = {(file.path, file.md5): bad.get(file.file_id, ()) for file in read}
+    replace_rejected_rows(connection, "netflix.movies", rows_by_content)
     outcomes = [_outcome(file, plan, movies, bad) for file in read]
     outcomes += [Outcome(file_id, "failed", reason) for file_id, reason in failures.items()]
     finish_files(connection, outcomes)
@@ -145,9 +144,12 @@ def plan_rows(
         for number, movie in sorted(new.items()):
             if movie not in rows:
                 before = file.loaded_rows[number - 1] if number <= len(file.loaded_rows) else None
-                change = before is not None and before not in taken
-                row = before if before is not None and change else uuid4()
-                (plan.updates if change else plan.inserts)[row] = movie
+                if before is None or before in taken:
+                    row = uuid4()
+                    plan.inserts[row] = movie
+                else:
+                    row = before
+                    plan.updates[row] = movie
                 rows[movie] = row
                 taken.add(row)
             numbers[number] = rows[movie]
@@ -161,9 +163,9 @@ def _kept(
 ) -> dict[int, UUID]:
     """The former rows that stay, by number: all of them if the file gave nothing good, or else those of bad movies."""
     numbers = {row.row_number for row in bad.get(file.file_id, ())}
-    whole = not movies.get(file.file_id)
+    all_stay = not movies.get(file.file_id)
     former = enumerate(file.loaded_rows, start=1)
-    return {number: row for number, row in former if row is not None and (whole or number in numbers)}
+    return {number: row for number, row in former if row is not None and (all_stay or number in numbers)}
 
 
 def _existing(connection: psycopg.Connection, movies: Sequence[Movie]) -> dict[Movie, UUID]:
@@ -198,20 +200,6 @@ def _columns(movies: Sequence[Movie]) -> dict[str, list[object]]:
         "ratings": [movie.rating for movie in movies],
         "years": [movie.year for movie in movies],
     }
-
-
-def _quarantine(
-    connection: psycopg.Connection, files: Sequence[FetchedFile], bad: Mapping[str, Sequence[RejectedRow]]
-) -> None:
-    contents = {"paths": [file.path for file in files], "md5s": [file.md5 for file in files]}
-    connection.execute(statement("files/delete_rejected_files"), contents)
-    names = ("path", "md5", "table_name", "row_number", "raw_row", "reasons")
-    rows = (
-        (file.path, file.md5, "netflix.movies", row.row_number, storable(row.raw_row), [*map(storable, row.reasons)])
-        for file in files
-        for row in bad.get(file.file_id, ())
-    )
-    copy_rows(connection, sql.Identifier("ops", "rejected_rows"), names, rows)
 
 
 def _outcome(
@@ -264,8 +252,7 @@ def write_matches(connection: psycopg.Connection, matches: Sequence[Match]) -> i
 
 def count_collection_duplicates(connection: psycopg.Connection) -> int:
     """Count rows of ``netflix.movies`` that repeat another row."""
-    row = connection.execute(statement("collection/count_collection_duplicates")).fetchone()
-    return int(row[0]) if row else 0
+    return int(scalar(connection, "collection/count_collection_duplicates"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +305,6 @@ def update_matches(
 
 
 def read_available_movies(connection: psycopg.Connection) -> NDArray[np.int32]:
-    """Return the movies of the catalogue, (n,), that a title of the collection is matched to."""
+    """Return the movieIds of the catalogue that the collection has, ascending, shape (m,)."""
     rows = connection.execute(statement("collection/select_available_movies")).fetchall()
     return np.array([movie for (movie,) in rows], np.int32)

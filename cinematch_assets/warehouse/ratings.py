@@ -14,10 +14,11 @@ from psycopg import sql
 
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.copy import copy_columns, without_indexes
-from cinematch_assets.warehouse.landed_files import Counts, LandedFile, finish_file, quarantine
+from cinematch_assets.warehouse.landed_files import LandedFile, finish_loaded_file
 from cinematch_assets.warehouse.locks import lock
-from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.statements import single_row, statement
 
+RATING_COLUMNS = ("userId", "movieId", "rating", "timestamp")
 _RATINGS = sql.Identifier("ratings")
 
 
@@ -48,11 +49,9 @@ def load_ratings(
     """
     with connection.transaction():
         lock(connection, "ratings")
-        deleted = connection.execute(statement("files/delete_file_ratings")).rowcount
+        deleted = connection.execute(statement("ratings/delete_file_ratings")).rowcount
         write_ratings(connection, ratings, is_test)
-        quarantine(connection, file, "ratings", rejected)
-        counts = Counts(len(ratings) + len(rejected), len(ratings), len(rejected))
-        finish_file(connection, file, counts, state="loaded")
+        finish_loaded_file(connection, file, "ratings", len(ratings), rejected)
         connection.execute(statement("drift/refresh_drift_baseline"))
     test = int(is_test.sum())
     return RatingsLoad(deleted=deleted, train=len(ratings) - test, test=test)
@@ -64,15 +63,16 @@ def write_ratings(connection: psycopg.Connection, ratings: pd.DataFrame, is_test
     Where more comes than stays, building the indexes afterwards beats keeping them up: 4.4 s against 18 s at 1M rows.
     Only the table's owner may drop indexes; role ml_pipeline loads slower.
     """
-    staying, is_owner = connection.execute(statement("batches/count_merged_ratings")).fetchone() or (0, False)
+    staying, is_owner = single_row(connection, "ratings/count_merged_ratings")
     if is_owner and len(ratings) > max(staying, 10_000):
         with without_indexes(connection, "ratings"):
-            _copy_splits(connection, ratings, is_test)
+            copy_splits(connection, ratings, is_test)
     else:
-        _copy_splits(connection, ratings, is_test)
+        copy_splits(connection, ratings, is_test)
 
 
-def _copy_splits(connection: psycopg.Connection, ratings: pd.DataFrame, is_test: NDArray[np.bool_]) -> None:
+def copy_splits(connection: psycopg.Connection, ratings: pd.DataFrame, is_test: NDArray[np.bool_]) -> None:
+    """COPY rows into ``ratings`` as train and test."""
     for split, rows in (("train", ~is_test), ("test", is_test)):
         copy_columns(connection, _RATINGS, rating_columns(ratings, rows), {"data_split": split})
 
@@ -87,3 +87,9 @@ def rating_columns(
         "rating": ratings["rating"].to_numpy()[rows].astype(np.float64),
         "timestamp": ratings["timestamp"].to_numpy(np.int64)[rows],
     }
+
+
+def rating_frame(rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
+    """Rows of a query as userId int32, movieId int32, rating float32, timestamp int64."""
+    frame = pd.DataFrame(rows, columns=list(RATING_COLUMNS))
+    return frame.astype({"userId": np.int32, "movieId": np.int32, "rating": np.float32, "timestamp": np.int64})

@@ -12,6 +12,7 @@ from psycopg import errors
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.warehouse.connection import connect, describe
+from cinematch_assets.warehouse.statements import statement, statement_names
 
 TIMEOUT_S = 60
 _CURSOR = "question"
@@ -50,6 +51,19 @@ def ask(warehouse_url: str, query: str, *, embedded: bool) -> tuple[tuple[str, .
         if not embedded:
             connection.execute("SET LOCAL ROLE analyst")
         return _answer(connection, question)
+
+
+def read_shipped_query(name: str) -> str:
+    """Return a query of ``sql/queries/analytics``.
+
+    Raises:
+        QuestionRefusedError: there is none of that name; the message names them all.
+    """
+    folder = "analytics/"
+    names = [each.removeprefix(folder) for each in statement_names() if each.startswith(folder)]
+    if name not in names:
+        raise QuestionRefusedError(f"no query @{name}; there are {', '.join(names)}")
+    return statement(folder + name)
 
 
 def _answer(connection: psycopg.Connection, question: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:

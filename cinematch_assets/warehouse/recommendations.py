@@ -19,7 +19,7 @@ def read_recommended_version(connection: psycopg.Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
-def write_recommendations(connection: psycopg.Connection, version: str, lists: pd.DataFrame) -> int:
+def write_recommendations(connection: psycopg.Connection, version: str, recommendations: pd.DataFrame) -> int:
     """Replace all of ``recommendations`` (userId, rank, movieId, score), if ``version`` is still champion.
 
     Raises:
@@ -28,16 +28,16 @@ def write_recommendations(connection: psycopg.Connection, version: str, lists: p
     with connection.transaction():
         lock(connection, "registry")
         require_champion_is(connection, version)
-        return replace_recommendations(connection, version, lists)
+        return replace_recommendations(connection, version, recommendations)
 
 
-def replace_recommendations(connection: psycopg.Connection, version: str, lists: pd.DataFrame) -> int:
+def replace_recommendations(connection: psycopg.Connection, version: str, recommendations: pd.DataFrame) -> int:
     """Replace all rows of ``recommendations`` in the caller's transaction; return how many were written."""
     connection.execute(statement("registry/delete_recommendations"))
     columns = {
-        "userId": lists["userId"].to_numpy("int32"),
-        "rank": lists["rank"].to_numpy("int16"),
-        "movieId": lists["movieId"].to_numpy("int32"),
-        "score": lists["score"].to_numpy("float32"),
+        "userId": recommendations["userId"].to_numpy("int32"),
+        "rank": recommendations["rank"].to_numpy("int16"),
+        "movieId": recommendations["movieId"].to_numpy("int32"),
+        "score": recommendations["score"].to_numpy("float32"),
     }
     return copy_columns(connection, sql.Identifier("recommendations"), columns, {"model_version": version})

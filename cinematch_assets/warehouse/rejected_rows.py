@@ -1,14 +1,17 @@
 """The quarantine: table ``ops.rejected_rows``.
 
-Here: reading it. Not here: releasing rows (``release``).
+Here: reading it, replacing the rows of a content. Not here: releasing rows (``release``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import class_row
 
+from cinematch_assets.values import RejectedRow
+from cinematch_assets.warehouse.copy import copy_rows
 from cinematch_assets.warehouse.statements import statement
 
 
@@ -41,3 +44,33 @@ def remember_columns(connection: psycopg.Connection, path: str, md5: str, column
     """Keep the order of a file's columns, without which its raw rows cannot be read again."""
     values = {"path": path, "md5": md5, "columns": list(columns)}
     connection.execute(statement("files/update_file_columns"), values)
+
+
+def replace_rejected_rows(
+    connection: psycopg.Connection,
+    table: str,
+    rejected: Mapping[tuple[str, str], Sequence[RejectedRow]],
+    batch_id: str | None = None,
+) -> int:
+    """Store the rejected rows of contents, in place of those of an earlier reading; return how many.
+
+    Args:
+        connection: in the transaction that the other rows of the contents belong to.
+        table: the table they were meant for.
+        rejected: (path, md5) → its rows.
+        batch_id: the batch they belong to.
+    """
+    contents = {"paths": [path for path, _ in rejected], "md5s": [md5 for _, md5 in rejected]}
+    connection.execute(statement("files/delete_rejected_files"), contents)
+    names = ("path", "md5", "table_name", "batch_id", "row_number", "raw_row", "reasons")
+    rows = (
+        (path, md5, table, batch_id, row.row_number, storable(row.raw_row), [*map(storable, row.reasons)])
+        for (path, md5), found in rejected.items()
+        for row in found
+    )
+    return copy_rows(connection, sql.Identifier("ops", "rejected_rows"), names, rows)
+
+
+def storable(text: str) -> str:
+    """Write visibly what a text column does not allow: NUL, and half of a surrogate pair."""
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()

@@ -9,13 +9,11 @@ import numpy as np
 import pandas as pd
 import psycopg
 from numpy.typing import NDArray
-from psycopg import sql
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.warehouse.batches import read_stored_batch
-from cinematch_assets.warehouse.copy import copy_columns
 from cinematch_assets.warehouse.locks import lock, lock_batch
-from cinematch_assets.warehouse.ratings import rating_columns
+from cinematch_assets.warehouse.ratings import copy_splits
 from cinematch_assets.warehouse.rejected_rows import QuarantinedRow
 from cinematch_assets.warehouse.statements import statement
 
@@ -31,7 +29,7 @@ def find_existing_pairs(
 ) -> NDArray[np.bool_]:
     """Which of these ratings are of a (user, movie) that the file's or batch's rows have already, shape (n,)."""
     values = {"users": ratings["userId"].tolist(), "movies": ratings["movieId"].tolist(), "batch_id": batch_id}
-    found = connection.execute(statement("files/select_existing_pairs"), values).fetchall()
+    found = connection.execute(statement("ratings/select_existing_pairs"), values).fetchall()
     return np.array([exists for (exists,) in found], bool)
 
 
@@ -57,9 +55,7 @@ def release_ratings(
         if batch_id is None:
             lock(connection, "ratings")
             _mark(connection, rows)
-            for split, chosen in (("train", ~is_test), ("test", is_test)):
-                columns = rating_columns(ratings, chosen)
-                copy_columns(connection, sql.Identifier("ratings"), columns, {"data_split": split})
+            copy_splits(connection, ratings, is_test)
             connection.execute(statement("drift/refresh_drift_baseline"))
         else:
             lock_batch(connection, batch_id)
@@ -71,7 +67,7 @@ def release_ratings(
             if existing.place == "merged":
                 lock(connection, "ratings")
             _mark(connection, rows)
-            connection.execute(statement("files/insert_released_batch_rows"), _batch_values(batch_id, ratings))
+            connection.execute(statement("batches/insert_released_batch_rows"), _batch_values(batch_id, ratings))
             connection.execute(statement("batches/grow_batch"), {"batch_id": batch_id, "rows": len(rows)})
             if existing.place == "merged":
                 connection.execute(statement("drift/refresh_drift_baseline"))
@@ -83,7 +79,7 @@ def release_movies(connection: psycopg.Connection, rows: Sequence[QuarantinedRow
     with connection.transaction():
         lock(connection, "movies")
         _mark(connection, rows)
-        connection.execute(statement("files/upsert_movies"), values)
+        connection.execute(statement("movies/upsert_movies"), values)
 
 
 def _batch_values(batch_id: str, ratings: pd.DataFrame) -> dict[str, object]:

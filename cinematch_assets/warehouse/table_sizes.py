@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import psycopg
 
 from cinematch_assets.warehouse.locks import lock
-from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.statements import scalar, statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,7 @@ def read_table_sizes(connection: psycopg.Connection) -> list[TableSize]:
 
 def read_database_mb(connection: psycopg.Connection) -> float:
     """Return the size of the whole database in MB of 2^20 bytes, as Neon counts its 512."""
-    row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
-    return row[0] / 2**20 if row else 0.0
+    return float(scalar(connection, "status/select_database_size") / 2**20)
 
 
 def vacuum(connection: psycopg.Connection) -> None:

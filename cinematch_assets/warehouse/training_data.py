@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from cinematch_assets.warehouse.copy import read_frame, read_frames
 from cinematch_assets.warehouse.model_registry import TrainedBatch
+from cinematch_assets.warehouse.ratings import RATING_COLUMNS
 from cinematch_assets.warehouse.statements import statement
 
-_RATING_COLUMNS = ("userId", "movieId", "rating", "timestamp")
-_BATCH_COLUMNS = (*_RATING_COLUMNS, "batch_id", "md5", "waiting")
+_BATCH_COLUMNS = (*RATING_COLUMNS, "batch_id", "md5", "waiting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ def read_training_data(url: str) -> TrainingData:
     """Read everything in one snapshot, so that rows and batch contents belong together."""
     file, batches, test = read_frames(
         url,
-        (statement("training/select_training_file_rows"), _RATING_COLUMNS),
+        (statement("training/select_training_file_rows"), RATING_COLUMNS),
         (statement("training/select_training_batch_rows"), _BATCH_COLUMNS),
-        (statement("training/select_test_rows"), _RATING_COLUMNS),
+        (statement("training/select_test_rows"), RATING_COLUMNS),
     )
     waiting = batches["waiting"].to_numpy(bool)
     return TrainingData(
@@ -56,26 +56,26 @@ def read_training_data(url: str) -> TrainingData:
 
 def read_seen_pairs(url: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return users and movies, (n,) each, of every rating in any table and any split."""
-    (frame,) = read_frames(url, (statement("training/select_seen_pairs"), ("userId", "movieId")))
+    (frame,) = read_frames(url, (statement("ratings/select_seen_pairs"), ("userId", "movieId")))
     return frame["userId"].to_numpy(np.int32), frame["movieId"].to_numpy(np.int32)
 
 
 def read_test_rows(url: str) -> pd.DataFrame:
     """Return the test split: userId, movieId, rating, timestamp."""
-    return read_frame(url, statement("training/select_test_rows"), _RATING_COLUMNS)
+    return read_frame(url, statement("training/select_test_rows"), RATING_COLUMNS)
 
 
 def read_rating_counts(url: str) -> tuple[pd.Series, pd.Series]:
     """Return the number of train ratings by userId, and by movieId."""
     users, movies = read_frames(
         url,
-        (statement("training/count_user_ratings"), ("userId", "count")),
-        (statement("training/count_movie_ratings"), ("movieId", "count")),
+        (statement("ratings/count_user_ratings"), ("userId", "count")),
+        (statement("ratings/count_movie_ratings"), ("movieId", "count")),
     )
     return users.set_index("userId")["count"], movies.set_index("movieId")["count"]
 
 
 def read_seen_movies(connection: psycopg.Connection, user: int) -> NDArray[np.int32]:
-    """Return the movies, (n,), that a user has rated in any table and any split."""
-    rows = connection.execute(statement("training/select_user_seen"), {"user": user}).fetchall()
-    return np.array([row[0] for row in rows], np.int32)
+    """Return the movieIds that one user has rated in any table and any split, shape (n,)."""
+    rows = connection.execute(statement("ratings/select_seen_movies"), {"user": user}).fetchall()
+    return np.array([movie for movie, *_ in rows], np.int32)

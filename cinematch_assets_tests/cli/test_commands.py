@@ -13,16 +13,15 @@ from cinematch_assets.pipeline.models.gate_candidate import gate_candidate
 from cinematch_assets.pipeline.models.publish import publish_recommendations
 from cinematch_assets.pipeline.models.train_candidate import train_candidate
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets_tests.conftest import _template
 from cinematch_assets_tests.support.platforms import drop, drop_history, make_platform, take_in_history
-from cinematch_assets_tests.support.servers import Postgres
+from cinematch_assets_tests.support.servers import Postgres, migrated_template
 
 Command = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgres) -> Iterator[Platform]:
-    with postgres18.database(_template(postgres18)) as url:
+    with postgres18.database(migrated_template(postgres18)) as url:
         made = make_platform(tmp_path_factory.mktemp("home"), url)
         history = drop_history(made)
         drop(made, "ratings.csv", pd.concat([history, history[:1].assign(rating=7.0)]))
@@ -94,7 +93,7 @@ def test_models_are_listed_and_the_first_one_cannot_be_rolled_back(cinematch: Co
     assert (version["version"], version["champion"], version["state"]) == ("run_abcdef01_v1", True, "promoted")
     assert version["computed_by"].keys() >= {"blas", "numba_cpu", "numpy", "python"}
     assert "first model" in cinematch("models", "list")
-    assert "replaced nobody" in cinematch("models", "rollback", code=1)
+    assert "is the first champion" in cinematch("models", "rollback", code=1)
     assert "no model version" in cinematch("models", "promote", "run_zzz_v9", code=1)
 
 

@@ -26,10 +26,9 @@ from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.model import FORMAT, Recommender, sha256_of
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.migrations import FOLDER
-from cinematch_assets_tests.conftest import _template
 from cinematch_assets_tests.support.definitions import repository
 from cinematch_assets_tests.support.platforms import drop_history, make_platform, rows_of, take_in_history
-from cinematch_assets_tests.support.servers import Postgres
+from cinematch_assets_tests.support.servers import Postgres, migrated_template
 
 FIRST = "run_11111111_v1"
 LISTS = "SELECT userid, rank, movieid, score, model_version FROM recommendations ORDER BY 1, 2"
@@ -50,7 +49,7 @@ FORMER_NAMES = {
 @pytest.fixture(scope="module")
 def given_platform(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgres) -> Iterator[Platform]:
     """A champion with its recommendations, and a drifted batch in the folder that has not been listed yet."""
-    with postgres18.database(_template(postgres18)) as url:
+    with postgres18.database(migrated_template(postgres18)) as url:
         made = make_platform(tmp_path_factory.mktemp("platform"), url)
         drop_history(made)
         take_in_history(made)
@@ -153,8 +152,8 @@ def test_an_upgraded_platform_trains_a_new_champion_by_itself_and_loses_no_row(
 ) -> None:
     lists = rows_of(upgraded, LISTS)
     ((before,),) = rows_of(upgraded, "SELECT count(*) FROM ratings")
-    verdict = ingest(upgraded)
-    assert (verdict.scored_by, len(verdict.alerts)) == (None, 3)
+    assessed = ingest(upgraded)
+    assert (assessed.scored_by, len(assessed.alerts)) == (None, 3)
     scored = "SELECT evidence ->> 'scored_by', evidence ->> 'unscored' FROM ops.retraining_decisions"
     assert rows_of(upgraded, scored) == [
         (None, f"{FIRST} has format {former}, and this version of the platform reads {FORMAT}")

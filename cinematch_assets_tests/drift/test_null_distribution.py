@@ -1,7 +1,5 @@
-import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,6 +22,7 @@ from cinematch_assets_tests.support.populations import (
     move_to_ks_distance,
     raise_half,
 )
+from cinematch_assets_tests.support.real_data import find_data
 
 Counts = NDArray[np.int64]
 Draw = Callable[[Counts, int, np.random.Generator], Counts]
@@ -34,10 +33,10 @@ def histogram(users: Counts) -> RatingHistogram:
 
 
 def found_drifted(population: Counts, batch: Counts, *, resamples: int = 400) -> bool:
-    """What a batch's decision asks: is an alert over its threshold and also outside the null spread?"""
-    spread = rating_null_distribution(population, batch.sum(axis=1), resamples=resamples)
+    """Whether any alert is over its threshold and also above its bound without drift."""
+    null = rating_null_distribution(population, batch.sum(axis=1), resamples=resamples)
     alerts = drift_alerts(histogram(population), histogram(batch))
-    return any(alert.alert_triggered and alert.drift_score > spread.bounds[alert.feature_name] for alert in alerts)
+    return any(alert.alert_triggered and alert.drift_score > null.upper_bounds[alert.feature_name] for alert in alerts)
 
 
 def share_found(population: Counts, batches: list[Counts]) -> float:
@@ -56,12 +55,12 @@ def population() -> Counts:
 
 @pytest.mark.parametrize("draw", [draw_whole_users, draw_few_ratings_each])
 @pytest.mark.parametrize(("rows", "number"), [(43_000, 40), (2_000, 200)])
-def test_batches_without_drift_are_left_alone(population: Counts, rows: int, number: int, draw: Draw) -> None:
+def test_batches_without_drift_are_rarely_found(population: Counts, rows: int, number: int, draw: Draw) -> None:
     assert share_found(population, null_batches(population, rows, number, draw)) <= 0.05
 
 
-def test_thresholds_alone_would_retrain_for_nothing(population: Counts) -> None:
-    # Why the spread is asked at all: forty heavy raters' 2,000 ratings pass a threshold every other week.
+def test_thresholds_alone_would_find_drift_where_there_is_none(population: Counts) -> None:
+    # Why the null distribution is needed: 2,000 ratings of forty active users pass a threshold every other week.
     batches = null_batches(population, 2_000, 100)
     alerts = [drift_alerts(histogram(population), histogram(batch)) for batch in batches]
     assert np.mean([any(alert.alert_triggered for alert in each) for each in alerts]) > 0.3
@@ -81,22 +80,16 @@ def test_a_ks_distance_of_eight_hundredths_is_found(population: Counts) -> None:
     assert share_found(population, batches) >= 0.95
 
 
-def movielens() -> Counts | None:
-    """Users of ML-latest-small, ten counts each, where the data is at hand."""
-    folder = Path(os.environ.get("CINEMATCH_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
-    file = folder / "ml-latest-small" / "ratings.csv"
-    if not file.exists():
-        return None
-    ratings = pd.read_csv(file)
+def read_movielens() -> Counts:
+    """The users of ML-latest-small, ten counts each."""
+    ratings = pd.read_csv(find_data("ml-latest-small") / "ratings.csv")
     return pd.crosstab(ratings["userId"], ratings["rating"]).to_numpy()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("source", ["6,000 users, 700,000 ratings", "ML-latest-small"])
-def test_size_and_power_in_full(source: str) -> None:
-    population = movielens() if source == "ML-latest-small" else make_population(6_000)
-    if population is None:
-        pytest.skip("ML-latest-small is not at hand: set CINEMATCH_TEST_DATA to the folder that holds ml-latest-small/")
+def test_false_alarms_and_power_on_full_populations(source: str) -> None:
+    population = read_movielens() if source == "ML-latest-small" else make_population(6_000)
     random = np.random.default_rng(5)
     for draw in (draw_whole_users, draw_few_ratings_each):
         for rows in (43_000, 2_000):
@@ -106,35 +99,35 @@ def test_size_and_power_in_full(source: str) -> None:
         assert share_found(population, [move_to_ks_distance(population, batch, 0.08) for batch in batches]) >= 0.95
 
 
-def test_few_users_spread_more_than_many(population: Counts) -> None:
+def test_few_users_have_higher_bounds_than_many_with_the_same_ratings(population: Counts) -> None:
     few = rating_null_distribution(population, np.full(40, 50))
     many = rating_null_distribution(population, np.full(2_000, 1))
-    assert few.bounds["rating_distribution_ks"] > 2 * many.bounds["rating_distribution_ks"]
+    assert few.upper_bounds["rating_distribution_ks"] > 2 * many.upper_bounds["rating_distribution_ks"]
     assert (few.batch_users, few.batch_rows) == (40, 2_000)
 
 
-def test_users_who_all_rate_alike_leave_only_the_rows_chance() -> None:
+def test_where_all_users_rate_alike_the_bound_follows_from_the_number_of_rows() -> None:
     # Binomial: half of the ratings are 3.0, half 4.0, so KS is |share - 1/2| with deviation 0.5 / sqrt(rows).
     alike = np.tile([0, 0, 0, 0, 0, 5_000, 0, 5_000, 0, 0], (50, 1))
-    bound = rating_null_distribution(alike, np.full(100, 25), resamples=4_000).bounds["rating_distribution_ks"]
+    bound = rating_null_distribution(alike, np.full(100, 25), resamples=4_000).upper_bounds["rating_distribution_ks"]
     assert bound == pytest.approx(2.576 * 0.5 / np.sqrt(2_500), rel=0.06)
 
 
-def test_one_opinion_a_user_makes_users_count_not_rows() -> None:
-    # Each user always says 3.0 or always 4.0: forty users are forty coins, however often they rate.
-    decided = np.zeros((200, 10), dtype=np.int64)
-    decided[:100, 5] = decided[100:, 7] = 100
-    bound = rating_null_distribution(decided, np.full(40, 100), resamples=4_000).bounds["rating_distribution_ks"]
+def test_where_each_user_has_one_rating_value_the_bound_follows_from_the_number_of_users() -> None:
+    # Each user always rates 3.0 or always 4.0: forty users are forty coins, however often they rate.
+    constant = np.zeros((200, 10), dtype=np.int64)
+    constant[:100, 5] = constant[100:, 7] = 100
+    bound = rating_null_distribution(constant, np.full(40, 100), resamples=4_000).upper_bounds["rating_distribution_ks"]
     assert bound == pytest.approx(2.576 * 0.5 / np.sqrt(40), rel=0.08)
 
 
-def test_the_same_question_has_the_same_answer(population: Counts) -> None:
+def test_equal_inputs_give_equal_bounds(population: Counts) -> None:
     assert rating_null_distribution(population, np.full(50, 40)) == rating_null_distribution(
         population, np.full(50, 40)
     )
 
 
-def test_a_spread_takes_a_fraction_of_a_second() -> None:
+def test_five_hundred_resamples_take_a_fraction_of_a_second() -> None:
     population = make_population(6_000)
     rating_null_distribution(population, np.full(300, 140), resamples=10)
     start = time.process_time()
@@ -142,45 +135,48 @@ def test_a_spread_takes_a_fraction_of_a_second() -> None:
     assert time.process_time() - start < 0.5
 
 
-def test_a_baseline_without_spread_bounds_no_spread() -> None:
-    one_opinion = np.tile([0, 0, 0, 0, 0, 0, 0, 9, 0, 0], (5, 1))
-    assert set(rating_null_distribution(one_opinion, np.array([3])).bounds) == {"rating_mean", "rating_distribution_ks"}
+def test_a_baseline_of_one_rating_value_has_no_bound_for_the_standard_deviation() -> None:
+    one_value = np.tile([0, 0, 0, 0, 0, 0, 0, 9, 0, 0], (5, 1))
+    assert set(rating_null_distribution(one_value, np.array([3])).upper_bounds) == {
+        "rating_mean",
+        "rating_distribution_ks",
+    }
 
 
-def test_users_without_ratings_change_nothing(population: Counts) -> None:
+def test_baseline_users_without_ratings_change_nothing(population: Counts) -> None:
     idle = np.vstack([population, np.zeros((5, 10), dtype=np.int64)])
     with_idle, without = (rating_null_distribution(rows, np.full(50, 40)) for rows in (idle, population))
     # Rounding of a matrix product depends on its shape. One variance of the singular covariance is such a rounding
     # error, some 1e-17, and its root is a standard deviation of some 1e-9.
-    assert with_idle.bounds == pytest.approx(without.bounds, rel=1e-6)
+    assert with_idle.upper_bounds == pytest.approx(without.upper_bounds, rel=1e-6)
 
 
-def test_no_ratings_are_no_baseline() -> None:
+def test_a_baseline_without_ratings_is_refused() -> None:
     with pytest.raises(NothingToCompareError, match="ratings in both"):
         rating_null_distribution(np.zeros((3, 10), dtype=np.int64), np.array([3]))
 
 
-def errors_of_users(users: int, random: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def make_errors(users: int, random: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """A champion's errors: some users are harder than others, all of their ratings together."""
     rows = np.maximum(5, random.lognormal(3, 1, users)).astype(np.int64)
     user = np.repeat(np.arange(users), rows)
     return user, random.normal(0, np.repeat(random.uniform(0.5, 1.3, users), rows))
 
 
-def test_a_champion_is_not_blamed_for_hard_users() -> None:
+def test_a_batch_of_users_who_are_hard_to_predict_is_no_drift() -> None:
     random = np.random.default_rng(2)
-    test_users, test_errors = errors_of_users(800, random)
+    test_users, test_errors = make_errors(800, random)
     test = UserErrors.from_errors(test_users, test_errors)
     over = {"model_rmse": 0, "model_mae": 0}
     for _ in range(200):
-        users, errors = errors_of_users(40, random)
-        bounds = model_null_distribution(test, np.unique(users, return_counts=True)[1], resamples=400).bounds
+        users, errors = make_errors(40, random)
+        bounds = model_null_distribution(test, np.unique(users, return_counts=True)[1], resamples=400).upper_bounds
         rmse = np.sqrt(np.mean(errors**2)) / np.sqrt(np.mean(test_errors**2)) - 1
         mae = np.mean(np.abs(errors)) / np.mean(np.abs(test_errors)) - 1
         over["model_rmse"] += rmse > bounds["model_rmse"]
         over["model_mae"] += mae > bounds["model_mae"]
     assert max(over.values()) <= 8  # 2 expected of 200
-    assert bounds["model_rmse"] < 0.25  # and a champion that errs a quarter more is found
+    assert bounds["model_rmse"] < 0.25  # a champion whose errors grow by a quarter is found
 
 
 def test_errors_are_summed_by_user_in_any_order() -> None:
@@ -191,7 +187,7 @@ def test_errors_are_summed_by_user_in_any_order() -> None:
     assert errors.fourth.tolist() == [81.0, 17.0]
 
 
-def test_both_spreads_of_a_batch_join() -> None:
+def test_bounds_of_ratings_and_of_the_model_are_joined() -> None:
     ratings = NullDistribution({"rating_mean": 0.1}, 99.0, 10, 2, 5)
     model = NullDistribution({"model_rmse": 0.2}, 99.0, 10, 2, 5)
     assert (ratings | model).as_metadata()["bounds"] == {"rating_mean": 0.1, "model_rmse": 0.2}

@@ -1,8 +1,6 @@
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,8 +11,8 @@ from cinematch_assets.features.genres import (
     GenreBasis,
     fit_genre_basis,
     project_genres,
-    split_genres,
 )
+from cinematch_assets_tests.support.real_data import find_data
 
 GENRES = [
     "Action",
@@ -31,16 +29,16 @@ GENRES = [
 GENRES += ["IMAX", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western"]
 
 
-def a_catalogue(movies: int = 400, seed: int = 3) -> pd.DataFrame:
+def make_catalogue(movies: int = 400, seed: int = 3) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     weights = random.dirichlet(np.ones(len(GENRES)))
     genres = ["|".join(random.choice(GENRES, random.integers(1, 5), replace=False, p=weights)) for _ in range(movies)]
-    return pd.DataFrame({"movieId": np.arange(1, movies + 1, dtype=np.int32), "title": "A film", "genres": genres})
+    return pd.DataFrame({"movieId": np.arange(1, movies + 1, dtype=np.int32), "title": "A movie", "genres": genres})
 
 
 @pytest.fixture(scope="module")
 def catalogue() -> pd.DataFrame:
-    return a_catalogue()
+    return make_catalogue()
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +59,7 @@ def test_features_are_ten_single_precision_numbers_a_movie(catalogue: pd.DataFra
     assert features.points.shape == (len(catalogue), 10)
     assert features.points.dtype == np.float32
     assert features.points.mean(axis=0) == pytest.approx(np.zeros(10), abs=1e-6)
-    assert features.placed == len(catalogue)
+    assert features.projected == len(catalogue)
     assert features.explained_variance > 0.6
 
 
@@ -83,36 +81,36 @@ def test_each_axis_points_to_its_largest_loading(basis: GenreBasis) -> None:
     assert (basis.components[np.arange(10), largest] > 0).all()
 
 
-def test_new_movies_do_not_move_the_old_ones(catalogue: pd.DataFrame, basis: GenreBasis) -> None:
-    newcomer = pd.DataFrame({"movieId": [9_999], "title": ["New"], "genres": ["Western|War"]})
+def test_new_movies_do_not_change_the_features_of_others(catalogue: pd.DataFrame, basis: GenreBasis) -> None:
+    new_movie = pd.DataFrame({"movieId": [9_999], "title": ["New"], "genres": ["Western|War"]})
     before = project_genres(catalogue, basis).points
-    after = project_genres(pd.concat([newcomer, catalogue]), basis)
+    after = project_genres(pd.concat([new_movie, catalogue]), basis)
     np.testing.assert_allclose(after.points[1:], before, rtol=1e-6, atol=1e-7)  # products of two shapes
     assert after.movie_ids[0] == 9_999
 
 
 def test_a_movie_without_genres_has_null(basis: GenreBasis) -> None:
-    titles = pd.DataFrame({"movieId": [1, 2, 3, 4], "genres": ["(no genres listed)", None, "", "Drama"]})
-    features = project_genres(titles, basis)
+    movies = pd.DataFrame({"movieId": [1, 2, 3, 4], "genres": ["(no genres listed)", None, "", "Drama"]})
+    features = project_genres(movies, basis)
     assert [values is None for _, values in features.rows()] == [True, True, True, False]
     assert features.as_metadata()["movies_without_genres"] == 3
 
 
-def test_unknown_genres_are_counted_and_place_nothing(basis: GenreBasis) -> None:
-    titles = pd.DataFrame({"movieId": [1, 2, 3], "genres": ["Anime|Drama", "Anime", "Drama"]})
-    features = project_genres(titles, basis)
+def test_unknown_genres_are_counted_and_otherwise_ignored(basis: GenreBasis) -> None:
+    movies = pd.DataFrame({"movieId": [1, 2, 3], "genres": ["Anime|Drama", "Anime", "Drama"]})
+    features = project_genres(movies, basis)
     assert features.unknown_genres == {"Anime": 2}
     assert [values is None for _, values in features.rows()] == [False, True, False]
     np.testing.assert_allclose(features.points[0], features.points[2], rtol=1e-6, atol=1e-7)  # two rows of a product
 
 
-def test_a_basis_survives_json_to_the_last_bit(catalogue: pd.DataFrame, basis: GenreBasis) -> None:
+def test_json_keeps_a_basis_to_the_last_bit(catalogue: pd.DataFrame, basis: GenreBasis) -> None:
     again = GenreBasis.from_dict(json.loads(json.dumps(basis.to_dict())))
     assert again.version == basis.version
     assert np.array_equal(project_genres(catalogue, again).points, project_genres(catalogue, basis).points)
 
 
-def test_a_basis_that_is_not_what_its_version_says_is_refused(basis: GenreBasis) -> None:
+def test_a_basis_whose_content_is_not_that_of_its_version_is_refused(basis: GenreBasis) -> None:
     stored = basis.to_dict()
     stored["mean"] = [0.5, *stored["mean"][1:]]
     with pytest.raises(BasisRefusedError, match=f"{basis.version} holds the content of genres_"):
@@ -135,23 +133,14 @@ def test_too_few_movies_are_padded_with_zeros(genres: list[str]) -> None:
     assert 0.0 <= features.explained_variance <= 1.0 + 1e-9
 
 
-def test_genres_are_split_as_the_files_write_them() -> None:
-    assert split_genres("Comedy| Drama||Comedy") == ("Comedy", "Drama")
-    assert split_genres(float("nan")) == ()  # type: ignore[arg-type]
-
-
-def test_importing_features_leaves_scikit_learn_out() -> None:
-    seen = "import sys, cinematch_assets.features.genres; print('sklearn' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", seen], capture_output=True, text=True, check=True)
+def test_importing_features_does_not_import_scikit_learn() -> None:
+    script = "import sys, cinematch_assets.features.genres; print('sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 
 def test_ml_latest_small_keeps_most_of_its_genres() -> None:
-    folder = Path(os.environ.get("CINEMATCH_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
-    file = folder / "ml-latest-small" / "movies.csv"
-    if not file.exists():
-        pytest.skip("ML-latest-small is not at hand: set CINEMATCH_TEST_DATA to the folder that holds ml-latest-small/")
-    titles = pd.read_csv(file)
-    features = project_genres(titles, fit_genre_basis(titles["genres"].tolist()))
-    assert features.placed == 9_708  # 34 of the 9,742 movies list no genres
+    movies = pd.read_csv(find_data("ml-latest-small") / "movies.csv")
+    features = project_genres(movies, fit_genre_basis(movies["genres"].tolist()))
+    assert features.projected == 9_708  # 34 of the 9,742 movies list no genres
     assert 0.75 < features.explained_variance < 1.0

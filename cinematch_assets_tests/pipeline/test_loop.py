@@ -145,7 +145,7 @@ def test_known_users_unknown_users_and_titles_get_recommendations(platform: Plat
     assert title not in {each.title for each in liked.suggestions}
     assert title not in {each.title for each in similar_movies(platform, title, 5).suggestions}
     with pytest.raises(CinematchError, match="no movie is called"):
-        similar_movies(platform, "A film that nobody made")
+        similar_movies(platform, "A movie that was never made")
 
 
 def test_promotion_is_refused_when_another_champion_came_first(platform: Platform) -> None:

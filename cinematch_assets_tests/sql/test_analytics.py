@@ -185,14 +185,14 @@ def test_every_query_is_asked_here() -> None:
 def test_clearing_the_buffer_by_hand_is_known_to_the_ledger(postgres: Postgres, url: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute("INSERT INTO ops.batches (batch_id, md5, rows, place) VALUES ('w1', 'a', 2, 'buffer')")
-        assert connection.execute(statement("maintenance/clear_buffer").encode()).rowcount == 3
+        assert connection.execute(statement("reference/clear_buffer").encode()).rowcount == 3
         assert connection.execute("SELECT batch_id, place FROM ops.batches").fetchall() == [("w1", "deleted")]
 
 
 def test_merging_the_buffer_by_hand_keeps_each_row_s_batch(url: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute("INSERT INTO ops.batches (batch_id, md5, rows, place) VALUES ('w1', 'a', 2, 'buffer')")
-        assert connection.execute(statement("maintenance/merge_buffer").encode()).rowcount == 3
+        assert connection.execute(statement("reference/merge_buffer").encode()).rowcount == 3
         merged = connection.execute(
             "SELECT userid, movieid, rating, timestamp, batch_id FROM ratings "
             "WHERE batch_id IS NOT NULL AND data_split = 'train' ORDER BY timestamp"

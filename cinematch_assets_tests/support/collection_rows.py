@@ -1,41 +1,28 @@
 """Files of a movie collection for tests, as a listing shows them and as ``reading`` hands their movies over."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import pandas as pd
 import psycopg
 
-from cinematch_assets.values import DriveFile
+from cinematch_assets.values import DriveFile, RejectedMovie, RejectedRow
 from cinematch_assets.warehouse.collection_ledger import Fetch, Listing, record_fetches, record_listing
-from cinematch_assets_tests.support.warehouse_rows import Rejected, md5_of
+from cinematch_assets_tests.support.warehouse_rows import md5_of
 
 
-@dataclass(frozen=True)
-class Listed:
-    id: str
-    path: str
-    md5: str
-    size: int
-
-    @classmethod
-    def holding(cls, name: str, content: object) -> Self:
-        """A file whose md5 is that of its content."""
-        return cls(name, f"Netflix_Movie_Collection/{name}.json", md5_of(repr(content)), len(repr(content)))
+def make_file(name: str, content: object) -> DriveFile:
+    """A file whose md5 is that of its content."""
+    text = repr(content)
+    return DriveFile(name, f"Netflix_Movie_Collection/{name}.json", f"{name}.json", len(text), md5_of(text))
 
 
-@dataclass(frozen=True)
-class BadMovie:
-    file_id: str
-    row: Rejected
-
-    @classmethod
-    def of(cls, file_id: str, number: int, raw: str, reason: str) -> Self:
-        return cls(file_id, Rejected(number, raw, (reason,)))
+def make_rejected(file_id: str, number: int, raw: str, reason: str) -> RejectedMovie:
+    """A movie of a file that did not fit."""
+    return RejectedMovie(file_id, f"{file_id}.json", RejectedRow(number, raw, (reason,)))
 
 
-def accepted(contents: dict[str, list[Any]]) -> pd.DataFrame:
+def make_accepted(contents: dict[str, list[Any]]) -> pd.DataFrame:
     """The movies of files; None stands for one that was rejected."""
     rows = [
         (file, number, *movie)
@@ -54,7 +41,7 @@ def list_and_fetch(connection: psycopg.Connection, files: Sequence[DriveFile]) -
     return listing
 
 
-def rows_of_files(connection: psycopg.Connection) -> dict[str, list[tuple[Any, ...]]]:
+def read_rows_of_files(connection: psycopg.Connection) -> dict[str, list[tuple[Any, ...]]]:
     """What each file's rows say, in the file's order."""
     found: dict[str, list[tuple[Any, ...]]] = {}
     query = """

@@ -6,9 +6,8 @@ Counts are (users, 10): ten counts of ratings a user, from 0.5 to 5.0 stars.
 import numpy as np
 from numpy.typing import NDArray
 
+from cinematch_assets.drift.histogram import RATING_VALUES
 from cinematch_assets.recommender.data import Catalogue, Ratings
-
-STARS = np.arange(1, 11) / 2
 
 Counts = NDArray[np.int64]
 
@@ -20,7 +19,7 @@ def make_population(users: int, *, ratings_per_user: float = 110, seed: int = 1)
     mean = random.normal(3.6, 0.45, (users, 1)) - 0.08 * np.log(rows / ratings_per_user)[:, None]
     spread = random.uniform(0.7, 1.2, (users, 1))
     halves = np.where(np.arange(10) % 2 == 0, random.beta(1, 2, (users, 1)), 1.0)
-    weights = halves * np.exp(-0.5 * ((STARS - mean) / spread) ** 2)
+    weights = halves * np.exp(-0.5 * ((RATING_VALUES - mean) / spread) ** 2)
     return random.multinomial(rows, weights / weights.sum(axis=1, keepdims=True))
 
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -71,6 +72,19 @@ class Postgres:
         finally:
             with psycopg.connect(self.url, autocommit=True) as connection:
                 connection.execute(drop)
+
+
+@cache
+def migrated_template(server: Postgres) -> str:
+    """Return the name of a migrated database that tests copy, made at the first call for each server."""
+    from cinematch_assets.warehouse.migrations import migrate
+
+    name = "cinematch_template"
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name}")  # of an attempt whose migrations failed
+        connection.execute(f"CREATE DATABASE {name}")
+    migrate(server.url_of(name))
+    return name
 
 
 def with_database(url: str, database: str) -> str:

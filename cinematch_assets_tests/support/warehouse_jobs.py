@@ -17,20 +17,20 @@ from cinematch_assets_tests.support import warehouse_rows
 from cinematch_assets_tests.support.workers import die_at
 
 
-def migrating(url: str, die: int = 0) -> None:
+def run_migrations(url: str, die: int = 0) -> None:
     if die:
         die_at(die)
     migrate(url)
 
 
-def loading_ratings(url: str, ratings: pd.DataFrame, content: str, die: int = 0) -> None:
+def load_ratings_file(url: str, ratings: pd.DataFrame, content: str, die: int = 0) -> None:
     if die:
         die_at(die)
     with connect(url) as connection:
         warehouse_rows.load_file(connection, ratings, content)
 
 
-def loading_batch(url: str, batch_id: str, ratings: pd.DataFrame, content: str, die: int = 0) -> None:
+def load_batch_file(url: str, batch_id: str, ratings: pd.DataFrame, content: str, die: int = 0) -> None:
     if die:
         die_at(die)
     with connect(url) as connection:
@@ -38,22 +38,22 @@ def loading_batch(url: str, batch_id: str, ratings: pd.DataFrame, content: str, 
         warehouse_rows.load(connection, batch_id, ratings, content)
 
 
-def promoting(url: str, version: str, over: str | None, die: int = 0) -> None:
+def promote_version(url: str, version: str, over: str | None, die: int = 0) -> None:
     if die:
         die_at(die)
     with connect(url) as connection:
-        final = warehouse_rows.artifact(f"final-{version}")
-        promote(connection, version, final, warehouse_rows.gate_result(), over=over, data_size=1, merge="merge")
+        final = warehouse_rows.make_artifact(f"final-{version}")
+        promote(connection, version, final, warehouse_rows.make_gate_result(), over=over, data_size=1, merge="merge")
 
 
-def archiving(url: str, die: int = 0) -> None:
+def archive_old_alerts(url: str, die: int = 0) -> None:
     if die:
         die_at(die)
     with connect(url) as connection:
         archive_alerts(connection)
 
 
-def collecting(url: str, contents: dict[str, pd.DataFrame], limit: int, die: int = 0, pause_s: float = 0.0) -> None:
+def collect_files(url: str, contents: dict[str, pd.DataFrame], limit: int, die: int = 0, pause_s: float = 0.0) -> None:
     """Work the ledger's queue until it is empty; ``contents`` is what each file reads as."""
     if die:
         die_at(die)
@@ -68,7 +68,7 @@ def collecting(url: str, contents: dict[str, pd.DataFrame], limit: int, die: int
                 load_collection(connection, taken, accepted)
 
 
-def holding_embedded(home: str, ready: str) -> None:
+def hold_embedded_server(home: str, ready: str) -> None:
     """Start the embedded server, commit a row, leave another uncommitted, and wait to be killed."""
     url = embedded_url(Path(home))
     with connect(url) as connection:
@@ -80,5 +80,5 @@ def holding_embedded(home: str, ready: str) -> None:
             time.sleep(600)
 
 
-def opening_embedded(home: str) -> None:
+def open_embedded_server(home: str) -> None:
     migrate(embedded_url(Path(home)))

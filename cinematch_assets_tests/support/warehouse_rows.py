@@ -1,8 +1,7 @@
 """Small frames and landed files for tests, and what the tables hold of them."""
 
 import hashlib
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,8 @@ import psycopg
 from psycopg import sql
 
 from cinematch_assets.splitting import is_test_by_hash
-from cinematch_assets.warehouse.batches import BatchLoad, load_batch
+from cinematch_assets.warehouse.batches import BatchLoad, load_batch, read_stored_batch
+from cinematch_assets.warehouse.champion import promote, read_champion
 from cinematch_assets.warehouse.landed_files import LandedFile, find_newest_landed, record_landing
 from cinematch_assets.warehouse.model_registry import Artifact, GateResult, TrainedBatch, register_candidate
 from cinematch_assets.warehouse.ratings import RatingsLoad, load_ratings
@@ -18,20 +18,13 @@ from cinematch_assets.warehouse.ratings import RatingsLoad, load_ratings
 Row = tuple[int, int, float, int]
 
 
-@dataclass(frozen=True)
-class Rejected:
-    row_number: int
-    raw_row: str
-    reasons: tuple[str, ...]
-
-
-def frame(*rows: Row) -> pd.DataFrame:
+def make_ratings(*rows: Row) -> pd.DataFrame:
     """Ratings as ``reading`` hands them over."""
     made = pd.DataFrame(rows, columns=["userId", "movieId", "rating", "timestamp"])
     return made.astype({"userId": "int32", "movieId": "int32", "rating": "float64", "timestamp": "int64"})
 
 
-def many(rows: int, seed: int = 0, users: int = 500, movies: int = 1_000) -> pd.DataFrame:
+def make_random_ratings(rows: int, seed: int = 0, users: int = 500, movies: int = 1_000) -> pd.DataFrame:
     """Ratings of distinct pairs, in no order."""
     random = np.random.default_rng(seed)
     pairs = random.choice(users * movies, rows, replace=False)
@@ -66,7 +59,7 @@ def load(connection: psycopg.Connection, batch_id: str, ratings: pd.DataFrame, c
     return load_batch(connection, batch_id, ratings, land(connection, f"batches/{batch_id}.csv", content))
 
 
-def stored(
+def read_rows(
     connection: psycopg.Connection, table: str, columns: str = "userid, movieid, rating, timestamp"
 ) -> list[Any]:
     """Rows in an order of their own."""
@@ -74,7 +67,7 @@ def stored(
     return connection.execute(query.encode()).fetchall()
 
 
-def versions(connection: psycopg.Connection, table: str) -> list[Any]:
+def read_row_versions(connection: psycopg.Connection, table: str) -> list[Any]:
     """Where each row lies and which transaction wrote it: equal means that no row was touched."""
     query = sql.SQL("SELECT ctid::text, xmin::text FROM {} ORDER BY 1").format(sql.Identifier(*table.split(".")))
     return connection.execute(query).fetchall()
@@ -86,18 +79,18 @@ def count(connection: psycopg.Connection, query: str) -> int:
     return int(row[0])
 
 
-def indexes(connection: psycopg.Connection, table: str = "ratings") -> list[Any]:
+def list_indexes(connection: psycopg.Connection, table: str = "ratings") -> list[Any]:
     return connection.execute(
         "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = %s ORDER BY 1", [table]
     ).fetchall()
 
 
-def candidate(connection: psycopg.Connection, run: str, *batches: TrainedBatch) -> str:
+def add_candidate(connection: psycopg.Connection, run: str, *batches: TrainedBatch) -> str:
     """A registered model that learned from these batches."""
     return register_candidate(
         connection,
         run,
-        artifact(run),
+        make_artifact(run),
         method="als",
         config={"factors": 8},
         seed=42,
@@ -106,9 +99,34 @@ def candidate(connection: psycopg.Connection, run: str, *batches: TrainedBatch) 
     )
 
 
-def artifact(name: str) -> Artifact:
+def make_artifact(name: str) -> Artifact:
     return Artifact(f"models/{name}", hashlib.sha256(name.encode()).hexdigest(), 1_000, 2)
 
 
-def gate_result(rmse: float = 0.9) -> GateResult:
+def make_gate_result(rmse: float = 0.9) -> GateResult:
     return GateResult(rmse, 0.7, 0.8, "notes", {"rmse": rmse}, {"reason": "better on the newest rows"})
+
+
+def promote_candidate(
+    connection: psycopg.Connection, run: str, *batches: TrainedBatch, merge: Literal["merge", "delete"] = "merge"
+) -> tuple[str, tuple[str, ...]]:
+    """Register a candidate and promote it over the champion; return its version and the batches that moved."""
+    champion = read_champion(connection)
+    version = add_candidate(connection, run, *batches)
+    over = champion.version if champion else None
+    final = make_artifact(f"final-{run}")
+    return version, promote(connection, version, final, make_gate_result(), over=over, data_size=3, merge=merge)
+
+
+def merge_batch(connection: psycopg.Connection, batch_id: str, run: str = "run") -> str:
+    """Promote a model that was trained on the batch; return its version."""
+    existing = read_stored_batch(connection, batch_id)
+    assert existing is not None
+    version, moved = promote_candidate(connection, run, TrainedBatch(batch_id, existing.md5, existing.rows))
+    assert moved == (batch_id,)
+    return version
+
+
+def make_recommendations(*rows: tuple[int, int, int, float]) -> pd.DataFrame:
+    """Recommendations as the models hand them over: user, rank, movie, score."""
+    return pd.DataFrame(rows, columns=["userId", "rank", "movieId", "score"])

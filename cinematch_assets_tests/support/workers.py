@@ -50,7 +50,7 @@ def die_at(order: int) -> None:
         setattr(owner, name, mortal(getattr(owner, name)))
 
 
-def orders_of(job: Callable[[], Any]) -> int:
+def count_orders(job: Callable[[], Any]) -> int:
     """Run a job here and count its orders to Postgres."""
     given = [0]
     before = {(o, n): getattr(o, n) for o, n in ((psycopg.Cursor, "execute"), (psycopg.Copy, "write"))}

@@ -11,8 +11,7 @@ import psycopg
 import pytest
 
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets_tests.conftest import _template
-from cinematch_assets_tests.support.servers import Postgres, with_database
+from cinematch_assets_tests.support.servers import Postgres, migrated_template, with_database
 
 WAYS = ["pg18", "pg15-pooled"]
 
@@ -20,7 +19,7 @@ WAYS = ["pg18", "pg15-pooled"]
 @contextmanager
 def _reached(request: pytest.FixtureRequest, way: str) -> Iterator[str]:
     server: Postgres = request.getfixturevalue("postgres18" if way == "pg18" else "postgres15")
-    with server.database(_template(server)) as made:
+    with server.database(migrated_template(server)) as made:
         pooler = None if way == "pg18" else request.getfixturevalue("_pooler")
         yield made if pooler is None else with_database(pooler, made.rsplit("/", 1)[1])
 

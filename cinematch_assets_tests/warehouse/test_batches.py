@@ -3,30 +3,26 @@ import time
 import psycopg
 import pytest
 
+from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.batches import fail_batch, load_batch, read_stored_batch, start_batch
-from cinematch_assets.warehouse.champion import promote, read_champion
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.drift_alerts import read_baseline_counts
-from cinematch_assets.warehouse.model_registry import TrainedBatch
 from cinematch_assets_tests.support import warehouse_jobs, workers
 from cinematch_assets_tests.support.warehouse_rows import (
-    Rejected,
-    artifact,
-    candidate,
     count,
-    frame,
-    gate_result,
     land,
     load,
     load_file,
-    many,
+    make_random_ratings,
+    make_ratings,
     md5_of,
-    stored,
-    versions,
+    merge_batch,
+    read_row_versions,
+    read_rows,
 )
 
-FIRST = frame((1, 10, 4.0, 100), (1, 20, 3.5, 200))
-OTHER = frame((1, 10, 4.5, 100), (2, 30, 1.0, 300), (3, 30, 2.0, 50))
+FIRST = make_ratings((1, 10, 4.0, 100), (1, 20, 3.5, 200))
+OTHER = make_ratings((1, 10, 4.5, 100), (2, 30, 1.0, 300), (3, 30, 2.0, 50))
 TABLES = ("ratings", "ratings_buffer", "ingestion_metadata", "ops.batches", "ops.files", "ops.rejected_rows")
 
 
@@ -35,21 +31,10 @@ def ingestion(connection: psycopg.Connection, batch_id: str) -> tuple[object, ..
     return connection.execute(query, [batch_id]).fetchone()
 
 
-def merge(connection: psycopg.Connection, batch_id: str, run: str = "run") -> str:
-    """A promotion of a model that learned from the batch."""
-    existing, champion = read_stored_batch(connection, batch_id), read_champion(connection)
-    assert existing is not None
-    version = candidate(connection, run, TrainedBatch(batch_id, existing.md5, existing.rows))
-    over = champion.version if champion else None
-    moved = promote(connection, version, artifact("f"), gate_result(), over=over, data_size=1, merge="merge")
-    assert moved == (batch_id,)
-    return version
-
-
 def test_a_batch_arrives_whole(connection: psycopg.Connection) -> None:
     done = load(connection, "w1", FIRST)
     assert (done.place, done.inserted, done.deleted, done.rows) == ("buffer", 2, 0, 2)
-    assert stored(connection, "ratings_buffer") == [(1, 10, 4.0, 100), (1, 20, 3.5, 200)]
+    assert read_rows(connection, "ratings_buffer") == [(1, 10, 4.0, 100), (1, 20, 3.5, 200)]
     assert (
         count(connection, "ratings_buffer WHERE batch_id = 'w1' AND ingested_at = (SELECT loaded_at FROM ops.batches)")
         == 2
@@ -62,57 +47,57 @@ def test_a_batch_arrives_whole(connection: psycopg.Connection) -> None:
 def test_the_same_content_again_changes_no_row(connection: psycopg.Connection) -> None:
     load(connection, "w1", FIRST)
     file = land(connection, "batches/w1.csv")
-    before = {table: versions(connection, table) for table in TABLES}
+    before = {table: read_row_versions(connection, table) for table in TABLES}
     start_batch(connection, "w1", file)
     done = load_batch(connection, "w1", FIRST, file)
     assert (done.inserted, done.deleted, done.rows) == (0, 0, 2)
-    assert {table: versions(connection, table) for table in TABLES} == before
+    assert {table: read_row_versions(connection, table) for table in TABLES} == before
 
 
 def test_the_same_content_again_changes_no_merged_row(connection: psycopg.Connection) -> None:
     load(connection, "w1", FIRST)
-    merge(connection, "w1")
-    before = versions(connection, "ratings")
+    merge_batch(connection, "w1")
+    before = read_row_versions(connection, "ratings")
     assert load(connection, "w1", FIRST).place == "merged"
-    assert versions(connection, "ratings") == before
+    assert read_row_versions(connection, "ratings") == before
     assert count(connection, "ratings_buffer") == 0
 
 
 def test_other_content_replaces_the_batch_in_the_buffer(connection: psycopg.Connection) -> None:
-    load(connection, "w0", frame((7, 7, 2.0, 7)))
+    load(connection, "w0", make_ratings((7, 7, 2.0, 7)))
     load(connection, "w1", FIRST)
-    others = versions(connection, "ratings_buffer")[:1]
+    others = read_row_versions(connection, "ratings_buffer")[:1]
     done = load(connection, "w1", OTHER, "b")
     assert (done.inserted, done.deleted) == (3, 2)
-    assert stored(connection, "ratings_buffer WHERE batch_id = 'w1'") == [
+    assert read_rows(connection, "ratings_buffer WHERE batch_id = 'w1'") == [
         (1, 10, 4.5, 100),
         (2, 30, 1.0, 300),
         (3, 30, 2.0, 50),
     ]
-    assert versions(connection, "ratings_buffer")[:1] == others
+    assert read_row_versions(connection, "ratings_buffer")[:1] == others
     existing = read_stored_batch(connection, "w1")
     assert existing is not None
     assert (existing.md5, existing.rows) == (md5_of("b"), 3)
 
 
 def test_other_content_replaces_the_batch_where_it_was_merged(connection: psycopg.Connection) -> None:
-    load_file(connection, frame((5, 5, 1.0, 5)))
+    load_file(connection, make_ratings((5, 5, 1.0, 5)))
     load(connection, "w1", FIRST)
-    merge(connection, "w1")
+    merge_batch(connection, "w1")
     done = load(connection, "w1", OTHER, "b")
     assert (done.place, done.inserted, done.deleted) == ("merged", 3, 2)
     rows = "ratings WHERE batch_id = 'w1' AND data_split = 'train'"
-    assert stored(connection, rows) == [(1, 10, 4.5, 100), (2, 30, 1.0, 300), (3, 30, 2.0, 50)]
+    assert read_rows(connection, rows) == [(1, 10, 4.5, 100), (2, 30, 1.0, 300), (3, 30, 2.0, 50)]
     assert count(connection, "ratings_buffer") == 0
     assert count(connection, "ratings") == 4
-    trained = stored(connection, "ratings WHERE data_split = 'train'", "rating")
+    trained = read_rows(connection, "ratings WHERE data_split = 'train'", "rating")
     assert sum(read_baseline_counts(connection)) == len(trained)
 
 
 def test_content_that_comes_back_is_loaded_again(connection: psycopg.Connection) -> None:
     for content, rows in (("a", FIRST), ("b", OTHER), ("a", FIRST)):
         load(connection, "w1", rows, content)
-    assert stored(connection, "ratings_buffer") == [(1, 10, 4.0, 100), (1, 20, 3.5, 200)]
+    assert read_rows(connection, "ratings_buffer") == [(1, 10, 4.0, 100), (1, 20, 3.5, 200)]
     assert land(connection, "batches/w1.csv", "a").state == "loaded"
 
 
@@ -125,7 +110,7 @@ def test_a_failed_batch_keeps_its_former_rows_and_says_why(connection: psycopg.C
     assert started[0] == "in_progress"
     fail_batch(connection, "w1", "batches/w1.csv: 9 of 10 rows do not fit", bad)
     assert ingestion(connection, "w1") == ("failed", 2, "batches/w1.csv: 9 of 10 rows do not fit")
-    assert len(stored(connection, "ratings_buffer")) == 2
+    assert len(read_rows(connection, "ratings_buffer")) == 2
 
 
 def test_a_batch_that_never_fitted_shows_no_rows(connection: psycopg.Connection) -> None:
@@ -144,8 +129,8 @@ def test_a_failure_that_another_worker_made_good_is_none(connection: psycopg.Con
 
 
 def test_two_workers_on_one_batch_load_it_once(url: str) -> None:
-    rows = many(5_000)
-    processes = [workers.start(warehouse_jobs.loading_batch, url, "w1", rows, "a") for _ in range(3)]
+    rows = make_random_ratings(5_000)
+    processes = [workers.start(warehouse_jobs.load_batch_file, url, "w1", rows, "a") for _ in range(3)]
     assert workers.finish(*processes) == [0, 0, 0]
     with connect(url) as connection:
         assert count(connection, "ratings_buffer") == 5_000
@@ -160,7 +145,7 @@ def test_whoever_comes_second_does_not_undo_the_status(url: str) -> None:
         file = land(first, "batches/w1.csv")
         with first.transaction():
             load(first, "w1", FIRST)
-            second = workers.start(warehouse_jobs.loading_batch, url, "w1", FIRST, "a")
+            second = workers.start(warehouse_jobs.load_batch_file, url, "w1", FIRST, "a")
             time.sleep(1.0)
             assert second.is_alive()
         assert workers.finish(second) == [0]
@@ -175,25 +160,27 @@ def test_a_load_killed_at_any_order_leaves_the_batch_as_it_was(url: str, place: 
     with connect(url) as connection:
         load(connection, "w1", FIRST)
         if place == "merged":
-            merge(connection, "w1")
+            merge_batch(connection, "w1")
         table = "ratings_buffer" if place == "buffer" else "ratings"
-        before, kills = versions(connection, table), 0
-        while workers.finish(workers.start(warehouse_jobs.loading_batch, url, "w1", OTHER, "b", 2 * kills + 5)) == [-9]:
+        before, kills = read_row_versions(connection, table), 0
+        while workers.finish(workers.start(warehouse_jobs.load_batch_file, url, "w1", OTHER, "b", 2 * kills + 5)) == [
+            -9
+        ]:
             kills += 1
-            assert versions(connection, table) == before
+            assert read_row_versions(connection, table) == before
             existing = read_stored_batch(connection, "w1")
             assert existing is not None
             assert existing.md5 == md5_of("a")
         assert kills >= 5
-        assert len(stored(connection, table)) == 3
+        assert len(read_rows(connection, table)) == 3
 
 
 def test_rejected_rows_come_and_go_with_their_content(connection: psycopg.Connection) -> None:
     file = land(connection, "batches/w1.csv")
-    load_batch(connection, "w1", FIRST, file, [Rejected(3, "x,y", ("userId is no number", "movieId is no number"))])
-    rejected = stored(connection, "ops.rejected_rows", "batch_id, row_number, raw_row, reasons")
+    load_batch(connection, "w1", FIRST, file, [RejectedRow(3, "x,y", ("userId is no number", "movieId is no number"))])
+    rejected = read_rows(connection, "ops.rejected_rows", "batch_id, row_number, raw_row, reasons")
     assert rejected == [("w1", 3, "x,y", ["userId is no number", "movieId is no number"])]
-    (counts,) = stored(connection, "ops.files", "rows_read, rows_accepted, rows_rejected")
+    (counts,) = read_rows(connection, "ops.files", "rows_read, rows_accepted, rows_rejected")
     assert counts == (3, 2, 1)
     status = ingestion(connection, "w1")
     assert status is not None

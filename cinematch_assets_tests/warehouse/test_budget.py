@@ -7,22 +7,22 @@ import pandas as pd
 import psycopg
 import pytest
 
+from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.champion import promote
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.landed_files import quarantine
 from cinematch_assets.warehouse.model_registry import TrainedBatch
 from cinematch_assets.warehouse.movies import load_movies, write_features
 from cinematch_assets.warehouse.recommendations import write_recommendations
+from cinematch_assets.warehouse.rejected_rows import replace_rejected_rows
 from cinematch_assets.warehouse.table_sizes import read_database_mb, read_table_sizes, vacuum
 from cinematch_assets_tests.support.warehouse_rows import (
-    Rejected,
-    artifact,
-    candidate,
-    gate_result,
+    add_candidate,
     land,
     load,
     load_file,
-    many,
+    make_artifact,
+    make_gate_result,
+    make_random_ratings,
     md5_of,
 )
 
@@ -66,28 +66,33 @@ def a_year(connection: psycopg.Connection) -> None:
             "VALUES (%s, %s, true, %s, %s, 'retrained')",
             [f"old_{week}", file.md5, "rating_mean over threshold" * 3, evidence],
         )
-        bad = [Rejected(n, f"{n},{n},9.9,{n}", ("rating is 9.9",)) for n in range(100)]
-        quarantine(connection, file, "ratings_buffer", bad)
+        bad = [RejectedRow(n, f"{n},{n},9.9,{n}", ("rating is 9.9",)) for n in range(100)]
+        replace_rejected_rows(connection, "ratings_buffer", {file.content: bad})
 
 
 @pytest.mark.slow
 def test_a_year_fits_the_free_tier(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    ratings = many(1_000_000, seed=1, users=USERS, movies=2_000)
+    ratings = make_random_ratings(1_000_000, seed=1, users=USERS, movies=2_000)
     with connect(database_url) as connection:
         catalogue(connection)
         load_file(connection, ratings)
         a_year(connection)
         for week in range(3):
-            load(connection, f"w{week}", many(43_000, seed=10 + week, users=USERS, movies=2_000), f"w{week}")
-        version = candidate(connection, "run", TrainedBatch("none", md5_of("none"), 0))
-        promote(connection, version, artifact("f"), gate_result(), over=None, data_size=1, merge="merge")
+            load(
+                connection,
+                f"w{week}",
+                make_random_ratings(43_000, seed=10 + week, users=USERS, movies=2_000),
+                f"w{week}",
+            )
+        version = add_candidate(connection, "run", TrainedBatch("none", md5_of("none"), 0))
+        promote(connection, version, make_artifact("f"), make_gate_result(), over=None, data_size=1, merge="merge")
         users = np.repeat(np.arange(1, USERS + 1), 10)
         ranks = np.tile(np.arange(1, 11), USERS)
         lists = pd.DataFrame({"userId": users, "rank": ranks, "movieId": ranks * 7, "score": ranks / 2})
         write_recommendations(connection, version, lists)
         loaded = read_database_mb(connection)
         # The worst week: the whole ratings file comes again, before any vacuum.
-        load_file(connection, many(1_000_000, seed=2, users=USERS, movies=2_000), "b")
+        load_file(connection, make_random_ratings(1_000_000, seed=2, users=USERS, movies=2_000), "b")
         replaced = read_database_mb(connection)
         vacuum(connection)
         sizes = "\n".join(f"{size.table:32}{size.bytes / 2**20:8.1f} MB" for size in read_table_sizes(connection)[:9])

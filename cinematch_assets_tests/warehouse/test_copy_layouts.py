@@ -8,7 +8,7 @@ from psycopg import sql
 
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.copy import copy_columns, copy_rows, read_frame
-from cinematch_assets_tests.support.warehouse_rows import stored
+from cinematch_assets_tests.support.warehouse_rows import read_rows
 
 TABLE = sql.Identifier("layouts")
 COLUMNS: dict[str, NDArray[np.generic]] = {
@@ -52,13 +52,15 @@ def test_no_row_is_lost_where_one_block_ends(table: psycopg.Connection, rows: in
 @pytest.mark.parametrize("text", ["train", "", "Amélie 七人の侍 🎬", "with\ttab\nand line", "a" * 10_000])
 def test_a_constant_text_is_the_same_in_each_row(table: psycopg.Connection, text: str) -> None:
     copy_columns(table, TABLE, {"whole": np.arange(3, dtype=np.int32)}, {"text": text})
-    assert stored(table, "layouts", "whole, text") == [(n, text) for n in range(3)]
+    assert read_rows(table, "layouts", "whole, text") == [(n, text) for n in range(3)]
 
 
 def test_columns_that_are_no_blocks_of_memory_arrive_too(table: psycopg.Connection) -> None:
     wide = np.arange(30, dtype=np.int32).reshape(10, 3)
     copy_columns(table, TABLE, {"whole": wide[::-2, 1], "double": wide[::-2, 2].astype(">f8").astype(np.float64)})
-    assert stored(table, "layouts", "whole, double") == [(int(a), float(b)) for _, a, b in sorted(wide[::-2].tolist())]
+    assert read_rows(table, "layouts", "whole, double") == [
+        (int(a), float(b)) for _, a, b in sorted(wide[::-2].tolist())
+    ]
 
 
 def test_rows_of_texts_and_nulls_arrive_as_they_are(table: psycopg.Connection) -> None:

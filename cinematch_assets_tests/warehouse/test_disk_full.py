@@ -12,7 +12,7 @@ from cinematch_assets.warehouse.connection import WarehouseUnavailableError, con
 from cinematch_assets.warehouse.table_sizes import vacuum
 from cinematch_assets_tests.support import servers
 from cinematch_assets_tests.support.servers import Postgres
-from cinematch_assets_tests.support.warehouse_rows import indexes, load_file, many, stored
+from cinematch_assets_tests.support.warehouse_rows import list_indexes, load_file, make_random_ratings, read_rows
 
 SIZE_MB = 24
 
@@ -53,23 +53,23 @@ def test_a_full_disk_is_one_sentence_and_changes_nothing(
 
 
 def fill_up(url: str, ballast: Path) -> None:
-    former = many(2_000, seed=1)
+    former = make_random_ratings(2_000, seed=1)
     ballast.write_bytes(bytes(2 * 2**20))
     with connect(url) as connection:
         load_file(connection, former, "a")
-        rows, before = stored(connection, "ratings"), indexes(connection)
+        rows, before = read_rows(connection, "ratings"), list_indexes(connection)
     with pytest.raises(WarehouseUnavailableError, match="the server's disk is full; nothing was changed") as full:
         load_too_much(url)
     assert "\n" not in str(full.value)
     with connect(url) as connection:
-        assert stored(connection, "ratings") == rows
-        assert indexes(connection) == before
+        assert read_rows(connection, "ratings") == rows
+        assert list_indexes(connection) == before
         ballast.unlink()  # a person frees some space, and the weekly maintenance gives back what the load had written
         vacuum(connection)
-        load_file(connection, many(2_500, seed=2), "c")
-        assert len(stored(connection, "ratings")) == 2_500
+        load_file(connection, make_random_ratings(2_500, seed=2), "c")
+        assert len(read_rows(connection, "ratings")) == 2_500
 
 
 def load_too_much(url: str) -> None:
     with connect(url) as connection:
-        load_file(connection, many(300_000, seed=3, users=5_000), "b")
+        load_file(connection, make_random_ratings(300_000, seed=3, users=5_000), "b")

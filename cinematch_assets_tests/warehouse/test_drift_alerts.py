@@ -1,9 +1,8 @@
-from dataclasses import dataclass
-
 import numpy as np
 import psycopg
 import pytest
 
+from cinematch_assets.values import DriftAlert
 from cinematch_assets.warehouse.champion import reject
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.drift_alerts import (
@@ -20,31 +19,19 @@ from cinematch_assets.warehouse.drift_alerts import (
     write_assessment,
 )
 from cinematch_assets_tests.support.warehouse_rows import (
-    candidate,
-    frame,
-    gate_result,
+    add_candidate,
     load,
     load_file,
-    many,
+    make_gate_result,
+    make_random_ratings,
+    make_ratings,
     md5_of,
-    stored,
+    merge_batch,
+    read_rows,
 )
-from cinematch_assets_tests.warehouse.test_batches import merge
 
-
-@dataclass(frozen=True)
-class Alert:
-    feature_name: str
-    drift_score: float
-    threshold: float
-    alert_triggered: bool
-    notes: str
-    baseline_rows: int
-    read_batch_rows: int
-
-
-MEAN = Alert("rating_mean", 0.121, 0.1, True, "Baseline: 3.540, New: 3.968", 700, 43)
-STD = Alert("rating_std", 0.045, 0.15, False, "Baseline: 1.070, New: 1.118", 700, 43)
+MEAN = DriftAlert("rating_mean", 0.121, 0.1, True, "Baseline: 3.540, New: 3.968", 700, 43)
+STD = DriftAlert("rating_std", 0.045, 0.15, False, "Baseline: 1.070, New: 1.118", 700, 43)
 
 
 def test_before_ratings_there_is_no_baseline(connection: psycopg.Connection) -> None:
@@ -53,11 +40,11 @@ def test_before_ratings_there_is_no_baseline(connection: psycopg.Connection) -> 
 
 
 def test_a_batch_is_ten_counts_wherever_it_lives(connection: psycopg.Connection) -> None:
-    load(connection, "w1", frame((1, 1, 0.5, 1), (1, 2, 0.5, 1), (2, 1, 5.0, 1)))
-    load(connection, "w2", frame((1, 1, 3.0, 1)))
+    load(connection, "w1", make_ratings((1, 1, 0.5, 1), (1, 2, 0.5, 1), (2, 1, 5.0, 1)))
+    load(connection, "w2", make_ratings((1, 1, 3.0, 1)))
     counts = (2, 0, 0, 0, 0, 0, 0, 0, 0, 1)
     assert read_batch_counts(connection, "w1") == counts
-    merge(connection, "w1")
+    merge_batch(connection, "w1")
     assert read_batch_counts(connection, "w1") == counts
     assert read_batch_counts(connection, "nosuch") == (0,) * 10
     assert sorted(read_batch_rows(connection, "w1").itertuples(index=False, name=None)) == [
@@ -68,7 +55,7 @@ def test_a_batch_is_ten_counts_wherever_it_lives(connection: psycopg.Connection)
 
 
 def test_the_baseline_is_what_counting_the_table_says(connection: psycopg.Connection) -> None:
-    load_file(connection, many(3_000, seed=4))
+    load_file(connection, make_random_ratings(3_000, seed=4))
     counted = connection.execute(
         "SELECT (rating * 2)::int, count(*) FROM ratings WHERE data_split = 'train' GROUP BY 1 ORDER BY 1"
     ).fetchall()
@@ -77,7 +64,7 @@ def test_the_baseline_is_what_counting_the_table_says(connection: psycopg.Connec
 
 def test_each_user_s_histogram_sums_to_the_baseline(url: str) -> None:
     with connect(url) as connection:
-        load_file(connection, many(3_000, seed=4, users=40))
+        load_file(connection, make_random_ratings(3_000, seed=4, users=40))
         baseline = read_baseline_counts(connection)
         (users,) = connection.execute(
             "SELECT count(DISTINCT userid) FROM ratings WHERE data_split = 'train'"
@@ -92,11 +79,11 @@ def test_a_verdict_replaces_the_batch_s_former_one(connection: psycopg.Connectio
         write_assessment(connection, "w1", md5_of("a"), alerts, due=due, reason="why", evidence={"scored_by": None})
         write_assessment(connection, "w2", md5_of("a"), [MEAN], due=True, reason="other", evidence={})
     columns = "batch_id, feature_name, drift_score, threshold, alert_triggered, notes, baseline_rows, batch_rows"
-    assert stored(connection, "drift_alerts", columns) == [
+    assert read_rows(connection, "drift_alerts", columns) == [
         ("w1", "rating_std", 0.045, 0.15, False, "Baseline: 1.070, New: 1.118", 700, 43),
         ("w2", "rating_mean", 0.121, 0.1, True, "Baseline: 3.540, New: 3.968", 700, 43),
     ]
-    assert stored(connection, "ops.retraining_decisions", "batch_id, due, state") == [
+    assert read_rows(connection, "ops.retraining_decisions", "batch_id, due, state") == [
         ("w1", False, "not_due"),
         ("w2", True, "waiting"),
     ]
@@ -108,34 +95,41 @@ def test_a_decision_that_was_given_up_stays_so(connection: psycopg.Connection) -
     give_up(connection, waiting.id, "failed three times: no memory")
     write_assessment(connection, "w1", md5_of("a"), [], due=True, reason="drift again", evidence={})
     assert list_waiting_decisions(connection) == []
-    assert stored(connection, "ops.retraining_decisions", "state, outcome") == [
+    assert read_rows(connection, "ops.retraining_decisions", "state, outcome") == [
         ("failed", "failed three times: no memory")
     ]
 
 
 def test_ratings_that_no_champion_has_seen(connection: psycopg.Connection) -> None:
     assert count_unseen_ratings(connection) == 0
-    load(connection, "w1", frame((1, 1, 4.0, 1), (2, 1, 4.0, 1)))
-    load(connection, "w2", frame((1, 2, 4.0, 1)))
+    load(connection, "w1", make_ratings((1, 1, 4.0, 1), (2, 1, 4.0, 1)))
+    load(connection, "w2", make_ratings((1, 2, 4.0, 1)))
     assert count_unseen_ratings(connection) == 3
-    merge(connection, "w1")
+    merge_batch(connection, "w1")
     assert count_unseen_ratings(connection) == 1
 
 
 def test_the_time_since_the_last_verdict(connection: psycopg.Connection) -> None:
     assert read_seconds_since_retraining(connection) is None
-    reject(connection, candidate(connection, "run"), gate_result())
+    reject(connection, add_candidate(connection, "run"), make_gate_result())
     since = read_seconds_since_retraining(connection)
     assert since is not None
     assert 0 <= since < 60
 
 
 def test_the_sample_is_whole_users_and_the_same_each_time(connection: psycopg.Connection) -> None:
-    load_file(connection, many(20_000, seed=5, users=400))
+    load_file(connection, make_random_ratings(20_000, seed=5, users=400))
     sample = read_baseline_sample(connection, rows=2_000)
     assert 500 < len(sample) < 6_000
     again = read_baseline_sample(connection, rows=2_000)
     assert sample.equals(again)
     for user in sample["userId"].unique()[:5].tolist():
-        rows = stored(connection, f"ratings WHERE data_split = 'train' AND userid = {user}")
+        rows = read_rows(connection, f"ratings WHERE data_split = 'train' AND userid = {user}")
         assert len(rows) == int((sample["userId"] == user).sum())
+
+
+def test_another_content_of_a_batch_is_another_piece_of_evidence(connection: psycopg.Connection) -> None:
+    write_assessment(connection, "w1", md5_of("a"), [], due=True, reason="first content", evidence={})
+    write_assessment(connection, "w1", md5_of("b"), [], due=True, reason="second content", evidence={})
+    assert [d.reason for d in list_waiting_decisions(connection)] == ["second content"]
+    assert read_rows(connection, "ops.retraining_decisions", "id, state")[0][1] == "superseded"

@@ -34,12 +34,12 @@ def handles(home: Path) -> list[int]:
 
 
 def test_four_processes_start_one_server_and_one_schema(home: Path) -> None:
-    processes = [workers.start(warehouse_jobs.opening_embedded, str(home)) for _ in range(4)]
+    processes = [workers.start(warehouse_jobs.open_embedded_server, str(home)) for _ in range(4)]
     assert workers.finish(*processes) == [0, 0, 0, 0]
 
 
 def test_killed_server_and_client_lose_no_committed_row(home: Path, tmp_path: Path) -> None:
-    client = workers.start(warehouse_jobs.holding_embedded, str(home), str(tmp_path / "ready"))
+    client = workers.start(warehouse_jobs.hold_embedded_server, str(home), str(tmp_path / "ready"))
     wait_until((tmp_path / "ready").exists, "the client's row")
     server = postmaster(home)
     children = server.children(recursive=True)

@@ -10,16 +10,16 @@ from cinematch_assets.warehouse.inspection import (
     count_rows,
     read_split_counts,
 )
-from cinematch_assets_tests.support.warehouse_rows import frame, load, load_file, many
+from cinematch_assets_tests.support.warehouse_rows import load, load_file, make_random_ratings, make_ratings
 
 
 def test_rows_are_counted_by_table_and_schema(connection: psycopg.Connection) -> None:
-    load_file(connection, many(30))
+    load_file(connection, make_random_ratings(30))
     assert (count_rows(connection, "ratings"), count_rows(connection, "netflix", "movies")) == (30, 0)
 
 
 def test_splits_leave_merged_batches_out(connection: psycopg.Connection) -> None:
-    load_file(connection, many(1_000))
+    load_file(connection, make_random_ratings(1_000))
     connection.execute("INSERT INTO ratings VALUES (1, 1, 4.0, 1, 'train', now(), 'w1')")
     splits = {split.name: split for split in read_split_counts(connection)}
     assert splits["train"].rows + splits["test"].rows == 1_000
@@ -28,8 +28,8 @@ def test_splits_leave_merged_batches_out(connection: psycopg.Connection) -> None
 
 def test_ratings_of_unknown_movies_are_counted(connection: psycopg.Connection) -> None:
     connection.execute("INSERT INTO movies VALUES (10, 'Heat (1995)')")
-    load_file(connection, frame((1, 10, 4.0, 1), (1, 11, 4.0, 1), (2, 11, 4.0, 1)))
-    load(connection, "w1", frame((1, 12, 4.0, 1), (1, 10, 4.0, 1)))
+    load_file(connection, make_ratings((1, 10, 4.0, 1), (1, 11, 4.0, 1), (2, 11, 4.0, 1)))
+    load(connection, "w1", make_ratings((1, 12, 4.0, 1), (1, 10, 4.0, 1)))
     assert count_orphans(connection) == Orphans(ratings=2, buffer=1)
 
 

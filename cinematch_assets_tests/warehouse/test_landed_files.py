@@ -1,6 +1,7 @@
 import psycopg
 import pytest
 
+from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.landed_files import (
     Counts,
     NothingLandedError,
@@ -8,14 +9,19 @@ from cinematch_assets.warehouse.landed_files import (
     finish_file,
     list_processed_contents,
     list_referenced_objects,
-    quarantine,
     record_landing,
     refuse_file,
-    storable,
 )
-from cinematch_assets_tests.support.warehouse_rows import Rejected, artifact, candidate, count, land, md5_of, stored
+from cinematch_assets_tests.support.warehouse_rows import (
+    add_candidate,
+    count,
+    land,
+    make_artifact,
+    md5_of,
+    read_rows,
+)
 
-BAD = [Rejected(n, f"raw {n}", ("rating is 5.5",)) for n in (3, 7)]
+BAD = [RejectedRow(n, f"raw {n}", ("rating is 5.5",)) for n in (3, 7)]
 
 
 def test_nothing_landed_names_what_to_do(connection: psycopg.Connection) -> None:
@@ -37,7 +43,7 @@ def test_a_loaded_content_supersedes_the_former_one_of_either_format(connection:
     for path, content in (("ratings.csv", "a"), ("ratings.parquet", "b")):
         finish_file(connection, land(connection, path, content), Counts(2, 2, 0), state="loaded")
     finish_file(connection, land(connection, "movies.csv", "m"), Counts(1, 1, 0), state="loaded")
-    assert stored(connection, "ops.files", "path, state") == [
+    assert read_rows(connection, "ops.files", "path, state") == [
         ("movies.csv", "loaded"),
         ("ratings.csv", "superseded"),
         ("ratings.parquet", "loaded"),
@@ -62,45 +68,16 @@ def test_rows_read_are_rows_accepted_and_rejected(connection: psycopg.Connection
 def test_a_refused_file_keeps_its_bad_rows_and_its_reason(connection: psycopg.Connection) -> None:
     file = land(connection, "batches/w1.csv")
     refuse_file(connection, file, "ratings_buffer", BAD, counts=Counts(9, 7, 2), note="2 of 9 rows", batch_id="w1")
-    rows = stored(connection, "ops.rejected_rows", "path, batch_id, row_number, raw_row, reasons")
+    rows = read_rows(connection, "ops.rejected_rows", "path, batch_id, row_number, raw_row, reasons")
     assert rows == [("batches/w1.csv", "w1", bad.row_number, bad.raw_row, list(bad.reasons)) for bad in BAD]
-    assert stored(connection, "ops.files", "state, rows_read, note") == [("refused", 9, "2 of 9 rows")]
+    assert read_rows(connection, "ops.files", "state, rows_read, note") == [("refused", 9, "2 of 9 rows")]
     assert list_processed_contents(connection) == {("batches/w1.csv", file.md5)}
-
-
-def test_a_content_that_is_read_again_is_judged_again(connection: psycopg.Connection) -> None:
-    file, other = land(connection, "ratings.csv", "a"), land(connection, "ratings.csv", "b")
-    quarantine(connection, file, "ratings", BAD)
-    quarantine(connection, other, "ratings", BAD[:1])
-    assert quarantine(connection, file, "ratings", BAD[:1]) == 1
-    assert count(connection, "ops.rejected_rows") == 2
-
-
-def test_a_row_without_a_reason_is_not_stored(connection: psycopg.Connection) -> None:
-    with pytest.raises(psycopg.errors.CheckViolation):
-        quarantine(connection, land(connection, "ratings.csv"), "ratings", [Rejected(1, "x", ())])
-
-
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [
-        ("a,b", "a,b"),
-        ("Amélie 七", "Amélie 七"),
-        ("a\0b", "a\\x00b"),
-        ("\ud83d", "\\ud83d"),
-        ("tab\tline\n\\", "tab\tline\n\\"),
-    ],
-)
-def test_a_row_with_any_characters_can_be_stored(connection_18: psycopg.Connection, text: str, kept: str) -> None:
-    assert storable(text) == kept
-    quarantine(connection_18, land(connection_18, "ratings.csv"), "ratings", [Rejected(1, text, (text,))])
-    assert stored(connection_18, "ops.rejected_rows", "raw_row, reasons") == [(kept, [kept])]
 
 
 def test_what_the_store_must_keep(connection: psycopg.Connection) -> None:
     for content in ("a", "b"):
         finish_file(connection, land(connection, "ratings.csv", content), Counts(1, 1, 0), state="loaded")
     land(connection, "movies.csv", "m")
-    candidate(connection, "run")
+    add_candidate(connection, "run")
     kept = list_referenced_objects(connection)
-    assert kept == {f"landed/{md5_of('b')}", f"landed/{md5_of('m')}", artifact("run").key}
+    assert kept == {f"landed/{md5_of('b')}", f"landed/{md5_of('m')}", make_artifact("run").key}

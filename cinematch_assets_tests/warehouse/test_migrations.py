@@ -27,7 +27,7 @@ def test_each_migration_has_a_rollback_file() -> None:
 
 
 def test_four_processes_that_start_together_migrate_once(empty_database_url: str) -> None:
-    processes = [workers.start(warehouse_jobs.migrating, empty_database_url) for _ in range(4)]
+    processes = [workers.start(warehouse_jobs.run_migrations, empty_database_url) for _ in range(4)]
     assert workers.finish(*processes) == [0, 0, 0, 0]
     with psycopg.connect(empty_database_url) as connection:
         log = "SELECT migration_id FROM _yoyo_log WHERE operation = 'apply' ORDER BY migration_id"
@@ -49,7 +49,7 @@ def test_a_killed_migration_leaves_nothing_and_the_next_one_does_it_all(
     # Three orders before the first migration, then three each: its file, its row, its line in the log.
     last = 3 + 3 * len(ALL)
     for order in (1, 3, 4, 5, last // 2, last):
-        assert workers.finish(workers.start(warehouse_jobs.migrating, empty_database_url, order)) == [-9]
+        assert workers.finish(workers.start(warehouse_jobs.run_migrations, empty_database_url, order)) == [-9]
         assert schema(empty_database_url) == {}
     migrate(empty_database_url)
     assert schema(empty_database_url) == schema(database_url)
@@ -79,7 +79,7 @@ def test_rollback_files_undo_everything(empty_database_url: str) -> None:
     )
     migrate(empty_database_url)
     with psycopg.connect(empty_database_url) as connection:
-        warehouse_rows.load_file(connection, warehouse_rows.frame((1, 1, 4.0, 1)))
+        warehouse_rows.load_file(connection, warehouse_rows.make_ratings((1, 1, 4.0, 1)))
         assert connection.execute(facts).fetchone() == (6, False)
     assert rollback(empty_database_url).applied == tuple(reversed(ALL))
     assert schema(empty_database_url) == {}
@@ -96,7 +96,7 @@ def test_through_the_pooler(postgres15: Postgres, request: pytest.FixtureRequest
     with postgres15.database() as direct:
         url = with_database(request.getfixturevalue("_pooler"), direct.rsplit("/", 1)[1])
         assert list_pending_migrations(url) == ALL
-        assert workers.finish(*[workers.start(warehouse_jobs.migrating, url) for _ in range(4)]) == [0, 0, 0, 0]
+        assert workers.finish(*[workers.start(warehouse_jobs.run_migrations, url) for _ in range(4)]) == [0, 0, 0, 0]
         assert list_pending_migrations(url) == ()
         assert rollback(url).applied == tuple(reversed(ALL))
 

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import psycopg
 
+from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.landed_files import find_newest_landed
 from cinematch_assets.warehouse.movies import (
     MoviesLoad,
@@ -11,7 +12,7 @@ from cinematch_assets.warehouse.movies import (
     read_stored_basis,
     write_features,
 )
-from cinematch_assets_tests.support.warehouse_rows import Rejected, land, stored, versions
+from cinematch_assets_tests.support.warehouse_rows import land, read_row_versions, read_rows
 
 
 def movies(*rows: tuple[int, str, str | None]) -> pd.DataFrame:
@@ -30,7 +31,7 @@ def test_new_changed_and_kept_rows_are_counted(connection: psycopg.Connection) -
     assert load(connection, FIRST) == MoviesLoad(inserted=3, updated=0, kept=0)
     second = movies((1, "Toy Story (1995)", "Animation|Comedy"), (2, "Amélie (2001)", "Romance"), (4, "七人の侍", None))
     assert load(connection, second, "b") == MoviesLoad(inserted=1, updated=1, kept=1)
-    assert stored(connection, "movies", "movieid, title, genres") == [
+    assert read_rows(connection, "movies", "movieid, title, genres") == [
         (1, "Toy Story (1995)", "Animation|Comedy"),
         (2, "Amélie (2001)", "Romance"),
         (3, "Heat (1995)", "Crime"),
@@ -41,9 +42,9 @@ def test_new_changed_and_kept_rows_are_counted(connection: psycopg.Connection) -
 
 def test_unchanged_movies_are_not_written_again(connection: psycopg.Connection) -> None:
     load(connection, FIRST)
-    before = versions(connection, "movies")
+    before = read_row_versions(connection, "movies")
     assert load(connection, FIRST, "b") == MoviesLoad(0, 0, 0)
-    assert versions(connection, "movies") == before
+    assert read_row_versions(connection, "movies") == before
 
 
 def test_features_come_back_and_are_lost_with_their_genres(connection: psycopg.Connection) -> None:
@@ -65,8 +66,10 @@ def test_features_come_back_and_are_lost_with_their_genres(connection: psycopg.C
 
 def test_rejected_rows_and_counts_come_with_the_rows(connection: psycopg.Connection) -> None:
     file = land(connection, "movies.csv")
-    load_movies(connection, FIRST, file, [Rejected(2, "x,\0,\ud800", ("movieId is no whole number", "title holds \0"))])
-    rejected = stored(connection, "ops.rejected_rows", "table_name, row_number, raw_row, reasons")
+    load_movies(
+        connection, FIRST, file, [RejectedRow(2, "x,\0,\ud800", ("movieId is no whole number", "title holds \0"))]
+    )
+    rejected = read_rows(connection, "ops.rejected_rows", "table_name, row_number, raw_row, reasons")
     assert rejected == [("movies", 2, "x,\\x00,\\ud800", ["movieId is no whole number", "title holds \\x00"])]
     ledger = find_newest_landed(connection, "movies")
     assert (ledger.rows_read, ledger.rows_accepted, ledger.rows_rejected, ledger.is_loaded) == (4, 3, 1, True)

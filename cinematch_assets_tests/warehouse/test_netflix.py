@@ -6,6 +6,7 @@ import pandas as pd
 import psycopg
 import pytest
 
+from cinematch_assets.values import RejectedMovie
 from cinematch_assets.warehouse.collection_ledger import read_problem_files, record_listing, take_fetched
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.netflix import (
@@ -16,8 +17,14 @@ from cinematch_assets.warehouse.netflix import (
     read_collection_titles,
     write_matches,
 )
-from cinematch_assets_tests.support.collection_rows import BadMovie, Listed, accepted, list_and_fetch, rows_of_files
-from cinematch_assets_tests.support.warehouse_rows import count, stored, versions
+from cinematch_assets_tests.support.collection_rows import (
+    list_and_fetch,
+    make_accepted,
+    make_file,
+    make_rejected,
+    read_rows_of_files,
+)
+from cinematch_assets_tests.support.warehouse_rows import count, read_row_versions, read_rows
 
 MATRIX = ("The Matrix", "Sci-Fi", 8.7, 1999)
 HEAT = ("Heat", "Crime", 8.3, 1995)
@@ -28,24 +35,24 @@ MOVIE = "title, genre, rating, year"
 def arrive(
     connection: psycopg.Connection,
     contents: dict[str, list[tuple[Any, ...]]],
-    rejected: list[BadMovie] | None = None,
+    rejected: list[RejectedMovie] | None = None,
     failures: dict[str, str] | None = None,
 ) -> CollectionLoad:
     """List and fetch files with these movies, take those to load, and load them."""
     bad = rejected or []
     listed = [
-        Listed.holding(name, [movies, [row for row in bad if row.file_id == name]]) for name, movies in contents.items()
+        make_file(name, [movies, [row for row in bad if row.file_id == name]]) for name, movies in contents.items()
     ]
     list_and_fetch(connection, listed)
     with connection.transaction():
         taken = take_fetched(connection, 1_000)
         names = {file.file_id for file in taken} - set(failures or {})
-        good = accepted({name: movies for name, movies in contents.items() if name in names})
+        good = make_accepted({name: movies for name, movies in contents.items() if name in names})
         return load_collection(connection, taken, good, bad, failures=failures)
 
 
 def states(connection: psycopg.Connection) -> dict[str, str]:
-    return dict(stored(connection, "ops.drive_files", "file_id, state"))
+    return dict(read_rows(connection, "ops.drive_files", "file_id, state"))
 
 
 def the_row(connection: psycopg.Connection, title: str) -> tuple[UUID, Any, Any]:
@@ -58,13 +65,13 @@ def the_row(connection: psycopg.Connection, title: str) -> tuple[UUID, Any, Any]
 def test_each_file_s_movie_becomes_a_row(connection: psycopg.Connection) -> None:
     done = arrive(connection, {"f1": [MATRIX], "f2": [HEAT], "f3": [ALIEN]})
     assert (done.inserted, done.updated, done.deleted, done.loaded) == (3, 0, 0, 3)
-    assert stored(connection, "netflix.movies", MOVIE) == [
+    assert read_rows(connection, "netflix.movies", MOVIE) == [
         ("Alien", "Horror", None, None),
         ("Heat", "Crime", Decimal("8.3"), 1995),
         ("The Matrix", "Sci-Fi", Decimal("8.7"), 1999),
     ]
     assert set(states(connection).values()) == {"loaded"}
-    assert stored(connection, "ops.drive_files", "file_id, store_key")[0] == ("f1", "landed/f1")
+    assert read_rows(connection, "ops.drive_files", "file_id, store_key")[0] == ("f1", "landed/f1")
 
 
 def test_the_same_movie_in_several_files_is_one_row(connection: psycopg.Connection) -> None:
@@ -74,21 +81,21 @@ def test_the_same_movie_in_several_files_is_one_row(connection: psycopg.Connecti
     arrive(connection, {"f4": [ALIEN]})
     assert count(connection, "netflix.movies") == 2
     (row, _, _) = the_row(connection, "Alien")
-    files = stored(connection, "ops.drive_files", "file_id, loaded_rows")
+    files = read_rows(connection, "ops.drive_files", "file_id, loaded_rows")
     assert [name for name, rows in files if row in rows] == ["f1", "f2", "f3", "f4"]
 
 
 def test_the_same_again_changes_no_row(connection: psycopg.Connection) -> None:
     contents = {"f1": [MATRIX], "f2": [HEAT, ALIEN]}
     arrive(connection, contents)
-    before = versions(connection, "netflix.movies")
-    ledger = versions(connection, "ops.drive_files")
+    before = read_row_versions(connection, "netflix.movies")
+    ledger = read_row_versions(connection, "ops.drive_files")
     done = arrive(connection, contents)
     assert done == CollectionLoad(0, 0, 0, 0, 0, 0)
     connection.execute("UPDATE ops.drive_files SET state = 'pending'")
     assert arrive(connection, contents) == CollectionLoad(0, 0, 0, 2, 0, 0)
-    assert versions(connection, "netflix.movies") == before
-    assert versions(connection, "ops.drive_files") != ledger
+    assert read_row_versions(connection, "netflix.movies") == before
+    assert read_row_versions(connection, "ops.drive_files") != ledger
 
 
 def test_a_changed_file_changes_its_row(connection: psycopg.Connection) -> None:
@@ -99,7 +106,7 @@ def test_a_changed_file_changes_its_row(connection: psycopg.Connection) -> None:
     same, still_made, updated = the_row(connection, "The Matrix")
     assert (same, still_made) == (row, made)
     assert updated > made  # kept by the database
-    assert stored(connection, "netflix.movies", MOVIE)[1] == ("The Matrix", "Action", Decimal("8.8"), 1999)
+    assert read_rows(connection, "netflix.movies", MOVIE)[1] == ("The Matrix", "Action", Decimal("8.8"), 1999)
 
 
 def test_a_changed_file_leaves_a_row_that_others_have_too(connection: psycopg.Connection) -> None:
@@ -115,16 +122,16 @@ def test_a_changed_file_leaves_a_row_that_others_have_too(connection: psycopg.Co
 
 def test_files_that_swap_their_movies_swap_their_rows(connection: psycopg.Connection) -> None:
     arrive(connection, {"f1": [MATRIX], "f2": [HEAT]})
-    before = versions(connection, "netflix.movies")
+    before = read_row_versions(connection, "netflix.movies")
     done = arrive(connection, {"f1": [HEAT], "f2": [MATRIX]})
     assert (done.inserted, done.updated, done.deleted, done.loaded) == (0, 0, 0, 2)
-    assert versions(connection, "netflix.movies") == before
+    assert read_row_versions(connection, "netflix.movies") == before
 
 
 def test_a_chain_of_changes_ends_in_what_the_files_hold(connection: psycopg.Connection) -> None:
     arrive(connection, {"f1": [MATRIX], "f2": [HEAT]})
     arrive(connection, {"f1": [HEAT], "f2": [ALIEN]})
-    assert rows_of_files(connection) == {"f1": [HEAT], "f2": [ALIEN]}
+    assert read_rows_of_files(connection) == {"f1": [HEAT], "f2": [ALIEN]}
     assert count(connection, "netflix.movies") == 2
 
 
@@ -134,32 +141,32 @@ def test_a_list_that_changes_keeps_the_rows_of_what_stays(connection: psycopg.Co
     done = arrive(connection, {"f1": [ALIEN, MATRIX]})
     assert (done.inserted + done.updated, done.deleted) == (1, 1)
     assert the_row(connection, "The Matrix")[0] == ids["The Matrix"]
-    assert rows_of_files(connection) == {"f1": [ALIEN, MATRIX]}
+    assert read_rows_of_files(connection) == {"f1": [ALIEN, MATRIX]}
 
 
 def test_a_file_that_turns_bad_keeps_its_last_good_row_and_is_a_problem_file(connection: psycopg.Connection) -> None:
     arrive(connection, {"f1": [MATRIX]})
-    done = arrive(connection, {"f1": []}, [BadMovie.of("f1", 1, '{"title": ""}', "title is empty")])
+    done = arrive(connection, {"f1": []}, [make_rejected("f1", 1, '{"title": ""}', "title is empty")])
     assert done.quarantined == 1
     assert states(connection) == {"f1": "quarantined"}
-    assert rows_of_files(connection) == {"f1": [MATRIX]}
+    assert read_rows_of_files(connection) == {"f1": [MATRIX]}
     (problem,) = read_problem_files(connection)
     assert problem.last_error == "row 1: title is empty; the rows of its last good content stay"
     assert problem.has_rows
-    rejected = stored(connection, "ops.rejected_rows", "path, table_name, row_number, raw_row, reasons")
+    rejected = read_rows(connection, "ops.rejected_rows", "path, table_name, row_number, raw_row, reasons")
     assert rejected == [("Netflix_Movie_Collection/f1.json", "netflix.movies", 1, '{"title": ""}', ["title is empty"])]
     arrive(connection, {"f1": [HEAT]})
     assert states(connection) == {"f1": "loaded"}
     assert read_problem_files(connection) == []
-    assert rows_of_files(connection) == {"f1": [HEAT]}
+    assert read_rows_of_files(connection) == {"f1": [HEAT]}
     assert count(connection, "netflix.movies") == 1
 
 
 def test_a_file_that_never_was_good_has_no_row(connection: psycopg.Connection) -> None:
-    arrive(connection, {"f1": []}, [BadMovie.of("f1", 1, "{\0", "is not JSON")])
+    arrive(connection, {"f1": []}, [make_rejected("f1", 1, "{\0", "is not JSON")])
     (problem,) = read_problem_files(connection)
     assert (problem.state, problem.last_error, problem.has_rows) == ("quarantined", "row 1: is not JSON", False)
-    assert stored(connection, "ops.rejected_rows", "raw_row") == [("{\\x00",)]
+    assert read_rows(connection, "ops.rejected_rows", "raw_row") == [("{\\x00",)]
 
 
 def test_a_file_without_any_movie_is_a_problem_file(connection: psycopg.Connection) -> None:
@@ -170,9 +177,9 @@ def test_a_file_without_any_movie_is_a_problem_file(connection: psycopg.Connecti
 def test_one_bad_movie_of_a_list_keeps_its_own_row_only(connection: psycopg.Connection) -> None:
     arrive(connection, {"f1": [MATRIX, HEAT, ALIEN]})
     changed = ("The Matrix", "Action", 8.8, 1999)
-    done = arrive(connection, {"f1": [changed, None, ALIEN]}, [BadMovie.of("f1", 2, "{}", "title is empty")])
+    done = arrive(connection, {"f1": [changed, None, ALIEN]}, [make_rejected("f1", 2, "{}", "title is empty")])
     assert (done.updated, done.inserted, done.deleted, done.loaded) == (1, 0, 0, 1)
-    assert rows_of_files(connection) == {"f1": [changed, HEAT, ALIEN]}
+    assert read_rows_of_files(connection) == {"f1": [changed, HEAT, ALIEN]}
     assert "1 of 3 movies rejected, row 2: title is empty" in read_problem_files(connection)[0].last_error
 
 
@@ -186,14 +193,14 @@ def test_a_file_that_cannot_be_fetched_is_tried_again_and_then_given_up(connecti
         assert read_problem_files(connection)[0].attempts == attempt
     assert arrive(connection, contents).loaded == 0  # five attempts, and it waits for a person
     arrive(connection, {"f1": [ALIEN]})  # or for another content
-    assert rows_of_files(connection)["f1"] == [ALIEN]
+    assert read_rows_of_files(connection)["f1"] == [ALIEN]
 
 
 def test_a_file_that_a_listing_does_not_show_stays(connection: psycopg.Connection) -> None:
     arrive(connection, {"f1": [MATRIX], "f2": [HEAT]})
-    listing = record_listing(connection, [Listed.holding("f2", [[HEAT], []])])
+    listing = record_listing(connection, [make_file("f2", [[HEAT], []])])
     assert listing.missing == 1
-    assert rows_of_files(connection) == {"f1": [MATRIX], "f2": [HEAT]}
+    assert read_rows_of_files(connection) == {"f1": [MATRIX], "f2": [HEAT]}
 
 
 @pytest.mark.parametrize(
@@ -212,11 +219,11 @@ def test_a_file_that_a_listing_does_not_show_stays(connection: psycopg.Connectio
 def test_ratings_are_recognized_as_postgres_rounds_them(
     connection_18: psycopg.Connection, rating: float, kept: str
 ) -> None:
-    frame = accepted({"f1": [("T", "G", rating, None)]})
+    frame = make_accepted({"f1": [("T", "G", rating, None)]})
     assert movies_by_file(frame)["f1"][1].rating == Decimal(kept)
     arrive(connection_18, {"f1": [("T", "G", rating, None)]})
     arrive(connection_18, {"f2": [("T", "G", rating, None)]})
-    assert stored(connection_18, "netflix.movies", "rating") == [(Decimal(kept),)]
+    assert read_rows(connection_18, "netflix.movies", "rating") == [(Decimal(kept),)]
 
 
 def test_matches_are_kept_and_follow(connection: psycopg.Connection) -> None:
@@ -227,11 +234,11 @@ def test_matches_are_kept_and_follow(connection: psycopg.Connection) -> None:
     matrix, heat, alien = (titles.loc[title, "id"] for title in ("The Matrix", "Heat", "Alien"))
     found = [Match(matrix, 2571, "title", 1.0), Match(alien, None, "title, no year given", None, (1214, 9999))]
     assert write_matches(connection, found) == 2
-    before = versions(connection, "netflix.movie_matches")
+    before = read_row_versions(connection, "netflix.movie_matches")
     assert write_matches(connection, found) == 0
-    assert versions(connection, "netflix.movie_matches") == before
+    assert read_row_versions(connection, "netflix.movie_matches") == before
     assert write_matches(connection, [Match(heat, 6, "title", 1.0), Match(uuid4(), 7, "title", 1.0)]) == 3
-    rows = stored(connection, "netflix.movie_matches", "id, movieid, method, score, candidates")
+    rows = read_rows(connection, "netflix.movie_matches", "id, movieid, method, score, candidates")
     assert rows == [(heat, 6, "title", 1.0, [])]
 
 

@@ -11,11 +11,19 @@ from cinematch_assets.warehouse.drift_alerts import read_baseline_counts
 from cinematch_assets.warehouse.landed_files import find_newest_landed
 from cinematch_assets.warehouse.ratings import load_ratings
 from cinematch_assets_tests.support import warehouse_jobs, warehouse_rows, workers
-from cinematch_assets_tests.support.warehouse_rows import count, frame, indexes, land, load_file, many, stored
+from cinematch_assets_tests.support.warehouse_rows import (
+    count,
+    land,
+    list_indexes,
+    load_file,
+    make_random_ratings,
+    make_ratings,
+    read_rows,
+)
 
 
 def test_every_row_arrives_once_with_its_split(connection: psycopg.Connection) -> None:
-    ratings = many(12_000, seed=1)
+    ratings = make_random_ratings(12_000, seed=1)
     done = load_file(connection, ratings)
     test = is_test_by_hash(ratings["userId"].to_numpy(), ratings["movieId"].to_numpy())
     assert (done.deleted, done.train, done.test) == (0, int((~test).sum()), int(test.sum()))
@@ -23,7 +31,7 @@ def test_every_row_arrives_once_with_its_split(connection: psycopg.Connection) -
         (*row, "test" if is_test else "train")
         for row, is_test in zip(ratings.itertuples(index=False, name=None), test.tolist(), strict=True)
     )
-    assert stored(connection, "ratings", "userid, movieid, rating, timestamp, data_split") == expected
+    assert read_rows(connection, "ratings", "userid, movieid, rating, timestamp, data_split") == expected
     assert count(connection, "ratings WHERE loaded_at IS NULL OR batch_id IS NOT NULL") == 0
     file = find_newest_landed(connection, "ratings")
     assert (file.state, file.rows_read, file.rows_accepted, file.rows_rejected) == ("loaded", 12_000, 12_000, 0)
@@ -31,14 +39,14 @@ def test_every_row_arrives_once_with_its_split(connection: psycopg.Connection) -
 
 @pytest.mark.parametrize("rows", [50, 12_000])
 def test_another_content_replaces_the_file_s_rows_and_no_batch_s(connection: psycopg.Connection, rows: int) -> None:
-    load_file(connection, many(rows, seed=1), "a")
+    load_file(connection, make_random_ratings(rows, seed=1), "a")
     connection.execute("INSERT INTO ratings VALUES (9, 9, 4.0, 9, 'train', now(), 'w1')")
-    before = indexes(connection)
-    done = load_file(connection, many(rows, seed=2), "b")
+    before = list_indexes(connection)
+    done = load_file(connection, make_random_ratings(rows, seed=2), "b")
     assert done.deleted == rows
     assert count(connection, "ratings WHERE batch_id IS NULL") == rows
-    assert stored(connection, "ratings WHERE batch_id IS NOT NULL") == [(9, 9, 4.0, 9)]
-    assert indexes(connection) == before
+    assert read_rows(connection, "ratings WHERE batch_id IS NOT NULL") == [(9, 9, 4.0, 9)]
+    assert list_indexes(connection) == before
     assert len(before) == 5
     assert {f.state for f in (land(connection, "ratings.csv", "a"),)} == {"superseded"}
 
@@ -46,7 +54,7 @@ def test_another_content_replaces_the_file_s_rows_and_no_batch_s(connection: psy
 def test_the_baseline_follows(connection: psycopg.Connection) -> None:
     load_ratings(
         connection,
-        frame((1, 1, 0.5, 1), (1, 2, 5.0, 1), (1, 3, 5.0, 1)),
+        make_ratings((1, 1, 0.5, 1), (1, 2, 5.0, 1), (1, 3, 5.0, 1)),
         np.array([False, False, True]),
         land(connection, "ratings.csv"),
     )
@@ -54,29 +62,29 @@ def test_the_baseline_follows(connection: psycopg.Connection) -> None:
 
 
 def test_a_load_that_fails_leaves_rows_and_indexes(connection: psycopg.Connection) -> None:
-    load_file(connection, many(11_000, seed=1), "a")
-    rows, before = count(connection, "ratings"), indexes(connection)
-    bad = many(11_000, seed=2)
+    load_file(connection, make_random_ratings(11_000, seed=1), "a")
+    rows, before = count(connection, "ratings"), list_indexes(connection)
+    bad = make_random_ratings(11_000, seed=2)
     bad.loc[10_999, "rating"] = 5.5
     with pytest.raises(psycopg.errors.CheckViolation):
         load_file(connection, bad, "b")
     assert count(connection, "ratings") == rows
-    assert indexes(connection) == before
+    assert list_indexes(connection) == before
     assert find_newest_landed(connection, "ratings").state == "landed"
 
 
 def test_a_load_that_is_killed_leaves_rows_and_indexes(url: str) -> None:
-    former, new = many(11_000, seed=1), many(11_500, seed=2)
+    former, new = make_random_ratings(11_000, seed=1), make_random_ratings(11_500, seed=2)
     with connect(url) as connection:
         load_file(connection, former, "a")
-        before, rows = indexes(connection), stored(connection, "ratings")
+        before, rows = list_indexes(connection), read_rows(connection, "ratings")
         for order in (10, 14, 17, 24):
-            assert workers.finish(workers.start(warehouse_jobs.loading_ratings, url, new, "b", order)) == [-9]
-            assert stored(connection, "ratings") == rows
-            assert indexes(connection) == before
+            assert workers.finish(workers.start(warehouse_jobs.load_ratings_file, url, new, "b", order)) == [-9]
+            assert read_rows(connection, "ratings") == rows
+            assert list_indexes(connection) == before
         assert load_file(connection, new, "b").deleted == 11_000
         assert count(connection, "ratings") == 11_500
-        assert indexes(connection) == before
+        assert list_indexes(connection) == before
 
 
 def test_readers_see_the_old_rows_or_the_new(url: str) -> None:
@@ -89,12 +97,12 @@ def test_readers_see_the_old_rows_or_the_new(url: str) -> None:
                 time.sleep(0.005)
 
     with connect(url) as connection:
-        load_file(connection, many(sizes[0], seed=1), "a")
+        load_file(connection, make_random_ratings(sizes[0], seed=1), "a")
         readers = [threading.Thread(target=read) for _ in range(2)]
         for thread in readers:
             thread.start()
         for n in (1, 0, 1):
-            load_file(connection, many(sizes[n], seed=n), f"content {n}")
+            load_file(connection, make_random_ratings(sizes[n], seed=n), f"content {n}")
         done.set()
         for thread in readers:
             thread.join()
@@ -103,16 +111,16 @@ def test_readers_see_the_old_rows_or_the_new(url: str) -> None:
 
 
 def test_who_does_not_own_the_table_can_load_it_too(connection: psycopg.Connection) -> None:
-    before = indexes(connection)
+    before = list_indexes(connection)
     with connection.transaction():
         connection.execute("SET LOCAL ROLE ml_pipeline")
-        assert load_file(connection, many(11_000)).deleted == 0
-    assert indexes(connection) == before
+        assert load_file(connection, make_random_ratings(11_000)).deleted == 0
+    assert list_indexes(connection) == before
     assert count(connection, "ratings") == 11_000
 
 
 def test_an_empty_file_empties_the_file_s_part(connection: psycopg.Connection) -> None:
-    load_file(connection, many(10), "a")
-    assert load_file(connection, frame(), "b").deleted == 10
+    load_file(connection, make_random_ratings(10), "a")
+    assert load_file(connection, make_ratings(), "b").deleted == 10
     assert count(connection, "ratings") == 0
     assert warehouse_rows.count(connection, "ops.files WHERE state = 'loaded'") == 1

@@ -13,17 +13,17 @@ from cinematch_assets.warehouse.model_registry import TrainedBatch
 from cinematch_assets.warehouse.recommendations import write_recommendations
 from cinematch_assets.warehouse.training_data import read_training_data
 from cinematch_assets_tests.support.warehouse_rows import (
-    artifact,
-    candidate,
+    add_candidate,
     count,
-    frame,
-    gate_result,
     load,
     load_file,
-    many,
+    make_artifact,
+    make_gate_result,
+    make_random_ratings,
+    make_ratings,
+    make_recommendations,
     md5_of,
 )
-from cinematch_assets_tests.warehouse.test_model_registry import lists
 
 TABLES = (
     "ratings", "ratings_buffer", "movies", "ingestion_metadata", "model_metrics", "drift_alerts", "recommendations",
@@ -84,16 +84,18 @@ def test_tables_that_come_later_are_covered(url: str) -> None:
 
 def test_the_pipeline_s_role_can_do_a_batch_s_whole_way(url: str) -> None:
     with signed_in(url, "ml_pipeline") as connection:
-        load_file(connection, many(300))
-        load(connection, "w1", frame((1, 10, 4.0, 1), (2, 20, 3.0, 2)))
+        load_file(connection, make_random_ratings(300))
+        load(connection, "w1", make_ratings((1, 10, 4.0, 1), (2, 20, 3.0, 2)))
         write_assessment(connection, "w1", md5_of("a"), [], due=True, reason="drift", evidence={})
-        version = candidate(connection, "run", TrainedBatch("w1", md5_of("a"), 2))
-        moved = promote(connection, version, artifact("f"), gate_result(), over=None, data_size=1, merge="merge")
+        version = add_candidate(connection, "run", TrainedBatch("w1", md5_of("a"), 2))
+        moved = promote(
+            connection, version, make_artifact("f"), make_gate_result(), over=None, data_size=1, merge="merge"
+        )
         assert moved == ("w1",)
-        write_recommendations(connection, version, lists((1, 1, 30, 4.5)))
+        write_recommendations(connection, version, make_recommendations((1, 1, 30, 4.5)))
         champion = read_champion(connection)
         assert champion is not None
         assert champion.version == version
         assert count(connection, "ratings") == 302
-        assert load(connection, "w1", frame((1, 10, 5.0, 1)), "b").place == "merged"
+        assert load(connection, "w1", make_ratings((1, 10, 5.0, 1)), "b").place == "merged"
     assert len(read_training_data(url).merged) <= 1

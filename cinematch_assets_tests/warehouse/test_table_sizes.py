@@ -4,7 +4,7 @@ from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.table_sizes import archive_alerts, read_database_mb, read_table_sizes, vacuum
 from cinematch_assets_tests.support import warehouse_jobs, workers
 from cinematch_assets_tests.support.catalogue import catalogue
-from cinematch_assets_tests.support.warehouse_rows import count, load_file, many, stored
+from cinematch_assets_tests.support.warehouse_rows import count, load_file, make_random_ratings, read_rows
 
 
 def alerts(connection: psycopg.Connection) -> None:
@@ -18,7 +18,7 @@ def alerts(connection: psycopg.Connection) -> None:
 
 def everything(connection: psycopg.Connection) -> list[object]:
     both = "(SELECT * FROM drift_alerts UNION ALL SELECT * FROM drift_alerts_archive) AS both_tables"
-    return stored(
+    return read_rows(
         connection, both, "id, alert_date, feature_name, drift_score, notes, batch_id, baseline_rows, batch_rows"
     )
 
@@ -36,7 +36,7 @@ def test_an_archiving_killed_at_any_order_loses_and_doubles_nothing(url: str) ->
     with connect(url) as connection:
         alerts(connection)
         kills = 0
-        while workers.finish(workers.start(warehouse_jobs.archiving, url, kills + 1)) == [-9]:
+        while workers.finish(workers.start(warehouse_jobs.archive_old_alerts, url, kills + 1)) == [-9]:
             kills += 1
             assert count(connection, "drift_alerts") == 60
         assert kills >= 3
@@ -46,7 +46,7 @@ def test_an_archiving_killed_at_any_order_loses_and_doubles_nothing(url: str) ->
 def test_two_at_once_move_each_alert_once(url: str) -> None:
     with connect(url) as connection:
         alerts(connection)
-        assert workers.finish(*[workers.start(warehouse_jobs.archiving, url) for _ in range(3)]) == [0, 0, 0]
+        assert workers.finish(*[workers.start(warehouse_jobs.archive_old_alerts, url) for _ in range(3)]) == [0, 0, 0]
         assert (count(connection, "drift_alerts"), count(connection, "drift_alerts_archive")) == (30, 30)
 
 
@@ -62,7 +62,7 @@ def test_the_archive_is_read_by_the_roles_too(url: str) -> None:
 
 
 def test_sizes_name_every_table_and_the_whole(connection: psycopg.Connection) -> None:
-    load_file(connection, many(5_000))
+    load_file(connection, make_random_ratings(5_000))
     vacuum(connection)
     sizes = read_table_sizes(connection)
     assert sizes[0].table == "(database)"

@@ -7,30 +7,30 @@ from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.model_registry import TrainedBatch
 from cinematch_assets.warehouse.training_data import read_seen_pairs, read_training_data
 from cinematch_assets_tests.support.warehouse_rows import (
-    artifact,
-    candidate,
-    frame,
-    gate_result,
+    add_candidate,
     load,
     load_file,
-    many,
+    make_artifact,
+    make_gate_result,
+    make_random_ratings,
+    make_ratings,
     md5_of,
-    stored,
+    read_rows,
 )
 
 
 def pairs(connection: psycopg.Connection, what: str) -> set[tuple[int, int]]:
-    return set(stored(connection, what, "userid, movieid"))
+    return set(read_rows(connection, what, "userid, movieid"))
 
 
 def test_a_pair_of_the_test_split_never_comes_out_whichever_table_has_it(url: str) -> None:
-    file = many(2_000, seed=1, users=50, movies=80)
+    file = make_random_ratings(2_000, seed=1, users=50, movies=80)
     rated_again = file.assign(rating=1.0, timestamp=file["timestamp"] + 1)
     with connect(url) as connection:
         load_file(connection, file)
         load(connection, "merged", rated_again.iloc[:800])
-        version = candidate(connection, "run", TrainedBatch("merged", md5_of("a"), 800))
-        promote(connection, version, artifact("f"), gate_result(), over=None, data_size=1, merge="merge")
+        version = add_candidate(connection, "run", TrainedBatch("merged", md5_of("a"), 800))
+        promote(connection, version, make_artifact("f"), make_gate_result(), over=None, data_size=1, merge="merge")
         load(connection, "waiting", rated_again.iloc[600:1_400])
         # Rows that came by the schema reference's own statement carry no batch.
         connection.execute(
@@ -49,13 +49,13 @@ def test_a_pair_of_the_test_split_never_comes_out_whichever_table_has_it(url: st
 
 
 def test_rows_come_out_by_where_they_came_from(url: str) -> None:
-    train = many(60, seed=3)
+    train = make_random_ratings(60, seed=3)
     train = train[~is_test_by_hash(train["userId"].to_numpy(), train["movieId"].to_numpy())]
     with connect(url) as connection:
         load_file(connection, train.iloc[:10])
         load(connection, "w1", train.iloc[10:14], "a")
-        version = candidate(connection, "run", TrainedBatch("w1", md5_of("a"), 4))
-        promote(connection, version, artifact("f"), gate_result(), over=None, data_size=1, merge="merge")
+        version = add_candidate(connection, "run", TrainedBatch("w1", md5_of("a"), 4))
+        promote(connection, version, make_artifact("f"), make_gate_result(), over=None, data_size=1, merge="merge")
         load(connection, "w2", train.iloc[14:20], "b")
     data = read_training_data(url)
     assert (len(data.file), len(data.merged), len(data.waiting), len(data.test)) == (10, 4, 6, 0)
@@ -67,7 +67,7 @@ def test_rows_come_out_by_where_they_came_from(url: str) -> None:
 
 def test_a_rating_given_again_comes_out_both_times(url: str) -> None:
     # Which one counts is for the model to say: the newer.
-    train = many(20)
+    train = make_random_ratings(20)
     train = train[~is_test_by_hash(train["userId"].to_numpy(), train["movieId"].to_numpy())].iloc[:1]
     with connect(url) as connection:
         load_file(connection, train.assign(rating=2.0))
@@ -82,7 +82,7 @@ def test_only_accepted_contents_are_learned_from(url: str) -> None:
         connection.execute(
             "INSERT INTO ratings_buffer VALUES (1, 10, 4.0, 1, 'unknown', now()), (1, 20, 4.0, 1, NULL, now())"
         )
-        load(connection, "gone", frame((1, 30, 4.0, 1)))
+        load(connection, "gone", make_ratings((1, 30, 4.0, 1)))
         connection.execute("UPDATE ops.batches SET place = 'deleted'")
     data = read_training_data(url)
     assert (len(data.file), len(data.merged), len(data.waiting)) == (0, 0, 0)
@@ -97,8 +97,8 @@ def test_nothing_yet(database_url_18: str) -> None:
 
 def test_a_rating_counts_as_seen_in_any_table_and_split(url: str) -> None:
     with connect(url) as connection:
-        load_file(connection, frame((1, 1, 4.0, 1), (1, 2, 4.0, 1), (2, 1, 4.0, 1), (2, 2, 4.0, 1)))
-        load(connection, "w1", frame((1, 2, 3.0, 2), (3, 3, 3.0, 2)))
+        load_file(connection, make_ratings((1, 1, 4.0, 1), (1, 2, 4.0, 1), (2, 1, 4.0, 1), (2, 2, 4.0, 1)))
+        load(connection, "w1", make_ratings((1, 2, 3.0, 2), (3, 3, 3.0, 2)))
     users, movies = read_seen_pairs(url)
     assert sorted(zip(users.tolist(), movies.tolist(), strict=True)) == [(1, 1), (1, 2), (2, 1), (2, 2), (3, 3)]
 
@@ -106,6 +106,6 @@ def test_a_rating_counts_as_seen_in_any_table_and_split(url: str) -> None:
 @pytest.mark.parametrize("rows", [0, 1])
 def test_the_snapshot_is_one_moment(database_url_18: str, rows: int) -> None:
     with connect(database_url_18) as connection:
-        load_file(connection, many(100 * rows + 1))
+        load_file(connection, make_random_ratings(100 * rows + 1))
     data = read_training_data(database_url_18)
     assert len(data.file) + len(data.test) == 100 * rows + 1

@@ -4,18 +4,38 @@ import pytest
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.warehouse.connection import UnsafeConnectionError
-from cinematch_assets.warehouse.warehouse import open_warehouse
-from cinematch_assets_tests.support.warehouse_rows import load_file, many
+from cinematch_assets.warehouse.inspection import count_rows
+from cinematch_assets.warehouse.warehouse import Warehouse, open_warehouse
+from cinematch_assets_tests.support.warehouse_rows import load_file, make_random_ratings
 
 
 def test_an_external_database_is_used_as_it_is(url: str, tmp_path: Path) -> None:
     warehouse = open_warehouse(url, tmp_path)
     with warehouse.connect() as connection:
-        load_file(connection, many(50))
-    frame = warehouse.read("training/select_seen_pairs", ("userId", "movieId"))
-    assert frame.shape == (50, 2)
-    assert list(frame.columns) == ["userId", "movieId"]
+        load_file(connection, make_random_ratings(50))
+    users, movies = warehouse.read_seen_pairs()
+    assert users.shape == movies.shape == (50,)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_its_url_is_not_in_its_representation() -> None:
+    warehouse = Warehouse("postgresql://owner:s3cret@localhost:5432/neondb")
+    assert "s3cret" not in repr(warehouse)
+    assert warehouse.describe() == "localhost:5432/neondb"
+
+
+def test_functions_run_on_a_connection_of_their_own_or_on_one_together(url: str) -> None:
+    warehouse = Warehouse(url)
+    assert warehouse.run(count_rows, "ratings") == 0
+    with warehouse.session() as session:
+        session.run(load_file, make_random_ratings(50))
+        assert session.run(count_rows, "ratings") == 50
+    counts = warehouse.read_rating_counts()
+    test = warehouse.read_test_rows()
+    assert [int(each.sum()) + len(test) for each in counts] == [50, 50]
+    assert warehouse.read_user_histograms().sum() == counts[0].sum()
+    assert len(warehouse.read_training_data().test) == len(test)
+    assert warehouse.ask("SELECT count(*) FROM ratings") == (("count",), [(50,)])
 
 
 def test_it_is_opened_once(url: str, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from cinematch_assets.retraining import (
     Request,
     RetrainingFacts,
     RetrainingPolicy,
-    WaitingDecision,
+    decision_tag,
     missing_output,
     retraining_request,
 )
@@ -62,12 +62,14 @@ def _read_facts(platform: Platform, instance: dg.DagsterInstance) -> RetrainingF
             model_format=FORMAT,
             recommended=session.run(read_recommended_version),
         )
-        waiting = tuple(WaitingDecision(row.batch_id, row.id, row.md5) for row in session.run(list_waiting_decisions))
+        waiting = session.run(list_waiting_decisions)
         # Counting takes a while, and only a missing model asks for it.
         has_ratings = missing is None or not missing.is_model or session.run(count_rows, "ratings") > 0
         since_last_s = session.run(read_seconds_since_retraining)
     return RetrainingFacts(
-        waiting=tuple(replace(each, attempts=runs_with_tag(instance, each.tag, each.md5)[0]) for each in waiting),
+        waiting=tuple(
+            replace(each, attempts=runs_with_tag(instance, decision_tag(each), each.md5)[0]) for each in waiting
+        ),
         missing=missing,
         ended_runs=runs_with_tag(instance, missing.tag, missing.key)[0] if missing else 0,
         has_ratings=has_ratings,

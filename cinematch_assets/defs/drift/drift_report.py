@@ -46,7 +46,7 @@ def _statistics(drift: BatchDrift) -> str:
     lines = ["| statistic | score | threshold | without drift | alert | |", "|---|---|---|---|---|---|"]
     for alert in drift.alerts:
         score = "undefined" if alert.drift_score is None else f"{alert.drift_score:.4f}"
-        bound = drift.null.bounds.get(alert.feature_name)
+        bound = drift.null.upper_bounds.get(alert.feature_name)
         without_drift = "" if bound is None else f"up to {bound:.4f}"
         fired = "**yes**" if alert.alert_triggered else "no"
         lines.append(

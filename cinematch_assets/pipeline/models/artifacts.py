@@ -12,7 +12,7 @@ from cinematch_assets.recommender.data import Catalogue
 from cinematch_assets.recommender.environment import computed_by
 from cinematch_assets.recommender.model import FORMAT, Recommender, sha256_of
 from cinematch_assets.warehouse.champion import require_champion
-from cinematch_assets.warehouse.model_registry import Artifact, ModelVersion, list_model_versions
+from cinematch_assets.warehouse.model_registry import Artifact, ModelVersion, find_newest_version
 from cinematch_assets.warehouse.movies import read_movies
 
 
@@ -83,8 +83,8 @@ def champion_format_message(platform: Platform, champion: ModelVersion) -> str:
     message = f"champion {format_message(champion)}"
     if FormatStatus.of(champion) is FormatStatus.NEWER:
         return message
-    newest = platform.warehouse.run(list_model_versions)[0]
-    if newest.state == "rejected" and FormatStatus.of(newest) is FormatStatus.READABLE:
+    newest = platform.warehouse.run(find_newest_version)
+    if newest is not None and newest.state == "rejected" and FormatStatus.of(newest) is FormatStatus.READABLE:
         refused = (newest.evidence or {}).get("reason", "rejected")
         return f"{message}: {newest.version} was {refused}; more ratings may change that"
     return (

@@ -1,2 +1,2 @@
 -- Movies of the catalogue that the collection has.
-SELECT DISTINCT movieid FROM netflix.movie_matches WHERE movieid IS NOT NULL ORDER BY movieid
+SELECT DISTINCT movieId FROM netflix.movie_matches WHERE movieId IS NOT NULL ORDER BY movieId

@@ -2,7 +2,7 @@
 WITH size AS (
     SELECT GREATEST(1, (SELECT sum(c) FROM unnest((SELECT counts FROM ops.drift_baseline)) AS c) / %(rows)s) AS every
 )
-SELECT userid, movieid, rating, timestamp
+SELECT userId, movieId, rating, timestamp
 FROM ratings, size
-WHERE data_split = 'train' AND mod(abs(hashint4(userid)::bigint), size.every::bigint) = 0
-ORDER BY userid, movieid
+WHERE data_split = 'train' AND mod(abs(hashint4(userId)::bigint), size.every::bigint) = 0
+ORDER BY userId, movieId

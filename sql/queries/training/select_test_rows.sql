@@ -1,2 +1,2 @@
 -- The test split.
-SELECT userid, movieid, rating::real AS rating, timestamp FROM ratings WHERE data_split = 'test'
+SELECT userId, movieId, rating::real AS rating, timestamp FROM ratings WHERE data_split = 'test'

@@ -1,2 +1,2 @@
 -- Training rows that came with the ratings file.
-SELECT userid, movieid, rating::real AS rating, timestamp FROM ops.training_ratings WHERE batch_id IS NULL
+SELECT userId, movieId, rating::real AS rating, timestamp FROM ops.training_ratings WHERE batch_id IS NULL

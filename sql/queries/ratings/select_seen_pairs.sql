@@ -1,4 +1,4 @@
 -- What each user has rated, in any table and any split: never to be recommended.
-SELECT userid, movieid FROM ratings
+SELECT userId, movieId FROM ratings
 UNION
-SELECT userid, movieid FROM ratings_buffer
+SELECT userId, movieId FROM ratings_buffer

@@ -1,0 +1,25 @@
+import psycopg
+import pytest
+
+from cinematch_assets.warehouse.model_registry import RegistryConflictError
+from cinematch_assets.warehouse.recommendations import read_recommended_version, write_recommendations
+from cinematch_assets_tests.support.warehouse_rows import count, make_recommendations, promote_candidate, read_rows
+
+
+def test_recommendations_are_replaced_with_their_version(connection: psycopg.Connection) -> None:
+    assert read_recommended_version(connection) is None
+    first, _ = promote_candidate(connection, "first")
+    assert write_recommendations(connection, first, make_recommendations((1, 1, 30, 4.5), (1, 2, 40, 4.25))) == 2
+    assert read_recommended_version(connection) == first
+    second, _ = promote_candidate(connection, "second")
+    assert write_recommendations(connection, second, make_recommendations((2, 1, 50, 4.0))) == 1
+    rows = read_rows(connection, "recommendations", "userid, rank, movieid, score, model_version")
+    assert rows == [(2, 1, 50, 4.0, second)]
+
+
+def test_recommendations_of_a_former_champion_are_not_written(connection: psycopg.Connection) -> None:
+    first, _ = promote_candidate(connection, "first")
+    promote_candidate(connection, "second")
+    with pytest.raises(RegistryConflictError, match="run it again"):
+        write_recommendations(connection, first, make_recommendations((1, 1, 30, 4.5)))
+    assert count(connection, "recommendations") == 0

@@ -1,2 +1,0 @@
--- The ids of the catalogue.
-SELECT movieid FROM movies ORDER BY movieid

@@ -1,2 +1,0 @@
--- The catalogue, in the order of its ids.
-SELECT movieid, title, genres, pca_features::text AS pca_features FROM movies ORDER BY movieid

@@ -1,0 +1,2 @@
+-- The ids of the catalogue.
+SELECT movieId FROM movies ORDER BY movieId
