@@ -1,4 +1,4 @@
-"""The one root of the errors that a person is meant to read.
+"""The base class of errors whose messages are for people.
 
 Here: ``CinematchError`` and its one division. Not here: the errors themselves, which live with the code that raises
 them.

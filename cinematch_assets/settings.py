@@ -1,9 +1,8 @@
 """Every environment variable the platform reads, with its default and the reason for it.
 
-Here: names, defaults, bounds. Not here: what they are used for.
-
-Nothing is read at import: ``Settings.from_env()`` is called where work begins. AWS' and Google's clients read their own
-usual variables besides.
+Here: names, defaults, bounds. Nothing is read at import: commands and definitions call ``Settings.from_env()`` when
+they run. AWS' and Google's clients also read their own variables. Not here: opening what they name
+(``pipeline.platform``).
 """
 
 import os
@@ -56,7 +55,7 @@ class Settings(BaseModel):
     drive_endpoint: str | None = Field(
         default=None,
         alias="GOOGLE_DRIVE_ENDPOINT",
-        description="Where the Drive API answers. Unset: Google's.",
+        description="Address of the Drive API. Unset: Google's.",
     )
     token_secret: str | None = Field(
         default=None,
@@ -78,7 +77,7 @@ class Settings(BaseModel):
         ge=0,
         le=1,
         alias="CINEMATCH_MAX_REJECTED_SHARE",
-        description="A file with a larger share of rejected rows is refused whole.",
+        description="A file with a larger share of rejected rows is refused: nothing of it is loaded.",
     )
     split: Literal["hash", "temporal"] = Field(
         default="hash",
@@ -95,7 +94,7 @@ class Settings(BaseModel):
         default=42,
         ge=0,
         alias="CINEMATCH_SEED",
-        description="The seed of everything random: same data, seed, versions and kind of processor, same model.",
+        description="Seed of all random numbers: same data, seed, versions and kind of processor give the same model.",
     )
     retrain_cooldown_s: float = Field(
         default=60.0,
@@ -107,25 +106,25 @@ class Settings(BaseModel):
         default=1_000,
         ge=0,
         alias="CINEMATCH_RETRAIN_MIN_ROWS",
-        description="A batch with fewer rows is no evidence for retraining, whatever its statistics.",
+        description="A batch with fewer rows never makes retraining due, because its statistics are too uncertain.",
     )
     retrain_unseen_share: float = Field(
         default=0.15,
         gt=0,
         alias="CINEMATCH_RETRAIN_UNSEEN_SHARE",
-        description="Ratings the champion has not seen, as a share of its training rows, that retrain without drift.",
+        description="Ratings unseen by the champion that make retraining due, as a share of its training rows.",
     )
     retrain_max_attempts: int = Field(
         default=3,
         ge=1,
         alias="CINEMATCH_RETRAIN_MAX_ATTEMPTS",
-        description="How often one piece of evidence may fail to be retrained on before it says so and stops.",
+        description="Retrainings for the same decisions that may fail unexpectedly before these are given up.",
     )
     batch_max_attempts: int = Field(
         default=3,
         ge=1,
         alias="CINEMATCH_BATCH_MAX_ATTEMPTS",
-        description="How often the sensor starts a run for one content of one batch.",
+        description="Runs for the same content of a batch that may fail unexpectedly before it is given up.",
     )
     max_test_rmse_loss: float = Field(
         default=0.02,
@@ -136,13 +135,13 @@ class Settings(BaseModel):
     merge: Literal["merge", "delete"] = Field(
         default="merge",
         alias="CINEMATCH_MERGE",
-        description="What promotion does with the batches it learned from: move them into ratings, or delete them.",
+        description="What promotion does with the batches of the training data: move them into ratings, or delete.",
     )
     keep_days: int = Field(
         default=30,
         ge=1,
         alias="CINEMATCH_KEEP_DAYS",
-        description="How long files and reports that nothing refers to are kept; drift alerts are archived then.",
+        description="Days until unreferenced files and reports are deleted and drift alerts are archived.",
     )
 
     ui_hosts: str | None = Field(
@@ -178,12 +177,12 @@ class Settings(BaseModel):
 
     @property
     def store_url(self) -> str:
-        """Where objects are kept: a path or ``s3://…``."""
+        """The object store: a path or ``s3://…``."""
         return self.store or str(self.home.resolve() / "store")
 
     @property
     def token_path(self) -> Path:
-        """Where the Google token lies when no secret is named."""
+        """The file of the Google token, used when no secret is named."""
         return self.token_file or self.home.resolve() / "token.json"
 
     @property

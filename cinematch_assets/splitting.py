@@ -1,7 +1,8 @@
-"""Which rating is for training and which for testing.
+"""Decide which ratings are train and which are test.
 
-Here: the rule, as a function of the row alone. Not here: storing it. A hash of (userId, movieId) gives the same answer
-whatever the order, the file or the day; a cut in time is the option for testing on the future.
+Here: the rules. A hash of (userId, movieId) gives the same split for any order of rows, file or day; a cut in time is
+the option for testing on the newest ratings. Not here: storing the split (``warehouse.ratings``), splits for
+evaluating a model (``recommender.splits``).
 """
 
 import numpy as np

@@ -1,7 +1,6 @@
 """Value types that several packages pass to each other.
 
-Here: frozen records without behaviour, the seed of resampling. Not here: tables (``schemas``), what only one package
-uses.
+Here: frozen records without behaviour, the seed of resampling. Not here: the shapes of tables (``schemas``).
 """
 
 from dataclasses import dataclass
@@ -12,12 +11,12 @@ SEED = 20_260_101
 
 @dataclass(frozen=True, slots=True)
 class DriveFile:
-    """One file as a look at the folder saw it; its content is known by ``md5`` and ``size``, never by its time."""
+    """One file in a listing of the folder; its content is identified by ``md5`` and ``size``, never by its time."""
 
     id: str
     """Stays the same while the content changes; letters, digits, ``-`` and ``_`` only."""
     path: str
-    """Below the folder, with ``/``: for people and for finding tables, not for naming what we write."""
+    """Relative to the folder, with ``/``: for messages and for finding tables, never for naming stored objects."""
     name: str
     size: int
     """Bytes."""
@@ -32,15 +31,15 @@ class SkippedEntry:
     path: str
     reason: str
     for_now: bool = False
-    """True when the next look may well find it readable: it is still being written."""
+    """True when it is still being written, so that a later listing may have it as a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    r"""A row that did not fit.
+    r"""A row that broke a rule.
 
     ``row_number`` counts data rows from 1: the header and empty lines are not counted. ``raw_row`` is the row's text
-    as the file has it (rows of Parquet as CSV); bytes that text cannot hold, NUL among them, are written ``\x00``.
+    as the file has it (rows of Parquet as CSV); bytes that are not text, and NUL, are written ``\x00``.
     """
 
     row_number: int
@@ -50,10 +49,10 @@ class RejectedRow:
 
 @dataclass(frozen=True, slots=True)
 class RejectedMovie:
-    """A movie that did not fit, or a file that could not be read, and of which file it is.
+    """A movie that broke a rule, or a file that could not be read, with the file that it is in.
 
-    ``row_number`` counts the movies of the file from 1. ``raw_row`` ends after ``RAW_CHARACTERS``: the file itself
-    is kept, and one of 10 MB should not be kept twice.
+    ``row_number`` counts the movies of the file from 1. ``raw_row`` is cut after 2,000 characters: the landed file is
+    kept, and a large one should not be stored twice.
     """
 
     file_id: str

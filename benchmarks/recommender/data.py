@@ -25,7 +25,7 @@ MAX_RANKED_USERS = 10_000
 """Users that recommendations are asked for, the same for all contestants: some would need hours for 162,000."""
 
 SYNTHETIC = {
-    name: replace(spec, rank=32, taste=1.0, decay=0.5)
+    name: replace(spec, rank=32, preference=1.0, decay=0.5)
     for name, spec in {
         "1m": SyntheticSpec.of_size(1_000_000),
         "3m": SyntheticSpec.of_size(3_000_000),
@@ -91,7 +91,7 @@ def prepare(name: str, cache: Path) -> Prepared:
 def _synthetic(name: str, cache: Path) -> tuple[Ratings, pd.DataFrame, str]:
     """Ratings of users who choose by popularity and taste, kept as arrays: 24 million lines of text take minutes."""
     spec = SYNTHETIC[name]
-    folder = cache / f"synthetic-{name}-taste-{spec.taste:g}-rank-{spec.rank}"
+    folder = cache / f"synthetic-{name}-taste-{spec.preference:g}-rank-{spec.rank}"
     if not (folder / "truth.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
         ratings, movies, truth = make_synthetic(spec)
@@ -102,7 +102,7 @@ def _synthetic(name: str, cache: Path) -> tuple[Ratings, pd.DataFrame, str]:
     lowest_rmse = json.loads((folder / "truth.json").read_text())["noise_floor_rmse"]
     about = (
         f"synthetic, {spec.ratings:,} ratings of people who choose by popularity and taste (rank {spec.rank}, taste"
-        f" {spec.taste:g}, decay {spec.decay:g}); no model can be under an RMSE of {lowest_rmse:.4f}"
+        f" {spec.preference:g}, decay {spec.decay:g}); no model can be under an RMSE of {lowest_rmse:.4f}"
     )
     rows = Ratings.of(*(np.load(folder / f"{column}.npy") for column in COLUMNS))
     return rows, pd.read_csv(folder / "movies.csv"), about

@@ -28,7 +28,7 @@ def simulate_next(
     if platform.folder.spec.startswith(GOOGLE_PREFIX):
         raise CinematchError(f"CINEMATCH_DRIVE={platform.folder.spec} is read only: simulate needs a local folder")
     folder = Path(platform.folder.spec)
-    return simulate_into(folder, drift=drift, rows=rows, seed=seed, taste=_champion_predictions(platform))
+    return simulate_into(folder, drift=drift, rows=rows, seed=seed, rating_model=_champion_predictions(platform))
 
 
 def _champion_predictions(platform: Platform) -> RatingModel | None:

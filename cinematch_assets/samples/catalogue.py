@@ -1,7 +1,7 @@
-"""A sample by the name that a person gives: ``ml-100k``, ``ml-latest-small``, ``synthetic`` or a folder.
+"""Open a sample by name: ``ml-100k``, ``ml-latest-small``, ``synthetic`` or a folder.
 
-Here: the choice, and laying a sample out where the platform looks for files. Not here: what each set is (a module
-each).
+Here: the choice, and copying a sample into the platform's folder. Not here: fetching a set (``ml_100k``,
+``ml_latest_small``, ``movielens_folder``) or making one (``synthetic``).
 """
 
 import re
@@ -12,15 +12,16 @@ from pathlib import Path
 from cinematch_assets.samples.ml_100k import fetch_ml_100k
 from cinematch_assets.samples.ml_latest_small import fetch_ml_latest_small
 from cinematch_assets.samples.movielens_folder import open_movielens_folder
-from cinematch_assets.samples.sample import SYNTHETIC_LICENCE, Sample, SampleError, atomic_folder, table_file
+from cinematch_assets.samples.sample import SYNTHETIC_LICENCE, Sample, SampleError, table_file
 from cinematch_assets.samples.synthetic import SyntheticSpec, write_synthetic
+from cinematch_assets.storage.atomic_file import unfinished_file, unfinished_folder
 from cinematch_assets.table_names import expected_names, is_file_of
 
 DEFAULT_SYNTHETIC_ROWS = 100_000
 
 
 def open_sample(data: str, cache: Path, *, seed: int = 0, progress: Callable[[int], None] | None = None) -> Sample:
-    """The data set named ``data``, fetched or made under ``cache`` if it is not there yet.
+    """Open the data set named ``data``; fetch or make it under ``cache`` when it is not there yet.
 
     Args:
         data: ``ml-100k``, ``ml-latest-small``, ``synthetic``, ``synthetic:<rows>`` or a folder.
@@ -29,7 +30,7 @@ def open_sample(data: str, cache: Path, *, seed: int = 0, progress: Callable[[in
         progress: Called with the number of synthetic ratings written since the last call.
 
     Raises:
-        SampleError: In one sentence, why it cannot be had.
+        SampleError: It cannot be fetched or made.
     """
     if data == "ml-100k":
         return fetch_ml_100k(cache)
@@ -41,24 +42,24 @@ def open_sample(data: str, cache: Path, *, seed: int = 0, progress: Callable[[in
 
 
 def lay_out(sample: Sample, folder: Path) -> None:
-    """Put a sample's movies and ratings into ``folder``, byte for byte, replacing what was there under those names.
+    """Copy a sample's movies and ratings into ``folder`` byte for byte, each atomically, replacing former ones.
 
-    Each file appears whole: it is copied under a hidden name first.
+    Raises:
+        SampleError: The sample lacks one of them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for table in ("movies", "ratings"):
         source = table_file(sample.folder, table)
         if source is None:
             raise SampleError(f"{sample.folder} has no {expected_names(table)}; remove it to have it made again.")
-        hidden = folder / f".{source.name}.part"
-        shutil.copyfile(source, hidden)
-        hidden.replace(folder / source.name)
+        with unfinished_file(folder / source.name) as unfinished:
+            shutil.copyfile(source, unfinished)
         for other in [path for path in folder.iterdir() if is_file_of(path.name, table) and path.name != source.name]:
             other.unlink(missing_ok=True)
 
 
 def _rows_of(data: str) -> int:
-    """100000 for ``synthetic:100_000``."""
+    """Return 100000 for ``synthetic:100_000``."""
     _, _, rows = data.partition(":")
     if not rows and data == "synthetic":
         return DEFAULT_SYNTHETIC_ROWS
@@ -70,9 +71,9 @@ def _rows_of(data: str) -> int:
 
 
 def _synthetic(rows: int, cache: Path, seed: int, progress: Callable[[int], None] | None) -> Sample:
-    """A synthetic set of ``rows`` ratings, made once for each size and seed."""
+    """Return a synthetic set of ``rows`` ratings, made once for each size and seed."""
     folder = cache / f"synthetic-{rows}-seed{seed}"
     if not folder.is_dir():
-        with atomic_folder(folder) as filling:
+        with unfinished_folder(folder) as filling:
             write_synthetic(filling, SyntheticSpec.of_size(rows, seed=seed), progress=progress)
     return Sample("synthetic", folder, SYNTHETIC_LICENCE)

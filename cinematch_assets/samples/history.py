@@ -1,7 +1,7 @@
-"""What lies in a folder already: its ratings, its movies, its batches.
+"""Read a folder's ratings, movies and batches leniently, for simulation.
 
-Here: a forgiving look, enough to simulate what comes next; rows that do not fit are passed over, because loading the
-folder is what reports them. Not here: reading for the tables (``reading``).
+Here: valid rows only; invalid ones are skipped, because loading the folder reports them. Not here: reading for the
+tables (``reading``).
 """
 
 from collections.abc import Iterator
@@ -20,11 +20,13 @@ from cinematch_assets.table_names import expected_names, is_table_file
 
 RATING_TYPES = {"userId": "int32", "movieId": "int32", "rating": "float32", "timestamp": "int64"}
 BLOCK_BYTES = 16 << 20
+_RANGES = {"rating": (0.5, 5.0), "timestamp": (0, 2**53)}
+_ID_RANGE = (1, 2**31 - 1)
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The usable content of a folder."""
+    """The valid rows of a folder."""
 
     ratings: pd.DataFrame
     movie_ids: NDArray[np.int32]
@@ -33,7 +35,7 @@ class History:
 
 
 def read_history(folder: Path) -> History:
-    """Ratings, movies and batches of a folder.
+    """Read ratings, movies and batches of a folder.
 
     Raises:
         SampleError: No ratings or movies, or a file that cannot be read at all.
@@ -41,31 +43,35 @@ def read_history(folder: Path) -> History:
     files = sorted(path for path in (folder / "batches").glob("[!.]*") if is_table_file(path.name))
     empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in RATING_TYPES.items()})
     return History(
-        ratings=read_usable(_required(folder, "ratings"), RATING_TYPES),
-        movie_ids=read_usable(_required(folder, "movies"), {"movieId": "int32"})["movieId"].to_numpy(),
-        batches=pd.concat([empty, *(read_usable(path, RATING_TYPES) for path in files)], ignore_index=True),
+        ratings=read_valid_rows(_required(folder, "ratings"), RATING_TYPES),
+        movie_ids=read_valid_rows(_required(folder, "movies"), {"movieId": "int32"})["movieId"].to_numpy(),
+        batches=pd.concat([empty, *(read_valid_rows(path, RATING_TYPES) for path in files)], ignore_index=True),
         batch_ids=tuple(path.stem for path in files),
     )
 
 
-def read_usable(path: Path, types: dict[str, str]) -> pd.DataFrame:
-    """The columns of ``types`` of those rows where each is a number that fits, and a rating is 0.5 to 5 stars."""
+def read_valid_rows(path: Path, types: dict[str, str]) -> pd.DataFrame:
+    """Read the columns of ``types``, of rows where each is a number in range.
+
+    Raises:
+        SampleError: The file cannot be read at all.
+    """
     try:
-        blocks = [_usable(block.to_pandas(), types) for block in _blocks(path, list(types))]
+        blocks = [_valid_rows(block.to_pandas(), types) for block in _blocks(path, list(types))]
     except (pa.ArrowException, KeyError) as error:
         raise SampleError(f"{path} cannot be read: {str(error).splitlines()[0]}.") from error
-    return pd.concat(blocks, ignore_index=True) if blocks else _usable(pd.DataFrame(columns=list(types)), types)
+    return pd.concat(blocks, ignore_index=True) if blocks else _valid_rows(pd.DataFrame(columns=list(types)), types)
 
 
 def _required(folder: Path, table: str) -> Path:
     path = table_file(folder, table)
     if path is None:
-        raise SampleError(f"{folder} has no {expected_names(table)} to go by.")
+        raise SampleError(f"{folder} has no {expected_names(table)} to simulate from.")
     return path
 
 
 def _blocks(path: Path, columns: list[str]) -> Iterator[Any]:
-    """Arrow batches of some columns; those of CSV hold text."""
+    """Yield Arrow batches of some columns; those of CSV hold text."""
     if path.suffix.lower() == ".parquet":
         import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -85,7 +91,7 @@ def _blocks(path: Path, columns: list[str]) -> Iterator[Any]:
 
 
 def _numbers(block: Any) -> Any:
-    """A block of text columns as floats, where all of it is numbers, and as it came otherwise."""
+    """Return a block of text columns as floats when all cells are numbers, otherwise unchanged."""
     try:
         return pa.RecordBatch.from_arrays(
             [pc.cast(column, pa.float64()) for column in block.columns], names=block.schema.names
@@ -94,12 +100,12 @@ def _numbers(block: Any) -> Any:
         return block
 
 
-def _usable(frame: pd.DataFrame, types: dict[str, str]) -> pd.DataFrame:
-    """Rows whose values all fit, in the wanted types."""
+def _valid_rows(frame: pd.DataFrame, types: dict[str, str]) -> pd.DataFrame:
+    """Return the rows whose values are all in range, in the types of the table."""
     numbers = frame[list(types)].apply(pd.to_numeric, errors="coerce").astype("float64")
-    fits = numbers.notna().all(axis=1)
+    is_valid = numbers.notna().all(axis=1)
     for name in types:
-        low, high = (0.5, 5.0) if name == "rating" else (0, 2**53) if name == "timestamp" else (1, 2**31 - 1)
-        fits &= numbers[name].between(low, high) & ((numbers[name] % 1 == 0) | (name == "rating"))
-    usable: pd.DataFrame = numbers[fits].astype(types)
-    return usable
+        low, high = _RANGES.get(name, _ID_RANGE)
+        is_valid &= numbers[name].between(low, high) & ((numbers[name] % 1 == 0) | (name == "rating"))
+    valid: pd.DataFrame = numbers[is_valid].astype(types)
+    return valid

@@ -1,9 +1,10 @@
-"""Any folder with MovieLens files: CSV or Parquet as they are, the older sets' ``.dat`` files converted.
+"""Open a folder with MovieLens files: CSV or Parquet as they are, ``.dat`` files of older sets converted.
 
-Here: recognizing the folder. Not here: reading rows, which is ``reading``'s work and quarantines what does not fit.
+Here: recognizing the folder, and the conversion. Not here: validating rows (``reading``).
 """
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from cinematch_assets.samples.ml_latest_small import SHA256
@@ -12,22 +13,24 @@ from cinematch_assets.samples.sample import (
     MOVIELENS_LATEST_LICENCE,
     Sample,
     SampleError,
-    atomic_folder,
     sha256_of,
     table_file,
 )
+from cinematch_assets.storage.atomic_file import unfinished_folder
 from cinematch_assets.table_names import expected_names
 
 DAT_HEADERS = {"movies": "movieId,title,genres", "ratings": "userId,movieId,rating,timestamp"}
 
 
-def open_movielens_folder(folder: Path, cache: Path) -> Sample:
-    """A folder with ``movies`` and ``ratings`` as CSV or Parquet, or as ``.dat`` (MovieLens 1M and 10M).
+def open_movielens_folder(folder: Path, cache: Path, *, latest_small: Mapping[str, str] = SHA256) -> Sample:
+    """Open a folder with ``movies`` and ``ratings`` as CSV or Parquet, or as ``.dat`` (MovieLens 1M and 10M).
 
-    ``.dat`` files are rewritten as CSV under ``cache``; the folder itself is never written to.
+    ``.dat`` files are rewritten as CSV under ``cache``; the folder itself is never written to. A folder with
+    the hashes in ``latest_small`` is MovieLens latest-small, and has its terms.
 
     Raises:
-        SampleError: No such folder, or one of the two tables is missing or there twice.
+        SampleError: No such folder, or one of the two tables is missing.
+        SeveralTableFilesError: One of the two tables is there twice.
     """
     if not folder.is_dir():
         raise SampleError(f"{folder} is not a folder; the data is ml-100k, ml-latest-small, synthetic or a folder.")
@@ -36,31 +39,31 @@ def open_movielens_folder(folder: Path, cache: Path) -> Sample:
     for table in DAT_HEADERS:
         if table_file(folder, table) is None:
             raise SampleError(f"{folder} has no {expected_names(table)}.")
-    if _is_latest_small(folder):
+    if _has_hashes(folder, latest_small):
         return Sample("ml-latest-small", folder, MOVIELENS_LATEST_LICENCE)
     return Sample(folder.resolve().name, folder, MOVIELENS_FOLDER_LICENCE)
 
 
-def _is_latest_small(folder: Path) -> bool:
-    """Whether the folder holds the very files of that set, so that its own terms can be named."""
-    names = ("movies.csv", "ratings.csv")  # the small one first: it rules out nearly every other folder
-    return all((folder / name).is_file() and sha256_of(folder / name) == SHA256[name] for name in names)
+def _has_hashes(folder: Path, sha256: Mapping[str, str]) -> bool:
+    """Return whether the folder's tables have these hashes."""
+    names = ("movies.csv", "ratings.csv")  # the small file first: it rules out nearly every other folder
+    return all((folder / name).is_file() and sha256_of(folder / name) == sha256[name] for name in names)
 
 
 def _convert_dat_folder(folder: Path, cache: Path) -> Sample:
-    """The CSV form of a ``.dat`` folder, made once for each path and content length."""
+    """Convert a ``.dat`` folder to CSV, once for each path and size of its files."""
     sizes = [(folder / f"{table}.dat").stat().st_size for table in DAT_HEADERS]
     key = hashlib.sha256(f"{folder.resolve()}:{sizes}".encode()).hexdigest()[:8]
     target = cache / f"{folder.resolve().name}-{key}"
     if not target.is_dir():
-        with atomic_folder(target) as filling:
+        with unfinished_folder(target) as unfinished:
             for table, header in DAT_HEADERS.items():
-                convert_dat(folder / f"{table}.dat", filling / f"{table}.csv", header)
+                convert_dat(folder / f"{table}.dat", unfinished / f"{table}.csv", header)
     return Sample(folder.resolve().name, target, MOVIELENS_FOLDER_LICENCE)
 
 
 def convert_dat(source: Path, target: Path, header: str) -> None:
-    """``1::Toy Story (1995)::Comedy`` in Latin-1 as a line of CSV in UTF-8, line by line in constant memory."""
+    """Rewrite lines such as ``1::Toy Story (1995)::Comedy`` in Latin-1 as CSV in UTF-8, in constant memory."""
     with source.open(encoding="latin-1", newline=None) as lines, target.open("w", encoding="utf-8", newline="") as out:
         out.write(header + "\n")
         for line in lines:
@@ -69,5 +72,5 @@ def convert_dat(source: Path, target: Path, header: str) -> None:
 
 
 def _quoted(field: str) -> str:
-    """A CSV field, quoted where it must be."""
+    """Return a CSV field, quoted when it has to be."""
     return '"' + field.replace('"', '""') + '"' if '"' in field or "," in field else field

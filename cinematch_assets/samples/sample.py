@@ -1,14 +1,10 @@
-"""A data set in the shape the platform reads: ``movies.*`` and ``ratings.*`` in one folder, and its terms.
+"""A data set as the platform reads it: ``movies.*`` and ``ratings.*`` in one folder, and its terms of use.
 
-Here: the type, the licences in a sentence each, and a folder that is whole or absent. Not here: where each set comes
-from (a module each), nor picking one by name (``catalogue``).
+Here: the type, and the licences. Not here: choosing a set by name (``catalogue``), fetching it (``ml_100k``,
+``ml_latest_small``, ``synthetic``, ``movielens_folder``).
 """
 
 import hashlib
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,12 +29,12 @@ MOVIELENS_FOLDER_LICENCE = (
 
 
 class SampleError(CinematchError):
-    """A sample that cannot be had, with the reason and what to do about it."""
+    """A sample cannot be fetched or made; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A data set that lies on this machine, ready to be read."""
+    """A data set on this machine, ready to be read."""
 
     name: str
     folder: Path  # holds movies.csv|parquet and ratings.csv|parquet
@@ -46,10 +42,10 @@ class Sample:
 
 
 def table_file(folder: Path, table: str) -> Path | None:
-    """The file ``<table>.csv`` or ``<table>.parquet`` of a folder; None when there is neither.
+    """Return the file ``<table>.csv`` or ``<table>.parquet`` of a folder; None when there is neither.
 
     Raises:
-        SeveralTableFilesError: Both are there, and nothing says which one counts.
+        SeveralTableFilesError: Both are there.
     """
     names = [path.name for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
     chosen = choose_table_file(names, table, str(folder))
@@ -57,25 +53,6 @@ def table_file(folder: Path, table: str) -> Path | None:
 
 
 def sha256_of(path: Path) -> str:
-    """The hash of a file's content, in hexadecimal."""
+    """Return the hash of a file's content, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def atomic_folder(target: Path) -> Iterator[Path]:
-    """A new folder to fill, which becomes ``target`` when the block ends well and is removed when it does not.
-
-    Two processes may fill the same target: the second to finish keeps what the first one put there.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    filling = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
-        yield filling
-        try:
-            filling.rename(target)
-        except OSError:
-            if not target.is_dir():
-                raise
-    finally:
-        shutil.rmtree(filling, ignore_errors=True)

@@ -1,11 +1,11 @@
-"""Ratings with a known truth: s(u, i) = μ + b_u + b_i + p_u · q_i, plus noise, rounded to half stars.
+"""Generate ratings with a known truth: s(u, i) = μ + b_u + b_i + p_u · q_i, plus noise, rounded to half stars.
 
-Movies are rated with the probability of a shifted power law (Zipf-Mandelbrot), users are busy with that of a log-normal
-one, no user rates a movie twice, and genres are where the movies' factors come from, so that features and model have
-something to find. People choose by popularity alone, or by their taste too. The same spec gives the same bytes.
+Popularity of movies follows a Zipf-Mandelbrot law, activity of users is log-normal, and no user rates a movie twice.
+Movies' factors depend on their genres, so that features and models have something to find. Users choose movies by
+popularity alone, or by preference too. The same spec gives the same bytes.
 
-Here: the generator. Writing works in chunks of users, so memory does not grow with the number of ratings but for the
-truth itself. Not here: what a model makes of it.
+Here: the generator. It works in chunks of users, so that memory holds the truth and one chunk. Not here: writing tables
+(``tables``), fitting models (``recommender``).
 """
 
 import json
@@ -27,10 +27,10 @@ MAX_RATINGS = 25_000_000
 CHUNK_ROWS = 500_000
 FIRST_RATING, LAST_RATING = 978_307_200, 1_577_836_800  # 2001 to 2019 in Unix seconds
 MEAN, USER_STD, MOVIE_STD, FACTOR_STD, NOISE_STD = 3.60, 0.45, 0.42, 0.35, 0.80  # about what MovieLens has
-TASTE_CLIP = 3.0  # standard deviations of affinity; no movie is an obsession
-USERS_TO_CENTRE = 256
-CHOICES_AT_ONCE = 1 << 24  # users x movies whose weights are held at once, in float32
-POPULARITY_LIFT = 0.1  # stars by which a movie gains for each standard deviation of log popularity
+PREFERENCE_CLIP = 3.0  # standard deviations of affinity, so that no movie outweighs all others
+CENTRING_USERS = 256  # users over whom the mean rating is centred
+MAX_WEIGHTS = 1 << 24  # users x movies whose weights are in memory at a time, in float32
+POPULARITY_BIAS = 0.1  # stars of movie bias for each standard deviation of log popularity
 GENRES = (
     "Action",
     "Adventure",
@@ -69,15 +69,15 @@ NOUNS = ("Archive", "Bridge", "Carnival", "Detective", "Empire", "Garden", "Harb
 
 @dataclass(frozen=True, slots=True)
 class SyntheticSpec:
-    """How much to make, and from which seed.
+    """Size, seed and structure of a synthetic set.
 
-    ``taste``: a user picks a movie in proportion to popularity · exp(taste · z), with z = p_u · q_i at unit variance,
-    clipped; at 0 popularity alone decides, and then it is about the best list there is.
-    ``decay``: factor k of the movies is scaled by (1 + k) ** -decay; at 0 all factors matter alike.
+    ``preference``: a user picks a movie in proportion to popularity · exp(preference · z), with z = p_u · q_i scaled to
+    unit variance and clipped; at 0, popularity alone decides, and ranking by popularity is about optimal.
+    ``decay``: factor k of the movies is scaled by (1 + k) ** -decay; at 0 all factors have equal variance.
 
-    With rank 32, taste 1 and decay 0.5, lists relate as they do on MovieLens: nDCG@10 of graded EASE is 1.99 times that
+    With rank 32, preference 1 and decay 0.5, rankings relate as on MovieLens: nDCG@10 of graded EASE is 1.99 times that
     of popularity at a million ratings (.217 and .109; 1.93 at 300,000), where it is 2.05 times on ML-100K (.430 and
-    .210) and about 1.8 times on ML-latest-small. RatingModel 0.8 gives 1.66 times, 1.5 three times.
+    .210) and about 1.8 times on ML-latest-small. Preference 0.8 gives 1.66 times, 1.5 three times.
     """
 
     users: int
@@ -85,45 +85,45 @@ class SyntheticSpec:
     ratings: int
     rank: int = 8
     seed: int = 0
-    taste: float = 0.0
+    preference: float = 0.0
     decay: float = 0.0
 
     def __post_init__(self) -> None:
         least, most = self.ratings_per_user
         if not 1 <= self.ratings <= MAX_RATINGS:
-            raise SampleError(f"synthetic: {self.ratings:,} ratings were asked for; it makes 1 to {MAX_RATINGS:,}.")
+            raise SampleError(f"synthetic: {self.ratings:,} ratings were asked for; 1 to {MAX_RATINGS:,} are possible.")
         if not self.users * least <= self.ratings <= self.users * most:
             raise SampleError(
-                f"synthetic: {self.ratings:,} ratings do not spread over {self.users:,} users and {self.movies:,} "
+                f"synthetic: {self.ratings:,} ratings cannot be made of {self.users:,} users and {self.movies:,} "
                 f"movies; a user rates {least} to {most} movies.",
             )
 
     @classmethod
     def of_size(cls, ratings: int, *, seed: int = 0) -> "SyntheticSpec":
-        """As many users and movies as MovieLens has at that size: 162k and 59k at 25M, 650 and 2,800 at 100k."""
+        """Return a spec with users and movies as in MovieLens: 162k and 59k at 25M ratings, 650 and 2,800 at 100k."""
         movies = max(40, round(59_000 * (max(ratings, 1) / MAX_RATINGS) ** 0.55))
         users = max(1, ratings // 154, -(-ratings // (movies // 3)))
         return cls(users=users, movies=movies, ratings=ratings, seed=seed)
 
     @property
     def ratings_per_user(self) -> tuple[int, int]:
-        """The fewest and the most ratings of one user: 20 where there are enough, and half of the catalogue."""
+        """The minimum and the maximum per user: 20 (fewer in tiny sets), and half of the catalogue."""
         return min(20, self.ratings // max(self.users, 1)), self.movies // 2
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What the ratings were made from. Users and movies are numbered from 1; index 0 of each array is the first."""
+    """The parameters of the ratings. Users and movies are numbered from 1; index 0 of each array is the first."""
 
     mean: float
     user_bias: NDArray[np.float32]  # (users,)
     movie_bias: NDArray[np.float32]  # (movies,)
     user_factors: NDArray[np.float32]  # (users, rank)
     movie_factors: NDArray[np.float32]  # (movies, rank)
-    noise_floor_rmse: float  # of the best prediction there is, over the ratings made
+    noise_floor_rmse: float  # RMSE of the best possible prediction, over the ratings made
 
     def scores(self, user_ids: NDArray[np.integer], movie_ids: NDArray[np.integer]) -> NDArray[np.float32]:
-        """s(u, i) of each pair, in stars, before noise and rounding."""
+        """Return s(u, i) of each pair, in stars, before noise and rounding."""
         users, movies = user_ids - 1, movie_ids - 1
         interaction: NDArray[np.float32] = np.einsum("nk,nk->n", self.user_factors[users], self.movie_factors[movies])
         scores: NDArray[np.float32] = (
@@ -132,7 +132,7 @@ class Truth:
         return scores
 
     def expected(self, user_ids: NDArray[np.integer], movie_ids: NDArray[np.integer]) -> NDArray[np.float64]:
-        """E[rating | user, movie]: the prediction that no model can beat on average."""
+        """Return E[rating | user, movie], the prediction with the lowest expected squared error."""
         grid, expected, _ = _rounding_moments()
         return np.asarray(np.interp(self.scores(user_ids, movie_ids), grid, expected))
 
@@ -143,9 +143,14 @@ def write_synthetic(
     *,
     file_format: Literal["csv", "parquet"] = "csv",
     progress: Callable[[int], None] | None = None,
+    chunk_rows: int = CHUNK_ROWS,
 ) -> Truth:
-    """Write ``movies``, ``ratings`` and ``truth.json`` (the spec and the noise floor) into ``folder``."""
-    generator = _Generator(spec)
+    """Write ``movies``, ``ratings`` and ``truth.json`` (the spec and the noise floor) into ``folder``.
+
+    ``progress`` is called with the number of ratings written since the last call; ``chunk_rows`` bounds memory and
+    changes the random draws.
+    """
+    generator = _Generator(spec, chunk_rows=chunk_rows)
     with ExitStack() as files:
         movies = files.enter_context(TableWriter(folder / f"movies.{file_format}"))
         ratings = files.enter_context(TableWriter(folder / f"ratings.{file_format}"))
@@ -155,30 +160,32 @@ def write_synthetic(
             if progress:
                 progress(len(chunk))
     truth = generator.truth()
-    asked = {name: value for name, value in asdict(spec).items() if value or name not in {"taste", "decay"}}
-    facts = asked | {"noise_floor_rmse": round(truth.noise_floor_rmse, 6)}
+    given = {name: value for name, value in asdict(spec).items() if value or name not in {"preference", "decay"}}
+    facts = given | {"noise_floor_rmse": round(truth.noise_floor_rmse, 6)}
     (folder / "truth.json").write_text(json.dumps(facts, indent=1) + "\n")
     return truth
 
 
-def make_synthetic(spec: SyntheticSpec) -> tuple[pd.DataFrame, pd.DataFrame, Truth]:
-    """The same ratings and movies as frames in memory, and their truth."""
-    generator = _Generator(spec)
+def make_synthetic(
+    spec: SyntheticSpec, *, chunk_rows: int = CHUNK_ROWS, max_weights: int = MAX_WEIGHTS
+) -> tuple[pd.DataFrame, pd.DataFrame, Truth]:
+    """Return the same ratings and movies as frames, and their truth; ``max_weights`` bounds memory, not the result."""
+    generator = _Generator(spec, chunk_rows=chunk_rows, max_weights=max_weights)
     ratings = pd.concat(generator.chunks(), ignore_index=True)
     return ratings, generator.catalogue, generator.truth()
 
 
 class _Generator:
-    """One pass over the users; the truth is complete when the chunks are used up."""
+    """One pass over the users; the truth is complete when all chunks have been read."""
 
-    def __init__(self, spec: SyntheticSpec) -> None:
-        self._spec = spec
+    def __init__(self, spec: SyntheticSpec, *, chunk_rows: int = CHUNK_ROWS, max_weights: int = MAX_WEIGHTS) -> None:
+        self._spec, self._chunk_rows, self._max_weights = spec, chunk_rows, max_weights
         self._rng = np.random.default_rng(spec.seed)
         self._activity = _activity(self._rng, spec)
         popularity = _popularity(self._rng, spec.movies)
         self._popularity = popularity
         self._popularity_cdf = np.cumsum(popularity)
-        # The chance that a user of average activity sees a movie: draws saturate where popularity does not.
+        # The probability that a user of average activity rates a movie: it saturates where popularity does not.
         seen = -np.expm1(-popularity * spec.ratings / spec.users)
         genres = _genre_membership(self._rng, spec.movies)
         self.catalogue = _catalogue(self._rng, genres)
@@ -190,25 +197,25 @@ class _Generator:
             movie_factors=_movie_factors(self._rng, genres, seen, spec),
             noise_floor_rmse=float("nan"),
         )
-        if spec.taste:
-            self._params = replace(self._params, mean=MEAN - self._gain())
+        if spec.preference:
+            self._params = replace(self._params, mean=MEAN - self._preference_gain())
         self._variance_sum = 0.0
 
     def chunks(self) -> Iterator[pd.DataFrame]:
-        """``userId, movieId, rating, timestamp`` by user, about ``CHUNK_ROWS`` at a time."""
-        chunk_of_user = (np.cumsum(self._activity) - self._activity) // CHUNK_ROWS
+        """Yield ``userId, movieId, rating, timestamp`` by user, about ``chunk_rows`` at a time."""
+        chunk_of_user = (np.cumsum(self._activity) - self._activity) // self._chunk_rows
         first_of_chunk = np.flatnonzero(np.diff(chunk_of_user, prepend=-1))
         for first, end in zip(first_of_chunk, [*first_of_chunk[1:], self._spec.users], strict=True):
             yield self._ratings_of(np.arange(first, end))
 
     def truth(self) -> Truth:
-        """The truth with the noise floor of the ratings made so far."""
+        """Return the truth with the noise floor of the ratings made so far."""
         floor = float(np.sqrt(self._variance_sum / self._spec.ratings))
         return replace(self._params, noise_floor_rmse=floor)
 
     def _ratings_of(self, users: NDArray[np.int64]) -> pd.DataFrame:
         counts = self._activity[users]
-        movie_ids = self._choices(users) + 1
+        movie_ids = self._draw_movies(users) + 1
         user_ids = np.repeat(users + 1, counts)
         scores = self._params.scores(user_ids, movie_ids)
         grid, _, variance = _rounding_moments()
@@ -222,47 +229,47 @@ class _Generator:
         }
         return pd.DataFrame(columns)
 
-    def _choices(self, users: NDArray[np.int64]) -> NDArray[np.int64]:
-        """What each user rates, user after user, ascending within a user, (ratings of these users,)."""
+    def _draw_movies(self, users: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Draw the movies of each user, user after user, ascending within a user, (ratings of these users,)."""
         counts = self._activity[users]
-        if not self._spec.taste:
+        if not self._spec.preference:
             return draw_distinct(self._rng, counts, self._popularity_cdf)
-        at_once = max(1, CHOICES_AT_ONCE // self._spec.movies)
+        users_per_block = max(1, self._max_weights // self._spec.movies)
         chosen: list[NDArray[np.int64]] = []
-        for first in range(0, len(users), at_once):
-            some = slice(first, first + at_once)
-            for weights, count in zip(self._appeal(users[some]), counts[some, None], strict=True):
+        for first in range(0, len(users), users_per_block):
+            block = slice(first, first + users_per_block)
+            for weights, count in zip(self._choice_weights(users[block]), counts[block, None], strict=True):
                 chosen.append(draw_distinct(self._rng, count, np.cumsum(weights, dtype=np.float64)))
         return np.concatenate(chosen)
 
-    def _gain(self) -> float:
-        """Stars by which what people choose is better than 0 on average, over the first few hundred users."""
-        users = np.arange(min(self._spec.users, USERS_TO_CENTRE))
-        appeal = self._appeal(users)
-        draws = self._activity[users, None] * appeal / appeal.sum(axis=1, keepdims=True)
-        liking = self._params.user_factors[users] @ self._params.movie_factors.T + self._params.movie_bias
-        return float(np.average(liking, weights=-np.expm1(-draws)))
+    def _preference_gain(self) -> float:
+        """Return the mean of p_u · q_i + b_i over the movies that users choose, estimated on the first users."""
+        users = np.arange(min(self._spec.users, CENTRING_USERS))
+        weights = self._choice_weights(users)
+        draws = self._activity[users, None] * weights / weights.sum(axis=1, keepdims=True)
+        scores = self._params.user_factors[users] @ self._params.movie_factors.T + self._params.movie_bias
+        return float(np.average(scores, weights=-np.expm1(-draws)))
 
-    def _appeal(self, users: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The weight popularity · exp(taste · z) by which each user picks each movie, (users, movies)."""
-        appeal: NDArray[np.float32] = self._params.user_factors[users] @ self._params.movie_factors.T
-        appeal /= np.float32(FACTOR_STD)
-        np.clip(appeal, -TASTE_CLIP, TASTE_CLIP, out=appeal)
-        appeal *= np.float32(self._spec.taste)
-        np.exp(appeal, out=appeal)
-        appeal *= self._popularity.astype(np.float32)
-        return appeal
+    def _choice_weights(self, users: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return popularity · exp(preference · z), by which each user picks each movie, (users, movies)."""
+        weights: NDArray[np.float32] = self._params.user_factors[users] @ self._params.movie_factors.T
+        weights /= np.float32(FACTOR_STD)
+        np.clip(weights, -PREFERENCE_CLIP, PREFERENCE_CLIP, out=weights)
+        weights *= np.float32(self._spec.preference)
+        np.exp(weights, out=weights)
+        weights *= self._popularity.astype(np.float32)
+        return weights
 
 
 def draw_distinct(rng: np.random.Generator, counts: NDArray[np.int64], cdf: NDArray[np.float64]) -> NDArray[np.int64]:
-    """For each user ``counts[u]`` different items, drawn one after the other in proportion to their weights.
+    """Draw ``counts[u]`` different items for each user, one after the other in proportion to their weights.
 
-    Draws with replacement, drops what a user has already, and draws again what is missing: that is drawing without
-    replacement. Only users who still miss something are looked at again.
+    Draws with replacement, drops repeated items and draws the missing ones again, which is drawing without replacement.
+    Only users with missing items are drawn for again.
 
     Args:
         rng: Where randomness comes from.
-        counts: Items wanted, at most the number of items, (users,).
+        counts: Items per user, at most the number of items, (users,).
         cdf: Running sum of the items' weights, (items,).
 
     Returns:
@@ -270,49 +277,49 @@ def draw_distinct(rng: np.random.Generator, counts: NDArray[np.int64], cdf: NDAr
     """
     items = len(cdf)
     done: list[NDArray[np.int64]] = []
-    held = np.empty(0, dtype=np.int64)  # user * items + item, of the users who miss some
+    drawn = np.empty(0, dtype=np.int64)  # user * items + item, of users with missing items
     missing = counts.astype(np.int64)
     while missing.any():
         drawn_items = np.minimum(np.searchsorted(cdf, rng.random(missing.sum()) * cdf[-1], side="right"), items - 1)
-        drawn = np.repeat(np.arange(len(counts)) * items, missing) + drawn_items
-        held = np.unique(np.concatenate([held, drawn]))
-        users = held // items
+        new = np.repeat(np.arange(len(counts)) * items, missing) + drawn_items
+        drawn = np.unique(np.concatenate([drawn, new]))
+        users = drawn // items
         missing = np.where(missing > 0, counts - np.bincount(users, minlength=len(counts)), 0)
         unfinished = missing[users] > 0
-        done.append(held[~unfinished])
-        held = held[unfinished]
-    keys = np.concatenate(done) if done else held
+        done.append(drawn[~unfinished])
+        drawn = drawn[unfinished]
+    keys = np.concatenate(done) if done else drawn
     keys.sort()
     return keys % items
 
 
 def _activity(rng: np.random.Generator, spec: SyntheticSpec) -> NDArray[np.int64]:
-    """Ratings of each user, log-normal between the bounds and exactly ``spec.ratings`` in sum, (users,)."""
+    """Return the ratings of each user, log-normal between the bounds, with sum ``spec.ratings``, (users,)."""
     least, most = spec.ratings_per_user
-    wish = rng.lognormal(sigma=1.0, size=spec.users)
-    low, high = 0.0, float(spec.ratings) / wish.min()
+    weights = rng.lognormal(sigma=1.0, size=spec.users)
+    low, high = 0.0, float(spec.ratings) / weights.min()
     for _ in range(60):
         scale = (low + high) / 2
-        short = np.clip(wish * scale, least, most).astype(np.int64).sum() <= spec.ratings
-        low, high = (scale, high) if short else (low, scale)
-    counts = np.clip(wish * low, least, most).astype(np.int64)
-    while left := spec.ratings - counts.sum():
-        room = rng.permutation(np.flatnonzero(counts < most))
-        counts[room[:left]] += 1
+        is_below = np.clip(weights * scale, least, most).astype(np.int64).sum() <= spec.ratings
+        low, high = (scale, high) if is_below else (low, scale)
+    counts = np.clip(weights * low, least, most).astype(np.int64)
+    while missing := spec.ratings - counts.sum():
+        below_most = rng.permutation(np.flatnonzero(counts < most))
+        counts[below_most[:missing]] += 1
     return counts
 
 
 def _popularity(rng: np.random.Generator, movies: int) -> NDArray[np.float64]:
-    """Each movie's share of the draws, (movies,): a Zipf-Mandelbrot law over ranks that are dealt out at random."""
+    """Return each movie's share of the draws, (movies,): a Zipf-Mandelbrot law over ranks in random order."""
     weights = (1 + np.arange(movies) + np.sqrt(movies)) ** -1.5
     return rng.permutation(weights / weights.sum())
 
 
 def _genre_membership(rng: np.random.Generator, movies: int) -> NDArray[np.bool_]:
-    """One to three genres for each movie, none for one in fifty, (movies, genres)."""
+    """Draw one to three genres for each movie, none for one in fifty, (movies, genres)."""
     weights = rng.permutation((1 + np.arange(len(GENRES))) ** -0.8)
     count = rng.choice([0, 1, 2, 3], p=[0.02, 0.38, 0.40, 0.20], size=movies)
-    # The largest of log(w) + Gumbel noise are a draw without replacement in proportion to w.
+    # The largest of log(w) + Gumbel noise are drawn without replacement in proportion to w.
     order = np.argsort(-(np.log(weights) + rng.gumbel(size=(movies, len(GENRES)))), axis=1)
     membership = np.zeros((movies, len(GENRES)), dtype=bool)
     np.put_along_axis(membership, order, np.arange(len(GENRES)) < count[:, None], axis=1)
@@ -320,15 +327,16 @@ def _genre_membership(rng: np.random.Generator, movies: int) -> NDArray[np.bool_
 
 
 def _movie_bias(rng: np.random.Generator, popularity: NDArray[np.float64]) -> NDArray[np.float32]:
-    """b_i: better movies are seen more often, (movies,)."""
-    fame = np.log(popularity)
-    lift = POPULARITY_LIFT * (fame - fame.mean()) / (fame.std() or 1)
-    bias: NDArray[np.float32] = _normal(rng, len(popularity), MOVIE_STD) + lift.astype(np.float32)
+    """Draw b_i; popular movies have higher biases, (movies,)."""
+    log_popularity = np.log(popularity)
+    centred = log_popularity - log_popularity.mean()
+    of_popularity = POPULARITY_BIAS * centred / (log_popularity.std() or 1)
+    bias: NDArray[np.float32] = _normal(rng, len(popularity), MOVIE_STD) + of_popularity.astype(np.float32)
     return bias
 
 
 def _centred(bias: NDArray[np.float32], ratings: NDArray[Any]) -> NDArray[np.float32]:
-    """The biases moved to be 0 on average over the ratings, so that the mean stays what it is said to be."""
+    """Return the biases shifted to mean 0 over the ratings, so that ``Truth.mean`` is the mean score."""
     centred: NDArray[np.float32] = bias - np.float32(np.average(bias, weights=ratings))
     return centred
 
@@ -339,7 +347,7 @@ def _movie_factors(
     seen: NDArray[np.float64],
     spec: SyntheticSpec,
 ) -> NDArray[np.float32]:
-    """q_i, (movies, rank): two thirds of the variance from the movie's genres, one third its own."""
+    """Draw q_i, (movies, rank): two thirds of the variance from the movie's genres, one third its own."""
     rank = spec.rank
     shared = (
         genres @ rng.normal(size=(genres.shape[1], rank)) / np.sqrt(np.maximum(genres.sum(axis=1, keepdims=True), 1))
@@ -352,7 +360,7 @@ def _movie_factors(
 
 
 def _catalogue(rng: np.random.Generator, genres: NDArray[np.bool_]) -> pd.DataFrame:
-    """``movieId, title, genres`` with titles as MovieLens writes them: "Silent Harbour, The (1994)"."""
+    """Return ``movieId, title, genres``, with titles as in MovieLens: "Silent Harbour, The (1994)"."""
     movies = len(genres)
     words = zip(
         rng.choice(ADJECTIVES, movies),
@@ -371,7 +379,7 @@ def _catalogue(rng: np.random.Generator, genres: NDArray[np.bool_]) -> pd.DataFr
 
 
 def _times(rng: np.random.Generator, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Unix seconds of each rating: every user comes within a month of a day of his own, (counts.sum(),)."""
+    """Draw Unix seconds of each rating; all ratings of a user are in one month, (counts.sum(),)."""
     month = 30 * 86_400
     begin = rng.integers(FIRST_RATING, LAST_RATING - month, len(counts))
     times: NDArray[np.int64] = np.repeat(begin, counts) + rng.integers(0, month, counts.sum())
@@ -379,17 +387,17 @@ def _times(rng: np.random.Generator, counts: NDArray[np.int64]) -> NDArray[np.in
 
 
 def _normal(rng: np.random.Generator, size: int | tuple[int, int], std: float) -> NDArray[np.float32]:
-    """Normal draws around 0 in float32."""
+    """Draw from N(0, std²) in float32."""
     return rng.standard_normal(size, dtype=np.float32) * np.float32(std)
 
 
 def _rounding_moments() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and variance of a rating given its score s, tabulated: s + N(0, NOISE_STD) rounded to 0.5 … 5.0."""
+    """Return a grid of scores s, and the mean and variance of s + N(0, NOISE_STD²) rounded to 0.5 … 5.0."""
     from scipy.special import ndtr  # noqa: PLC0415 - keeps the import of samples light
 
     scores = np.arange(-2.0, 8.0, 1 / 64)
-    stars = np.arange(0.5, 5.01, 0.5)
-    below = ndtr((stars[:-1] + 0.25 - scores[:, None]) / NOISE_STD)
+    values = np.arange(0.5, 5.01, 0.5)
+    below = ndtr((values[:-1] + 0.25 - scores[:, None]) / NOISE_STD)
     share = np.diff(below, axis=1, prepend=0.0, append=1.0)
-    expected = share @ stars
-    return scores, expected, share @ stars**2 - expected**2
+    expected = share @ values
+    return scores, expected, share @ values**2 - expected**2

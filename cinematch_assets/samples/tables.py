@@ -1,9 +1,9 @@
-"""Frames to files in the shape of MovieLens, a chunk at a time.
+"""Write frames as CSV or Parquet files of MovieLens' form, a chunk at a time.
 
-Here: the bytes. Not here: what is in them, and reading files (``reading``).
+Here: the formats. Not here: atomic writing (``storage.atomic_file``), reading files (``reading``).
 """
 
-import os
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,21 +11,21 @@ from typing import Any, Self
 import pandas as pd
 import pyarrow as pa
 
+from cinematch_assets.storage.atomic_file import unfinished_file
+
 
 class TableWriter:
-    """Writes frames of the same columns into one CSV or Parquet file, which appears when the block ends well.
-
-    Until then it is a hidden file with the ending ``.part`` beside it, which no listing of data files shows.
-    """
+    """Writes frames of the same columns into a CSV or Parquet file, which appears when the ``with`` block ends well."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._open = ExitStack()
         self._file: Any = None
         self._parquet: Any = None
 
     def __enter__(self) -> Self:
-        self._file = self._part.open("wb")
+        unfinished = self._open.enter_context(unfinished_file(self._path))
+        self._file = self._open.enter_context(unfinished.open("wb"))
         return self
 
     def write(self, frame: pd.DataFrame) -> None:
@@ -41,20 +41,14 @@ class TableWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._parquet is not None:
-            self._parquet.close()
-        self._file.close()
-        if kind is None:
-            self._part.replace(self._path)
-        else:
-            self._part.unlink()
+        self._open.__exit__(kind, error, trace)
 
     def _write_parquet(self, frame: pd.DataFrame) -> None:
-        import pyarrow.parquet as pq  # noqa: PLC0415 - only who asks for Parquet pays for it
+        import pyarrow.parquet as pq  # noqa: PLC0415 - only Parquet files need it
 
         table = pa.Table.from_pandas(frame, preserve_index=False)
         if self._parquet is None:
-            self._parquet = pq.ParquetWriter(self._file, table.schema)
+            self._parquet = self._open.enter_context(pq.ParquetWriter(self._file, table.schema))
         self._parquet.write_table(table)
 
     def _write_csv(self, frame: pd.DataFrame) -> None:

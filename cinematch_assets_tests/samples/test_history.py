@@ -3,21 +3,21 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cinematch_assets.samples.history import RATING_TYPES, read_history, read_usable
+from cinematch_assets.samples.history import RATING_TYPES, read_history, read_valid_rows
 from cinematch_assets.samples.sample import SampleError
 
 HEADER = "userId,movieId,rating,timestamp\n"
 
 
-def a_folder(path: Path, ratings: str = "1,10,4.0,978300760\n") -> Path:
+def make_folder(path: Path, ratings: str = "1,10,4.0,978300760\n") -> Path:
     (path / "batches").mkdir(parents=True)
     (path / "movies.csv").write_text('movieId,title,genres\n10,"Heat, ""really""\n(1995)",Crime\n20,B (1990),Drama\n')
     (path / "ratings.csv").write_text(HEADER + ratings)
     return path
 
 
-def test_batches_count_by_name_and_content(tmp_path: Path) -> None:
-    folder = a_folder(tmp_path / "drive")
+def test_batches_are_read_by_name_and_in_order(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "drive")
     (folder / "batches" / "batch_w1.csv").write_text(HEADER + "1,20,3.5,978300761\n")
     frame = pd.DataFrame({"userId": [2], "movieId": [10], "rating": [1.0], "timestamp": [978300762]})
     frame.to_parquet(folder / "batches" / "batch_w2.parquet")
@@ -30,7 +30,7 @@ def test_batches_count_by_name_and_content(tmp_path: Path) -> None:
     assert history.batches.to_numpy().tolist() == [[1, 20, 3.5, 978300761], [2, 10, 1.0, 978300762]]
 
 
-def test_rows_that_do_not_fit_are_passed_over(tmp_path: Path) -> None:
+def test_invalid_rows_are_skipped(tmp_path: Path) -> None:
     path = tmp_path / "ratings.csv"
     rows = [
         "1,10,4.0,9",
@@ -44,19 +44,19 @@ def test_rows_that_do_not_fit_are_passed_over(tmp_path: Path) -> None:
         "7,10,nan,9",
     ]
     path.write_text("\ufeff" + HEADER.replace("\n", "\r\n") + "\r\n".join([*rows, "8,20,0.5,10"]) + "\r\n")
-    assert read_usable(path, RATING_TYPES).to_numpy().tolist() == [[1, 10, 4.0, 9], [8, 20, 0.5, 10]]
+    assert read_valid_rows(path, RATING_TYPES).to_numpy().tolist() == [[1, 10, 4.0, 9], [8, 20, 0.5, 10]]
 
 
-def test_columns_may_stand_in_any_order_and_be_more(tmp_path: Path) -> None:
+def test_columns_may_be_in_any_order_among_others(tmp_path: Path) -> None:
     path = tmp_path / "ratings.csv"
     path.write_text("timestamp,note,rating,movieId,userId\n9,hello,4.0,10,1\n")
-    assert read_usable(path, RATING_TYPES).to_numpy().tolist() == [[1, 10, 4.0, 9]]
+    assert read_valid_rows(path, RATING_TYPES).to_numpy().tolist() == [[1, 10, 4.0, 9]]
 
 
-def test_a_file_without_rows_has_none(tmp_path: Path) -> None:
+def test_a_file_without_rows_gives_an_empty_frame(tmp_path: Path) -> None:
     path = tmp_path / "ratings.csv"
     path.write_text(HEADER)
-    assert read_usable(path, RATING_TYPES).dtypes.astype(str).to_dict() == RATING_TYPES
+    assert read_valid_rows(path, RATING_TYPES).dtypes.astype(str).to_dict() == RATING_TYPES
 
 
 @pytest.mark.parametrize("content", [b"", b"user,movie\n1,2\n", HEADER.encode("utf-16")])
@@ -64,10 +64,10 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> 
     path = tmp_path / "ratings.csv"
     path.write_bytes(content)
     with pytest.raises(SampleError, match=r"ratings\.csv cannot be read: .*\.$"):
-        read_usable(path, RATING_TYPES)
+        read_valid_rows(path, RATING_TYPES)
 
 
 def test_a_folder_without_ratings_is_named(tmp_path: Path) -> None:
-    (a_folder(tmp_path / "drive") / "ratings.csv").unlink()
-    with pytest.raises(SampleError, match=r"drive has no ratings\.csv or ratings\.parquet to go by"):
+    (make_folder(tmp_path / "drive") / "ratings.csv").unlink()
+    with pytest.raises(SampleError, match=r"drive has no ratings\.csv or ratings\.parquet to simulate from"):
         read_history(tmp_path / "drive")

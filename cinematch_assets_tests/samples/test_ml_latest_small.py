@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from cinematch_assets.samples import ml_latest_small
 from cinematch_assets.samples.ml_latest_small import SHA256, fetch_ml_latest_small
 from cinematch_assets.samples.sample import SampleError, sha256_of
 
@@ -21,7 +20,7 @@ FILES = {
 PINS = {name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()}
 
 
-def a_zip(files: dict[str, bytes] = FILES, folder: str = "ml-latest-small") -> bytes:
+def make_zip(files: dict[str, bytes] = FILES, folder: str = "ml-latest-small") -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
@@ -52,7 +51,7 @@ def serving(content: bytes, status: int = 200) -> Iterator[str]:
 
 
 def test_the_zip_is_fetched_once_and_only_the_known_files_are_taken(tmp_path: Path) -> None:
-    with serving(a_zip()) as url:
+    with serving(make_zip()) as url:
         sample = fetch_ml_latest_small(tmp_path / "cache", url=url, sha256=PINS)
     assert fetch_ml_latest_small(tmp_path / "cache", url=url, sha256=PINS) == sample
     found = {path.name: path.read_bytes() for path in sample.folder.iterdir()}
@@ -63,9 +62,9 @@ def test_the_zip_is_fetched_once_and_only_the_known_files_are_taken(tmp_path: Pa
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (a_zip(FILES | {"ratings.csv": b"changed"}), r"the sha256 of ratings\.csv is [0-9a-f]{64}, not"),
+        (make_zip(FILES | {"ratings.csv": b"changed"}), r"the sha256 of ratings\.csv is [0-9a-f]{64}, not"),
         (b"<html>not today</html>", "File is not a zip file"),
-        (a_zip(folder="ml-25m"), "There is no item named 'ml-latest-small/movies.csv'"),
+        (make_zip(folder="ml-25m"), "There is no item named 'ml-latest-small/movies.csv'"),
     ],
 )
 def test_anything_else_than_the_known_set_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
@@ -74,13 +73,12 @@ def test_anything_else_than_the_known_set_is_refused(tmp_path: Path, content: by
     assert not (tmp_path / "cache").exists()
 
 
-def test_an_answer_without_end_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ml_latest_small, "MAX_BYTES", 100)
-    with serving(a_zip()) as url, pytest.raises(SampleError, match="larger than 100 bytes"):
-        fetch_ml_latest_small(tmp_path, url=url, sha256=PINS)
+def test_a_response_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    with serving(make_zip()) as url, pytest.raises(SampleError, match="larger than 100 bytes"):
+        fetch_ml_latest_small(tmp_path, url=url, sha256=PINS, max_bytes=100)
 
 
-def test_a_missing_file_and_a_missing_server_are_told_in_one_line(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_missing_server_are_reported(tmp_path: Path) -> None:
     with serving(b"gone", status=404) as url, pytest.raises(SampleError, match=r"from http://127.* \(HTTPError\)"):
         fetch_ml_latest_small(tmp_path, url=url, sha256=PINS)
     with pytest.raises(SampleError, match=r"\(ConnectionError\); check the network, or unpack the zip"):

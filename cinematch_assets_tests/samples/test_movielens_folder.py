@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from cinematch_assets.samples import movielens_folder
 from cinematch_assets.samples.movielens_folder import open_movielens_folder
 from cinematch_assets.samples.sample import MOVIELENS_LATEST_LICENCE, SampleError
 
@@ -17,14 +16,13 @@ def test_a_folder_with_both_tables_is_taken_as_it_is(tmp_path: Path, suffix: str
     assert "README" in sample.licence
 
 
-def test_the_files_of_a_known_set_bring_their_own_terms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_files_of_a_known_set_bring_their_own_terms(tmp_path: Path) -> None:
     pins = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("movies.csv", "ratings.csv")}
-    monkeypatch.setattr(movielens_folder, "SHA256", pins)
     for name in pins:
         (tmp_path / name).write_text(name)
-    assert open_movielens_folder(tmp_path, tmp_path / "cache").licence == MOVIELENS_LATEST_LICENCE
+    assert open_movielens_folder(tmp_path, tmp_path / "cache", latest_small=pins).licence == MOVIELENS_LATEST_LICENCE
     (tmp_path / "ratings.csv").write_text("another")
-    assert open_movielens_folder(tmp_path, tmp_path / "cache").licence != MOVIELENS_LATEST_LICENCE
+    assert open_movielens_folder(tmp_path, tmp_path / "cache", latest_small=pins).licence != MOVIELENS_LATEST_LICENCE
 
 
 def test_dat_files_become_csv_beside_and_not_in_the_folder(tmp_path: Path) -> None:

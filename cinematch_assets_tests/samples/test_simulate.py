@@ -60,7 +60,7 @@ def test_without_drift_no_batch_crosses_a_threshold(
 
 
 @pytest.mark.parametrize("drift", [0.5, -0.5, 0.2, 1.0])
-def test_drift_moves_the_mean_by_what_was_asked(history: tuple[pd.DataFrame, np.ndarray], drift: float) -> None:
+def test_drift_shifts_the_mean_by_the_requested_stars(history: tuple[pd.DataFrame, np.ndarray], drift: float) -> None:
     ratings, movie_ids = history
     batch = simulate_batch(ratings, movie_ids, rows=6_000, drift=drift, seed=4)
     assert batch["rating"].mean() - ratings["rating"].mean() == pytest.approx(drift, abs=0.04)
@@ -85,7 +85,7 @@ def test_a_batch_is_new_pairs_of_known_users_and_movies(history: tuple[pd.DataFr
     assert len(batch) == 4_000
 
 
-def test_time_goes_on_for_a_week(history: tuple[pd.DataFrame, np.ndarray]) -> None:
+def test_a_batch_is_in_the_week_after_the_newest_rating(history: tuple[pd.DataFrame, np.ndarray]) -> None:
     ratings, movie_ids = history
     earlier = simulate_batch(ratings, movie_ids, rows=1_000, seed=1)
     later = simulate_batch(ratings, movie_ids, earlier=earlier, rows=1_000, seed=2)
@@ -95,7 +95,7 @@ def test_time_goes_on_for_a_week(history: tuple[pd.DataFrame, np.ndarray]) -> No
         assert after["timestamp"].is_monotonic_increasing
 
 
-def test_who_rates_much_and_what_is_rated_much_go_on(history: tuple[pd.DataFrame, np.ndarray]) -> None:
+def test_active_users_and_popular_movies_stay_so(history: tuple[pd.DataFrame, np.ndarray]) -> None:
     ratings, movie_ids = history
     batch = simulate_batch(ratings, movie_ids, rows=6_000, seed=0)
     for column in ("userId", "movieId"):
@@ -103,7 +103,7 @@ def test_who_rates_much_and_what_is_rated_much_go_on(history: tuple[pd.DataFrame
         assert counts["before"].corr(counts["now"]) > 0.6
 
 
-def test_users_and_movies_keep_their_leanings(history: tuple[pd.DataFrame, np.ndarray]) -> None:
+def test_users_and_movies_keep_their_biases(history: tuple[pd.DataFrame, np.ndarray]) -> None:
     ratings, movie_ids = history
     batch = simulate_batch(ratings, movie_ids, rows=20_000, drift=0.5, seed=0)
     for column in ("userId", "movieId"):
@@ -121,7 +121,7 @@ def test_the_same_seed_gives_the_same_batch(history: tuple[pd.DataFrame, np.ndar
     assert not one.equals(other)
 
 
-def test_simulating_into_a_folder_writes_the_next_batch_whole(folder: Path) -> None:
+def test_simulating_into_a_folder_writes_the_next_batch(folder: Path) -> None:
     first = simulate_into(folder)
     second = simulate_into(folder, drift=0.5, rows=300)
     assert [path.name for path in sorted((folder / "batches").iterdir())] == ["batch_w1.csv", "batch_w2.csv"]
@@ -140,7 +140,7 @@ def test_the_next_batch_has_the_next_number(existing: list[str], following: str)
     assert next_batch_id(existing) == following
 
 
-def test_a_week_brings_what_it_brought_in_the_seed() -> None:
+def test_a_week_has_as_many_ratings_as_in_the_seed() -> None:
     assert (weekly_rows(1_000_000), weekly_rows(100)) == (43_000, 1_000)
 
 
@@ -155,9 +155,24 @@ def test_a_week_brings_what_it_brought_in_the_seed() -> None:
         ({"movie_ids": np.array([999_999])}, "no rating is of a movie in the catalogue"),
     ],
 )
-def test_what_cannot_be_simulated_is_refused_in_one_sentence(
+def test_an_impossible_batch_is_refused_with_the_reason(
     history: tuple[pd.DataFrame, np.ndarray], changes: dict[str, object], reason: str
 ) -> None:
     arguments = {"ratings": history[0], "movie_ids": history[1], "rows": 100} | changes
     with pytest.raises(SampleError, match=reason):
         simulate_batch(arguments.pop("ratings"), arguments.pop("movie_ids"), **arguments)
+
+
+def test_with_a_rating_model_pairs_and_ratings_follow_its_expectations(
+    history: tuple[pd.DataFrame, np.ndarray],
+) -> None:
+    ratings, movie_ids = history
+    is_low = dict.fromkeys(movie_ids[::2].tolist(), 2.0)
+
+    def expect(users: np.ndarray, movies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.array([is_low.get(movie, 4.0) for movie in movies.tolist()]), np.full(len(users), 0.3)
+
+    batch = simulate_batch(ratings, movie_ids, rows=4_000, seed=0, rating_model=expect)
+    low = batch["movieId"].isin(is_low.keys())
+    assert batch.loc[~low, "rating"].mean() - batch.loc[low, "rating"].mean() > 1.0
+    assert over_threshold(ratings["rating"], batch["rating"]) == set()

@@ -11,7 +11,7 @@ from cinematch_assets.samples.sample import SampleError
 from cinematch_assets.samples.synthetic import SyntheticSpec, draw_distinct, make_synthetic, write_synthetic
 
 SPEC = SyntheticSpec.of_size(60_000, seed=1)
-TASTEFUL = replace(SPEC, rank=32, taste=1.0, decay=0.5)
+WITH_PREFERENCE = replace(SPEC, rank=32, preference=1.0, decay=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +20,8 @@ def made() -> tuple[pd.DataFrame, pd.DataFrame, synthetic.Truth]:
 
 
 @pytest.fixture(scope="module")
-def tasteful() -> tuple[pd.DataFrame, pd.DataFrame, synthetic.Truth]:
-    return make_synthetic(TASTEFUL)
+def with_preference() -> tuple[pd.DataFrame, pd.DataFrame, synthetic.Truth]:
+    return make_synthetic(WITH_PREFERENCE)
 
 
 def rmse(ratings: pd.DataFrame, predicted: np.ndarray | float) -> float:
@@ -62,7 +62,7 @@ def test_the_noise_floor_is_what_the_best_prediction_reaches(
     assert rmse(ratings, best) < 0.96 * rmse(ratings, biases_only) < 0.9 * rmse(ratings, ratings["rating"].mean())
 
 
-def test_genres_tell_something_of_the_factors(made: tuple[pd.DataFrame, pd.DataFrame, synthetic.Truth]) -> None:
+def test_genres_explain_part_of_the_factors(made: tuple[pd.DataFrame, pd.DataFrame, synthetic.Truth]) -> None:
     _, movies, truth = made
     genres = movies["genres"].str.get_dummies("|").to_numpy(float)
     fitted = genres @ np.linalg.lstsq(genres, truth.movie_factors, rcond=None)[0]
@@ -82,12 +82,11 @@ def test_the_same_spec_gives_the_same_bytes_and_another_seed_does_not(tmp_path: 
 
 
 @pytest.mark.parametrize("file_format", ["csv", "parquet"])
-def test_files_hold_what_frames_hold(tmp_path: Path, file_format: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(synthetic, "CHUNK_ROWS", 700)  # several chunks
+def test_files_hold_what_frames_hold(tmp_path: Path, file_format: str) -> None:
     spec = SyntheticSpec.of_size(3_000, seed=2)
     progress: list[int] = []
-    truth = write_synthetic(tmp_path, spec, file_format=file_format, progress=progress.append)
-    ratings, movies, same_truth = make_synthetic(spec)
+    truth = write_synthetic(tmp_path, spec, file_format=file_format, progress=progress.append, chunk_rows=700)
+    ratings, movies, same_truth = make_synthetic(spec, chunk_rows=700)
     read = pd.read_csv if file_format == "csv" else pd.read_parquet
     pd.testing.assert_frame_equal(read(tmp_path / f"ratings.{file_format}"), ratings, check_dtype=False)
     pd.testing.assert_frame_equal(read(tmp_path / f"movies.{file_format}"), movies, check_dtype=False)
@@ -97,7 +96,7 @@ def test_files_hold_what_frames_hold(tmp_path: Path, file_format: str, monkeypat
 
 
 @pytest.mark.parametrize("ratings", [1, 7, 100, 999, 5_000, 1_000_000, 25_000_000])
-def test_any_size_has_users_and_movies_to_match(ratings: int) -> None:
+def test_each_size_has_feasible_numbers_of_users_and_movies(ratings: int) -> None:
     spec = SyntheticSpec.of_size(ratings)
     least, most = spec.ratings_per_user
     assert least <= ratings / spec.users <= most
@@ -125,13 +124,13 @@ def test_drawing_without_replacement_follows_the_weights() -> None:
     assert without_third == pytest.approx(0.45 + 0.3 * 6 / 7, abs=0.01)
 
 
-def test_drawing_all_there_is_gives_all_there_is() -> None:
+def test_drawing_as_many_items_as_there_are_gives_each_once() -> None:
     drawn = draw_distinct(np.random.default_rng(0), np.array([0, 3, 1]), np.cumsum([1.0, 1.0, 1e-4]))
     assert drawn[:3].tolist() == [0, 1, 2]
     assert len(drawn) == 4
 
 
-def test_without_taste_the_bytes_are_those_of_before_there_was_taste(tmp_path: Path) -> None:
+def test_without_preference_the_bytes_are_fixed(tmp_path: Path) -> None:
     write_synthetic(tmp_path, SyntheticSpec.of_size(3_000, seed=5))
     marks = {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in tmp_path.iterdir()}
     assert marks == {
@@ -141,20 +140,20 @@ def test_without_taste_the_bytes_are_those_of_before_there_was_taste(tmp_path: P
     }
 
 
-def test_people_with_taste_rate_as_much_and_about_as_well(
-    tasteful: tuple[pd.DataFrame, pd.DataFrame, synthetic.Truth],
+def test_users_with_preference_give_as_many_ratings_and_about_the_same_mean(
+    with_preference: tuple[pd.DataFrame, pd.DataFrame, synthetic.Truth],
 ) -> None:
-    ratings, _, truth = tasteful
-    assert len(ratings) == TASTEFUL.ratings
+    ratings, _, truth = with_preference
+    assert len(ratings) == WITH_PREFERENCE.ratings
     assert not ratings.duplicated(["userId", "movieId"]).any()
     assert ratings["rating"].mean() == pytest.approx(synthetic.MEAN, abs=0.15)
     best = truth.expected(ratings["userId"].to_numpy(), ratings["movieId"].to_numpy())
     assert rmse(ratings, best) == pytest.approx(truth.noise_floor_rmse, rel=0.01)
 
 
-def test_people_with_taste_choose_what_they_have_an_affinity_to(
+def test_users_with_preference_choose_movies_they_have_an_affinity_to(
     made: tuple[pd.DataFrame, pd.DataFrame, synthetic.Truth],
-    tasteful: tuple[pd.DataFrame, pd.DataFrame, synthetic.Truth],
+    with_preference: tuple[pd.DataFrame, pd.DataFrame, synthetic.Truth],
 ) -> None:
     def affinity(of: tuple[pd.DataFrame, pd.DataFrame, synthetic.Truth]) -> float:
         ratings, _, truth = of
@@ -163,29 +162,30 @@ def test_people_with_taste_choose_what_they_have_an_affinity_to(
         return float(interaction.mean()) / synthetic.FACTOR_STD
 
     assert abs(affinity(made)) < 0.1
-    assert 0.5 < affinity(tasteful) < 1.0  # 1 for a normal affinity; the catalogue is finite, and movies run out
+    assert 0.5 < affinity(with_preference) < 1.0  # 1 for a normal affinity; the catalogue is finite, and movies run out
 
 
-def test_movies_are_drawn_by_popularity_times_taste() -> None:
-    # One rating each of four movies: how often a movie is picked is its mean share of popularity · exp(taste · z).
-    spec = SyntheticSpec(users=10_000, movies=4, ratings=10_000, rank=2, taste=0.7)
+def test_movies_are_drawn_by_popularity_times_preference() -> None:
+    # One rating each of four movies: how often a movie is picked is its mean share of popularity · exp(preference · z).
+    spec = SyntheticSpec(users=10_000, movies=4, ratings=10_000, rank=2, preference=0.7)
     ratings, _, truth = make_synthetic(spec)
-    plain = make_synthetic(replace(spec, taste=0.0))[0]["movieId"].value_counts(normalize=True).sort_index()
+    plain = make_synthetic(replace(spec, preference=0.0))[0]["movieId"].value_counts(normalize=True).sort_index()
     z = np.clip(truth.user_factors @ truth.movie_factors.T / synthetic.FACTOR_STD, -3, 3)
-    weights = plain.to_numpy() * np.exp(spec.taste * z)
+    weights = plain.to_numpy() * np.exp(spec.preference * z)
     expected = (weights / weights.sum(axis=1, keepdims=True)).mean(axis=0)
     drawn = ratings["movieId"].value_counts(normalize=True).sort_index().to_numpy()
     np.testing.assert_allclose(drawn, expected, atol=0.02)
 
 
-def test_a_chosen_movie_does_not_depend_on_how_many_weights_are_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = replace(SyntheticSpec.of_size(3_000, seed=2), taste=1.0)
-    whole = make_synthetic(spec)[0]
-    monkeypatch.setattr(synthetic, "CHOICES_AT_ONCE", 1)
-    pd.testing.assert_frame_equal(make_synthetic(spec)[0], whole)
+def test_a_chosen_movie_does_not_depend_on_how_many_weights_are_in_memory() -> None:
+    spec = replace(SyntheticSpec.of_size(3_000, seed=2), preference=1.0)
+    in_one_block = make_synthetic(spec)[0]
+    pd.testing.assert_frame_equal(make_synthetic(spec, max_weights=1)[0], in_one_block)
 
 
-def test_factors_decay_where_they_are_asked_to(tasteful: tuple[pd.DataFrame, pd.DataFrame, synthetic.Truth]) -> None:
-    power = (tasteful[2].movie_factors ** 2).mean(axis=0)
+def test_factors_decay_when_the_spec_says_so(
+    with_preference: tuple[pd.DataFrame, pd.DataFrame, synthetic.Truth],
+) -> None:
+    power = (with_preference[2].movie_factors ** 2).mean(axis=0)
     assert power[:4].sum() > 5 * power[-4:].sum()
-    assert power.sum() == pytest.approx(TASTEFUL.rank * synthetic.FACTOR_STD**2, rel=0.5)
+    assert power.sum() == pytest.approx(WITH_PREFERENCE.rank * synthetic.FACTOR_STD**2, rel=0.5)

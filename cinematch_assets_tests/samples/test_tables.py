@@ -31,7 +31,7 @@ def test_chunks_are_one_table(tmp_path: Path, suffix: str) -> None:
     pd.testing.assert_frame_equal(read, pd.concat([RATINGS, RATINGS], ignore_index=True))
 
 
-def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+def test_a_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "ratings.csv"
     with TableWriter(path) as file:
         file.write(RATINGS)
@@ -39,15 +39,14 @@ def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["ratings.csv"]
     assert len(beside) == 1
     assert beside[0].startswith(".")
-    assert beside[0].endswith(".part")
 
 
-def test_a_file_that_broke_off_leaves_nothing(tmp_path: Path) -> None:
-    def broken_off() -> None:
+def test_an_interrupted_file_leaves_nothing(tmp_path: Path) -> None:
+    def write_and_stop() -> None:
         with TableWriter(tmp_path / "ratings.csv") as file:
             file.write(RATINGS)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        broken_off()
+        write_and_stop()
     assert list(tmp_path.iterdir()) == []
