@@ -63,7 +63,7 @@ def typed(text: str) -> list[str]:
 
 @pytest.mark.parametrize("path", PAGES, ids=NAMES)
 def test_each_command_exists_with_its_options(path: Path) -> None:
-    known = commands()
+    known = commands() | {"--version": {"--version"}}
     for line in typed(path.read_text(encoding="utf-8")):
         words = line.split("#")[0].replace("`", " ").split()
         name = next((name for name in (" ".join(words[:2]), words[0]) if name in known), None)

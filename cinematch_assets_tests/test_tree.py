@@ -169,8 +169,6 @@ UNMIRRORED = {
         DECLARED,
     ),
     "values.py": "records without behaviour: reading/test_results.py and drive/test_folder.py use them",
-    "warehouse/champion.py": "champions are versions of the registry: warehouse/test_model_registry.py",
-    "warehouse/recommendations.py": "rows belong to a version of the registry: warehouse/test_model_registry.py",
 }
 """Modules without a test file of the same path, and where they are tested instead."""
 

@@ -74,38 +74,6 @@ def test_a_refused_file_keeps_its_bad_rows_and_its_reason(connection: psycopg.Co
     assert list_processed_contents(connection) == {("batches/w1.csv", file.md5)}
 
 
-<<<<<<< HEAD
-def test_a_content_that_is_read_again_is_validated_again(connection: psycopg.Connection) -> None:
-    file, other = land(connection, "ratings.csv", "a"), land(connection, "ratings.csv", "b")
-    quarantine(connection, file, "ratings", BAD)
-    quarantine(connection, other, "ratings", BAD[:1])
-    assert quarantine(connection, file, "ratings", BAD[:1]) == 1
-    assert count(connection, "ops.rejected_rows") == 2
-
-
-def test_a_row_without_a_reason_is_not_stored(connection: psycopg.Connection) -> None:
-    with pytest.raises(psycopg.errors.CheckViolation):
-        quarantine(connection, land(connection, "ratings.csv"), "ratings", [Rejected(1, "x", ())])
-
-
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [
-        ("a,b", "a,b"),
-        ("Amélie 七", "Amélie 七"),
-        ("a\0b", "a\\x00b"),
-        ("\ud83d", "\\ud83d"),
-        ("tab\tline\n\\", "tab\tline\n\\"),
-    ],
-)
-def test_a_row_with_any_characters_can_be_stored(connection_18: psycopg.Connection, text: str, kept: str) -> None:
-    assert storable(text) == kept
-    quarantine(connection_18, land(connection_18, "ratings.csv"), "ratings", [Rejected(1, text, (text,))])
-    assert stored(connection_18, "ops.rejected_rows", "raw_row, reasons") == [(kept, [kept])]
-
-
-=======
->>>>>>> main
 def test_what_the_store_must_keep(connection: psycopg.Connection) -> None:
     for content in ("a", "b"):
         finish_file(connection, land(connection, "ratings.csv", content), Counts(1, 1, 0), state="loaded")

@@ -1,51 +1,4 @@
 import psycopg
-<<<<<<< HEAD
-
-from cinematch_assets.warehouse.landed_files import quarantine
-from cinematch_assets.warehouse.rejected_rows import read_rejected_rows, remember_columns
-from cinematch_assets_tests.support.warehouse_rows import Rejected, land
-
-
-def reject(connection: psycopg.Connection, path: str, *numbers: int, content: str = "a") -> None:
-    """Put rows of a file into the quarantine."""
-    rows = [Rejected(number, f"{number},x", ("rating: not a number",)) for number in numbers]
-    quarantine(connection, land(connection, path, content), "ratings", rows, None)
-
-
-def test_rows_come_in_the_file_s_order_with_their_reasons(connection: psycopg.Connection) -> None:
-    reject(connection, "ratings.csv", 9, 2)
-    rows = read_rejected_rows(connection)
-    assert [(row.row_number, row.raw_row, row.reasons) for row in rows] == [
-        (2, "2,x", ["rating: not a number"]),
-        (9, "9,x", ["rating: not a number"]),
-    ]
-    assert {(row.path, row.table_name, row.batch_id) for row in rows} == {("ratings.csv", "ratings", None)}
-
-
-def test_a_question_may_be_about_a_file_some_rows_or_the_first_ones(connection_18: psycopg.Connection) -> None:
-    reject(connection_18, "ratings.csv", 1, 2, 3)
-    reject(connection_18, "movies.csv", 7)
-    everything = read_rejected_rows(connection_18)
-    assert {row.path for row in everything} == {"ratings.csv", "movies.csv"}
-    assert [row.row_number for row in read_rejected_rows(connection_18, path="movies.csv")] == [7]
-    two = [everything[0].id, everything[-1].id]
-    assert {row.id for row in read_rejected_rows(connection_18, ids=two)} == set(two)
-    assert [row.id for row in read_rejected_rows(connection_18, limit=1)] == two[:1]
-
-
-def test_a_released_row_is_not_in_the_quarantine(connection_18: psycopg.Connection) -> None:
-    reject(connection_18, "ratings.csv", 1, 2)
-    connection_18.execute("UPDATE ops.rejected_rows SET released_at = NOW() WHERE row_number = 1")
-    assert [row.row_number for row in read_rejected_rows(connection_18)] == [2]
-
-
-def test_the_order_of_a_file_s_columns_comes_with_its_rows(connection_18: psycopg.Connection) -> None:
-    file = land(connection_18, "ratings.csv")
-    quarantine(connection_18, file, "ratings", [Rejected(2, "4.0,9,9,x", ("x",))], None)
-    remember_columns(connection_18, file.path, file.md5, ["rating", "userId", "movieId", "timestamp"])
-    (row,) = read_rejected_rows(connection_18)
-    assert row.columns == ["rating", "userId", "movieId", "timestamp"]
-=======
 import pytest
 
 from cinematch_assets.values import RejectedRow
@@ -105,4 +58,3 @@ def test_a_row_with_any_characters_can_be_stored(connection_18: psycopg.Connecti
     file = land(connection_18, "ratings.csv")
     replace_rejected_rows(connection_18, "ratings", {file.content: [RejectedRow(1, text, (text,))]})
     assert read_rows(connection_18, "ops.rejected_rows", "raw_row, reasons") == [(kept, [kept])]
->>>>>>> main
