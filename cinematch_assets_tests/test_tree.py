@@ -149,7 +149,6 @@ UNMIRRORED = {
         ],
         RUN,
     ),
-    "dagster_support/open_platform.py": "defs/test_jobs.py and every other run of the tests goes through it",
     "errors.py": "two empty classes, which test_faults.py tells apart",
     "recommender/progress.py": "a type and a function that does nothing: recommender/test_model.py passes others",
     **dict.fromkeys(
