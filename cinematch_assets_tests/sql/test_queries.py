@@ -29,5 +29,6 @@ def test_each_statement_is_used_or_is_for_people() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
-def test_a_statement_says_first_what_it_is_for(name: str) -> None:
+def test_a_statement_says_what_it_is_for_and_is_named_verb_object(name: str) -> None:
     assert statement(name).startswith("-- ")
+    assert re.fullmatch(r"[a-z]+/[a-z]+(_[a-z]+)+", name)

@@ -3,20 +3,16 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
 
-import cinematch_assets
-from cinematch_assets.warehouse.statements import FOLDER, statement, statement_names
+from cinematch_assets.warehouse.statements import statement, statement_names
 from cinematch_assets_tests.support import documents
 from cinematch_assets_tests.support.catalogue import catalogue
 from cinematch_assets_tests.support.documents import definitions, document, plain, questions, statements
 from cinematch_assets_tests.support.servers import Postgres
-
-PACKAGE = Path(cinematch_assets.__file__).parent
 
 ADDED = {
     "ratings.batch_id": "character varying(50)",
@@ -162,22 +158,3 @@ def test_every_question_is_shipped() -> None:
     shipped = {plain(statement(name)).replace("::numeric", "") for name in statement_names() if "analytics/" in name}
     missing = [query for query in map(plain, questions()) if query not in shipped]
     assert missing == []
-
-
-@pytest.mark.parametrize("name", statement_names())
-def test_each_statement_has_a_comment_and_is_named_verb_object(name: str) -> None:
-    text = (FOLDER / f"{name}.sql").read_text(encoding="utf-8")
-    assert text.startswith("-- ")
-    assert re.fullmatch(r"[a-z]+/[a-z]+(_[a-z]+)+", name)
-
-
-FOR_PEOPLE = ("analytics/", "reference/")
-"""Folders of statements that people run by hand; ``test_analytics`` runs each of them."""
-
-
-def test_each_statement_is_used_by_the_package() -> None:
-    sources = "\n".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
-    used = set(re.findall(r'"([a-z]+/[a-z_]+)"', sources))
-    ours = {name for name in statement_names() if not name.startswith(FOR_PEOPLE)}
-    assert ours - used == set()
-    assert {name for name in used if name.split("/")[0] in {path.name for path in FOLDER.iterdir()}} <= ours
