@@ -7,7 +7,7 @@ from psycopg import sql
 
 from cinematch_assets.warehouse.connection import UnsafeConnectionError, WarehouseUnavailableError
 from cinematch_assets.warehouse.copy import copy_columns, copy_rows, read_frame, read_frames, without_indexes
-from cinematch_assets_tests.support.servers import free_port
+from cinematch_assets_tests.support.servers import free_port, wait_until
 
 ROWS = pd.DataFrame(
     {
@@ -57,9 +57,17 @@ def test_what_a_column_refuses_leaves_nothing(database_url_18: str) -> None:
     assert read_frame(database_url_18, "SELECT count(*) AS rows FROM ratings")["rows"].tolist() == [0]
 
 
+def copy_ratings_during_a_sleep(url: str) -> None:
+    """Copy rows as soon as another session sleeps in a query."""
+    asleep = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+    with psycopg.connect(url, autocommit=True) as connection:
+        wait_until(lambda: connection.execute(asleep).fetchone() is not None, "the query that sleeps")
+    copy_ratings(url)
+
+
 def test_several_queries_see_one_moment(database_url_18: str) -> None:
     # Rows are committed while the first query sleeps; the second one must not see them either.
-    writer = threading.Timer(0.2, copy_ratings, [database_url_18])
+    writer = threading.Thread(target=copy_ratings_during_a_sleep, args=[database_url_18])
     writer.start()
     query = "SELECT count(*) AS rows FROM ratings"
     slept, after = read_frames(database_url_18, (f"{query}, pg_sleep(1)", ()), (query, ()))
