@@ -65,3 +65,14 @@ def undeclared(folder: str, *extras: str) -> dict[str, set[str]]:
 )
 def test_each_imported_distribution_is_declared(folder: str, extras: tuple[str, ...]) -> None:
     assert undeclared(folder, *extras) == {}
+
+
+@pytest.mark.parametrize("name", ["llvmlite", "google-auth", "python-dotenv"])
+def test_an_import_without_its_declaration_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rest = [line for line in PROJECT["dependencies"] if canonical(Requirement(line).name) != name]
+    monkeypatch.setitem(PROJECT, "dependencies", rest)
+    assert name in undeclared("cinematch_assets")
+
+
+def test_an_import_that_only_tests_may_use_is_noticed_in_the_package() -> None:
+    assert "selenium" in undeclared("cinematch_assets_tests")
