@@ -233,6 +233,22 @@ def test_only_the_command_prints() -> None:
     assert printing == []
 
 
+UNIT_OR_BOUND = re.compile(
+    r"\b_?(?!NOT_AN?_)[A-Z]+_AN?_[A-Z]\w*|\b_?(?:MOST|LEAST|LARGEST|SMALLEST|FEWEST)_[A-Z]\w*|\b\w+_AT_ONCE\b"
+)
+"""Constants such as ROWS_A_WRITE, LEAST_ROWS and FILES_AT_ONCE."""
+
+
+@pytest.mark.parametrize("constant", ["ROWS_A_WRITE", "_SECONDS_A_TRY", "LEAST_ROWS", "ROWS_AT_ONCE"])
+def test_a_constant_of_the_former_kind_is_noticed(constant: str) -> None:
+    assert UNIT_OR_BOUND.fullmatch(constant)
+
+
+def test_constants_say_per_min_and_max() -> None:
+    found = {name: UNIT_OR_BOUND.findall(path.read_text("utf-8")) for path, name in zip(MODULES, NAMES, strict=True)}
+    assert {name: constants for name, constants in found.items() if constants} == {}
+
+
 def in_checkout() -> bool:
     return subprocess.run(["git", "rev-parse"], cwd=ROOT, capture_output=True, check=False).returncode == 0
 
