@@ -131,6 +131,11 @@ def browser() -> Iterator["Chrome"]:
         yield driver
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the tests that mostly wait first: at the end they would leave the other workers without work."""
+    items.sort(key=lambda item: item.get_closest_marker("waits") is None)
+
+
 def pytest_sessionfinish() -> None:
     """Wait for multiprocessing's own servers: they would end by themselves, but a moment after this process."""
     forkserver._forkserver._stop()

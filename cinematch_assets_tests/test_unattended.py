@@ -19,6 +19,8 @@ from cinematch_assets_tests.support.dagster_ui import Dev, dev
 from cinematch_assets_tests.support.platforms import drop_history, rows_of
 from cinematch_assets_tests.support.servers import short_folder
 
+pytestmark = pytest.mark.waits
+
 SETTLED = """
 SELECT c.version, (SELECT min(model_version) FROM recommendations), (SELECT max(model_version) FROM recommendations)
 FROM ops.champion c

@@ -18,6 +18,8 @@ from cinematch_assets_tests.support.servers import short_folder, wait_until
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
+pytestmark = pytest.mark.waits
+
 PICTURES = Path(__file__).resolve().parents[2] / "build" / "pictures"
 UNPARTITIONED = (
     "raw_movies",
