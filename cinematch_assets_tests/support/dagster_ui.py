@@ -33,10 +33,10 @@ def command(home: Path, *arguments: str) -> tuple[list[str], Mapping[str, str]]:
     return [sys.executable, "-m", "cinematch_assets.cli.main", *arguments], {**os.environ, "CINEMATCH_HOME": str(home)}
 
 
-def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(home: Path, *arguments: str, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
     """Run ``cinematch`` to its end."""
     words, environment = command(home, *arguments)
-    return subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=timeout_s)
 
 
 def processes_of(home: Path) -> list[str]:
