@@ -29,7 +29,7 @@ from benchmarks.measuring import report
 from cinematch_assets.drive.folder import Folder
 from cinematch_assets.drive.landing import land, landing_key
 from cinematch_assets.drive.opening import open_folder
-from cinematch_assets.drive.parallel import in_parallel
+from cinematch_assets.drive.thread_pool import in_parallel
 from cinematch_assets.storage.base import Store
 from cinematch_assets.storage.opening import open_store
 from cinematch_assets.values import DriveFile

@@ -1,7 +1,7 @@
 """What every test may ask for: servers for the whole session, a database of its own for each test.
 
-Here: fixtures that more than one room uses. Not here: how a server is started (``servers``), or what one room's tests
-alone need.
+Here: fixtures that more than one package of tests uses. Not here: how a server is started (``support.servers``), or
+what the tests of one package need.
 
 ========================  ===========================================================================
 ``database_url``          a migrated database; the test runs on Postgres 18 and again on 15

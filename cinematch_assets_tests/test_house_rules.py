@@ -39,7 +39,7 @@ _REGISTRIES = ("py" + "pi.org", "python" + "hosted", "conda." + "anaconda", "npm
 _HOMES = re.compile(r"(?<![\w.~}/])/(?:home|Users|root)/[a-z.]\w*/")
 
 
-def test_no_file_names_a_registry_or_a_place_on_somebody_s_machine() -> None:
+def test_no_file_names_a_registry_or_a_folder_of_one_machine() -> None:
     places = [f"{place}/" for place in ROOT.parent.iterdir()] if ROOT.parent != Path("/") else []
     for file in committed():
         text = file.read_text(encoding="utf-8", errors="replace")

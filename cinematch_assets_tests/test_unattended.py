@@ -64,7 +64,7 @@ def first_champion(ui: Dev, platform: Platform) -> None:
 
 
 def settled(ui: Dev, platform: Platform) -> None:
-    """The new champion stands with his lists; nothing was lost and nothing done twice."""
+    """The new champion stands with its recommendations; nothing was lost and nothing done twice."""
     ui.wait_for(lambda: any(len(set(row)) == 1 for row in rows_of(platform, SETTLED)), "a new champion", deadline_s=280)
     assert rows_of(platform, "SELECT count(*) FROM ops.champion_changes") == [(2,)]
     assert rows_of(platform, "SELECT state FROM ops.retraining_decisions") == [("retrained",)]

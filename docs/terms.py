@@ -1,7 +1,7 @@
 """How often words that the field has other terms for occur: ``python -m docs.terms [REVISION]``.
 
-Here: the words, counting them in a revision or in the working tree. Not here: what the terms mean, which
-docs/glossary.md says.
+Here: the words, counting them in a revision or in the working tree. Not here: what the terms mean
+(``docs/glossary.md``).
 """
 
 import io
@@ -9,14 +9,18 @@ import re
 import subprocess
 import sys
 import tarfile
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SUFFIXES = (".py", ".sql", ".md")
 LEFT_OUT = re.compile(
-    r"requirements/|/results/|defs/test_upgrade\.py|schema_reference\.md|movie_library\.md|docs/terms\.py|sql/migrations/000[1-6]"
+    r"requirements/|/results/|schema_reference\.md|movie_library\.md|docs/terms\.py|sql/migrations/000[1-6]"
 )
-"""Pins, measured tables, the test of a former format, documents of others, this list, applied migrations."""
+"""Pins, measured tables, the documents of others, this list, and migrations that have been applied."""
+
+EXCEPTIONS = re.compile(r"\b(?:judged_at|settled_at)\b|ranker\.(?:likings|nearness)\.")
+"""Columns of tables that exist, and arrays of the artifacts of former releases, which a test of upgrades makes."""
 
 TERMS = {
     "films": "movies",
@@ -25,6 +29,9 @@ TERMS = {
     "likeness": "item similarity, EASE score",
     "nearness": "item similarity",
     "opinions": "signals",
+    "room": "package",
+    "rooms": "packages",
+    "floors": "layers",
     "strangers": "new users, cold start",
     "stranger": "new user, cold start",
     "nobody": "no one, none",
@@ -33,6 +40,7 @@ TERMS = {
     "everybody": "all users",
     "knobs": "hyperparameters",
     "crown": "set as champion",
+    "crowned": "set as champion",
     "ruling": "champion",
     "verdict": "validation result, drift assessment, gate decision",
     "verdicts": "validation results, drift assessments, gate decisions",
@@ -56,7 +64,7 @@ TERMS = {
 }
 """Word, and the terms in its place."""
 
-GONE = set(TERMS) - {"films", "film", "novelty", "held", "told", "settled"}
+GONE = set(TERMS) - {"films", "film", "room", "novelty", "held", "told", "settled"}
 """Those that must not come back; the others have a good meaning somewhere, such as a title that is called Film 1."""
 
 
@@ -75,13 +83,11 @@ def files(revision: str | None = None) -> dict[str, str]:
 
 def places(revision: str | None = None) -> dict[str, dict[str, int]]:
     """Term → path → how often it occurs there; parts of identifiers count (``held_rows``)."""
+    pattern = re.compile(rf"(?<![A-Za-z])(?:{'|'.join(TERMS)})(?![a-z])")
     found: dict[str, dict[str, int]] = {}
-    texts = files(revision)
-    for term in TERMS:
-        pattern = re.compile(rf"(?<![A-Za-z]){term}(?![a-z]|_at\b)")  # the column judged_at keeps its name
-        counts = {name: len(pattern.findall(text)) for name, text in texts.items()}
-        if any(counts.values()):
-            found[term] = {name: count for name, count in counts.items() if count}
+    for name, text in files(revision).items():
+        for term, count in Counter(pattern.findall(EXCEPTIONS.sub("", text))).items():
+            found.setdefault(term, {})[name] = count
     return found
 
 

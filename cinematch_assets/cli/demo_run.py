@@ -84,7 +84,7 @@ def run_demo(data: str) -> None:
     _print_recommendations(loop.platform)
     print_table("Time by phase", ("what", "seconds"), [(n, round(s, 1)) for n, s in watch.laps.items()])
     home = "" if settings.home == Path(".cinematch") else f"CINEMATCH_HOME={settings.home} "
-    out.print(f"\nOpen the UI with {home}make dev, then http://127.0.0.1:3000")
+    out.print(f"\nOpen the UI with {home}cinematch dev, then http://127.0.0.1:3000")
 
 
 @dataclass(frozen=True, slots=True)

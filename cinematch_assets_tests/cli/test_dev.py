@@ -57,7 +57,7 @@ def test_it_answers_with_all_assets_a_healthy_daemon_and_running_sensors(ui: Dev
     assert (states["drive_sensor"], states["retraining_sensor"]) == ("RUNNING", "RUNNING")
 
 
-def test_nobody_but_this_machine_reaches_it(ui: Dev) -> None:
+def test_only_this_machine_reaches_it(ui: Dev) -> None:
     family = [ui.process.pid, *(child.pid for child in psutil.Process(ui.process.pid).children(recursive=True))]
     listening = [c for pid in family for c in psutil.Process(pid).net_connections("inet") if c.status == "LISTEN"]
     assert {connection.laddr.ip for connection in listening} == {"127.0.0.1"}

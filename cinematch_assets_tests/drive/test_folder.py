@@ -9,7 +9,7 @@ from cinematch_assets.drive.folder import FileChangedError, FileError, Folder, f
 from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.landing import land
 from cinematch_assets.drive.local_folder import LocalFolder
-from cinematch_assets.drive.parallel import in_parallel
+from cinematch_assets.drive.thread_pool import in_parallel
 from cinematch_assets.storage.opening import open_store
 from cinematch_assets.table_names import SeveralTableFilesError
 from cinematch_assets.values import DriveFile

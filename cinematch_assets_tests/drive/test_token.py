@@ -16,7 +16,7 @@ from cinematch_assets.drive.google_client import GoogleClient
 from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.login import push_token
 from cinematch_assets.drive.opening import open_folder
-from cinematch_assets.drive.parallel import in_parallel
+from cinematch_assets.drive.thread_pool import in_parallel
 from cinematch_assets.drive.token import DriveCredentials, TokenFile, TokenSecret, silence_libraries, token_source
 from cinematch_assets_tests.drive.conftest import QUICK_RETRIES
 from cinematch_assets_tests.support.drive_server import CLIENT_SECRET, DriveServer, Fault

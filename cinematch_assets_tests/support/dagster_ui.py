@@ -1,6 +1,6 @@
 """``cinematch dev`` in a process of its own, and the questions that its UI asks over GraphQL.
 
-Here: starting it on an empty home, asking, waiting. Not here: what is expected of it (``test_dev``).
+Here: starting it on an empty home, asking, waiting. Not here: what is expected of it (``cli.test_dev``).
 """
 
 import json
@@ -33,10 +33,10 @@ def command(home: Path, *arguments: str) -> tuple[list[str], Mapping[str, str]]:
     return [sys.executable, "-m", "cinematch_assets.cli.main", *arguments], {**os.environ, "CINEMATCH_HOME": str(home)}
 
 
-def run(home: Path, *arguments: str, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run ``cinematch`` to its end."""
     words, environment = command(home, *arguments)
-    return subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=timeout_s)
+    return subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
 
 def processes_of(home: Path) -> list[str]:

@@ -17,9 +17,9 @@ def make_population(users: int, *, ratings_per_user: float = 110, seed: int = 1)
     random = np.random.default_rng(seed)
     rows = np.maximum(20, random.lognormal(np.log(ratings_per_user) - 0.7, 1.2, users)).astype(np.int64)
     mean = random.normal(3.6, 0.45, (users, 1)) - 0.08 * np.log(rows / ratings_per_user)[:, None]
-    spread = random.uniform(0.7, 1.2, (users, 1))
+    deviation = random.uniform(0.7, 1.2, (users, 1))
     halves = np.where(np.arange(10) % 2 == 0, random.beta(1, 2, (users, 1)), 1.0)
-    weights = halves * np.exp(-0.5 * ((RATING_VALUES - mean) / spread) ** 2)
+    weights = halves * np.exp(-0.5 * ((RATING_VALUES - mean) / deviation) ** 2)
     return random.multinomial(rows, weights / weights.sum(axis=1, keepdims=True))
 
 

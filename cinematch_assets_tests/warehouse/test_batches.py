@@ -139,7 +139,7 @@ def test_two_workers_on_one_batch_load_it_once(url: str) -> None:
         assert status[:2] == ("completed", 5_000)
 
 
-def test_whoever_comes_second_does_not_undo_the_status(url: str) -> None:
+def test_the_second_of_two_loaders_does_not_undo_the_status(url: str) -> None:
     # The second says in_progress while the first is about to commit: it has to wait, and then has nothing to say.
     with connect(url) as first:
         file = land(first, "batches/w1.csv")

@@ -74,7 +74,7 @@ def test_each_user_s_histogram_sums_to_the_baseline(url: str) -> None:
     np.testing.assert_array_equal(histograms.sum(axis=0), baseline)
 
 
-def test_a_verdict_replaces_the_batch_s_former_one(connection: psycopg.Connection) -> None:
+def test_new_alerts_replace_the_batch_s_former_ones(connection: psycopg.Connection) -> None:
     for alerts, due in (([MEAN, STD], True), ([STD], False)):
         write_assessment(connection, "w1", md5_of("a"), alerts, due=due, reason="why", evidence={"scored_by": None})
         write_assessment(connection, "w2", md5_of("a"), [MEAN], due=True, reason="other", evidence={})
@@ -109,7 +109,7 @@ def test_ratings_that_no_champion_has_seen(connection: psycopg.Connection) -> No
     assert count_unseen_ratings(connection) == 1
 
 
-def test_the_time_since_the_last_verdict(connection: psycopg.Connection) -> None:
+def test_the_time_since_the_last_assessment(connection: psycopg.Connection) -> None:
     assert read_seconds_since_retraining(connection) is None
     reject(connection, add_candidate(connection, "run"), make_gate_result())
     since = read_seconds_since_retraining(connection)

@@ -82,7 +82,7 @@ def test_dead_handles_are_struck_off_and_living_ones_stay(tmp_path: Path) -> Non
     forget_dead_handles(tmp_path)
 
 
-def test_a_pid_file_that_outlived_its_server_stops_nobody(tmp_path: Path) -> None:
+def test_a_pid_file_that_outlived_its_server_stops_no_other_process(tmp_path: Path) -> None:
     folder = server_folder(tmp_path)
     folder.mkdir()
     (folder / "postmaster.pid").write_text(f"{os.getpid()}\n")  # a number that another program has now

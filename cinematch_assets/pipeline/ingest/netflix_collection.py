@@ -18,7 +18,7 @@ from pathlib import PurePosixPath
 
 from cinematch_assets.drive.folder import Folder, FolderListing
 from cinematch_assets.drive.landing import Landed, land
-from cinematch_assets.drive.parallel import THREADS, Done, in_parallel
+from cinematch_assets.drive.thread_pool import THREADS, Done, in_parallel
 from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.reading.collection import CollectionFile, read_collection

@@ -1,4 +1,5 @@
 -- A batch moves from the buffer into ratings, as train.
+-- Index: idx_buffer_batch.
 WITH moved AS (
     DELETE FROM ratings_buffer WHERE batch_id = %(batch_id)s
     RETURNING userId, movieId, rating, timestamp, batch_id

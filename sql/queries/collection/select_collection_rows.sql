@@ -1,4 +1,5 @@
 -- The rows that have these movies already; an empty rating or year is a value like any other.
+-- Index: movies_same_movie_once.
 SELECT wanted.number::int, movie.id
 FROM unnest(%(titles)s::text[], %(genres)s::text[], %(ratings)s::numeric[], %(years)s::int[])
     WITH ORDINALITY AS wanted(title, genre, rating, year, number)

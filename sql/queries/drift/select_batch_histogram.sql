@@ -1,4 +1,5 @@
 -- A batch as ten counts, 0.5 first, in the buffer or merged.
+-- Index: idx_buffer_batch, idx_ratings_batch.
 SELECT array_agg(COALESCE(found.count, 0) ORDER BY half_stars)
 FROM generate_series(1, 10) AS half_stars
 LEFT JOIN (

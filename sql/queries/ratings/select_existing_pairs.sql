@@ -1,4 +1,5 @@
 -- For each pair, in the order given: whether the ratings file (batch NULL) or the batch has a rating of it already.
+-- Index: idx_buffer_batch.
 SELECT EXISTS (SELECT FROM ratings r
                WHERE r.userId = pair.userId AND r.movieId = pair.movieId
                  AND r.batch_id IS NOT DISTINCT FROM %(batch_id)s::varchar)

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from cinematch_assets.drive.folder import FileError, TokenError, UnreachableError
-from cinematch_assets.drive.parallel import in_parallel
+from cinematch_assets.drive.thread_pool import in_parallel
 from cinematch_assets.values import DriveFile
 
 FILES = [DriveFile(id=str(n), path=f"{n}.json", name=f"{n}.json", size=1, md5="0" * 32) for n in range(50)]
