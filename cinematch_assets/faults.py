@@ -1,6 +1,6 @@
 """Why work failed: its content, its surroundings, or a bug. Attempts are counted by this alone.
 
-Here: the one classification, by class, errno and SQLSTATE. Not here: what is done about it (``retrying``), messages for
+Here: the one classification, by class, errno and SQLSTATE. Not here: what is done about it (``attempts``), messages for
 people, which the errors themselves carry.
 """
 

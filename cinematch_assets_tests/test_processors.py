@@ -16,7 +16,7 @@ from cinematch_assets.recommender.environment import computed_by
 TESTS = Path(__file__).parent
 NUMERIC = ("recommender", "drift", "features", "test_promotion.py")
 QUICK = (
-    "drift/test_null_distribution.py::test_users_without_ratings_change_nothing",
+    "drift/test_null_distribution.py::test_baseline_users_without_ratings_change_nothing",
     "features/test_genres.py",
     "recommender/rating_prediction/test_rating_table.py",
 )
