@@ -50,7 +50,7 @@ class GatePolicy:
     older data."""
 
     confidence: float = 0.95
-    """Of the two-sided interval: a candidate is refused as worse when the whole interval lies above zero."""
+    """Of the two-sided interval: a candidate is rejected as worse when the whole interval lies above zero."""
 
     min_users: int = 30
     """Users that new rows need to be compared on: percentile intervals over fewer units are too narrow. With fewer, the
@@ -99,7 +99,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class GateDecision:
-    """Promoted or refused, the reason, and the figures it rests on."""
+    """Promoted or rejected, the reason, and the figures it rests on."""
 
     promoted: bool
     reason: str
@@ -121,7 +121,7 @@ def gate(
     *,
     no_champion: str = "first model",
 ) -> GateDecision:
-    """Decide whether the candidate may replace the champion; the first condition that fails refuses it.
+    """Decide whether the candidate may replace the champion; the first condition that fails rejects it.
 
     Every prediction is finite. On the test split the candidate beats every baseline given, and its RMSE is at most
     ``allowed_loss`` above the champion's. On the new rows a paired bootstrap over users does not show it worse than the
@@ -147,9 +147,9 @@ def gate(
     baselines = {name: rmse(errors) for name, errors in test.baselines.items()}
     on_test = compare(test, policy)
     on_new = compare(new, policy) if new is not None else None
-    refusal = _loses_to_baseline(test_rmse, baselines) or _loses_to_champion(on_test, on_new, policy)
-    reason = refusal or _why_promoted(test_rmse, baselines, on_test, on_new, policy, no_champion)
-    return GateDecision(refusal is None, reason, test_rmse, baselines, on_test, on_new, policy)
+    rejection = _loses_to_baseline(test_rmse, baselines) or _loses_to_champion(on_test, on_new, policy)
+    reason = rejection or _why_promoted(test_rmse, baselines, on_test, on_new, policy, no_champion)
+    return GateDecision(rejection is None, reason, test_rmse, baselines, on_test, on_new, policy)
 
 
 def compare(rows: HoldoutErrors, policy: GatePolicy) -> Comparison | None:
@@ -221,22 +221,22 @@ def _slices(rows: HoldoutErrors, champion: NDArray[np.floating], policy: GatePol
 
 def _not_finite(rows: HoldoutErrors, name: str) -> str | None:
     wrong = int((~np.isfinite(rows.candidate)).sum())
-    return f"refused: the prediction is not a finite number for {wrong:,} of the {name} rows" if wrong else None
+    return f"rejected: the prediction is not a finite number for {wrong:,} of the {name} rows" if wrong else None
 
 
 def _loses_to_baseline(rmse: float, baselines: Mapping[str, float]) -> str | None:
     lost = [f"{name} ({figure:.4f})" for name, figure in baselines.items() if rmse >= figure]
-    return f"refused: test RMSE {rmse:.4f} does not beat {', '.join(lost)}" if lost else None
+    return f"rejected: test RMSE {rmse:.4f} does not beat {', '.join(lost)}" if lost else None
 
 
 def _loses_to_champion(test: Comparison | None, new: Comparison | None, policy: GatePolicy) -> str | None:
     if test is None:
         return None
     if test.difference > policy.allowed_loss:
-        return f"refused: {_describe(test, 'test rows')}, and {policy.allowed_loss:.1%} is allowed"
+        return f"rejected: {_describe(test, 'test rows')}, and {policy.allowed_loss:.1%} is allowed"
     if new is None or new.users < policy.min_users:
-        return f"refused: {_describe(test, 'test rows')}, and {_too_few(new)}" if test.low > 0 else None
-    return f"refused: {_describe(new, 'new rows')}" if new.low > 0 else None
+        return f"rejected: {_describe(test, 'test rows')}, and {_too_few(new)}" if test.low > 0 else None
+    return f"rejected: {_describe(new, 'new rows')}" if new.low > 0 else None
 
 
 def _why_promoted(

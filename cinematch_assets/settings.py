@@ -118,13 +118,13 @@ class Settings(BaseModel):
         default=3,
         ge=1,
         alias="CINEMATCH_RETRAIN_MAX_ATTEMPTS",
-        description="Retrainings for the same decisions that may fail unexpectedly before these are given up.",
+        description="Failed retrainings for the same decisions after which these are given up.",
     )
     batch_max_attempts: int = Field(
         default=3,
         ge=1,
         alias="CINEMATCH_BATCH_MAX_ATTEMPTS",
-        description="Runs for the same content of a batch that may fail unexpectedly before it is given up.",
+        description="Runs for the same content of a batch after which it is given up.",
     )
     max_test_rmse_loss: float = Field(
         default=0.02,

@@ -1,4 +1,4 @@
-"""The promotion gate: what it refuses, what it promotes, and what its figures mean."""
+"""The promotion gate: what it rejects, what it promotes, and what its figures mean."""
 
 import json
 from dataclasses import replace
@@ -50,13 +50,13 @@ def test_the_same_model_again_is_promoted() -> None:
     assert (decision.test.difference, decision.test.low, decision.test.high) == (0.0, 0.0, 0.0)
 
 
-def test_a_candidate_shown_worse_on_the_new_rows_is_refused() -> None:
+def test_a_candidate_shown_worse_on_the_new_rows_is_rejected() -> None:
     decision = gate(make_errors(0.90, 0.90), make_errors(0.95, 0.90, seed=2))
     assert not decision.promoted
     assert "new rows of 400 users" in decision.reason
 
 
-def test_a_candidate_much_worse_on_the_test_split_is_refused_even_if_better_on_new_rows() -> None:
+def test_a_candidate_much_worse_on_the_test_split_is_rejected_even_if_better_on_new_rows() -> None:
     decision = gate(make_errors(0.94, 0.90), make_errors(0.70, 0.90, seed=2))
     assert not decision.promoted
     assert "2.0% is allowed" in decision.reason
@@ -68,9 +68,9 @@ def test_a_small_loss_on_the_test_split_is_allowed() -> None:
 
 @pytest.mark.parametrize("new", [None, make_errors(0.90, 0.90, users=29, seed=2)])
 def test_without_enough_new_rows_the_allowed_loss_is_gone(new: HoldoutErrors | None) -> None:
-    refused, passed = gate(make_errors(0.914, 0.90), new), gate(make_errors(0.90, 0.90), new)
-    assert (refused.promoted, passed.promoted) == (False, True)
-    assert ("new rows of 29 users only" if new else "no new rows to compare on") in refused.reason
+    rejected, passed = gate(make_errors(0.914, 0.90), new), gate(make_errors(0.90, 0.90), new)
+    assert (rejected.promoted, passed.promoted) == (False, True)
+    assert ("new rows of 29 users only" if new else "no new rows to compare on") in rejected.reason
 
 
 def test_a_first_model_has_to_beat_every_baseline() -> None:
@@ -81,12 +81,12 @@ def test_a_first_model_has_to_beat_every_baseline() -> None:
     )
     assert gate(rows, no_champion="v1 is unreadable").reason.startswith("no worse")
     rows = make_errors(0.95, 0.90, global_mean=1.05, bias_only=0.92)
-    refused = gate(replace(rows, champion=None))
-    assert not refused.promoted
-    assert "does not beat bias_only (0.92" in refused.reason
+    rejected = gate(replace(rows, champion=None))
+    assert not rejected.promoted
+    assert "does not beat bias_only (0.92" in rejected.reason
 
 
-def test_a_candidate_equal_to_a_baseline_is_refused() -> None:
+def test_a_candidate_equal_to_a_baseline_is_rejected() -> None:
     rows = make_errors(0.97, 0.90, popularity=0.97)
     popular = replace(rows, champion=None, candidate=rows.baselines["popularity"])
     assert not gate(popular).promoted
@@ -171,12 +171,12 @@ def test_a_popularity_only_model_is_never_promoted(
 
 
 @pytest.mark.parametrize("where", ["test", "new"])
-def test_a_prediction_that_is_not_finite_refuses_the_candidate(where: str) -> None:
+def test_a_prediction_that_is_not_finite_rejects_the_candidate(where: str) -> None:
     good, broken = make_errors(0.8, 0.9), make_errors(0.8, 0.9)
     broken.candidate[3] = np.nan
     decision = gate(broken, good) if where == "test" else gate(good, broken)
     assert not decision.promoted
-    assert decision.reason == f"refused: the prediction is not a finite number for 1 of the {where} rows"
+    assert decision.reason == f"rejected: the prediction is not a finite number for 1 of the {where} rows"
 
 
 def test_the_order_of_rows_does_not_matter() -> None:

@@ -111,11 +111,9 @@ UNMIRRORED = {
         [
             "cli/evaluate.py",
             "cli/evaluate_inputs.py",
-            "cli/main.py",
             "cli/migrate.py",
             "cli/models.py",
             "cli/options.py",
-            "cli/output.py",
             "cli/recommend.py",
             "cli/rejects.py",
             "cli/similar.py",
@@ -126,8 +124,8 @@ UNMIRRORED = {
         ],
         COMMANDS,
     ),
-    **dict.fromkeys(["cli/demo.py", "cli/demo_run.py"], "minutes: packaging/test_wheel.py runs the demo as installed"),
-    **dict.fromkeys(["cli/processes.py", "cli/stop.py"], DEV),
+    **dict.fromkeys(["cli/demo.py"], "minutes: packaging/test_wheel.py runs the demo as installed"),
+    **dict.fromkeys(["cli/stop.py"], DEV),
     **dict.fromkeys(
         [
             "definitions.py",

@@ -12,6 +12,8 @@ from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.text import Text
+
 from cinematch_assets.cli.output import err, out, print_table, progress
 from cinematch_assets.cli.recommend import print_answer
 from cinematch_assets.cli.status_tables import print_status, read_status
@@ -60,13 +62,13 @@ def run_demo(data: str) -> None:
     """Run the loop on ``data``, on the embedded server only; variables that name other places are ignored."""
     for name in _ELSEWHERE:
         if os.environ.pop(name, None):
-            err.print(f"{name} is set and ignored: the demo uses CINEMATCH_HOME only", highlight=False)
+            err.print(f"{name} is set and ignored: the demo uses CINEMATCH_HOME only")
     os.environ.setdefault("CINEMATCH_RETRAIN_COOLDOWN_S", "0")  # weeks pass in seconds here
     watch = Stopwatch()
     settings = Settings.from_env()
     with watch.lap("data set"), progress("fetching the data") as bar:
         sample = open_sample(data, settings.home.resolve() / "samples", progress=lambda rows: bar(f"{rows:,} rows", 0))
-    out.print(f"[bold]{sample.name}[/]: {sample.licence}", highlight=False)
+    out.print(Text(sample.name, "bold").append(f": {sample.licence}", "not bold"))
     with watch.lap("database and Dagster's instance"):
         loop = Loop.open(settings, watch)
     _require_same_data(loop.platform, sample)
@@ -76,13 +78,13 @@ def run_demo(data: str) -> None:
     for drift in DEMO_DRIFTS:
         with watch.lap("simulating batches"):
             batch = simulate_next(loop.platform, drift=drift)
-        drifted = f", {drift:+.1f} stars of drift" if drift else ", like the history"
+        drifted = f", drawn {drift:.1f} stars higher on average" if drift else ", drawn like the history"
         loop.run_until_idle(f"{batch.batch_id} arrives: {batch.rows:,} simulated ratings{drifted}")
     _print_outcome(loop.platform)
     _print_recommendations(loop.platform)
     print_table("Time by phase", ("what", "seconds"), [(n, round(s, 1)) for n, s in watch.laps.items()])
     home = "" if settings.home == Path(".cinematch") else f"CINEMATCH_HOME={settings.home} "
-    out.print(f"\nOpen the UI with [bold]{home}cinematch dev[/], then http://127.0.0.1:3000", highlight=False)
+    out.print(f"\nOpen the UI with {home}cinematch dev, then http://127.0.0.1:3000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class Loop:
 
     def run_until_idle(self, what: str) -> None:
         """Tick the sensors and run what they request, until they request nothing."""
-        out.print(f"\n[bold]→ {what}[/]", highlight=False)
+        out.print(f"\n→ {what}", style="bold")
         with self.watch.lap("waiting until files are written"):
             self._wait_until_written()
         for _ in range(_MAX_TICKS):
@@ -123,7 +125,11 @@ class Loop:
         raise CinematchError(f"the sensors still ask for runs after {_MAX_TICKS} ticks: see cinematch status")
 
     def _wait_until_written(self, deadline_s: float = 30.0) -> None:
-        """A file counts as written when it has been quiet for a while; the sensors leave it alone until then."""
+        """Wait until no file in the folder is being written any more: the sensors ignore files until then.
+
+        Raises:
+            CinematchError: Files are still being written after ``deadline_s``.
+        """
         deadline = time.monotonic() + deadline_s
         while any(
             e.for_now
@@ -168,7 +174,7 @@ class Loop:
             )
         if not result.success:
             raise CinematchError(f"{what} failed: {_first_fault(result)}")
-        out.print(f"  {what}: done", highlight=False)
+        out.print(f"  {what}: done")
 
 
 def _first_fault(result: "dg.ExecuteInProcessResult") -> str:
@@ -181,7 +187,11 @@ def _first_fault(result: "dg.ExecuteInProcessResult") -> str:
 
 
 def _require_same_data(platform: Platform, sample: Sample) -> None:
-    """Two data sets in one warehouse would share ids that mean different movies."""
+    """Refuse another data set in the same home: its ids would mean other movies.
+
+    Raises:
+        CinematchError: The home holds the demo of another set.
+    """
     mark = platform.settings.home / _MARK
     if mark.exists() and mark.read_text().strip() != sample.name:
         raise CinematchError(
@@ -195,7 +205,7 @@ def _print_catalogue(platform: Platform) -> None:
     with platform.warehouse.session() as session:
         splits = session.run(read_split_counts)
         counts = session.run(count_movies)
-    out.print(f"  {counts.movies:,} movies, {counts.with_features:,} of them with genre features", highlight=False)
+    out.print(f"  {counts.movies:,} movies, {counts.with_features:,} of them with genre features")
     print_table("Ratings", ("split", "rows", "mean", "std"), [(s.name, s.rows, s.mean, s.std) for s in splits])
 
 
@@ -209,7 +219,7 @@ def _print_outcome(platform: Platform) -> None:
     rows = [astuple(line)[:5] for line in metrics]
     print_table("model_metrics", ("version", "rmse", "mae", "precision@10", "trained on"), rows)
     for line in metrics:
-        out.print(f"• {line.model_version}: {line.notes}", highlight=False)
+        out.print(f"• {line.model_version}: {line.notes}")
     print_status(read_status(platform))
 
 

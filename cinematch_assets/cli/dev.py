@@ -48,35 +48,35 @@ def run_dev(port: int) -> None:
         DevFailedError: when the port is taken, the definitions do not load, or Dagster ends by itself.
     """
     settings, url = Settings.from_env(), f"http://127.0.0.1:{port}"
-    with hold(settings.home, url), _stop_signal() as stop:
+    with hold(settings.home, url), _stop_signals() as stopping:
         _require_free(port)
-        if left := end_marked(settings.home):
-            out.print(f"Ended {left} processes that a killed `cinematch dev` had left running.")
+        if leftover := end_marked(settings.home):
+            out.print(f"Stopped {leftover} processes that a killed `cinematch dev` had left running.")
         with out.status("Database and migrations ..."):
-            environment = _prepared(settings)
+            environment = _prepare(settings)
         log = settings.home.resolve() / "logs" / "dagster.log"
         with _dagster(settings.home, environment, port, log) as dagster:
             with out.status("Dagster's UI and daemon ..."):
-                _wait_until_ready(dagster, url, log, stop)
-            if not stop.is_set():
+                _wait_until_ready(dagster, url, log, stopping)
+            if not stopping.is_set():
                 out.print(f"Dagster's UI is open at {url} (Ctrl-C ends it; its log: {log})")
-            while not stop.wait(1.0):
+            while not stopping.wait(1.0):
                 _require_running(dagster, log)
             out.print("Stopping ...")
     out.print("Stopped.")
 
 
 @contextmanager
-def _stop_signal() -> Iterator[threading.Event]:
-    """Yield the event that Ctrl-C, SIGTERM or a closed terminal sets; the handlers before are put back.
+def _stop_signals() -> Iterator[threading.Event]:
+    """Yield an event that Ctrl-C, SIGTERM or a closed terminal sets; restore the former handlers afterwards.
 
-    A handler also keeps a shell's ``&`` from handing on an ignored SIGINT, which makes Dagster deaf to SIGTERM too.
+    A shell's ``&`` makes children ignore SIGINT, and Dagster then ignores SIGTERM too; a handler prevents that.
     """
-    stop = threading.Event()
+    stopping = threading.Event()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
+    before = {number: signal.signal(number, lambda *_: stopping.set()) for number in numbers}
     try:
-        yield stop
+        yield stopping
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -93,7 +93,7 @@ def _require_free(port: int) -> None:
             ) from None
 
 
-def _prepared(settings: Settings) -> Mapping[str, str]:
+def _prepare(settings: Settings) -> Mapping[str, str]:
     """Bring up both databases, the warehouse migrated, and return the environment that Dagster starts in."""
     from cinematch_assets.dagster_support.instance import fail_orphaned_runs, prepare_home, storage_url
     from cinematch_assets.warehouse.embedded import embedded_url
@@ -129,50 +129,50 @@ def _dagster(home: Path, environment: Mapping[str, str], port: int, log: Path) -
     finally:
         end_marked(home)
         dagster.wait()
-        _forget_the_dead(home)
+        _forget_dead_handles(home)
 
 
-def _forget_the_dead(home: Path) -> None:
-    """So that the embedded server, if it is the warehouse or Dagster's storage, stops with this process."""
+def _forget_dead_handles(home: Path) -> None:
+    """Remove handles of dead processes on the embedded server, so that it stops with this one."""
     from cinematch_assets.warehouse.embedded import forget_dead_handles, server_folder
 
     forget_dead_handles(server_folder(home))
 
 
-def _wait_until_ready(dagster: subprocess.Popen[bytes], url: str, log: Path, stop: threading.Event) -> None:
-    """Return when the UI has loaded the definitions, or a stop was asked for."""
+def _wait_until_ready(dagster: subprocess.Popen[bytes], url: str, log: Path, stopping: threading.Event) -> None:
+    """Return when the UI has loaded the definitions, or the command was stopped."""
     for _ in range(int(START_DEADLINE_S / 0.25)):
         _require_running(dagster, log)
-        loads = _loads(url)
-        if errors := [load for load in loads if load and "message" in load]:
+        states = _load_states(url)
+        if errors := [state for state in states if state and "message" in state]:
             raise DevFailedError(f"{log}: the definitions do not load: {_cause(errors[0])}")
-        if (loads and None not in loads) or stop.wait(0.25):
+        if (states and None not in states) or stopping.wait(0.25):
             return
     raise DevFailedError(f"{log}: Dagster's UI was not ready within {START_DEADLINE_S:.0f} s")
 
 
-def _loads(url: str) -> list[dict[str, Any] | None]:
-    """What the UI says of each code location: None while it loads; nothing at all while there is no UI."""
-    question = urllib.request.Request(  # noqa: S310 - our own server
+def _load_states(url: str) -> list[dict[str, Any] | None]:
+    """Return the state of each code location: None while it loads; an empty list while the UI does not answer."""
+    request = urllib.request.Request(  # noqa: S310 - our own server
         f"{url}/graphql", json.dumps({"query": _LOADED}).encode(), {"Content-Type": "application/json"}
     )
     try:
-        with urllib.request.urlopen(question, timeout=5) as answer:  # noqa: S310
-            entries = json.load(answer)["data"]["workspaceOrError"]["locationEntries"]
+        with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310
+            entries = json.load(response)["data"]["workspaceOrError"]["locationEntries"]
     except (URLError, ConnectionError, TimeoutError):
         return []
     return [entry["locationOrLoadError"] for entry in entries]
 
 
 def _cause(error: dict[str, Any]) -> str:
-    """The first line of what Dagster's own errors wrap."""
+    """Return the first line of the error that Dagster's own errors wrap."""
     innermost = [error, *(link["error"] for link in error["errorChain"])][-1]
     return str(innermost["message"]).strip().splitlines()[0]
 
 
 def _require_running(dagster: subprocess.Popen[bytes], log: Path) -> None:
     if dagster.poll() is not None:
-        raise DevFailedError(f"{log}: Dagster ended by itself with exit code {dagster.returncode}")
+        raise DevFailedError(f"{log}: Dagster stopped unexpectedly with exit code {dagster.returncode}")
 
 
 def dev(

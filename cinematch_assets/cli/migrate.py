@@ -17,4 +17,4 @@ def migrate() -> None:
     url = settings.warehouse_url or embedded_url(settings.home)
     done = bring_up(url)
     message = f"applied {', '.join(done.applied)}" if done.applied else "nothing to do"
-    out.print(f"{describe(url)}: {message}; the schema is {done.schema}", highlight=False)
+    out.print(f"{describe(url)}: {message}; the schema is {done.schema}")

@@ -1,4 +1,4 @@
-"""``cinematch models list | promote | rollback``: the registry, for people.
+"""``cinematch models list | promote | rollback``: the model registry.
 
 Here: arguments and output. Not here: the registry (``warehouse.model_registry``).
 """
@@ -12,12 +12,12 @@ from cinematch_assets.cli.output import out, print_json, print_table
 from cinematch_assets.warehouse.champion import read_champion
 from cinematch_assets.warehouse.model_registry import list_model_versions
 
-app = typer.Typer(help="Model versions: which there are, and which is champion.", no_args_is_help=True)
+app = typer.Typer(help="Model versions: list them, change the champion.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_versions(json: Json = False) -> None:
-    """Every version, newest first."""
+    """List all versions, newest first, with the champion marked."""
     from dataclasses import asdict
 
     from cinematch_assets.pipeline.platform import Platform
@@ -31,10 +31,11 @@ def list_versions(json: Json = False) -> None:
         return
     print_table(
         "Model versions",
-        ("version", "state", "method", "trained on", "rmse", "nDCG@10"),
+        ("version", "champion", "state", "method", "trained on", "rmse", "nDCG@10"),
         [
             (
-                f"{each.version} ★" if each.version == serving else each.version,
+                each.version,
+                "★" if each.version == serving else "",
                 each.state,
                 each.method,
                 each.data_size,
@@ -45,7 +46,7 @@ def list_versions(json: Json = False) -> None:
         ],
     )
     for each in versions:
-        out.print(f"• {each.version}: {(each.evidence or {}).get('reason', 'not evaluated yet')}", highlight=False)
+        out.print(f"• {each.version}: {(each.evidence or {}).get('reason', 'not evaluated yet')}")
 
 
 @app.command()
@@ -54,14 +55,14 @@ def promote(version: Annotated[str, typer.Argument(help="A version that passed t
     from cinematch_assets.pipeline.models.publish import set_champion
     from cinematch_assets.pipeline.platform import Platform
 
-    out.print(f"{set_champion(Platform.open(), version, 'promoted by hand')} is champion", highlight=False)
+    out.print(f"{set_champion(Platform.open(), version, 'promoted by hand')} is champion")
 
 
 @app.command()
 def rollback() -> None:
-    """Bring the previous champion back, with its recommendations, in one call."""
+    """Make the previous champion champion again, with its recommendations."""
     from cinematch_assets.pipeline.models.publish import roll_back
     from cinematch_assets.pipeline.platform import Platform
 
-    now, before = roll_back(Platform.open())
-    out.print(f"{now} is champion again, instead of {before}", highlight=False)
+    champion, previous = roll_back(Platform.open())
+    out.print(f"{champion} is champion again, instead of {previous}")

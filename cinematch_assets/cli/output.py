@@ -1,6 +1,7 @@
-"""How the command speaks: tables, JSON, one-sentence errors, progress.
+"""Output of the command: tables, JSON, progress.
 
-Here: output. Not here: answers.
+Here: formatting, on consoles that print text as it is, so that a title with brackets is not taken for markup. Not here:
+what is printed (``status_tables``, ``recommend``).
 """
 
 import json
@@ -13,14 +14,15 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
-out = Console(soft_wrap=True)
-err = Console(stderr=True, soft_wrap=True)
+out = Console(soft_wrap=True, markup=False, highlight=False)
+err = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows with a heading; numbers stand right, None is empty."""
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", expand=False)
+    """Print rows below a title; numbers are right-aligned, None is an empty cell."""
+    table = Table(title=Text(title), title_justify="left", title_style="bold", header_style="bold", expand=False)
     cells = [list(row) for row in rows]
     for position, column in enumerate(columns):
         numeric = any(isinstance(row[position], int | float | Decimal) for row in cells)
@@ -32,29 +34,31 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
 
 def print_json(value: object) -> None:
     """Print a value for programs; times as ISO 8601."""
-    out.print_json(json.dumps(value, default=_plain), indent=2) if out.is_terminal else print(  # noqa: T201
-        json.dumps(value, default=_plain, indent=2)
-    )
+    text = json.dumps(value, default=_plain, indent=2)
+    if out.is_terminal:
+        out.print_json(text, indent=2)
+    else:
+        print(text)  # noqa: T201 - rich would fold long lines
 
 
 @contextmanager
-def progress(what: str) -> Iterator["Bar"]:
-    """Show a bar on a terminal, and nothing anywhere else."""
+def progress(phase: str) -> Iterator["Bar"]:
+    """Show a progress bar on a terminal, and nothing elsewhere; the bar is a ``Progress`` callback."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as shown:
-        yield Bar(shown, what)
+        yield Bar(shown, phase)
 
 
 class Bar:
-    """Told what is being done and the share of it that is done; the form in which the recommender reports."""
+    """A progress bar that is called with a phase's name and the share done, 0 to 1."""
 
-    def __init__(self, shown: Progress, what: str) -> None:
+    def __init__(self, shown: Progress, phase: str) -> None:
         self._shown = shown
-        self._task = shown.add_task(what, total=1.0)
+        self._task = shown.add_task(phase, total=1.0)
 
-    def __call__(self, what: str, share: float) -> None:
-        """Show how far it is."""
-        self._shown.update(self._task, description=what, completed=share)
+    def __call__(self, phase: str, share: float) -> None:
+        """Show the phase and its share."""
+        self._shown.update(self._task, description=phase, completed=share)
 
 
 def _cell(value: object) -> str:

@@ -1,8 +1,10 @@
-"""Who runs ``cinematch dev`` on a home, and the processes it started: found without trusting a number in a file.
+"""The ``cinematch dev`` that runs on a home, and the processes it started.
 
-Here: the lock that one ``dev`` holds, the mark its processes carry, ending them in order. Not here: starting them
-(``dev``), the database's processes (``warehouse.embedded``). A lock goes with its process, and a mark in the
-environment finds the orphans of a killed parent; neither can name a process of another program.
+Here: the lock that a ``dev`` holds, the marker in its processes' environment, ending them in order. Not here: starting
+them (``dev``), the database's processes (``warehouse.embedded``).
+
+A lock ends with its process, and the marker finds orphans of a killed parent. Unlike a pid in a file, neither can point
+to a process of another program.
 """
 
 import fcntl
@@ -22,7 +24,7 @@ MARK = "CINEMATCH_DEV_HOME"
 
 
 class AlreadyRunningError(CinematchError):
-    """Another ``cinematch dev`` holds this home."""
+    """Another ``cinematch dev`` runs on this home."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,10 @@ class Holder:
 
 @contextmanager
 def hold(home: Path, url: str) -> Iterator[None]:
-    """Be the one ``dev`` on ``home`` for the length of the block.
+    """Hold the lock of the one ``dev`` on ``home`` for the length of the block.
 
     Raises:
-        AlreadyRunningError: naming the other one's address.
+        AlreadyRunningError: Another one runs; the message has its address.
     """
     home.mkdir(parents=True, exist_ok=True)
     with _lock_file(home).open("a+") as lock:
@@ -55,7 +57,7 @@ def hold(home: Path, url: str) -> Iterator[None]:
 
 
 def holder(home: Path) -> Holder | None:
-    """The ``dev`` that runs on ``home``, if one does."""
+    """Return the ``dev`` that runs on ``home``, if one does."""
     if not _lock_file(home).exists():
         return None
     with _lock_file(home).open() as lock:
@@ -67,7 +69,7 @@ def holder(home: Path) -> Holder | None:
 
 
 def runs(pid: int) -> bool:
-    """Whether a process runs; a zombie does not."""
+    """Return whether a process runs; a zombie does not."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -86,8 +88,8 @@ def _where(home: Path) -> str:
 def end_marked(home: Path, *, deadline_s: float = 40.0) -> int:
     """End Dagster's processes on ``home`` and return how many there were.
 
-    Those on top are asked first, because they end their children in order; then the ones left, among them the
-    workers of runs, which cancel their run. Who still runs after that is killed.
+    Top-level processes get SIGTERM first, because they end their children in order; then the remaining ones, such as
+    the workers of runs, which cancel their run. Processes that still run after that are killed.
     """
     found = marked(home)
     pids = {process.pid for process in found}
@@ -101,7 +103,7 @@ def end_marked(home: Path, *, deadline_s: float = 40.0) -> int:
 
 
 def marked(home: Path) -> list[psutil.Process]:
-    """Every process that a ``cinematch dev`` on ``home`` started, at any depth, apart from the database's own."""
+    """List all processes that a ``cinematch dev`` on ``home`` started, at any depth, except the database's."""
     return [process for process in psutil.process_iter() if _mark(process) == str(home.resolve())]
 
 

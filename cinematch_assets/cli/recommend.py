@@ -47,7 +47,12 @@ def print_answer(answer: "Answer", *, json: bool = False) -> None:
         return
     predicted = any(each.predicted_rating is not None for each in answer.suggestions)
     has_interval = any(each.half_width is not None for each in answer.suggestions)
-    measure = ("predicted rating, 80 % within ±" if has_interval else "predicted rating") if predicted else "similarity"
+    if not predicted:
+        measure = "similarity"
+    elif has_interval:
+        measure = "predicted rating (80 % interval)"
+    else:
+        measure = "predicted rating"
     print_table(
         f"For {answer.basis} (model {answer.version})",
         ("movieId", "title", "genres", measure),

@@ -16,7 +16,7 @@ app = typer.Typer(help="Rejected rows: list them, and release those that are val
 
 @app.command("list")
 def list_rows(
-    path: Annotated[str | None, typer.Argument(help="A file, such as ratings.csv; all of them by default.")] = None,
+    path: Annotated[str | None, typer.Argument(help="A file, such as ratings.csv; by default all files.")] = None,
     limit: Annotated[int, typer.Option(help="How many rows.")] = 20,
     json: Json = False,
 ) -> None:
@@ -32,17 +32,19 @@ def list_rows(
         return
     print_table(
         "Quarantine",
-        ("id", "path", "row", "as it came", "reasons"),
+        ("id", "path", "row", "raw row", "reasons"),
         [(str(row.id), row.path, row.row_number, row.raw_row, "; ".join(row.reasons)) for row in rows],
     )
 
 
 @app.command()
 def release(
-    ids: Annotated[list[int] | None, typer.Argument(help="Of rows in rejects list; all of a file with --path.")] = None,
+    ids: Annotated[
+        list[int] | None, typer.Argument(help="Ids from `rejects list`; use --path for all rows of a file.")
+    ] = None,
     path: Annotated[str | None, typer.Option(help="Every rejected row of this file.")] = None,
     correct: Annotated[
-        str | None, typer.Option(help="With one id: the row as it should have been, in the file's own columns.")
+        str | None, typer.Option(help="With one id: the corrected row, in the file's own columns.")
     ] = None,
 ) -> None:
     """Validate rejected rows again; those that are valid now are loaded into their table."""
@@ -50,6 +52,6 @@ def release(
     from cinematch_assets.pipeline.platform import Platform
 
     done = release_rows(Platform.open(), ids or [], path=path, correction=correct)
-    out.print(f"{done.released:,} rows released, {done.kept:,} still rejected", highlight=False)
+    out.print(f"{done.released:,} rows released, {done.kept:,} still rejected")
     for reason, rows in done.reasons.items():
-        out.print(f"• {reason}: {rows:,}", highlight=False)
+        out.print(f"• {reason}: {rows:,}")

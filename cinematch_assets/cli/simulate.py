@@ -1,6 +1,6 @@
 """``cinematch simulate``: put the next weekly batch into the local folder.
 
-Here: arguments and output. Not here: how a batch is made up (``samples.simulate``).
+Here: arguments and output. Not here: drawing the batch (``samples.simulate``).
 """
 
 from typing import Annotated
@@ -12,8 +12,8 @@ from cinematch_assets.cli.output import print_table
 
 def simulate(
     drift: Annotated[float, typer.Option(help="Stars by which the batch's mean is above the history's.")] = 0.0,
-    rows: Annotated[int | None, typer.Option(help="Ratings in it; 4.3 % of the history's by default.")] = None,
-    seed: Annotated[int | None, typer.Option(help="The batch's number by default.")] = None,
+    rows: Annotated[int | None, typer.Option(help="Number of ratings; by default 4.3 % of the history's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed; by default the number of the batch.")] = None,
 ) -> None:
     """Put the next weekly batch into the local folder."""
     from cinematch_assets.pipeline.platform import Platform
@@ -22,6 +22,6 @@ def simulate(
     made = simulate_next(Platform.open(), drift=drift, rows=rows, seed=seed)
     print_table(
         "The next batch",
-        ("batch", "rows", "mean", "mean so far", "drift asked", "file"),
+        ("batch", "rows", "mean", "mean so far", "drift requested", "file"),
         [(made.batch_id, made.rows, made.mean, made.baseline_mean, made.drift, str(made.path))],
     )

@@ -27,4 +27,4 @@ def sql(
         return
     if columns:
         print_table("", columns, rows)
-    out.print(f"{len(rows):,} rows", highlight=False)
+    out.print(f"{len(rows):,} rows")

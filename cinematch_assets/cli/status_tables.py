@@ -18,7 +18,7 @@ from cinematch_assets.warehouse.table_sizes import TableSize, read_table_sizes
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of the platform; ``needs_attention`` are sentences."""
+    """The state of the platform; ``needs_attention`` are messages."""
 
     database: str
     folder: str
@@ -68,7 +68,7 @@ def read_status(platform: Platform) -> Status:
 
 def print_status(status: Status) -> None:
     """Print the state as tables."""
-    out.print(f"warehouse {status.database}, folder {status.folder}", highlight=False)
+    out.print(f"warehouse {status.database}, folder {status.folder}")
     print_table(
         "Files",
         ("path", "state", "read", "accepted", "rejected", "landed"),
@@ -76,7 +76,7 @@ def print_status(status: Status) -> None:
     )
     print_table(
         "Batches",
-        ("batch", "status", "rows", "place", "alerts", "retraining", "reason or outcome"),
+        ("batch", "status", "rows", "location", "alerts", "retraining", "reason or outcome"),
         [
             (b.batch_id, b.status, b.record_count, b.place, b.triggered, b.state, b.outcome or b.reason or b.notes)
             for b in status.batches
@@ -104,5 +104,7 @@ def print_status(status: Status) -> None:
         ("table", "MB", "rows, about"),
         [(size.table, round(size.bytes / 2**20, 2), size.rows) for size in status.sizes[1:8]],
     )
-    for wait in status.needs_attention:
-        out.print(f"• {wait}", highlight=False)
+    if status.needs_attention:
+        out.print("Needs attention", style="bold")
+    for message in status.needs_attention:
+        out.print(f"• {message}")

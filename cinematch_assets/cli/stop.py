@@ -1,6 +1,6 @@
-"""``cinematch stop``: end what a ``cinematch dev`` runs, or what a killed one left running.
+"""``cinematch stop``: stop a ``cinematch dev``, or clean up after one that was killed.
 
-Here: the order, Dagster first and its database last. Not here: how processes are found (``processes``).
+Here: the command and the order, Dagster first and its database last. Not here: finding processes (``processes``).
 """
 
 import os
@@ -13,21 +13,21 @@ from cinematch_assets.settings import Settings
 from cinematch_assets.warehouse.embedded import forget_dead_handles, server_folder, stop_server
 
 
-def stop_all() -> None:
-    """End Dagster's UI and daemon, then the embedded database unless another command is using it; say what ended."""
+def stop() -> None:
+    """Stop `dev`, or clean up after one that was killed; then stop the embedded database."""
     home = Settings.from_env().home
-    ended = []
+    stopped = []
     if running := holder(home):
         _end(running.pid)
-        ended.append("cinematch dev")
+        stopped.append("cinematch dev")
     if processes := end_marked(home):
-        ended.append(f"{processes} processes of Dagster")
+        stopped.append(f"{processes} processes of Dagster")
     users = forget_dead_handles(server_folder(home))
     if others := [pid for pid in users if pid != os.getpid() and runs(pid)]:
         out.print(f"The embedded database stays up for process {', '.join(map(str, others))}.")
     elif stop_server(home):
-        ended.append("the embedded database")
-    out.print(f"Ended: {', '.join(ended)}." if ended else f"Nothing runs on {home}.")
+        stopped.append("the embedded database")
+    out.print(f"Stopped: {', '.join(stopped)}." if stopped else f"Nothing runs on {home}.")
 
 
 def _end(pid: int, deadline_s: float = 90.0) -> None:
@@ -38,8 +38,3 @@ def _end(pid: int, deadline_s: float = 90.0) -> None:
         if time.monotonic() > end:
             os.kill(pid, signal.SIGKILL)
         time.sleep(0.1)
-
-
-def stop() -> None:
-    """Stop `dev`, or clean up after one that was killed; then stop the embedded database."""
-    stop_all()

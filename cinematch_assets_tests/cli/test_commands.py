@@ -42,18 +42,18 @@ def cinematch(platform: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytes
         monkeypatch.setattr(sys, "argv", ["cinematch", *words])
         with pytest.raises(SystemExit) as ended:
             main()
-        said = capsys.readouterr()
-        assert (ended.value.code or 0) == code, said.err
-        return said.out if code == 0 else said.err
+        output = capsys.readouterr()
+        assert (ended.value.code or 0) == code, output.err
+        return output.out if code == 0 else output.err
 
     return run
 
 
 def test_status_shows_files_champion_storage_and_what_waits(cinematch: Command) -> None:
-    said = cinematch("status")
-    assert "run_abcdef01_v1" in said
-    assert "ratings.csv" in said
-    assert "of 512 MB" in said
+    output = cinematch("status")
+    assert "run_abcdef01_v1" in output
+    assert "ratings.csv" in output
+    assert "of 512 MB" in output
     facts = json.loads(cinematch("status", "--json"))
     assert facts["champion"]["version"] == "run_abcdef01_v1"
 
@@ -66,7 +66,7 @@ def test_recommend_shows_titles_and_predicted_ratings(cinematch: Command) -> Non
     )
     assert all(0 < each["std"] < each["half_width"] < 2.5 for each in answer["suggestions"])
     shown = cinematch("recommend", "1", "-k", "3")
-    assert "predicted rating, 80 % within ±" in shown
+    assert "predicted rating (80 % interval)" in shown
     assert all(f"{each['predicted_rating']:.1f} ± {each['half_width']:.1f}" in shown for each in answer["suggestions"])
     assert "who has no ratings: cold start" in cinematch("recommend", "987654")
     assert "likes Film 7" in cinematch("recommend", "--likes", "Film 7")
@@ -98,10 +98,10 @@ def test_models_are_listed_and_the_first_one_cannot_be_rolled_back(cinematch: Co
 
 
 def test_rejected_rows_are_listed_and_released_when_corrected(cinematch: Command, platform: Platform) -> None:
-    (held,) = json.loads(cinematch("rejects", "list", "--json"))
-    assert held["path"] == "ratings.csv"
+    (rejected,) = json.loads(cinematch("rejects", "list", "--json"))
+    assert rejected["path"] == "ratings.csv"
     corrected = "9999,1,4.0,1000000000"
-    assert "1 rows released" in cinematch("rejects", "release", str(held["id"]), "--correct", corrected)
+    assert "1 rows released" in cinematch("rejects", "release", str(rejected["id"]), "--correct", corrected)
     assert json.loads(cinematch("rejects", "list", "--json")) == []
 
 
@@ -117,32 +117,32 @@ def test_migrate_has_nothing_to_do_twice(cinematch: Command) -> None:
 def test_evaluate_measures_on_files_alone(cinematch: Command, tmp_path: Path, platform: Platform) -> None:
     ratings = pd.read_csv(Path(platform.folder.spec) / "ratings.csv")
     ratings = ratings[ratings["rating"] <= 5]
-    held = ratings.sample(frac=0.3, random_state=1)
+    held_out = ratings.sample(frac=0.3, random_state=1)
     train, test = tmp_path / "train.csv", tmp_path / "test.csv"
-    ratings.drop(held.index).to_csv(train, index=False)
-    held.to_csv(test, index=False)
+    ratings.drop(held_out.index).to_csv(train, index=False)
+    held_out.to_csv(test, index=False)
     movies = str(Path(platform.folder.spec) / "movies.csv")
-    said = json.loads(cinematch("evaluate", "--train", str(train), "--test", str(test), "--movies", movies, "--json"))
+    output = json.loads(cinematch("evaluate", "--train", str(train), "--test", str(test), "--movies", movies, "--json"))
     agreed = "method rmse mae precision_at_10 catalogue_precision_at_10 catalogue_ndcg_at_10 coverage fit_seconds"
-    assert {*agreed.split(), "predict_seconds", "peak_rss_mb"} <= set(said)
-    assert 0.5 < said["rmse"] < 0.8
+    assert {*agreed.split(), "predict_seconds", "peak_rss_mb"} <= set(output)
+    assert 0.5 < output["rmse"] < 0.8
     assert "--test is missing" in cinematch("evaluate", "--train", str(train), code=1)
     assert "no file" in cinematch("evaluate", "--train", str(train), "--test", "nothing.csv", code=1)
 
 
 def test_a_wrong_setting_is_named_in_one_sentence(cinematch: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CINEMATCH_MAX_REJECTED_SHARE", "half")
-    said = cinematch("status", code=1)
-    assert "CINEMATCH_MAX_REJECTED_SHARE" in said
-    assert len(said.strip().splitlines()) == 1
+    output = cinematch("status", code=1)
+    assert "CINEMATCH_MAX_REJECTED_SHARE" in output
+    assert len(output.strip().splitlines()) == 1
 
 
 def test_a_database_that_is_down_is_named_in_one_sentence(cinematch: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CINEMATCH_DATABASE_URL", "postgresql://someone:secret@127.0.0.1:1/nowhere")
-    said = cinematch("status", code=1)
-    assert "127.0.0.1:1/nowhere" in said
-    assert "secret" not in said
-    assert len(said.strip().splitlines()) == 1
+    output = cinematch("status", code=1)
+    assert "127.0.0.1:1/nowhere" in output
+    assert "secret" not in output
+    assert len(output.strip().splitlines()) == 1
 
 
 def test_a_folder_that_is_not_there_is_named(cinematch: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -269,12 +269,12 @@ def test_a_rejected_candidate_is_not_retried_without_end_and_a_later_batch_allow
         patch.setattr(training_module, "fit_recommender", fit_on_shuffled)
         request = evaluate_sensor(upgraded, instance)
         assert isinstance(request, dg.RunRequest)
-        assert "was refused: test RMSE" in (run_request(upgraded, instance, request) or "")
+        assert "was rejected: test RMSE" in (run_request(upgraded, instance, request) or "")
     given_up = evaluate_sensor(upgraded, instance)
     assert isinstance(given_up, dg.SkipReason)
     assert "given up after 1 runs" in given_up.skip_message
     assert any(
-        "was refused: test RMSE" in each and f"format {FORMER}" in each
+        "was rejected: test RMSE" in each and f"format {FORMER}" in each
         for each in read_status(upgraded).needs_attention
     )
     assert rows_of(upgraded, LISTS) == lists

@@ -85,8 +85,8 @@ def champion_format_message(platform: Platform, champion: ModelVersion) -> str:
         return message
     newest = platform.warehouse.run(find_newest_version)
     if newest is not None and newest.state == "rejected" and FormatStatus.of(newest) is FormatStatus.READABLE:
-        refused = (newest.evidence or {}).get("reason", "rejected")
-        return f"{message}: {newest.version} was {refused}; more ratings may change that"
+        rejected = (newest.evidence or {}).get("reason", "rejected")
+        return f"{message}: {newest.version} was {rejected}; more ratings may change that"
     return (
         f"{message}: the retraining sensor starts a new one, as does launching retrain; until then its recommendations "
         "stay"

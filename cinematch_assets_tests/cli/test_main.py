@@ -1,0 +1,69 @@
+"""What all commands share: help, version, completion, how errors end."""
+
+import sys
+from importlib.metadata import version
+
+import click
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cinematch_assets.cli.main import app, main
+from cinematch_assets.errors import CinematchError
+
+ROOT = typer.main.get_command(app)
+
+
+def command_names(command: click.Command, *above: str) -> list[tuple[str, ...]]:
+    below = getattr(command, "commands", {})
+    return [above, *(name for word, each in below.items() for name in command_names(each, *above, word))]
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+@pytest.mark.parametrize("words", command_names(ROOT), ids=" ".join)
+def test_every_command_explains_itself(words: tuple[str, ...], option: str) -> None:
+    result = CliRunner().invoke(app, [*words, option])
+    assert result.exit_code == 0, result.output
+    assert "Usage:" in result.output
+    assert all(word in result.output for word in words)
+
+
+@pytest.mark.parametrize("words", [words for words in command_names(ROOT) if words], ids=" ".join)
+def test_every_command_and_option_has_a_help_text(words: tuple[str, ...]) -> None:
+    command = ROOT
+    for word in words:
+        command = command.commands[word]
+    assert command.help
+    for parameter in command.params:
+        if parameter.name != "help":
+            assert getattr(parameter, "help", None), f"{' '.join(words)}: {parameter.name}"
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.output) == (0, f"cinematch-assets {version('cinematch-assets')}\n")
+
+
+def test_shell_completion_can_be_shown_and_installed() -> None:
+    assert {"--install-completion", "--show-completion"} <= {name for each in ROOT.params for name in each.opts}
+
+
+def test_shell_completion_offers_the_commands() -> None:
+    variables = {"_CINEMATCH_COMPLETE": "complete_bash", "COMP_WORDS": "cinematch re", "COMP_CWORD": "1"}
+    offered = CliRunner().invoke(app, [], prog_name="cinematch", env=variables).output.split()
+    assert {"recommend", "rejects"} <= set(offered)
+    assert "status" not in offered
+
+
+def test_an_error_is_one_line_on_standard_error_with_its_text_unchanged(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise CinematchError("[bold]x[/].csv: is empty [/nothing]")
+
+    monkeypatch.setattr("cinematch_assets.settings.Settings.from_env", fail)
+    monkeypatch.setattr(sys, "argv", ["cinematch", "status"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert capsys.readouterr() == ("", "error: [bold]x[/].csv: is empty [/nothing]\n")
