@@ -147,7 +147,7 @@ UNMIRRORED = {
         ],
         RUN,
     ),
-    "errors.py": "two empty classes, which test_faults.py tells apart",
+    "errors.py": "two empty classes: cli/test_main.py prints them",
     "recommender/progress.py": "a type and a function that does nothing: recommender/test_model.py passes others",
     **dict.fromkeys(
         [

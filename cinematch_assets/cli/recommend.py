@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cinematch_assets.cli.options import HowMany, Json
-from cinematch_assets.cli.output import print_json, print_table
+from cinematch_assets.cli.output import out, print_json, print_table
 from cinematch_assets.errors import CinematchError
 
 if TYPE_CHECKING:
@@ -47,12 +47,7 @@ def print_answer(answer: "Answer", *, json: bool = False) -> None:
         return
     predicted = any(each.predicted_rating is not None for each in answer.suggestions)
     has_interval = any(each.half_width is not None for each in answer.suggestions)
-    if not predicted:
-        measure = "similarity"
-    elif has_interval:
-        measure = "predicted rating (80 % interval)"
-    else:
-        measure = "predicted rating"
+    measure = "predicted rating" if predicted else "similarity"
     print_table(
         f"For {answer.basis} (model {answer.version})",
         ("movieId", "title", "genres", measure),
@@ -61,6 +56,8 @@ def print_answer(answer: "Answer", *, json: bool = False) -> None:
             for each in answer.suggestions
         ],
     )
+    if has_interval:
+        out.print("±: a rating lies within it with a probability of 80 %")
 
 
 def _rating_text(suggestion: "Suggestion") -> str:

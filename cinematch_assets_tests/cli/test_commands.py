@@ -66,7 +66,8 @@ def test_recommend_shows_titles_and_predicted_ratings(cinematch: Command) -> Non
     )
     assert all(0 < each["std"] < each["half_width"] < 2.5 for each in answer["suggestions"])
     shown = cinematch("recommend", "1", "-k", "3")
-    assert "predicted rating (80 % interval)" in shown
+    assert "predicted rating" in shown
+    assert "±: a rating lies within it with a probability of 80 %" in shown
     assert all(f"{each['predicted_rating']:.1f} ± {each['half_width']:.1f}" in shown for each in answer["suggestions"])
     assert "who has no ratings: cold start" in cinematch("recommend", "987654")
     assert "likes Film 7" in cinematch("recommend", "--likes", "Film 7")
