@@ -1,11 +1,9 @@
-import os
-from pathlib import Path
-
 import pytest
 
 from cinematch_assets.reading.movies import read_movies
 from cinematch_assets.reading.results import FileRefused, RejectionLimit
 from cinematch_assets_tests.support.rating_files import ALL, reasons, rows, write
+from cinematch_assets_tests.support.real_data import find_data
 
 
 def movies_of(folder, *lines):
@@ -70,8 +68,5 @@ def test_a_wrong_header_names_what_is_missing_and_what_is_there(tmp_path):
 
 
 def test_movielens_latest_small_is_accepted_completely():
-    folder = Path(os.environ.get("CINEMATCH_TEST_DATA", "../shared/data")) / "ml-latest-small"
-    if not folder.is_dir():
-        pytest.skip(f"there is no {folder}: CINEMATCH_TEST_DATA may name another")
-    reading = read_movies(folder / "movies.csv", limit=RejectionLimit())
+    reading = read_movies(find_data("ml-latest-small") / "movies.csv", limit=RejectionLimit())
     assert (reading.rows_read, len(reading.accepted)) == (9_742, 9_742)

@@ -1,11 +1,9 @@
-import os
-from pathlib import Path
-
 import pytest
 
 from cinematch_assets.reading.ratings import read_ratings
 from cinematch_assets.reading.results import FileRefused, RejectionLimit
 from cinematch_assets_tests.support.rating_files import ALL, HEADER, outcome, ratings_of, reasons, refusal, rows, write
+from cinematch_assets_tests.support.real_data import find_data
 
 TIME = 1_112_486_027
 UTF_16 = "is UTF-16 or binary, not text in UTF-8: save it as CSV in UTF-8"
@@ -168,8 +166,5 @@ def test_messages_use_the_name_that_the_folder_knows(tmp_path):
 
 
 def test_movielens_latest_small_is_accepted_completely():
-    folder = Path(os.environ.get("CINEMATCH_TEST_DATA", "../shared/data")) / "ml-latest-small"
-    if not folder.is_dir():
-        pytest.skip(f"there is no {folder}: CINEMATCH_TEST_DATA may name another")
-    reading = ratings_of(folder / "ratings.csv", limit=RejectionLimit())
+    reading = ratings_of(find_data("ml-latest-small") / "ratings.csv", limit=RejectionLimit())
     assert (reading.rows_read, len(reading.accepted), reading.accepted["userId"].nunique()) == (100_836, 100_836, 610)

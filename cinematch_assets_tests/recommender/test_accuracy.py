@@ -1,8 +1,6 @@
 """What the defaults reach on real ratings; skipped without them."""
 
-import os
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,24 +12,19 @@ from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.evaluation import Evaluation, evaluate
 from cinematch_assets.recommender.model import Recommender, fit_recommender, sha256_of
 from cinematch_assets.recommender.splits import Split, random_split
+from cinematch_assets_tests.support.real_data import find_data
 
-HERE = Path(__file__).resolve()
-DATA = Path(os.environ.get("CINEMATCH_TEST_DATA", HERE.parents[3] / "shared" / "data")) / "ml-latest-small"
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not (DATA / "ratings.csv").is_file(), reason=f"needs ML-latest-small in {DATA}"),
-]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def catalogue() -> Catalogue:
-    return Catalogue.from_frame(pd.read_csv(DATA / "movies.csv"))
+    return Catalogue.from_frame(pd.read_csv(find_data("ml-latest-small") / "movies.csv"))
 
 
 @pytest.fixture(scope="module")
 def split() -> Split:
-    return random_split(Ratings.from_frame(pd.read_csv(DATA / "ratings.csv")), 0.3, 42)
+    return random_split(Ratings.from_frame(pd.read_csv(find_data("ml-latest-small") / "ratings.csv")), 0.3, 42)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +62,7 @@ def test_the_artifact_loads_in_under_a_second(model: Recommender):
 
 
 def test_for_new_movies_it_beats_the_user_mean_and_for_new_users_the_movie_mean(catalogue: Catalogue):
-    rows = Ratings.from_frame(pd.read_csv(DATA / "ratings.csv"))
+    rows = Ratings.from_frame(pd.read_csv(find_data("ml-latest-small") / "ratings.csv"))
     rng = np.random.default_rng(3)
     for mine, other in (("movies", "users"), ("users", "movies")):
         ids = np.unique(getattr(rows, mine))

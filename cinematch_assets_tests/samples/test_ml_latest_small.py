@@ -1,6 +1,5 @@
 import hashlib
 import io
-import os
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import pytest
 
 from cinematch_assets.samples.ml_latest_small import SHA256, fetch_ml_latest_small
 from cinematch_assets.samples.sample import SampleError, sha256_of
+from cinematch_assets_tests.support.real_data import find_data
 
 FILES = {
     "movies.csv": b"movieId,title,genres\n1,Heat (1995),Crime\n",
@@ -86,8 +86,5 @@ def test_a_missing_file_and_a_missing_server_are_reported(tmp_path: Path) -> Non
 
 
 def test_the_pins_are_those_of_the_real_set() -> None:
-    data = Path(os.environ.get("CINEMATCH_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
-    folder = data / "ml-latest-small"
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is not there: CINEMATCH_TEST_DATA names the folder that holds ml-latest-small")
+    folder = find_data("ml-latest-small")
     assert {name: sha256_of(folder / name) for name in SHA256} == SHA256

@@ -1,17 +1,12 @@
 """Titles of the collection and their movies in the catalogue, in the table of matches."""
 
 import json
-import os
-from pathlib import Path
-
-import pytest
 
 from cinematch_assets.pipeline.ingest.netflix_collection import FOLDER, fetch_collection, load_fetched
 from cinematch_assets.pipeline.ingest.netflix_matches import match_titles
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets_tests.support.platforms import drop, insert_movies, load_table, rows_of
-
-DATA = Path(os.environ.get("CINEMATCH_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
+from cinematch_assets_tests.support.real_data import find_data
 
 
 def load_titles(platform: Platform, *titles: tuple[str, int]) -> None:
@@ -58,10 +53,9 @@ def test_without_titles_there_is_no_share(platform: Platform) -> None:
     assert "share_matched" not in matched.as_metadata()
 
 
-@pytest.mark.skipif(not (DATA / "netflix-style").is_dir(), reason=f"no netflix-style data set in {DATA}")
 def test_a_real_collection_is_loaded_and_matched(platform: Platform) -> None:
-    load_table(platform, "movies", (DATA / "ml-latest-small" / "movies.csv").read_bytes())
-    drop(platform, f"{FOLDER}/vega_imdb.csv", (DATA / "netflix-style" / "vega_imdb.csv").read_bytes())
+    load_table(platform, "movies", (find_data("ml-latest-small") / "movies.csv").read_bytes())
+    drop(platform, f"{FOLDER}/vega_imdb.csv", (find_data("netflix-style") / "vega_imdb.csv").read_bytes())
     fetch_collection(platform)
     load_fetched(platform)
     matched = match_titles(platform)
