@@ -171,6 +171,11 @@ class Settings(BaseModel):
         return self.database_url or self.neon_connection_string
 
     @property
+    def uses_embedded_server(self) -> bool:
+        """Whether the warehouse or Dagster's storage is on the embedded server."""
+        return self.warehouse_url is None or self.dagster_postgres_url is None
+
+    @property
     def folder(self) -> str:
         """The Drive folder: a path or ``gdrive:<id>``."""
         return self.drive or str(self.home.resolve() / "drive")

@@ -45,6 +45,15 @@ def embedded_url(home: Path, database: str = WAREHOUSE) -> str:
     return str(server.get_uri(database))
 
 
+def server_pid(home: Path) -> int:
+    """Start the embedded server under ``home`` unless it runs, and return the id of its process.
+
+    Raises:
+        WarehouseUnavailableError: It does not start.
+    """
+    return int(_running_server(server_folder(home)).get_pid())
+
+
 def _running_server(folder: Path, *, deadline_s: float = 120.0) -> Any:
     """Start the server or join it; also one that was stopped since this process started it.
 
