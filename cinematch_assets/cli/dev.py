@@ -33,23 +33,33 @@ from cinematch_assets.warehouse.connection import WarehouseUnavailableError
 START_DEADLINE_S = 180.0
 DATABASE_CHECK_S = 5.0
 """Seconds between two looks at whether the embedded database runs."""
+CODE_CHECK_S = 15.0
+"""Seconds between two looks at whether the UI reaches the definitions."""
 LOCATION = "cinematch_assets"
 """The code location's name, the one of workspace.yaml; Dagster keeps sensors' states under it."""
 _LOADED = """{
     workspaceOrError {
         ... on Workspace {
-            locationEntries { locationOrLoadError { ... on PythonError { message errorChain { error { message } } } } }
+            locationEntries { locationOrLoadError { ... on PythonError {
+                className message errorChain { error { className message } }
+            } } }
         }
     }
 }"""
+_RELOAD = f"""mutation {{
+    reloadRepositoryLocation(repositoryLocationName: "{LOCATION}") {{ __typename }}
+}}"""
+_UNREACHABLE = "DagsterUserCodeUnreachableError"
 
 
 class DevFailedError(CinematchError):
     """The UI cannot start, or it ended by itself."""
 
 
-def run_dev(port: int) -> None:
+def run_dev(port: int, *, read_only: bool = False) -> None:
     """Run Dagster's UI, daemon and sensors on 127.0.0.1 until Ctrl-C, SIGTERM or ``cinematch stop``.
+
+    With ``read_only`` nothing can be started or changed from the UI; sensors go on.
 
     Raises:
         AlreadyRunningError: on the same home.
@@ -63,7 +73,7 @@ def run_dev(port: int) -> None:
         with out.status("Database and migrations ..."):
             environment = _prepare(settings)
         log = _fresh_log(settings.home)
-        with _supervised(settings, _Place(port, environment, log)) as services:
+        with _supervised(settings, _Place(port, environment, log, read_only)) as services:
             with out.status("Dagster's code server, UI and daemon ..."):
                 ready = services.start(stopping)
             if ready:
@@ -136,6 +146,7 @@ class _Place:
     port: int
     environment: Mapping[str, str]
     log: Path
+    read_only: bool
 
 
 @dataclass(slots=True)
@@ -149,6 +160,7 @@ class _Services:
     _database_pid: int | None = None
     _database_due: float = 0.0
     _database_gap_s: float = DATABASE_CHECK_S
+    _code_due: float = 0.0
 
     def start(self, stopping: threading.Event) -> bool:
         """Start the services in order; return True when the UI has loaded the definitions, False when stopped.
@@ -163,7 +175,8 @@ class _Services:
         if not self._wait(lambda: _listens(socket_path), stopping):
             return False
         address = ("--host", "127.0.0.1", "--port", str(self.place.port))
-        webserver = ("-m", "cinematch_assets.webserver", "--workspace", str(workspace), *address)
+        options = (*address, "--read-only") if self.place.read_only else address
+        webserver = ("-m", "cinematch_assets.webserver", "--workspace", str(workspace), *options)
         self.supervisor.start(self._service("UI", *webserver))
         self.supervisor.start(self._service("daemon", "-m", "dagster._daemon", "run", "--workspace", str(workspace)))
         return self._wait(self._is_loaded, stopping)
@@ -173,6 +186,19 @@ class _Services:
         if self.settings.uses_embedded_server and time.monotonic() >= self._database_due:
             self._tend_database()
         self.supervisor.tend()
+        if time.monotonic() >= self._code_due:
+            self._tend_code()
+            self._code_due = time.monotonic() + CODE_CHECK_S
+
+    def _tend_code(self) -> None:
+        """Have the definitions loaded again when the process that served them has ended.
+
+        The UI does not ask again by itself, and the code server starts its child again only when it is told to.
+        """
+        url = f"http://127.0.0.1:{self.place.port}"
+        if any(_is_unreachable(state) for state in _load_states(url) if state):
+            out.print("The process that serves the definitions had ended; they are loaded again.")
+            _ask(url, _RELOAD)
 
     def _tend_database(self) -> None:
         from cinematch_assets.warehouse.embedded import server_pid
@@ -258,15 +284,28 @@ def _forget_dead_handles(home: Path) -> None:
 
 def _load_states(url: str) -> list[dict[str, Any] | None]:
     """Return the state of each code location: None while it loads; an empty list while the UI does not answer."""
+    answer = _ask(url, _LOADED)
+    entries = answer["workspaceOrError"].get("locationEntries", []) if answer else []
+    return [entry["locationOrLoadError"] for entry in entries]
+
+
+def _ask(url: str, document: str) -> dict[str, Any] | None:
+    """Return the data of a GraphQL answer; None while the UI does not answer."""
     request = urllib.request.Request(  # noqa: S310 - our own server
-        f"{url}/graphql", json.dumps({"query": _LOADED}).encode(), {"Content-Type": "application/json"}
+        f"{url}/graphql", json.dumps({"query": document}).encode(), {"Content-Type": "application/json"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310
-            entries = json.load(response)["data"]["workspaceOrError"]["locationEntries"]
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+            data: dict[str, Any] | None = json.load(response)["data"]
     except (URLError, ConnectionError, TimeoutError):
-        return []
-    return [entry["locationOrLoadError"] for entry in entries]
+        return None
+    return data
+
+
+def _is_unreachable(error: dict[str, Any]) -> bool:
+    """Whether the code server did not answer, unlike code that does not load."""
+    chain = [error, *(link["error"] for link in error.get("errorChain", []))]
+    return any(link.get("className") == _UNREACHABLE for link in chain)
 
 
 def _cause(error: dict[str, Any]) -> str:
@@ -277,6 +316,7 @@ def _cause(error: dict[str, Any]) -> str:
 
 def dev(
     port: Annotated[int, typer.Option(help="The UI's port on 127.0.0.1.", min=1, max=65535)] = 3000,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Nothing can be changed from the UI.")] = False,
 ) -> None:
     """Run Dagster's UI, daemon and sensors: files dropped into the folder are loaded automatically."""
-    run_dev(port)
+    run_dev(port, read_only=read_only)

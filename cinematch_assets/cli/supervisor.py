@@ -4,7 +4,6 @@ Here: processes. Not here: which services there are (``cli.dev``), what a killed
 """
 
 import contextlib
-import logging
 import os
 import signal
 import subprocess
@@ -13,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_LOG = logging.getLogger(__name__)
 FIRST_GAP_S, MAX_GAP_S = 1.0, 60.0
 STEADY_S = 300.0
 """A service that ran this long counts as healthy again: its next restart waits the first gap."""
@@ -71,7 +69,6 @@ class Supervisor:
                 continue
             if now - state.started >= STEADY_S:
                 state.gap_s = FIRST_GAP_S
-            _LOG.warning("%s ended with exit code %s; it is started again in %.0f s", service.name, code, state.gap_s)
             self.on_exit(service, code, state.gap_s)
             state.restart_at = now + state.gap_s
             state.gap_s = min(2 * state.gap_s, MAX_GAP_S)
