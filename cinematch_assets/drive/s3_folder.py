@@ -220,8 +220,8 @@ class S3Folder:
     def _refused(self, fault: ClientError) -> DriveError:
         logger.warning("S3 refuses to list %s: %s", self.spec, fault)
         return DriveError(
-            f"S3 says {_code(fault)} to a listing of {self.spec} (CINEMATCH_DRIVE): check the bucket's name and region, "
-            "and that these credentials may list and read it."
+            f"S3 says {_code(fault)} to a listing of {self.spec} (CINEMATCH_DRIVE): check the bucket's name, "
+            "its region, and that these credentials may list and read it."
         )
 
     def _unreachable(self, fault: BotoCoreError) -> UnreachableError:
