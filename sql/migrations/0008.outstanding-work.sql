@@ -36,7 +36,7 @@ ALTER TABLE ops.champion ADD COLUMN recommended VARCHAR(50) REFERENCES ops.model
 UPDATE ops.champion SET recommended = (SELECT model_version FROM recommendations LIMIT 1);
 
 -- Work that only one process may do at a time, whichever machine it is on: who does it, and until when that holds unless
--- it is renewed. A row and not a session's lock, which a pooler in transaction mode would give to somebody else.
+-- it is renewed. A row and not a session's lock, which a pooler in transaction mode would hand to another session.
 CREATE TABLE ops.leases (
     name VARCHAR(50) PRIMARY KEY,
     holder TEXT NOT NULL,
