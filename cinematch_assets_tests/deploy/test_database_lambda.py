@@ -336,7 +336,7 @@ def test_a_server_that_never_answers(task: Path, aws: str, cloudformation: Cloud
     [
         ({"OwnerSecret": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:none"}, "cannot be read"),
         ({"Roles": {"analyst": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:none"}}, "cannot be read"),
-        ({"Databases": {"x": "nobody"}}, 'role "nobody" does not exist'),
+        ({"Databases": {"x": "no_such_role"}}, 'role "no_such_role" does not exist'),
     ],
 )
 def test_a_failure_is_answered_with_its_reason(

@@ -25,7 +25,7 @@ Json = dict[str, Any]
 
 
 def handler(event: Json, context: Any) -> Json:  # noqa: ARG001 - Lambda's signature
-    """Measure everything that can be measured; print it, and return it for whoever calls the function by hand."""
+    """Measure everything that can be measured; print it, and return it for a call by hand."""
     health: Json = {"cinematch": "health"}
     problems = []
     for measure in (measure_warehouse, measure_dagster, measure_token):
