@@ -1,7 +1,7 @@
 """The image's health check: ask the service that this container runs, whichever it is.
 
-Here: one question, answered by the exit code. Not here: how often it is asked (``deploy/Dockerfile``). A container whose
-command is none of the three, such as a run worker, is healthy as long as it runs.
+Here: one question, answered by the exit code. Not here: how often it is asked (``deploy/Dockerfile``). A container
+whose command is none of the three, such as a run worker, is healthy as long as it runs.
 """
 
 import subprocess
