@@ -131,5 +131,5 @@ def test_a_name_that_is_nearly_right_is_explained(path: str, reason: str) -> Non
         "Netflix_Movie_Collection/x.txt",
     ],
 )
-def test_other_names_are_nobody_s_business(path: str) -> None:
+def test_other_names_are_not_reported(path: str) -> None:
     assert near_miss(path) is None
