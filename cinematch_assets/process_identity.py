@@ -1,7 +1,7 @@
 """Which process a pid in a file means, if it still means one.
 
-Here: comparing pid, start time, user and command line; waiting for and signalling nothing else. Not here: the processes
-of a ``cinematch dev`` (``cli.processes``) and of the embedded server (``warehouse.embedded``).
+Here: comparing pid, start time, user and command line. Not here: the processes that belong to a
+home (``cli.processes``, ``warehouse.embedded``).
 
 A pid alone is no identity: after a power cut or a container's restart the number belongs to some other program.
 """

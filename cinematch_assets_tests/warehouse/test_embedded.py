@@ -191,8 +191,8 @@ def test_sockets_are_in_a_private_folder_of_the_server_s_user(home: Path, long_h
     assert not Path(folder).exists()
 
 
-def as_nobody(command: list[str]) -> "subprocess.CompletedProcess[str]":
-    entry = pwd.getpwnam("nobody")
+def as_another_user(command: list[str]) -> "subprocess.CompletedProcess[str]":
+    entry = pwd.getpwuid(65534)
     return subprocess.run(
         command, user=entry.pw_uid, group=entry.pw_gid, extra_groups=[], capture_output=True, text=True, check=False,
         cwd="/", env={"PATH": os.environ["PATH"], "HOME": "/"},
@@ -208,12 +208,12 @@ def test_no_other_user_of_the_machine_gets_in(request: pytest.FixtureRequest, le
     order = "COPY (SELECT 1) TO PROGRAM 'touch /tmp/written'"
     psql = str(programs_of(server_folder(home)) / "psql")
     for user in ("postgres", "analyst"):
-        tried = as_nobody([psql, "-h", folder, "-U", user, "postgres", "-c", order])
+        tried = as_another_user([psql, "-h", folder, "-U", user, "postgres", "-c", order])
         assert tried.returncode != 0
         assert "Permission denied" in tried.stderr
     Path(folder).chmod(0o755)  # also behind a folder that everyone may enter, the server itself refuses
     try:
-        tried = as_nobody([psql, "-h", folder, "-U", "postgres", "postgres", "-c", order])
+        tried = as_another_user([psql, "-h", folder, "-U", "postgres", "postgres", "-c", order])
     finally:
         Path(folder).chmod(0o700)
     assert "Peer authentication failed" in tried.stderr

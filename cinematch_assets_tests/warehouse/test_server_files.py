@@ -32,7 +32,7 @@ def test_a_folder_with_other_files_is_left_as_it_is() -> None:
         assert [each.name for each in folder.iterdir()] == ["mine.txt"]
 
 
-def test_a_long_path_gets_a_private_socket_folder_that_nobody_can_have_made_before(tmp_path: Path) -> None:
+def test_a_long_path_gets_a_private_socket_folder_whose_name_cannot_be_taken_before(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 25)
     account = account_of(folder)
     first, second = (make_socket_folder(folder, account) for _ in range(2))
