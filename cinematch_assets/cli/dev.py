@@ -27,6 +27,7 @@ from cinematch_assets.cli.output import out
 from cinematch_assets.cli.processes import MARK, end_marked, hold
 from cinematch_assets.cli.supervisor import MAX_GAP_S, Service, Supervisor
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.private_files import make_private_folder
 from cinematch_assets.settings import Settings
 from cinematch_assets.warehouse.connection import WarehouseUnavailableError
 
@@ -133,7 +134,7 @@ def _prepare(settings: Settings) -> Mapping[str, str]:
 def _fresh_log(home: Path) -> Path:
     """Return the log's path, the one of the run before renamed."""
     log = home.resolve() / "logs" / "dagster.log"
-    log.parent.mkdir(exist_ok=True)
+    make_private_folder(log.parent)
     if log.exists():
         log.replace(log.with_suffix(".previous.log"))
     return log
@@ -149,6 +150,12 @@ class _Place:
     read_only: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Database:
+    pid: int
+    url: str
+
+
 @dataclass(slots=True)
 class _Services:
     """Dagster's three services and the embedded database, kept running."""
@@ -157,7 +164,7 @@ class _Services:
     place: _Place
     sockets: Path
     supervisor: Supervisor
-    _database_pid: int | None = None
+    _database: _Database | None = None
     _database_due: float = 0.0
     _database_gap_s: float = DATABASE_CHECK_S
     _code_due: float = 0.0
@@ -201,17 +208,20 @@ class _Services:
             _ask(url, _RELOAD)
 
     def _tend_database(self) -> None:
-        from cinematch_assets.warehouse.embedded import server_pid
+        from cinematch_assets.warehouse.embedded import embedded_url, server_pid
 
+        home = self.settings.home
         try:
-            pid = server_pid(self.settings.home)
+            found = _Database(server_pid(home), embedded_url(home))
         except WarehouseUnavailableError as failure:
             out.print(f"{failure}. It is tried again in {self._database_gap_s:.0f} s.")
             gap_s, self._database_gap_s = self._database_gap_s, min(2 * self._database_gap_s, MAX_GAP_S)
         else:
-            if self._database_pid not in {None, pid}:
+            if self._database and found != self._database:
                 out.print("The embedded database had ended; it runs again.")
-            self._database_pid, gap_s, self._database_gap_s = pid, DATABASE_CHECK_S, DATABASE_CHECK_S
+                if found.url != self._database.url:  # a long home has its socket in a new folder after each start
+                    self.supervisor.restart()
+            self._database, gap_s, self._database_gap_s = found, DATABASE_CHECK_S, DATABASE_CHECK_S
         self._database_due = time.monotonic() + gap_s
 
     def _service(self, name: str, *arguments: str) -> Service:
@@ -252,7 +262,6 @@ def _supervised(settings: Settings, place: _Place) -> Iterator[_Services]:
         finally:
             supervisor.stop()
             end_marked(settings.home)
-            _forget_dead_handles(settings.home)
 
 
 def _workspace(socket_path: Path) -> dict[str, Any]:
@@ -273,13 +282,6 @@ def _listens(socket_path: Path) -> bool:
         except OSError:
             return False
     return True
-
-
-def _forget_dead_handles(home: Path) -> None:
-    """Remove handles of dead processes on the embedded server, so that it stops with this one."""
-    from cinematch_assets.warehouse.embedded import forget_dead_handles, server_folder
-
-    forget_dead_handles(server_folder(home))
 
 
 def _load_states(url: str) -> list[dict[str, Any] | None]:

@@ -78,6 +78,11 @@ class Supervisor:
         codes = ((state.service.name, state.process.poll()) for state in self._states)
         return next(((name, code) for name, code in codes if code is not None), None)
 
+    def restart(self) -> None:
+        """Ask all services to end; ``tend`` starts them again."""
+        for state in self._states:
+            _signal_group(state.process, signal.SIGTERM)
+
     def stop(self, *, deadline_s: float = 30.0) -> None:
         """End all services with their children, newest first: SIGTERM to all, and after ``deadline_s`` SIGKILL."""
         processes = [state.process for state in reversed(self._states)]

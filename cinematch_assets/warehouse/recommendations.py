@@ -14,7 +14,10 @@ from cinematch_assets.warehouse.statements import statement
 
 
 def read_recommended_version(connection: psycopg.Connection) -> str | None:
-    """Return the version whose rows are in table ``recommendations``, None while it is empty."""
+    """Return the version whose recommendations were published last, None before the first.
+
+    They may be no rows at all: users who have rated every movie get none.
+    """
     row = connection.execute(statement("registry/select_recommended_version")).fetchone()
     return None if row is None else str(row[0])
 
@@ -34,6 +37,7 @@ def write_recommendations(connection: psycopg.Connection, version: str, recommen
 def replace_recommendations(connection: psycopg.Connection, version: str, recommendations: pd.DataFrame) -> int:
     """Replace all rows of ``recommendations`` in the caller's transaction; return how many were written."""
     connection.execute(statement("registry/delete_recommendations"))
+    connection.execute(statement("registry/update_recommended_version"), {"version": version})
     columns = {
         "userId": recommendations["userId"].to_numpy("int32"),
         "rank": recommendations["rank"].to_numpy("int16"),

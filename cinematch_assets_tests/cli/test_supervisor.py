@@ -99,6 +99,21 @@ def test_services_are_asked_to_stop_all_at_once(tmp_path: Path) -> None:
     assert [process.returncode for process in processes] == [0, 0, 0]
 
 
+def test_a_restart_ends_all_and_starts_them_again(tmp_path: Path) -> None:
+    clock, exits = Clock(), []
+    supervisor = Supervisor(lambda service, code, _gap_s: exits.append((service.name, code)), clock)
+    before = [supervisor.start(make_service(tmp_path, FOREVER, name)) for name in ("a", "b")]
+    supervisor.restart()
+    for process in before:
+        process.wait(10)
+    supervisor.tend()
+    clock.now += FIRST_GAP_S
+    supervisor.tend()
+    assert exits == [("a", -signal.SIGTERM), ("b", -signal.SIGTERM)]
+    assert supervisor.ended() is None
+    supervisor.stop()
+
+
 def test_a_service_that_ended_is_named(tmp_path: Path) -> None:
     supervisor = Supervisor()
     supervisor.start(make_service(tmp_path, FOREVER, "steady"))
