@@ -63,7 +63,6 @@ def test_a_page_that_claims_gigabytes_is_refused(tmp_path: Path) -> None:
         "use_dictionary": False,
         "compression": "zstd",
         "data_page_size": 2**30,
-        "write_batch_size": 2**20,
     }
     path = parquet(tmp_path / "ratings.parquet", 2**20, max_rows_per_page=2**20, write_batch_size=2**20, **options)
     content = path.read_bytes()
