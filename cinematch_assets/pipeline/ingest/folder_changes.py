@@ -19,9 +19,9 @@ from cinematch_assets.table_names import (
     is_file_of,
     several_files_message,
 )
-from cinematch_assets.values import DriveFile
+from cinematch_assets.values import DriveFile, SkippedEntry
 from cinematch_assets.warehouse.collection_ledger import list_processed_files
-from cinematch_assets.warehouse.landed_files import list_processed_contents
+from cinematch_assets.warehouse.landed_files import RefusedContent, list_processed_contents, list_refused_contents
 
 _TABLES = ("movies", "ratings")
 
@@ -33,14 +33,17 @@ class FolderChanges:
     batches: tuple[tuple[str, str], ...]
     """(batch_id, md5), by batch_id."""
 
-    catalogue_key: str
-    """Identifies the new contents of ``movies`` and ``ratings``; empty when neither is new."""
+    tables: tuple[tuple[str, str], ...]
+    """(table, md5) of the new contents of ``movies`` and ``ratings``."""
 
     collection_key: str
     """Identifies the contents of the whole movie collection; empty when none is new."""
 
-    problems: tuple[str, ...]
-    """A message for each file that is left alone."""
+    left_out: tuple[SkippedEntry, ...]
+    """Entries that are left alone; of the collection one for all."""
+
+    refused: tuple[RefusedContent, ...]
+    """Contents in the folder that were refused, and are not read again as they are."""
 
 
 def find_folder_changes(platform: Platform) -> FolderChanges:
@@ -51,42 +54,48 @@ def find_folder_changes(platform: Platform) -> FolderChanges:
     with platform.warehouse.session() as session:
         processed = session.run(list_processed_contents)
         processed_movies = session.run(list_processed_files)
-    problems = [f"{entry.path}: {entry.reason}" for entry in (*tables.skipped, *batches.skipped)]
+        refused = session.run(list_refused_contents)
+    left_out = [*tables.skipped, *batches.skipped]
     if collection.skipped:
         first = collection.skipped[0]
-        problems.append(f"{len(collection.skipped):,} of {FOLDER} skipped, first {first.path}: {first.reason}")
-    changed_batches, batch_problems = _changed_batches(batches, processed, platform.folder.spec)
-    changed = [
-        file.md5
-        for file in tables.files
-        if any(is_file_of(file.path, table) for table in _TABLES) and (file.path, file.md5) not in processed
-    ]
+        reason = f"{len(collection.skipped):,} entries are skipped, the first is {first.path}: {first.reason}"
+        left_out.append(SkippedEntry(FOLDER, reason, for_now=all(entry.for_now for entry in collection.skipped)))
+    changed_batches, unusable = _changed_batches(batches, processed, platform.folder.spec)
+    listed = {(file.path, file.md5) for file in (*tables.files, *batches.files)}
     return FolderChanges(
         batches=changed_batches,
-        catalogue_key="-".join(sorted(changed)),
+        tables=tuple(
+            (table, file.md5)
+            for table in _TABLES
+            for file in tables.files
+            if is_file_of(file.path, table) and (file.path, file.md5) not in processed
+        ),
         collection_key=_collection_key(collection, processed_movies),
-        problems=(*problems, *batch_problems),
+        left_out=(*left_out, *unusable),
+        refused=tuple(each for each in refused if (each.path, each.md5) in listed & processed),
     )
 
 
 def _changed_batches(
     listing: FolderListing, processed: set[tuple[str, str]], folder: str
-) -> tuple[tuple[tuple[str, str], ...], list[str]]:
-    """Return (batch_id, md5) of each new content, and a message for each file that cannot be a batch."""
-    changed, problems = [], []
+) -> tuple[tuple[tuple[str, str], ...], list[SkippedEntry]]:
+    """Return (batch_id, md5) of each new content, and an entry for each file that cannot be a batch."""
+    changed, unusable = [], []
     by_batch: dict[str, list[DriveFile]] = defaultdict(list)
     for file in listing.files:
         batch_id = batch_id_of(PurePosixPath(file.path).name)
         if batch_id is None:
-            problems.append(f"{file.path}: not a batch: name it {BATCH_ID_RULE}, then {' or '.join(TABLE_SUFFIXES)}")
+            reason = f"not a batch: name it {BATCH_ID_RULE}, then {' or '.join(TABLE_SUFFIXES)}"
+            unusable.append(SkippedEntry(file.path, reason))
         else:
             by_batch[batch_id].append(file)
     for batch_id, files in sorted(by_batch.items()):
         if len(files) > 1:
-            problems.append(several_files_message((file.path for file in files), folder))
+            message = several_files_message((file.path for file in files), folder)
+            unusable.append(SkippedEntry(f"batches/{batch_id}", message))
         elif (files[0].path, files[0].md5) not in processed:
             changed.append((batch_id, files[0].md5))
-    return tuple(changed), problems
+    return tuple(changed), unusable
 
 
 def _collection_key(listing: FolderListing, processed: set[tuple[str, str]]) -> str:
