@@ -50,7 +50,7 @@ class Settings(BaseModel):
     drive: str | None = Field(
         default=None,
         alias="CINEMATCH_DRIVE",
-        description="The folder that files come from: a path, or gdrive:<folder id>. Unset: CINEMATCH_HOME/drive.",
+        description="Where files come from: a path, gdrive:<id> or s3://bucket/prefix. Unset: CINEMATCH_HOME/drive.",
     )
     drive_endpoint: str | None = Field(
         default=None,
@@ -178,7 +178,7 @@ class Settings(BaseModel):
 
     @property
     def folder(self) -> str:
-        """The Drive folder: a path or ``gdrive:<id>``."""
+        """The folder of dropped files: a path, ``gdrive:<id>`` or ``s3://bucket/prefix``."""
         return self.drive or str(self.home.resolve() / "drive")
 
     @property

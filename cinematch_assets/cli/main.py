@@ -3,6 +3,7 @@
 Here: which commands there are, and how errors end. Not here: what they do (a module each).
 """
 
+import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -71,6 +72,7 @@ def _options(
 
 def main() -> None:
     """Run the command; an error meant for people is one sentence on standard error, and exit code 1."""
+    os.umask(0o077)  # what a command and the processes it starts write (logs, reports) is its user's alone
     load_dotenv(Path.cwd() / ".env")
     try:
         app()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from dagster_postgres import DagsterPostgresStorage
 
+from cinematch_assets.private_files import make_home, make_private_folder
 from cinematch_assets.project_files import project_file
 from cinematch_assets.settings import Settings
 from cinematch_assets.storage.atomic_file import write_atomically
@@ -50,8 +51,7 @@ def storage_url(settings: Settings) -> str:
 
 def prepare_home(settings: Settings) -> Path:
     """Write ``dagster.yaml`` into the folder for DAGSTER_HOME, and return that folder."""
-    home = settings.home.resolve() / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
+    home = make_private_folder(make_home(settings.home).resolve() / "dagster")
     write_atomically(home / _CONFIGURATION, [project_file(_CONFIGURATION).read_bytes()])
     return home
 

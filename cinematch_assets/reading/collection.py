@@ -24,6 +24,7 @@ from cinematch_assets.reading.table_file import Reader
 from cinematch_assets.reading.validation import validate_cells
 from cinematch_assets.schemas.netflix_movies import COLLECTION_FILE
 from cinematch_assets.schemas.pandera_schema import parsed_schema
+from cinematch_assets.table_names import is_table_file
 from cinematch_assets.values import RejectedMovie, RejectedRow
 
 MAX_JSON_BYTES = 4 * 2**20
@@ -83,7 +84,7 @@ def read_collection(files: Sequence[CollectionFile]) -> CollectionReading:
     rejected: list[RejectedMovie] = []
     entries: list[_Entry] = []
     for file in files:
-        if file.name.lower().endswith(".csv"):
+        if is_table_file(file.name):
             accepted_csv, rejected_csv = _read_csv(file)
             frames += accepted_csv
             rejected += rejected_csv

@@ -25,7 +25,7 @@ BAD = [RejectedRow(n, f"raw {n}", ("rating is 5.5",)) for n in (3, 7)]
 
 
 def test_nothing_landed_names_what_to_do(connection: psycopg.Connection) -> None:
-    with pytest.raises(NothingLandedError, match=r"no file ratings\.csv or ratings\.parquet .*its raw asset"):
+    with pytest.raises(NothingLandedError, match=r"no file ratings\.csv, .* or ratings\.parquet .*its raw asset"):
         find_newest_landed(connection, "ratings")
 
 

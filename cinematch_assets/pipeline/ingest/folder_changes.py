@@ -7,23 +7,23 @@ Here: comparing a listing of the folder with what was loaded or refused. Not her
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
-from cinematch_assets.drive.folder import FolderListing
-from cinematch_assets.pipeline.ingest.netflix_collection import FOLDER, list_collection
+from cinematch_assets.drive.folder import QUICK_LOOK, FolderListing
+from cinematch_assets.pipeline.ingest.netflix_collection import list_collection
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.table_names import (
-    BATCH_ID_RULE,
-    TABLE_SUFFIXES,
+    BATCHES,
+    COLLECTION,
+    TABLES,
     batch_id_of,
     is_file_of,
+    near_miss,
     several_files_message,
+    table_of,
 )
 from cinematch_assets.values import DriveFile, SkippedEntry
 from cinematch_assets.warehouse.collection_ledger import list_processed_files
 from cinematch_assets.warehouse.landed_files import RefusedContent, list_processed_contents, list_refused_contents
-
-_TABLES = ("movies", "ratings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class FolderChanges:
     """Identifies the contents of the whole movie collection; empty when none is new."""
 
     left_out: tuple[SkippedEntry, ...]
-    """Entries that are left alone; of the collection one for all."""
+    """What is left alone: unreadable entries, names that are nearly right; of the collection one entry for all."""
 
     refused: tuple[RefusedContent, ...]
     """Contents in the folder that were refused, and are not read again as they are."""
@@ -48,54 +48,53 @@ class FolderChanges:
 
 def find_folder_changes(platform: Platform) -> FolderChanges:
     """Compare the folder's contents (never its times) with those that were loaded or refused."""
-    tables = platform.folder.list_files("", recursive=False)
-    batches = platform.folder.list_files("batches", recursive=False)
-    collection = list_collection(platform.folder)
+    tables = platform.folder.list_files("", recursive=False, is_wanted=_is_table, limits=QUICK_LOOK)
+    batches = platform.folder.list_files(BATCHES, recursive=False, is_wanted=_is_batch, limits=QUICK_LOOK)
+    collection = list_collection(platform.folder, limits=QUICK_LOOK)
     with platform.warehouse.session() as session:
         processed = session.run(list_processed_contents)
         processed_movies = session.run(list_processed_files)
         refused = session.run(list_refused_contents)
     left_out = [*tables.skipped, *batches.skipped]
+    left_out += [SkippedEntry(path, why) for path in (*tables.others, *batches.others) if (why := near_miss(path))]
     if collection.skipped:
         first = collection.skipped[0]
         reason = f"{len(collection.skipped):,} entries are skipped, the first is {first.path}: {first.reason}"
-        left_out.append(SkippedEntry(FOLDER, reason, for_now=all(entry.for_now for entry in collection.skipped)))
-    changed_batches, unusable = _changed_batches(batches, processed, platform.folder.spec)
+        left_out.append(SkippedEntry(COLLECTION, reason, for_now=all(entry.for_now for entry in collection.skipped)))
+    changed_tables, several = _changed_files(tables, processed, platform.folder.spec)
+    changed_batches, ambiguous = _changed_files(batches, processed, platform.folder.spec)
     listed = {(file.path, file.md5) for file in (*tables.files, *batches.files)}
     return FolderChanges(
-        batches=changed_batches,
-        tables=tuple(
-            (table, file.md5)
-            for table in _TABLES
-            for file in tables.files
-            if is_file_of(file.path, table) and (file.path, file.md5) not in processed
-        ),
+        batches=tuple((table.removeprefix(f"{BATCHES}/"), md5) for table, md5 in changed_batches),
+        tables=changed_tables,
         collection_key=_collection_key(collection, processed_movies),
-        left_out=(*left_out, *unusable),
+        left_out=(*left_out, *several, *ambiguous),
         refused=tuple(each for each in refused if (each.path, each.md5) in listed & processed),
     )
 
 
-def _changed_batches(
+def _is_table(path: str) -> bool:
+    return any(is_file_of(path, table) for table in TABLES)
+
+
+def _is_batch(path: str) -> bool:
+    return batch_id_of(path) is not None
+
+
+def _changed_files(
     listing: FolderListing, processed: set[tuple[str, str]], folder: str
 ) -> tuple[tuple[tuple[str, str], ...], list[SkippedEntry]]:
-    """Return (batch_id, md5) of each new content, and an entry for each file that cannot be a batch."""
-    changed, unusable = [], []
-    by_batch: dict[str, list[DriveFile]] = defaultdict(list)
+    """Return (table, md5) of each new content, and an entry for each table or batch that is there more than once."""
+    changed, ambiguous = [], []
+    by_table: dict[str, list[DriveFile]] = defaultdict(list)
     for file in listing.files:
-        batch_id = batch_id_of(PurePosixPath(file.path).name)
-        if batch_id is None:
-            reason = f"not a batch: name it {BATCH_ID_RULE}, then {' or '.join(TABLE_SUFFIXES)}"
-            unusable.append(SkippedEntry(file.path, reason))
-        else:
-            by_batch[batch_id].append(file)
-    for batch_id, files in sorted(by_batch.items()):
+        by_table[table_of(file.path)].append(file)
+    for table, files in sorted(by_table.items()):
         if len(files) > 1:
-            message = several_files_message((file.path for file in files), folder)
-            unusable.append(SkippedEntry(f"batches/{batch_id}", message))
+            ambiguous.append(SkippedEntry(table, several_files_message((file.path for file in files), folder)))
         elif (files[0].path, files[0].md5) not in processed:
-            changed.append((batch_id, files[0].md5))
-    return tuple(changed), unusable
+            changed.append((table, files[0].md5))
+    return tuple(changed), ambiguous
 
 
 def _collection_key(listing: FolderListing, processed: set[tuple[str, str]]) -> str:

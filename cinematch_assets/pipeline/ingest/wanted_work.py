@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from cinematch_assets.attempts import Work
 from cinematch_assets.errors import SurroundingsError
 from cinematch_assets.pipeline.ingest.folder_changes import FolderChanges, find_folder_changes
-from cinematch_assets.pipeline.ingest.netflix_collection import FOLDER
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.table_names import batch_id_of
-from cinematch_assets.values import OutstandingWork, WorkKind
+from cinematch_assets.table_names import BATCHES, COLLECTION, table_of
+from cinematch_assets.values import OutstandingWork, WorkKind, WorkState
 from cinematch_assets.warehouse.batches import UnfinishedBatch, list_unfinished_batches
 from cinematch_assets.warehouse.landed_files import RefusedContent
 from cinematch_assets.warehouse.movies import count_unprojected_movies
@@ -119,24 +118,24 @@ def _left_out(changes: FolderChanges) -> Iterator[OutstandingWork]:
                 "folder entry", entry.path, "", "waiting", entry.reason, "it is looked at again by itself"
             )
         else:
-            advice = f"see {FOLDER}" if entry.path == FOLDER else "correct, rename or remove it"
+            advice = f"see {COLLECTION}" if entry.path == COLLECTION else "correct, rename or remove it"
             yield OutstandingWork("folder entry", entry.path, "", "left_out", entry.reason, advice)
 
 
 def _refused(content: RefusedContent) -> OutstandingWork:
     """A refused content in the folder, under the kind of its table."""
-    batch = batch_id_of(content.path.rpartition("/")[2]) if content.path.startswith("batches/") else None
-    table: WorkKind = "movies" if content.path.startswith("movies") else "ratings"
+    table = table_of(content.path)
+    kind: WorkKind = "batch" if table.startswith(f"{BATCHES}/") else "movies" if table == "movies" else "ratings"
     if content.lacked_movies:
         advice = "put movies.csv with its movies into the folder: it is then read again; or put a corrected file there"
-        state = "waiting"
+        state: WorkState = "waiting"
     else:
         advice, state = _CORRECT, "given_up"
     return OutstandingWork(
-        "batch" if batch else table,
-        batch or table,
+        kind,
+        table.removeprefix(f"{BATCHES}/"),
         content.md5,
-        state,  # type: ignore[arg-type]
+        state,
         content.note,
         advice,
         attempts=1,

@@ -4,7 +4,7 @@
 SELECT f.path, f.md5
 FROM ops.files f
 LEFT JOIN ingestion_metadata m
-    ON starts_with(f.path, 'batches/') AND m.batch_id = regexp_replace(f.path, '^batches/|\.[^.]+$', '', 'g')
+    ON starts_with(f.path, 'batches/') AND m.batch_id = regexp_replace(f.path, '^batches/|\..*$', '', 'g')
 WHERE (f.state = 'refused' AND (f.refused_at_movies IS NULL
                                 OR f.refused_at_movies >= (SELECT count(*) FROM movies)))
    OR (f.state = 'loaded' AND m.status IS DISTINCT FROM 'failed')
