@@ -18,7 +18,7 @@ def test_another_run_does_not_get_a_lease_that_is_held_and_learns_by_whom(connec
     take_lease(connection, "something else", "beta (/srv/b)", "abcdefghij", 60)
 
 
-def test_the_holder_extends_and_returns_its_lease_and_nobody_else_does(connection: psycopg.Connection) -> None:
+def test_the_holder_extends_and_returns_its_lease_and_no_one_else_does(connection: psycopg.Connection) -> None:
     take_lease(connection, "retraining", "alpha", "a", 60)
     first = find_lease(connection, "retraining")
     take_lease(connection, "retraining", "alpha", "a", 120)

@@ -68,7 +68,7 @@ def retraining_sensor(
     chosen = None if running else retraining_request(pending)
     if chosen is None:
         reasons = (f"{row.work}: {row.reason}" for row in (each.row for each in pending))
-        return dg.SkipReason("; ".join(reasons) or "nothing to do")
+        return dg.SkipReason("; ".join(reasons) or "no decision waits")
     context.log.info(chosen.reason)
     return dg.RunRequest(
         run_key=chosen.run_key,
