@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from cinematch_assets.cli.main import main
-from cinematch_assets.pipeline.models.gate_candidate import gate_candidate
 from cinematch_assets.cli.recommend import print_answer
+from cinematch_assets.pipeline.models.gate_candidate import gate_candidate
 from cinematch_assets.pipeline.models.publish import publish_recommendations
 from cinematch_assets.pipeline.models.query import Answer, Suggestion
 from cinematch_assets.pipeline.models.train_candidate import train_candidate

@@ -54,7 +54,7 @@ def publish_recommendations(platform: Platform, k: int = MOVIES_PER_USER) -> Pub
     with log_phase(_LOG, f"rank movies for {len(different):,} users"):
         top = model.recommend(different, k, seen=Pairs(users, movies))
     with log_phase(_LOG, f"find the reasons of {len(top):,} recommendations"):
-        recommendations = top.to_frame().assign(because=model.explain(top).lists())[_COLUMNS]
+        recommendations = top.to_frame().assign(because=pd.Series(model.explain(top).lists(), dtype=object))[_COLUMNS]
     buffer = io.BytesIO()
     recommendations.to_parquet(buffer, index=False)
     platform.store.put_bytes(_key(version.version), buffer.getvalue())

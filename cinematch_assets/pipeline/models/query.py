@@ -34,8 +34,8 @@ class Suggestion:
     """A movie with the champion's figures; None where the method gives none.
 
     ``rank`` counts from 1, by ``score``. ``because`` are up to three movies of the user's history that contributed most
-    to the score, the first the most; a user without ratings has none. ``predicted_rating`` and its predictive standard deviation ``std`` are in stars,
-    and ``predicted_rating`` ± ``half_width`` is an 80 % interval.
+    to the score, the first the most; a user without ratings has none. ``predicted_rating`` and its predictive standard
+    deviation ``std`` are in stars, and ``predicted_rating`` ± ``half_width`` is an 80 % interval.
     """
 
     rank: int

@@ -155,7 +155,7 @@ class Ranker:
         return self._reasons(self.ease.histories.weights_of(users), listed)
 
     def reasons_for_ratings(self, movies: Ids, ratings: Floats, listed: Ids) -> Reasons:
-        """As ``reasons``, for one user who is not in the data, by their ``ratings`` of ``movies``; ``listed`` is (1, k)."""
+        """As ``reasons``, for one user who is not in the data: ``ratings`` of ``movies`` (n,), ``listed`` (1, k)."""
         return self._reasons(self._weights(movies, ratings), listed)
 
     def similar(self, movie: int, k: int) -> Similar:

@@ -1,6 +1,7 @@
 """Reasons: the movies of a user's history that contribute most to the EASE score of a movie.
 
-Here: the largest contributions to many scores. Not here: the weights B (``ranking.ease_dual``, ``ranking.ease_sparse``). Importing this module loads numba.
+Here: the largest contributions to many scores. Not here: the weights B (``ranking.ease_dual``,
+``ranking.ease_sparse``). Importing this module loads numba.
 
 An EASE score is a sum over the history, e_j = Σ_i x_i B_ij: movie i contributes x_i B_ij, exactly. Implicit-ALS scores
 and predicted ratings, which order the pool as well, are no such sums and have no part in reasons.
@@ -8,9 +9,8 @@ and predicted ratings, which order the pool as well, are no such sums and have n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
