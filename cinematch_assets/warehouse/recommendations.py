@@ -16,7 +16,10 @@ from cinematch_assets.warehouse.statements import statement
 
 
 def read_recommended_version(connection: psycopg.Connection) -> str | None:
-    """Return the version whose rows are in table ``recommendations``, None while it is empty."""
+    """Return the version whose recommendations were published last, None before the first.
+
+    They may be no rows at all: users who have rated every movie get none.
+    """
     row = connection.execute(statement("registry/select_recommended_version")).fetchone()
     return None if row is None else str(row[0])
 
@@ -40,6 +43,7 @@ def replace_recommendations(connection: psycopg.Connection, version: str, recomm
     are written together, since a COPY of columns has rows of one width.
     """
     connection.execute(statement("registry/delete_recommendations"))
+    connection.execute(statement("registry/update_recommended_version"), {"version": version})
     because = _reasons(recommendations)
     numbers = (because >= 0).sum(axis=1)
     columns = {

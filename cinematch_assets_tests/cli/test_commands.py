@@ -169,3 +169,9 @@ def test_a_database_that_is_down_is_named_in_one_sentence(cinematch: Command, mo
 def test_a_folder_that_is_not_there_is_named(cinematch: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CINEMATCH_DRIVE", "/nowhere/at/all")
     assert "/nowhere/at/all" in cinematch("simulate", code=1)
+
+
+def test_features_refit_says_which_basis_is_in_force(cinematch: Command) -> None:
+    facts = json.loads(cinematch("features", "refit", "--json"))
+    assert facts["genre_basis"].startswith("genres_")
+    assert f"the basis stays {facts['genre_basis']}" in cinematch("features", "refit")

@@ -60,7 +60,7 @@ def test_dat_files_that_changed_are_converted_again(tmp_path: Path) -> None:
 def test_what_is_missing_is_named(tmp_path: Path, missing: str) -> None:
     for table in {"movies", "ratings"} - {missing}:
         (tmp_path / f"{table}.csv").touch()
-    with pytest.raises(SampleError, match=rf"has no {missing}\.csv or {missing}\.parquet\.$"):
+    with pytest.raises(SampleError, match=rf"has no {missing}\.csv, {missing}\.csv\.gz or {missing}\.parquet\.$"):
         open_movielens_folder(tmp_path, tmp_path / "cache")
 
 

@@ -38,3 +38,13 @@ def test_lists_that_were_stored_without_reasons_have_none(connection: psycopg.Co
     version, _ = promote_candidate(connection, "first")
     write_recommendations(connection, version, make_recommendations((1, 1, 30, 4.5)))
     assert read_rows(connection, "recommendations", "because") == [([],)]
+
+
+def test_no_recommendations_for_anyone_are_published_all_the_same(connection: psycopg.Connection) -> None:
+    first, _ = promote_candidate(connection, "first")
+    write_recommendations(connection, first, make_recommendations((1, 1, 30, 4.5)))
+    second, _ = promote_candidate(connection, "second")
+    assert read_recommended_version(connection) == first
+    assert write_recommendations(connection, second, make_recommendations()) == 0
+    assert read_recommended_version(connection) == second
+    assert count(connection, "recommendations") == 0
