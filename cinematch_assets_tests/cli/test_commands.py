@@ -76,9 +76,9 @@ def test_recommend_shows_titles_and_predicted_ratings(cinematch: Command) -> Non
     assert "predicted rating" in shown
     assert "±: a rating lies within it with a probability of 80 %" in shown
     assert all(f"{each['predicted_rating']:.1f} ± {each['half_width']:.1f}" in shown for each in answer["suggestions"])
-    stranger = cinematch("recommend", "987654")
-    assert "who has no ratings: cold start" in stranger
-    assert "because of" not in stranger
+    new_user = cinematch("recommend", "987654")
+    assert "who has no ratings: cold start" in new_user
+    assert "because of" not in new_user
     liking = json.loads(cinematch("recommend", "--likes", "Film 7", "--json"))
     assert "likes Film 7" in liking["basis"]
     assert {reason["movie"] for each in liking["suggestions"] for reason in each["because"]} == {7}

@@ -83,8 +83,8 @@ def test_a_listed_movie_of_the_history_is_no_reason_for_itself(ranker: Ranker) -
 
 
 def test_users_and_movies_without_ratings_have_no_reasons(ranker: Ranker) -> None:
-    stranger = np.array([99_999], np.int32)
-    assert ranker.reasons(stranger, ranker.top(stranger, 3, Pairs.none()).movies).lists() == [[], [], []]
+    new_user = np.array([99_999], np.int32)
+    assert ranker.reasons(new_user, ranker.top(new_user, 3, Pairs.none()).movies).lists() == [[], [], []]
     unrated, unknown, empty = 810, 12_345, -1
     assert ranker.reasons(np.array([1], np.int32), np.array([[unrated, unknown, empty]])).lists() == [[], [], []]
 
