@@ -3,8 +3,7 @@
 -- folder, so that its status becomes completed again.
 SELECT f.path, f.md5
 FROM ops.files f
-LEFT JOIN ingestion_metadata m
-    ON starts_with(f.path, 'batches/') AND m.batch_id = regexp_replace(f.path, '^batches/|\..*$', '', 'g')
+LEFT JOIN ingestion_metadata m ON f.for_table = 'batches/' || m.batch_id
 WHERE (f.state = 'refused' AND (f.refused_at_movies IS NULL
                                 OR f.refused_at_movies >= (SELECT count(*) FROM movies)))
    OR (f.state = 'loaded' AND m.status IS DISTINCT FROM 'failed')
