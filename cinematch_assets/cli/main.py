@@ -18,6 +18,7 @@ from cinematch_assets.cli import (
     dev,
     drive,
     evaluate,
+    features,
     migrate,
     models,
     recommend,
@@ -53,6 +54,7 @@ for command in (
 app.add_typer(models.app, name="models")
 app.add_typer(rejects.app, name="rejects")
 app.add_typer(drive.app, name="drive")
+app.add_typer(features.app, name="features")
 
 
 def _print_version(asked: bool) -> None:

@@ -11,7 +11,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.table_names import TABLE_SUFFIXES, expected_names
+from cinematch_assets.table_names import expected_names, table_of
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.rejected_rows import replace_rejected_rows
 from cinematch_assets.warehouse.statements import statement
@@ -48,6 +48,16 @@ class LandedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedContent:
+    """A content that was refused, and why; ``lacked_movies`` if it is read again when the catalogue has more."""
+
+    path: str
+    md5: str
+    note: str
+    lacked_movies: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """Rows read = rows accepted + rows rejected, of one file."""
 
@@ -58,7 +68,7 @@ class Counts:
 
 def record_landing(connection: psycopg.Connection, path: str, md5: str, size: int, store_key: str) -> None:
     """Record that a content is in the store; if it was known, its state stays."""
-    values = {"path": path, "md5": md5, "size": size, "store_key": store_key}
+    values = {"path": path, "md5": md5, "size": size, "store_key": store_key, "for_table": table_of(path)}
     connection.execute(statement("files/upsert_landed_file"), values)
 
 
@@ -69,28 +79,29 @@ def find_newest_landed(connection: psycopg.Connection, table: str) -> LandedFile
         NothingLandedError: naming the asset to materialize first.
     """
     with connection.cursor(row_factory=class_row(LandedFile)) as cursor:
-        found = cursor.execute(statement("files/select_newest_file"), _files_of(table)).fetchone()
+        found = cursor.execute(statement("files/select_newest_file"), {"table": table}).fetchone()
     if found is None:
         raise NothingLandedError(f"no file {expected_names(table)} has been landed: materialize its raw asset first")
     return found
 
 
-def _files_of(table: str) -> dict[str, object]:
-    """The parameters by which a statement finds all files of a table, whatever their suffix and its case."""
-    return {"table": table, "suffixes": list(TABLE_SUFFIXES)}
-
-
 def finish_file(
-    connection: psycopg.Connection, file: LandedFile, counts: Counts | None, *, state: str, note: str | None = None
+    connection: psycopg.Connection,
+    file: LandedFile,
+    counts: Counts | None,
+    *,
+    state: str,
+    note: str | None = None,
+    refused_at_movies: int | None = None,
 ) -> None:
     """Record the outcome of a content; ``loaded`` makes the former contents of its table ``superseded``."""
-    stem = file.path.rsplit(".", 1)[0]
     values = {
         "path": file.path,
         "md5": file.md5,
-        **_files_of(stem),
+        "table": table_of(file.path),
         "state": state,
         "note": note,
+        "refused_at_movies": refused_at_movies,
         "rows_read": None if counts is None else counts.read,
         "rows_accepted": None if counts is None else counts.accepted,
         "rows_rejected": None if counts is None else counts.rejected,
@@ -121,16 +132,35 @@ def refuse_file(
     counts: Counts | None,
     note: str,
     batch_id: str | None = None,
+    at_movies: int | None = None,
 ) -> None:
-    """Refuse a content: its rejected rows and the reason are stored, and its table stays as it was."""
+    """Refuse a content: its rejected rows and the reason are stored, and its table stays as it was.
+
+    Args:
+        connection: autocommit; the transaction is opened here.
+        file: the content.
+        table: the table that it was meant for.
+        rejected: its rejected rows.
+        counts: its row counts, as far as it was read.
+        note: the reason.
+        batch_id: the batch that it is.
+        at_movies: size of the catalogue when the content was refused for movies that it lacks: it is read again once
+            the catalogue has more. None when that would not help.
+    """
     with connection.transaction():
         replace_rejected_rows(connection, table, {file.content: rejected}, batch_id)
-        finish_file(connection, file, counts, state="refused", note=note)
+        finish_file(connection, file, counts, state="refused", note=note, refused_at_movies=at_movies)
 
 
 def list_processed_contents(connection: psycopg.Connection) -> set[tuple[str, str]]:
-    """Return (path, md5) of each content that needs no run: it is in the tables, or was refused for good."""
+    """Return (path, md5) of each content that needs no run: it is in the tables, or was refused and would be again."""
     return {(path, md5) for path, md5 in connection.execute(statement("files/select_processed_contents")).fetchall()}
+
+
+def list_refused_contents(connection: psycopg.Connection) -> list[RefusedContent]:
+    """Return each content that was refused."""
+    with connection.cursor(row_factory=class_row(RefusedContent)) as cursor:
+        return cursor.execute(statement("files/select_refused_contents")).fetchall()
 
 
 def list_referenced_objects(connection: psycopg.Connection) -> set[str]:

@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from cinematch_assets.splitting import is_test_by_hash
+from cinematch_assets.table_names import table_of
 from cinematch_assets.warehouse.batches import BatchLoad, load_batch, read_stored_batch
 from cinematch_assets.warehouse.champion import promote, read_champion
 from cinematch_assets.warehouse.drift_alerts import write_assessment
@@ -46,7 +47,7 @@ def md5_of(text: str) -> str:
 def land(connection: psycopg.Connection, path: str, content: str = "a") -> LandedFile:
     """A content of a file, as if it lay in the store."""
     record_landing(connection, path, md5_of(content), len(content), f"landed/{md5_of(content)}")
-    return find_newest_landed(connection, path.rsplit(".", 1)[0])
+    return find_newest_landed(connection, table_of(path))
 
 
 def load_file(connection: psycopg.Connection, ratings: pd.DataFrame, content: str = "a") -> RatingsLoad:

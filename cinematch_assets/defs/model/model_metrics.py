@@ -11,6 +11,7 @@ from cinematch_assets.dagster_support.progress_log import log_progress
 from cinematch_assets.defs.model.recommender_model import recommender_model
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.pipeline.models.gate_candidate import GatedCandidate, gate_candidate
+from cinematch_assets.pipeline.models.training_lease import hold_training_lease
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.model_metrics import MODEL_METRICS
 from cinematch_assets.warehouse.model_registry import find_newest_candidate
@@ -33,7 +34,8 @@ from cinematch_assets.warehouse.model_registry import find_newest_candidate
 def model_metrics(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """Candidate and champion measured on the same rows; promoted or rejected, with the evidence stored."""
     version = platform.warehouse.run(find_newest_candidate, context.run.run_id)
-    gated = gate_candidate(platform, version, log_progress(context.log.info))
+    with hold_training_lease(platform, context.run.run_id):
+        gated = gate_candidate(platform, version, log_progress(context.log.info))
     return dg.MaterializeResult(
         metadata={**rounded(gated.as_metadata()), "figures": dg.MetadataValue.md(_figures(gated))},
         check_results=[_better_than_baselines(gated)],
