@@ -31,10 +31,11 @@ from benchmarks.measuring import ratio, report, rounds
 from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic, write_synthetic
 from cinematch_assets.splitting import is_test_by_hash
 from cinematch_assets.warehouse.copy import read_frame
-from cinematch_assets.warehouse.embedded import embedded_url, server_folder, stop_server
+from cinematch_assets.warehouse.embedded import embedded_url, stop_server
 from cinematch_assets.warehouse.landed_files import find_newest_landed, record_landing
 from cinematch_assets.warehouse.migrations import migrate
 from cinematch_assets.warehouse.ratings import load_ratings, write_ratings
+from cinematch_assets.warehouse.server_files import server_folder
 
 RATIO_LIMIT = 1.3
 MEMORY_LIMIT_GB = 3.0

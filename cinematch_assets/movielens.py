@@ -5,9 +5,15 @@ Netflix collection (``matching``), genre components (``features.genres``).
 """
 
 import re
+from collections.abc import Iterable
 
 NO_GENRES = "(no genres listed)"
 """The genres column of a movie without genres."""
+
+SEPARATOR = "|"
+"""Between the genres of a movie."""
+
+_OTHER_SEPARATORS = (";", ",")
 
 FEATURES = 10
 """Genre components of a movie, as many as ``movies.pca_features`` holds."""
@@ -22,8 +28,23 @@ def split_genres(genres: str | None) -> tuple[str, ...]:
     """
     if not isinstance(genres, str):
         return ()
-    names = (name.strip() for name in genres.split("|"))
+    names = (name.strip() for name in genres.split(SEPARATOR))
     return tuple(dict.fromkeys(name for name in names if name and name != NO_GENRES))
+
+
+def other_separator(genres: Iterable[str | None]) -> str:
+    """Return what separates the genres of a whole file when ``SEPARATOR`` does not; empty when nothing else does."""
+    listed = [each for each in genres if isinstance(each, str)]
+    if any(SEPARATOR in each for each in listed):
+        return ""
+    return next((other for other in _OTHER_SEPARATORS if any(other in each for each in listed)), "")
+
+
+def with_separator(genres: str | None, other: str) -> str | None:
+    """Return genres separated by ``other``, which may have blanks around it, as MovieLens writes them."""
+    if not isinstance(genres, str):
+        return genres
+    return SEPARATOR.join(name for name in (part.strip() for part in genres.split(other)) if name)
 
 
 def first_year(title: str) -> int | None:

@@ -13,6 +13,14 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.urls import InvalidUrlError, address_of, has_user_info, normalize_database_url
+
+_DATABASE_URLS = {"CINEMATCH_DATABASE_URL", "NEON_CONNECTION_STRING", "DAGSTER_POSTGRES_URL"}
+_ADDRESSES = {"CINEMATCH_STORE", "CINEMATCH_DRIVE", "GOOGLE_DRIVE_ENDPOINT"}
+ONE_DATABASE = (
+    "CINEMATCH_DATABASE_URL (or NEON_CONNECTION_STRING) and DAGSTER_POSTGRES_URL name one database, and Dagster's "
+    "event log would use up the warehouse's budget: give Dagster a database of its own"
+)
 
 
 class InvalidSettingError(CinematchError):
@@ -50,7 +58,7 @@ class Settings(BaseModel):
     drive: str | None = Field(
         default=None,
         alias="CINEMATCH_DRIVE",
-        description="The folder that files come from: a path, or gdrive:<folder id>. Unset: CINEMATCH_HOME/drive.",
+        description="Where files come from: a path, gdrive:<id> or s3://bucket/prefix. Unset: CINEMATCH_HOME/drive.",
     )
     drive_endpoint: str | None = Field(
         default=None,
@@ -159,11 +167,31 @@ class Settings(BaseModel):
         """
         environment = os.environ if environment is None else environment
         names = {field.alias for field in cls.model_fields.values() if field.alias}
+        values = {name: environment[name] for name in names if environment.get(name)}
+        for name in _DATABASE_URLS & set(values):
+            try:
+                values[name] = normalize_database_url(values[name])
+            except InvalidUrlError as invalid:
+                raise InvalidSettingError(f"{name}: {invalid}") from None
+        for name in _ADDRESSES & set(values):
+            if has_user_info(values[name]):
+                raise InvalidSettingError(
+                    f"{name}: it holds a user or a password, and credentials have variables of their own"
+                )
         try:
-            return cls.model_validate({name: environment[name] for name in names if environment.get(name)})
+            settings = cls.model_validate(values)
         except ValidationError as invalid:
             first = invalid.errors()[0]
             raise InvalidSettingError(f"{first['loc'][0]}: {first['msg']}") from None
+        settings.require_two_databases()
+        return settings
+
+    def require_two_databases(self) -> None:
+        """Refuse one database for both, where the URLs show it; what they do not show the servers are asked for."""
+        urls = (self.warehouse_url, self.dagster_postgres_url)
+        warehouse, dagster = (address_of(url) if url and "://" in url else None for url in urls)
+        if warehouse and warehouse == dagster:
+            raise InvalidSettingError(ONE_DATABASE)
 
     @property
     def warehouse_url(self) -> str | None:
@@ -172,7 +200,7 @@ class Settings(BaseModel):
 
     @property
     def folder(self) -> str:
-        """The Drive folder: a path or ``gdrive:<id>``."""
+        """The folder of dropped files: a path, ``gdrive:<id>`` or ``s3://bucket/prefix``."""
         return self.drive or str(self.home.resolve() / "drive")
 
     @property

@@ -4,6 +4,8 @@ Here: frozen records without behaviour, the seed of resampling. Not here: the sh
 """
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
 
 SEED = 20_260_101
 """Seed of every resampling behind a decision or a report: equal inputs give equal results."""
@@ -85,3 +87,47 @@ class WaitingDecision:
     reason: str
     attempts: int = 0
     """Retrainings that were started for it and have ended."""
+
+
+WorkKind = Literal[
+    "movies",
+    "ratings",
+    "features",
+    "collection",
+    "batch",
+    "assessment",
+    "report",
+    "model",
+    "retraining",
+    "recommendations",
+    "folder entry",
+]
+WorkState = Literal["running", "waiting", "given_up", "left_out"]
+
+
+@dataclass(frozen=True, slots=True)
+class OutstandingWork:
+    """A piece of work that was asked for and is not done: one row of ``ops.outstanding_work``."""
+
+    kind: WorkKind
+    work: str
+    """Which one: a batch, a file's path, or the kind again where there is only one."""
+    content: str
+    """What it is about; attempts count for this content alone."""
+    state: WorkState
+    """``running``: a run is queued or under way. ``waiting``: it goes on by itself. ``given_up``: only other content, a
+    new release or a person helps. ``left_out``: an entry of the folder that is not read."""
+    reason: str
+    next_step: str
+    """What happens next by itself, or what a person has to do."""
+    attempts: int = 0
+    """Runs that failed for this content."""
+    retry_at: datetime | None = None
+    """When the next attempt starts; None when it does not depend on time."""
+    since: datetime | None = None
+    """When it became outstanding with this content; None until it is stored."""
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether nothing happens by itself."""
+        return self.state in {"given_up", "left_out"}

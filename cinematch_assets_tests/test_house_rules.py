@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def pins(name: str) -> dict[str, Version]:
 
 
 def test_each_pin_has_a_hash() -> None:
-    for name in ("runtime", "test"):
+    for name in ("runtime", "aws", "test"):
         text = (ROOT / "requirements" / f"{name}.txt").read_text()
         blocks = re.split(r"^(?=\w)", text, flags=re.MULTILINE)[1:]
         assert [block for block in blocks if "--hash=sha256:" not in block] == []
@@ -65,7 +66,11 @@ def test_each_pin_has_a_hash() -> None:
 def test_the_pins_are_what_the_project_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    asked = {"runtime": project["dependencies"] + extras["build"], "test": project["dependencies"] + extras["test"]}
+    asked = {
+        "runtime": project["dependencies"] + extras["build"],
+        "aws": extras["aws"],
+        "test": project["dependencies"] + extras["test"],
+    }
     for name, wanted in asked.items():
         pinned = pins(name)
         for requirement in map(Requirement, wanted):
@@ -74,8 +79,15 @@ def test_the_pins_are_what_the_project_asks_for() -> None:
 
 
 def test_what_runs_is_what_is_tested() -> None:
-    runtime, test = pins("runtime"), pins("test")
+    runtime, test = pins("runtime") | pins("aws"), pins("test")
     assert {package: test.get(package) for package in runtime} == runtime
+
+
+def test_what_aws_needs_in_turn_is_pinned_for_every_machine() -> None:
+    for package in pins("aws"):
+        needed = map(Requirement, requires(package) or ())
+        names = {re.sub(r"[-_.]+", "-", each.name).lower() for each in needed if each.marker is None}
+        assert names - pins("runtime").keys() == set(), package
 
 
 def test_the_example_environment_lists_each_variable() -> None:

@@ -43,9 +43,34 @@ def test_a_value_that_cannot_be_used_is_refused_by_its_name(name: str, value: st
     assert value not in str(refused.value).removeprefix(name), "a value may be a secret"
 
 
+@pytest.mark.parametrize("name", ["CINEMATCH_DATABASE_URL", "NEON_CONNECTION_STRING", "DAGSTER_POSTGRES_URL"])
+def test_every_database_url_is_normalized_or_refused_by_its_name(name: str) -> None:
+    settings = Settings.from_env({name: "postgres://u:p@host/db"})
+    assert "postgresql://u:p@host/db" in (settings.warehouse_url, settings.dagster_postgres_url)
+    with pytest.raises(InvalidSettingError, match=f"^{name}: an @ stands in .* %40") as refused:
+        Settings.from_env({name: "postgresql://u:kept@quiet@host/db"})
+    assert not {"kept", "quiet"} & set(str(refused.value).replace("@", " ").split())
+
+
+@pytest.mark.parametrize("name", ["CINEMATCH_STORE", "CINEMATCH_DRIVE", "GOOGLE_DRIVE_ENDPOINT"])
+def test_credentials_in_an_address_are_refused_unrepeated(name: str) -> None:
+    with pytest.raises(InvalidSettingError, match=f"^{name}: it holds a user or a password") as refused:
+        Settings.from_env({name: "s3://AKIAKEPT:quiet@bucket/prefix"})
+    assert "AKIAKEPT" not in str(refused.value)
+
+
+def test_one_database_for_warehouse_and_dagster_is_refused() -> None:
+    neon = {"NEON_CONNECTION_STRING": "postgres://owner:a@Host.example/db"}
+    with pytest.raises(InvalidSettingError, match="name one database"):
+        Settings.from_env(
+            neon | {"DAGSTER_POSTGRES_URL": "postgresql+psycopg2://other:b@host.example:5432/db?sslmode=require"}
+        )
+    Settings.from_env(neon | {"DAGSTER_POSTGRES_URL": "postgresql://owner:a@host.example/dagster"})
+
+
 def test_no_url_is_in_the_printed_settings() -> None:
     urls = ("CINEMATCH_DATABASE_URL", "NEON_CONNECTION_STRING", "DAGSTER_POSTGRES_URL")
-    shown = repr(Settings.from_env(dict.fromkeys(urls, "postgresql://user:kept-quiet@host/db")))
+    shown = repr(Settings.from_env({name: f"postgresql://user:kept-quiet@host/{name}" for name in urls}))
     assert "kept-quiet" not in shown
 
 

@@ -15,7 +15,7 @@ PACKAGE, TESTS = ROOT / "cinematch_assets", ROOT / "cinematch_assets_tests"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name not in {"__init__.py", "__main__.py"})
 NAMES = [str(path.relative_to(PACKAGE)) for path in MODULES]
 FILES = sorted(
-    path for name in ("cinematch_assets", "cinematch_assets_tests", "benchmarks", "docs", "requirements")
+    path for name in ("cinematch_assets", "cinematch_assets_tests", "benchmarks", "deploy", "docs", "requirements")
     for path in (ROOT / name).rglob("*.py")
 )  # fmt: skip
 
@@ -111,6 +111,7 @@ UNMIRRORED = {
         [
             "cli/evaluate.py",
             "cli/evaluate_inputs.py",
+            "cli/features.py",
             "cli/migrate.py",
             "cli/models.py",
             "cli/options.py",

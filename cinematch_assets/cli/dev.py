@@ -23,6 +23,7 @@ import typer
 from cinematch_assets.cli.output import out
 from cinematch_assets.cli.processes import MARK, end_marked, hold
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.private_files import make_private_folder
 from cinematch_assets.project_files import project_file
 from cinematch_assets.settings import Settings
 
@@ -117,7 +118,7 @@ def _dagster(home: Path, environment: Mapping[str, str], port: int, log: Path) -
     """Run Dagster in a session of its own, so that Ctrl-C reaches this process alone and stopping has an order."""
     command = [str(Path(sys.executable).with_name("dg")), "dev", "--workspace", str(project_file("workspace.yaml"))]
     address = ["--host", "127.0.0.1", "--port", str(port)]
-    log.parent.mkdir(exist_ok=True)
+    make_private_folder(log.parent)
     if log.exists():
         log.replace(log.with_suffix(".previous.log"))
     with log.open("wb") as output:
@@ -129,14 +130,6 @@ def _dagster(home: Path, environment: Mapping[str, str], port: int, log: Path) -
     finally:
         end_marked(home)
         dagster.wait()
-        _forget_dead_handles(home)
-
-
-def _forget_dead_handles(home: Path) -> None:
-    """Remove handles of dead processes on the embedded server, so that it stops with this one."""
-    from cinematch_assets.warehouse.embedded import forget_dead_handles, server_folder
-
-    forget_dead_handles(server_folder(home))
 
 
 def _wait_until_ready(dagster: subprocess.Popen[bytes], url: str, log: Path, stopping: threading.Event) -> None:

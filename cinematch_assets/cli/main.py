@@ -3,6 +3,7 @@
 Here: which commands there are, and how errors end. Not here: what they do (a module each).
 """
 
+import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +18,7 @@ from cinematch_assets.cli import (
     dev,
     drive,
     evaluate,
+    features,
     migrate,
     models,
     recommend,
@@ -52,6 +54,7 @@ for command in (
 app.add_typer(models.app, name="models")
 app.add_typer(rejects.app, name="rejects")
 app.add_typer(drive.app, name="drive")
+app.add_typer(features.app, name="features")
 
 
 def _print_version(asked: bool) -> None:
@@ -71,6 +74,7 @@ def _options(
 
 def main() -> None:
     """Run the command; an error meant for people is one sentence on standard error, and exit code 1."""
+    os.umask(0o077)  # what a command and the processes it starts write (logs, reports) is its user's alone
     load_dotenv(Path.cwd() / ".env")
     try:
         app()

@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.private_files import make_home
 
 MARK = "CINEMATCH_DEV_HOME"
 
@@ -42,7 +43,7 @@ def hold(home: Path, url: str) -> Iterator[None]:
     Raises:
         AlreadyRunningError: Another one runs; the message has its address.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    make_home(home)
     with _lock_file(home).open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,7 +10,7 @@ import time
 from cinematch_assets.cli.output import out
 from cinematch_assets.cli.processes import end_marked, holder, runs
 from cinematch_assets.settings import Settings
-from cinematch_assets.warehouse.embedded import forget_dead_handles, server_folder, stop_server
+from cinematch_assets.warehouse.embedded import list_users, stop_server
 
 
 def stop() -> None:
@@ -22,8 +22,7 @@ def stop() -> None:
         stopped.append("cinematch dev")
     if processes := end_marked(home):
         stopped.append(f"{processes} processes of Dagster")
-    users = forget_dead_handles(server_folder(home))
-    if others := [pid for pid in users if pid != os.getpid() and runs(pid)]:
+    if others := [pid for pid in list_users(home) if pid != os.getpid()]:
         out.print(f"The embedded database stays up for process {', '.join(map(str, others))}.")
     elif stop_server(home):
         stopped.append("the embedded database")

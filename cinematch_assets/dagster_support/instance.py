@@ -4,15 +4,18 @@ Here: one instance for the command, the UI and the daemon. Not here: limits, ret
 Its database is never the warehouse's: the event log would use up the warehouse's budget.
 """
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from dagster_postgres import DagsterPostgresStorage
 
+from cinematch_assets.private_files import make_home, make_private_folder
 from cinematch_assets.project_files import project_file
 from cinematch_assets.settings import Settings
 from cinematch_assets.storage.atomic_file import write_atomically
 from cinematch_assets.warehouse.connection import require_tls
+from cinematch_assets.warehouse.distinct_databases import require_distinct_databases
 from cinematch_assets.warehouse.embedded import DAGSTER, embedded_url
 
 if TYPE_CHECKING:
@@ -41,17 +44,27 @@ class PlatformStorage(DagsterPostgresStorage):
 
 
 def storage_url(settings: Settings) -> str:
-    """The URL of Dagster's database; starts the embedded server unless DAGSTER_POSTGRES_URL is set."""
-    if settings.dagster_postgres_url is None:
-        return embedded_url(settings.home, DAGSTER)
-    require_tls(settings.dagster_postgres_url)
-    return settings.dagster_postgres_url
+    """Return the URL of Dagster's database; start the embedded server unless DAGSTER_POSTGRES_URL is set.
+
+    Raises:
+        InvalidSettingError: It is the warehouse's database.
+    """
+    url = settings.dagster_postgres_url or embedded_url(settings.home, DAGSTER)
+    require_tls(url)
+    if settings.warehouse_url:
+        _require_distinct(settings.warehouse_url, url)
+    return url
+
+
+@cache
+def _require_distinct(warehouse_url: str, dagster_url: str) -> None:
+    """Ask the servers, once a process."""
+    require_distinct_databases(warehouse_url, dagster_url)
 
 
 def prepare_home(settings: Settings) -> Path:
     """Write ``dagster.yaml`` into the folder for DAGSTER_HOME, and return that folder."""
-    home = settings.home.resolve() / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
+    home = make_private_folder(make_home(settings.home).resolve() / "dagster")
     write_atomically(home / _CONFIGURATION, [project_file(_CONFIGURATION).read_bytes()])
     return home
 

@@ -1,16 +1,20 @@
 """A folder that people drop files into: the interface.
 
-Here: the protocol, its errors, finding the file of a table. Not here: a local folder (``drive.local_folder``), one in
-Google Drive (``drive.google_folder``), what is in the files (``reading``), where copies are kept (``drive.landing``).
+Here: the protocol, its errors, what a look at a folder collects, finding the file of a table. Not here: a local folder
+(``drive.local_folder``), one in Google Drive (``drive.google_folder``) or in a bucket (``drive.s3_folder``), what is in
+the files (``reading``), where copies are kept (``drive.landing``).
 """
 
+import hashlib
 import time
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from cinematch_assets.errors import SurroundingsError
-from cinematch_assets.table_names import choose_table_file, expected_names, is_file_of
+from cinematch_assets.table_names import choose_table_file, expected_names, is_file_of, is_read
 from cinematch_assets.values import DriveFile, SkippedEntry
 
 GOOGLE_PREFIX = "gdrive:"
@@ -43,13 +47,76 @@ class TokenError(DriveError):
 
 @dataclass(frozen=True, slots=True)
 class FolderListing:
-    """The files and skipped entries of a folder, each sorted by path.
+    """The files, skipped entries and other names of a folder, each sorted by path.
 
     A file that is missing here has not necessarily been deleted.
     """
 
     files: tuple[DriveFile, ...]
     skipped: tuple[SkippedEntry, ...]
+    others: tuple[str, ...] = ()
+    """Files that were not asked for and never opened; folders, with ``/`` at the end, that were not entered."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookLimits:
+    """How much one listing may look at; what is beyond it is left to the next one."""
+
+    max_entries: int = 250_000
+    max_s: float = 600.0
+
+
+QUICK_LOOK = LookLimits(max_s=12.0)
+"""For a sensor, which lists three times within the minute that Dagster gives a tick."""
+
+
+@dataclass(slots=True)
+class Look:
+    """What one listing has found so far. The methods may be called by one thread only."""
+
+    limits: LookLimits
+    is_wanted: Callable[[str], bool]
+    files: list[DriveFile] = field(default_factory=list)
+    skipped: list[SkippedEntry] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    entries: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    def skip(self, path: str, reason: str, *, for_now: bool = False) -> None:
+        """Leave an entry out, by name."""
+        self.skipped.append(SkippedEntry(path, reason, for_now=for_now))
+
+    def add(self, entry: DriveFile | SkippedEntry) -> None:
+        """Note what became of an entry."""
+        if isinstance(entry, DriveFile):
+            self.files.append(entry)
+        else:
+            self.skipped.append(entry)
+
+    def is_over(self, where: str) -> bool:
+        """Return whether a limit is reached; the first time, ``where`` it happened is noted as skipped."""
+        if self.entries < self.limits.max_entries and not self.time_is_up():
+            return False
+        if not self.skipped or self.skipped[-1].reason != self._stopped:
+            self.skip(where or ".", self._stopped, for_now=True)
+        return True
+
+    def time_is_up(self) -> bool:
+        """Return whether the look has taken as long as it may."""
+        return time.monotonic() - self.started >= self.limits.max_s
+
+    @property
+    def _stopped(self) -> str:
+        most = f"{self.limits.max_entries:,} entries and {self.limits.max_s:,.0f} s"
+        return f"is not listed to its end: a look takes {most} at most"
+
+    def listing(self) -> FolderListing:
+        """Return the result."""
+        return FolderListing(
+            files=tuple(sorted(self.files, key=lambda file: (file.path, file.id))),
+            skipped=tuple(sorted(self.skipped, key=lambda entry: (entry.path, entry.reason))),
+            others=tuple(sorted(self.others)),
+        )
 
 
 class Folder(Protocol):
@@ -59,11 +126,21 @@ class Folder(Protocol):
     def spec(self) -> str:
         """The value of ``CINEMATCH_DRIVE``, for messages."""
 
-    def list_files(self, under: str = "", *, recursive: bool = True) -> FolderListing:
+    def list_files(
+        self,
+        under: str = "",
+        *,
+        recursive: bool = True,
+        is_wanted: Callable[[str], bool] = is_read,
+        limits: LookLimits = LookLimits(),
+    ) -> FolderListing:
         """List the folder below ``under``; a sub-folder that does not exist is an empty one.
 
+        One bad entry, a sub-folder too, never fails a listing: it is skipped, by name. Files whose path ``is_wanted``
+        refuses are never opened.
+
         Raises:
-            DriveError: The folder itself cannot be read.
+            DriveError: The folder itself, ``spec``, cannot be read.
         """
 
     def fetch(self, file: DriveFile, target: Path) -> None:
@@ -100,9 +177,27 @@ def find_table(folder: Folder, table: str, *, wait_s: float = 30.0) -> DriveFile
 
 
 def _candidates(folder: Folder, table: str) -> tuple[list[DriveFile], list[SkippedEntry]]:
-    """Return the files of the table, and skipped entries of its name; a spreadsheet in Drive has no suffix."""
+    """Return the files of the table, and skipped entries that may be one; a spreadsheet in Drive has no suffix."""
     parent = str(PurePosixPath(table).parent)
-    listing = folder.list_files("" if parent == "." else parent, recursive=False)
-    found = [file for file in listing.files if is_file_of(file.path, table)]
-    unreadable = [entry for entry in listing.skipped if entry.path == table or is_file_of(entry.path, table)]
-    return found, unreadable
+    listing = folder.list_files(
+        "" if parent == "." else parent, recursive=False, is_wanted=lambda path: is_file_of(path, table)
+    )
+    unreadable = [entry for entry in listing.skipped if entry.path in (table, parent) or is_file_of(entry.path, table)]
+    return list(listing.files), unreadable
+
+
+def name_fault(name: str) -> str:
+    """Return why a name cannot be used; empty when it can."""
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+        return "has a name with control characters or bytes that are not UTF-8"
+    return ""
+
+
+def shown_name(name: str) -> str:
+    """Return a name for messages, with what cannot be shown replaced."""
+    return "".join("\ufffd" if unicodedata.category(one) in ("Cc", "Cs") else one for one in name)
+
+
+def path_id(kind: str, path: str) -> str:
+    """Give a file an id as Drive does, where the path is the identity: letters, digits and a hyphen."""
+    return f"{kind}-{hashlib.sha256(path.encode()).hexdigest()[:24]}"

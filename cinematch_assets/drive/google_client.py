@@ -26,6 +26,7 @@ from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_ty
 
 from cinematch_assets.drive.folder import DriveError, TokenError, UnreachableError
 from cinematch_assets.drive.quota import Quota
+from cinematch_assets.urls import hide_user_info
 
 SIGN_IN = "run `cinematch drive login`"
 _MAX_CONNECTIONS = 64
@@ -231,7 +232,8 @@ def _check_encrypted(endpoint: str) -> str:
     if address.scheme == "https" or (address.scheme == "http" and address.hostname in _LOOPBACK):
         return endpoint
     raise DriveError(
-        f"GOOGLE_DRIVE_ENDPOINT={endpoint} would carry the token unencrypted: http is allowed on this machine only."
+        f"GOOGLE_DRIVE_ENDPOINT={hide_user_info(endpoint)} would carry the token unencrypted: "
+        "http is allowed on this machine only."
     )
 
 

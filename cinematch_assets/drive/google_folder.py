@@ -5,7 +5,7 @@ file's bytes (``drive.download``), the token (``drive.token``).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,9 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from cinematch_assets.drive.download import download
-from cinematch_assets.drive.folder import GOOGLE_PREFIX, HIDDEN, DriveError, FolderListing
+from cinematch_assets.drive.folder import (
+    GOOGLE_PREFIX,
+    HIDDEN,
+    DriveError,
+    FolderListing,
+    Look,
+    LookLimits,
+    TokenError,
+    UnreachableError,
+    name_fault,
+    shown_name,
+)
 from cinematch_assets.drive.google_client import GoogleClient, RefusedError
 from cinematch_assets.drive.token import DriveCredentials, token_source
+from cinematch_assets.table_names import is_read
 from cinematch_assets.values import DriveFile, SkippedEntry
 
 LISTING_THREADS = 32
@@ -25,6 +37,7 @@ _NATIVE = "application/vnd.google-apps."
 _FIELDS = "nextPageToken,incompleteSearch,files(id,name,mimeType,md5Checksum,size,trashed)"
 _PAGE_SIZE = 1000
 _ID = re.compile(r"[A-Za-z0-9_-]+")
+_MD5 = re.compile(r"[0-9a-fA-F]{32}")
 
 
 @lru_cache(maxsize=16)
@@ -46,6 +59,14 @@ class _DriveFolder:
 
     id: str
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What listing one folder gave."""
+
+    entries: tuple[dict[str, Any], ...]
+    skipped: tuple[SkippedEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,68 +109,100 @@ class GoogleFolder:
             raise DriveError(f"{self.spec} ({name}) {what}: correct CINEMATCH_DRIVE.")
         return name
 
-    def list_files(self, under: str = "", *, recursive: bool = True) -> FolderListing:
+    def list_files(
+        self,
+        under: str = "",
+        *,
+        recursive: bool = True,
+        is_wanted: Callable[[str], bool] = is_read,
+        limits: LookLimits = LookLimits(),  # noqa: B008 - frozen
+    ) -> FolderListing:
         """List the folder, many sub-folders at a time; each is entered once, so cycles end."""
         self.read_name()  # Google lists a folder that the account cannot see as empty
-        files: list[DriveFile] = []
-        skipped: list[SkippedEntry] = []
-        for folder, entry in self._entries(self._find_folders(under), skipped, recursive=recursive):
+        look = Look(limits, is_wanted)
+        for folder, entry in self._entries(self._find_folders(under, look), look, recursive=recursive):
             described = _describe(entry, folder)
-            if isinstance(described, DriveFile):
-                files.append(described)
+            if isinstance(described, SkippedEntry) or is_wanted(described.path):
+                look.add(described)
             else:
-                skipped.append(described)
-        files.sort(key=lambda file: (file.path, file.id))
-        skipped.sort(key=lambda entry: entry.path)
-        return FolderListing(files=tuple(files), skipped=tuple(skipped))
+                look.others.append(described.path)
+        return look.listing()
 
     def fetch(self, file: DriveFile, target: Path) -> None:
         """Download the file; ``target`` appears only when size and md5 are the listed ones."""
         download(self.client, file, target)
 
-    def _find_folders(self, under: str) -> list[_DriveFolder]:
+    def _find_folders(self, under: str, look: Look) -> list[_DriveFolder]:
         """Return the folders at that path: Drive allows several of one name."""
         folders = [_DriveFolder(self.folder_id, "")]
         for name in (part for part in under.split("/") if part):
             quoted = name.replace("\\", "\\\\").replace("'", "\\'")
             only = f"name = '{quoted}' and mimeType = '{_FOLDER}'"
-            found = [(folder, entry) for folder in folders for entry in self._list_one(folder, [], only)]
+            answers = [(folder, self._try_to_list(folder, only)) for folder in folders]
+            for _, answer in answers:
+                look.skipped.extend(answer.skipped)
             # Drive compares names without regard to case.
             folders = [
-                _DriveFolder(entry["id"], _path(parent, entry)) for parent, entry in found if entry["name"] == name
+                _DriveFolder(entry["id"], _path(folder, entry))
+                for folder, answer in answers
+                for entry in answer.entries
+                if entry["name"] == name
             ]
         return folders
 
     def _entries(
-        self, folders: list[_DriveFolder], skipped: list[SkippedEntry], *, recursive: bool
+        self, folders: list[_DriveFolder], look: Look, *, recursive: bool
     ) -> Iterator[tuple[_DriveFolder, dict[str, Any]]]:
         """Give everything that is not a folder, listing as many folders at once as there are threads."""
         entered = {folder.id for folder in folders}
         with ThreadPoolExecutor(LISTING_THREADS, thread_name_prefix="drive-listing") as pool:
-
-            def list_one(folder: _DriveFolder) -> list[dict[str, Any]]:
-                return list(self._list_one(folder, skipped))
-
-            pending: dict[Future[list[dict[str, Any]]], _DriveFolder] = {
-                pool.submit(list_one, folder): folder for folder in folders
+            pending: dict[Future[_Answer], _DriveFolder] = {
+                pool.submit(self._try_to_list, folder): folder for folder in folders
             }
             try:
-                while pending:
+                while pending and not look.is_over(""):
                     for done in wait(pending, return_when=FIRST_COMPLETED).done:
-                        folder = pending.pop(done)
-                        for entry in done.result():
+                        folder, answer = pending.pop(done), done.result()
+                        look.skipped.extend(answer.skipped)
+                        for entry in answer.entries:
+                            if look.is_over(folder.path):
+                                return
+                            look.entries += 1
                             if entry["mimeType"] != _FOLDER:
                                 yield folder, entry
                             elif entry["id"] in entered:
-                                skipped.append(
-                                    SkippedEntry(_path(folder, entry), "leads back to a folder already seen")
-                                )
+                                look.skip(_path(folder, entry), "leads back to a folder already seen")
                             elif recursive:
                                 entered.add(entry["id"])
                                 inner = _DriveFolder(entry["id"], _path(folder, entry))
-                                pending[pool.submit(list_one, inner)] = inner
+                                pending[pool.submit(self._try_to_list, inner)] = inner
+                            else:
+                                look.others.append(f"{_path(folder, entry)}/")
             finally:
                 pool.shutdown(cancel_futures=True)
+
+    def _try_to_list(self, folder: _DriveFolder, only: str | None = None) -> _Answer:
+        """Return the entries of one folder; when an inner one cannot be listed, the reason instead.
+
+        Raises:
+            DriveError: The folder that was opened cannot be listed.
+            TokenError: A person has to sign in.
+        """
+        skipped: list[SkippedEntry] = []
+        try:
+            entries = tuple(self._list_one(folder, skipped, only))
+        except TokenError:
+            raise
+        except RefusedError as fault:
+            if not folder.path:
+                raise self._translate(fault) from fault
+            return _Answer((), (SkippedEntry(folder.path, f"cannot be listed: Google Drive says {fault.status}"),))
+        except UnreachableError:
+            if not folder.path:
+                raise
+            reason = "cannot be listed just now: Google Drive does not answer for it"
+            return _Answer((), (SkippedEntry(folder.path, reason, for_now=True),))
+        return _Answer(entries, tuple(skipped))
 
     def _list_one(
         self, folder: _DriveFolder, skipped: list[SkippedEntry], only: str | None = None
@@ -159,20 +212,20 @@ class GoogleFolder:
         page: str | None = None
         seen_pages: set[str] = set()
         while True:
-            try:
-                answer = self.client.call(
-                    self.client.files.list,
-                    q=query,
-                    fields=_FIELDS,
-                    pageSize=_PAGE_SIZE,
-                    pageToken=page,
-                    supportsAllDrives=True,
-                    includeItemsFromAllDrives=True,
-                )
-            except RefusedError as fault:
-                raise self._translate(fault) from fault
-            found = (entry for entry in answer.get("files", ()) if not entry.get("trashed"))
-            yield from (entry for entry in found if not str(entry["name"]).startswith(HIDDEN))
+            answer = self.client.call(
+                self.client.files.list,
+                q=query,
+                fields=_FIELDS,
+                pageSize=_PAGE_SIZE,
+                pageToken=page,
+                supportsAllDrives=True,
+                includeItemsFromAllDrives=True,
+            )
+            for entry in answer.get("files", ()):
+                if fault := _entry_fault(entry):
+                    skipped.append(SkippedEntry(_path(folder, {"name": shown_name(str(entry.get("name")))}), fault))
+                elif not entry.get("trashed") and not entry["name"].startswith(HIDDEN):
+                    yield entry
             if answer.get("incompleteSearch"):
                 skipped.append(
                     SkippedEntry(folder.path or ".", "is not fully listed by Google this time", for_now=True)
@@ -181,7 +234,9 @@ class GoogleFolder:
             if not page:
                 return
             if page in seen_pages:
-                raise DriveError(f"{folder.path or self.spec}: Google Drive's listing repeats a page: try again later.")
+                raise UnreachableError(
+                    f"{folder.path or self.spec}: Google Drive's listing repeats a page: try again later."
+                )
             seen_pages.add(page)
 
     def _translate(self, fault: RefusedError) -> DriveError:
@@ -202,7 +257,7 @@ def _describe(entry: dict[str, Any], folder: _DriveFolder) -> DriveFile | Skippe
         return SkippedEntry(
             path, f"is a Google {kind.removeprefix(_NATIVE)}, which has no content of its own: export it"
         )
-    if "md5Checksum" not in entry or "size" not in entry or not _ID.fullmatch(str(entry["id"])):
+    if not _MD5.fullmatch(str(entry.get("md5Checksum"))) or not str(entry.get("size")).isdecimal():
         return SkippedEntry(path, "has no md5 in Google Drive, so its content cannot be checked")
     return DriveFile(
         id=entry["id"],
@@ -211,6 +266,13 @@ def _describe(entry: dict[str, Any], folder: _DriveFolder) -> DriveFile | Skippe
         size=int(entry["size"]),
         md5=str(entry["md5Checksum"]).lower(),
     )
+
+
+def _entry_fault(entry: dict[str, Any]) -> str:
+    """Return why an entry of a listing cannot be used; empty when it can."""
+    if not all(isinstance(entry.get(key), str) for key in ("id", "name", "mimeType")) or not _ID.fullmatch(entry["id"]):
+        return "is listed by Google Drive without a name, an id or a kind"
+    return name_fault(entry["name"])
 
 
 def _path(folder: _DriveFolder, entry: dict[str, Any]) -> str:

@@ -7,15 +7,13 @@ their bytes (``drive.download``).
 import logging
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import PurePosixPath
 
 from cinematch_assets.drive.folder import Folder
 from cinematch_assets.storage.base import Store
-from cinematch_assets.table_names import TABLE_SUFFIXES
+from cinematch_assets.table_names import suffix_of
 from cinematch_assets.values import DriveFile
 
 LANDED_PREFIX = "landed/"
-_KEPT_SUFFIXES = (*TABLE_SUFFIXES, ".json")
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +50,7 @@ def land(folder: Folder, file: DriveFile, store: Store) -> Landed:
 
 def landing_key(file: DriveFile) -> str:
     """Return the object's key: the file's id and md5, and of its name only a known suffix, which tells the format."""
-    suffix = PurePosixPath(file.name).suffix.lower()
-    return f"{LANDED_PREFIX}{file.id}/{file.md5}{suffix if suffix in _KEPT_SUFFIXES else ''}"
+    return f"{LANDED_PREFIX}{file.id}/{file.md5}{suffix_of(file.name)}"
 
 
 def _is_stored(store: Store, key: str, file: DriveFile) -> bool:

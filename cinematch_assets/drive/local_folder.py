@@ -1,18 +1,36 @@
 """A folder on this machine, read as Google Drive is.
 
-Here: listing it, hashing what changed, copying. Not here: what the files mean (``reading``).
+Here: listing it, hashing what changed, copying, and never opening what is not below it. Not here: what the files mean
+(``reading``).
 """
 
+import errno
 import hashlib
+import io
 import os
 import stat
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from cinematch_assets.drive.folder import HIDDEN, MIN_AGE_S, DriveError, FileChangedError, FileError, FolderListing
+from cinematch_assets.drive.folder import (
+    HIDDEN,
+    MIN_AGE_S,
+    DriveError,
+    FileChangedError,
+    FileError,
+    FolderListing,
+    Look,
+    LookLimits,
+    name_fault,
+    path_id,
+    shown_name,
+)
 from cinematch_assets.storage.atomic_file import write_atomically
+from cinematch_assets.table_names import is_read
 from cinematch_assets.values import DriveFile, SkippedEntry
 
 _CHUNK_BYTES = 1 << 20
@@ -25,41 +43,57 @@ _remembered_md5: dict[_Signature, str] = {}
 """md5 by what the file system says of a file, for all folder objects: a listing hashes only what changed."""
 
 
-def hash_file(path: Path) -> tuple[str, os.stat_result]:
+class _OutsideError(OSError):
+    """A path leads out of the folder by a symbolic link."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EXDEV, "is a link out of the folder, which is not followed")
+
+
+def hash_file(source: io.BufferedReader) -> tuple[str, os.stat_result]:
     """Return the content's md5, and the file's status after it was read, to be compared with that before."""
-    with path.open("rb") as source:
-        md5 = hashlib.file_digest(source, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-        return md5, os.fstat(source.fileno())
+    md5 = hashlib.file_digest(source, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    return md5, os.fstat(source.fileno())
 
 
 @dataclass(frozen=True, slots=True)
 class LocalFolder:
-    """A folder on this machine; hidden files (``.DS_Store``) are left out, symbolic links are followed once."""
+    """A folder on this machine; hidden files (``.DS_Store``) are left out.
+
+    What is reachable only by a symbolic link that leaves the folder is never read. A link to a file of the folder is
+    that file under one more name; a link to one of its folders is not entered, because that is listed at its own place.
+    """
 
     root: Path
     min_age_s: float = MIN_AGE_S
     """A file that changed within so many seconds counts as still being written."""
     clock: Callable[[], float] = time.time
-    hash_file: Callable[[Path], tuple[str, os.stat_result]] = hash_file
+    hash_file: Callable[[io.BufferedReader], tuple[str, os.stat_result]] = hash_file
 
     @property
     def spec(self) -> str:
         """The folder's path."""
         return str(self.root)
 
-    def list_files(self, under: str = "", *, recursive: bool = True) -> FolderListing:
+    def list_files(
+        self,
+        under: str = "",
+        *,
+        recursive: bool = True,
+        is_wanted: Callable[[str], bool] = is_read,
+        limits: LookLimits = LookLimits(),  # noqa: B008 - frozen
+    ) -> FolderListing:
         """List the folder; a file that changes while it is hashed, or changed recently, is skipped for now."""
         self._check()
-        files: list[DriveFile] = []
-        skipped: list[SkippedEntry] = []
-        for path in self._walk(_relative(under), recursive=recursive, skipped=skipped):
-            entry = self._describe(path)
-            if isinstance(entry, DriveFile):
-                files.append(entry)
-            elif entry is not None:
-                skipped.append(entry)
-        by_path = sorted(files, key=lambda file: file.path)
-        return FolderListing(files=tuple(by_path), skipped=tuple(sorted(skipped, key=lambda entry: entry.path)))
+        look = Look(limits, is_wanted)
+        pending = [_relative(under)]
+        while pending and not look.is_over(_text(pending[-1])):
+            inner = self._look_into(pending.pop(), look)
+            if recursive:
+                pending.extend(reversed(inner))
+            else:
+                look.others.extend(f"{_text(folder)}/" for folder in inner)
+        return look.listing()
 
     def fetch(self, file: DriveFile, target: Path) -> None:
         """Copy the file and hash it on the way; ``target`` appears only when size and md5 are the listed ones."""
@@ -67,50 +101,98 @@ class LocalFolder:
         write_atomically(target, self._content(file))
 
     def _check(self) -> None:
-        if not self.root.is_dir():
-            what = "is not a folder" if self.root.exists() else "does not exist"
-            raise DriveError(f"The folder {self.root} {what}: make it, or point CINEMATCH_DRIVE at another.")
-
-    def _walk(self, start: PurePosixPath, *, recursive: bool, skipped: list[SkippedEntry]) -> Iterator[PurePosixPath]:
-        """Give the paths of everything that is not a folder; each real folder is entered once, so cycles end."""
-        entered: set[tuple[int, int]] = set()
-        pending = [start]
-        while pending:
-            folder = pending.pop()
-            try:
-                status = (self.root / folder).stat()
-                if (status.st_dev, status.st_ino) in entered:
-                    skipped.append(SkippedEntry(str(folder), "leads back to a folder already seen"))
-                    continue
-                entered.add((status.st_dev, status.st_ino))
-                with os.scandir(self.root / folder) as found:
-                    entries = sorted((entry.name, entry.is_dir()) for entry in found)
-            except (FileNotFoundError, NotADirectoryError):
-                continue  # no such sub-folder, or removed since its parent was read
-            except OSError as fault:
-                skipped.append(SkippedEntry(str(folder), f"cannot be read ({fault.strerror})"))
-                continue
-            visible = [(folder / name, is_folder) for name, is_folder in entries if not name.startswith(HIDDEN)]
-            yield from (path for path, is_folder in visible if not is_folder)
-            if recursive:
-                pending.extend(path for path, is_folder in reversed(visible) if is_folder)
-
-    def _describe(self, path: PurePosixPath) -> DriveFile | SkippedEntry | None:
-        """Describe one file by its content; None when it was removed meanwhile."""
-        name = os.fsencode(str(path)).decode("utf-8", errors="replace")
-        if name != str(path):
-            return SkippedEntry(name, "has a name that is not UTF-8")
-        if path.suffix.lower() in _UNFINISHED_SUFFIXES:
-            return SkippedEntry(name, _BEING_WRITTEN, for_now=True)
         try:
-            return self._describe_readable(path)
+            with self._open(PurePosixPath(), os.O_DIRECTORY):
+                return
+        except NotADirectoryError:
+            what = "is not a folder"
         except FileNotFoundError:
-            return SkippedEntry(name, "is a link to nothing") if (self.root / path).is_symlink() else None
+            what = "does not exist"
         except OSError as fault:
-            return SkippedEntry(name, f"cannot be read ({fault.strerror})")
+            raise DriveError(f"The folder {self.root} (CINEMATCH_DRIVE) cannot be read ({fault.strerror}).") from fault
+        raise DriveError(f"The folder {self.root} {what}: make it, or point CINEMATCH_DRIVE at another.")
 
-    def _describe_readable(self, path: PurePosixPath) -> DriveFile | SkippedEntry:
-        status = (self.root / path).stat()
+    def _look_into(self, folder: PurePosixPath, look: Look) -> list[PurePosixPath]:
+        """Look at the entries of one folder; return its sub-folders."""
+        inner: list[PurePosixPath] = []
+        try:
+            with self._open(folder, os.O_DIRECTORY) as descriptor, os.scandir(descriptor) as found:
+                room = look.limits.max_entries - look.entries + 1
+                for entry in sorted(islice(found, room), key=lambda entry: entry.name):
+                    if look.is_over(_text(folder)):
+                        break
+                    look.entries += 1
+                    if not entry.name.startswith(HIDDEN) and self._look_at(folder / entry.name, entry, look):
+                        inner.append(folder / entry.name)
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # no such sub-folder, or removed since its parent was read
+        except OSError as fault:
+            if folder == PurePosixPath():
+                raise DriveError(f"The folder {self.root} cannot be read ({fault.strerror}).") from fault
+            look.skip(_text(folder), _unreadable(fault))
+        return inner
+
+    def _look_at(self, path: PurePosixPath, entry: "os.DirEntry[str]", look: Look) -> bool:
+        """Look at one entry; return whether it is a folder to enter."""
+        name = _text(path)
+        if bad_name := name_fault(str(path)):
+            look.skip(name, bad_name)
+        elif path.suffix.lower() in _UNFINISHED_SUFFIXES:
+            look.skip(name, _BEING_WRITTEN, for_now=True)
+        else:
+            try:
+                status = self._status(path, entry)
+                if stat.S_ISDIR(status.st_mode):
+                    if not entry.is_symlink():
+                        return True
+                    look.skip(name, "is a link to a folder of this folder, which is listed at its own place")
+                elif not look.is_wanted(name):
+                    look.others.append(name)
+                else:
+                    look.add(self._describe(path, status))
+            except FileNotFoundError:
+                if entry.is_symlink():
+                    look.skip(name, "is a link to nothing")
+            except OSError as fault:
+                look.skip(name, _unreadable(fault))
+        return False
+
+    def _status(self, path: PurePosixPath, entry: "os.DirEntry[str]") -> os.stat_result:
+        """Return what the file system says of an entry; of a link, of what it leads to, if that is in the folder."""
+        if not entry.is_symlink():
+            return entry.stat(follow_symlinks=False)
+        return (Path(os.path.realpath(self.root)) / self._resolve(path)).stat(follow_symlinks=False)
+
+    def _resolve(self, path: PurePosixPath) -> PurePosixPath:
+        """Return the path below the folder after all links.
+
+        Raises:
+            OSError: It leads out of the folder, in a circle, or nowhere.
+        """
+        root = os.path.realpath(self.root)
+        real = os.path.realpath(Path(root) / path, strict=True)
+        if not Path(real).is_relative_to(root):
+            raise _OutsideError
+        return PurePosixPath(os.path.relpath(real, root))
+
+    @contextmanager
+    def _open(self, path: PurePosixPath, flags: int = 0) -> Iterator[int]:
+        """Open a file or folder below the root, step by step, so that a link put there meanwhile is not followed."""
+        steps = self._resolve(path).parts
+        inner = os.O_RDONLY | os.O_CLOEXEC
+        descriptor = os.open(os.path.realpath(self.root), inner | (os.O_DIRECTORY if steps else flags))
+        try:
+            for number, step in enumerate(steps, start=1):
+                kind = flags | os.O_NONBLOCK if number == len(steps) else os.O_DIRECTORY
+                deeper = os.open(step, inner | kind | os.O_NOFOLLOW, dir_fd=descriptor)
+                os.close(descriptor)
+                descriptor = deeper
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _describe(self, path: PurePosixPath, status: os.stat_result) -> DriveFile | SkippedEntry:
+        """Describe one file by its content."""
         if not stat.S_ISREG(status.st_mode):
             return SkippedEntry(str(path), "is not a regular file")
         age_s = self.clock() - status.st_ctime
@@ -118,18 +200,26 @@ class LocalFolder:
             return SkippedEntry(str(path), _BEING_WRITTEN, for_now=True)
         md5 = _remembered_md5.get(_signature(status))
         if md5 is None:
-            md5, status_after = self.hash_file(self.root / path)
+            with self._open(path) as descriptor, open(descriptor, "rb", closefd=False) as source:
+                if _signature(os.fstat(descriptor)) != _signature(status):
+                    return SkippedEntry(str(path), _BEING_WRITTEN, for_now=True)
+                md5, status_after = self.hash_file(source)
             if _signature(status_after) != _signature(status):
                 return SkippedEntry(str(path), _BEING_WRITTEN, for_now=True)
             if age_s >= MIN_AGE_S:  # a younger file may still change without its time stamp moving
                 _remember(status, md5)
-        return DriveFile(id=_file_id(path), path=str(path), name=path.name, size=status.st_size, md5=md5)
+        return DriveFile(id=path_id("local", str(path)), path=str(path), name=path.name, size=status.st_size, md5=md5)
 
     def _content(self, file: DriveFile) -> Iterator[bytes]:
         """Give the file's bytes; raise at their end when they are not the listed ones."""
         digest, size = hashlib.md5(usedforsecurity=False), 0
         try:
-            with (self.root / _relative(file.path)).open("rb") as source:
+            with (
+                self._open(_relative(file.path)) as descriptor,
+                open(descriptor, "rb", closefd=False) as source,
+            ):
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise FileError(f"{file.path} in {self.spec} is not a regular file.")
                 while chunk := source.read(_CHUNK_BYTES):
                     digest.update(chunk)
                     size += len(chunk)
@@ -137,7 +227,7 @@ class LocalFolder:
         except FileNotFoundError:
             raise FileError(f"{file.path} is no longer in {self.spec}.") from None
         except OSError as fault:
-            raise FileError(f"{file.path} in {self.spec} cannot be read ({fault.strerror}).") from fault
+            raise FileError(f"{file.path} in {self.spec} {_unreadable(fault)}.") from fault
         if (size, digest.hexdigest()) != (file.size, file.md5):
             raise FileChangedError(
                 f"{file.path} in {self.spec} changed while it was read; the next listing has the new content."
@@ -151,9 +241,16 @@ def _relative(path: str) -> PurePosixPath:
     return relative
 
 
-def _file_id(path: PurePosixPath) -> str:
-    """Give a local file an id as Drive does: the same path is the same file."""
-    return f"local-{hashlib.sha256(str(path).encode()).hexdigest()[:24]}"
+def _text(path: PurePosixPath) -> str:
+    return shown_name(os.fsencode(str(path)).decode("utf-8", errors="replace"))
+
+
+def _unreadable(fault: OSError) -> str:
+    if isinstance(fault, _OutsideError):
+        return f"{fault.strerror}: put the file itself there"
+    if fault.errno == errno.ELOOP:
+        return "is a link that leads in a circle"
+    return f"cannot be read ({fault.strerror})"
 
 
 def _signature(status: os.stat_result) -> _Signature:

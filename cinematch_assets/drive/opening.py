@@ -1,13 +1,14 @@
-"""A folder by the value of ``CINEMATCH_DRIVE``: a path, or ``gdrive:<folder id>``.
+"""A folder by the value of ``CINEMATCH_DRIVE``: a path, ``gdrive:<folder id>`` or ``s3://bucket/prefix``.
 
 Here: the choice. Not here: what a folder is (``drive.folder``), how each kind works (``drive.local_folder``,
-``drive.google_folder``).
+``drive.google_folder``, ``drive.s3_folder``).
 """
 
 from pathlib import Path
 
-from cinematch_assets.drive.folder import GOOGLE_PREFIX, MIN_AGE_S, Folder
+from cinematch_assets.drive.folder import GOOGLE_PREFIX, MIN_AGE_S, DriveError, Folder
 from cinematch_assets.drive.local_folder import LocalFolder
+from cinematch_assets.storage.s3 import S3_PREFIX
 
 
 def open_folder(
@@ -18,7 +19,7 @@ def open_folder(
     token_file: Path | None = None,
     secret_name: str | None = None,
 ) -> Folder:
-    """Open a local path, or a Google Drive folder as ``gdrive:<folder id>``; nothing is read yet.
+    """Open a local path, a Google Drive folder as ``gdrive:<folder id>``, or a bucket; nothing is read yet.
 
     Args:
         spec: The value of ``CINEMATCH_DRIVE``.
@@ -32,4 +33,10 @@ def open_folder(
 
         folder_id = spec.removeprefix(GOOGLE_PREFIX)
         return open_google_folder(folder_id, endpoint=google_endpoint, token_file=token_file, secret_name=secret_name)
+    if spec.startswith(S3_PREFIX):
+        from cinematch_assets.drive.s3_folder import open_s3_folder  # noqa: PLC0415 - half a second
+
+        return open_s3_folder(spec)
+    if "://" in spec:
+        raise DriveError(f"CINEMATCH_DRIVE={spec} is neither a path, nor gdrive:<folder id>, nor s3://bucket/prefix.")
     return LocalFolder(Path(spec), min_age_s=min_age_s)

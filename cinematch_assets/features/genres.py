@@ -16,7 +16,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.movielens import FEATURES, split_genres
+from cinematch_assets.movielens import FEATURES, SEPARATOR, split_genres
+
+MIN_MOVIES_TO_DOUBT = 20
+MAX_GENRES_PER_MOVIE = 0.5
+"""MovieLens has 19 genres for thousands of movies."""
 
 
 class BasisRefusedError(CinematchError):
@@ -108,6 +112,19 @@ class GenreFeatures:
             "unknown_genres": dict(self.unknown_genres),
             "explained_variance": self.explained_variance,
         }
+
+
+def unlikely_genres(genres: Sequence[str | None]) -> str:
+    """Say so when the genres look like something else: nearly every movie has its own; empty when they do not."""
+    listed = [names for names in map(split_genres, genres) if names]
+    distinct = len({name for names in listed for name in names})
+    if len(listed) < MIN_MOVIES_TO_DOUBT or distinct <= MAX_GENRES_PER_MOVIE * len(listed):
+        return ""
+    example = next(iter(listed))[0]
+    return (
+        f"{distinct:,} genres for {len(listed):,} movies, such as '{example[:60]}': they are almost all unique. "
+        f"Separate the genres of a movie by '{SEPARATOR}' in the file of movies, as in 'Comedy{SEPARATOR}Drama'."
+    )
 
 
 def fit_genre_basis(genres: Sequence[str | None]) -> GenreBasis:

@@ -1,4 +1,4 @@
-"""Genres as ten numbers a movie, on a basis that is fitted once.
+"""Genres as ten numbers a movie, on a basis that stays once a model was trained on it.
 
 Here: reading movies, writing features. Not here: the projection (``features.genres``).
 """
@@ -7,7 +7,13 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from cinematch_assets.features.genres import GenreBasis, GenreFeatures, fit_genre_basis, project_genres
+from cinematch_assets.features.genres import (
+    GenreBasis,
+    GenreFeatures,
+    fit_genre_basis,
+    project_genres,
+    unlikely_genres,
+)
 from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse.movies import read_movies, read_stored_basis, write_features
@@ -21,20 +27,35 @@ class ProjectedMovies:
 
     features: GenreFeatures
     rows_changed: int
+    former_basis: str | None
+    """Version of the basis that was in force before; None for the first one."""
+    advice: str = ""
+    """What is wrong with the genres, and what to do; empty when nothing is."""
 
     def as_metadata(self) -> dict[str, Any]:
         """Return the counts and the explained variance."""
-        return {**self.features.as_metadata(), "rows_changed": self.rows_changed}
+        return {
+            **self.features.as_metadata(),
+            "rows_changed": self.rows_changed,
+            "basis_is_new": self.features.basis_version != self.former_basis,
+            **({"genres": self.advice} if self.advice else {}),
+        }
 
 
-def project_movies(platform: Platform) -> ProjectedMovies:
-    """Write each movie's features; the basis is fitted when none is stored, or only one without genres."""
+def project_movies(platform: Platform, *, refit: bool = False) -> ProjectedMovies:
+    """Write each movie's features.
+
+    The basis is fitted on the catalogue as it is, until a model was trained on the features; from then on it stays,
+    unless ``refit`` asks for a new version.
+    """
     with log_phase(_LOG, "project movies"), platform.warehouse.session() as session:
         movies, _ = session.run(read_movies)
         stored = session.run(read_stored_basis)
-        basis = GenreBasis.from_dict(stored) if stored else None
-        if basis is None or basis.is_empty:
-            basis = fit_genre_basis(movies["genres"].tolist())
+        former = GenreBasis.from_dict(stored.content) if stored else None
+        is_fixed = stored is not None and stored.is_trained_on and not refit
+        basis = former if former and is_fixed and not former.is_empty else fit_genre_basis(movies["genres"].tolist())
+        fitted = None if former and basis.version == former.version else basis.to_dict()
         features = project_genres(movies, basis)
-        changed = session.run(write_features, basis.to_dict(), features.explained_variance, features.rows())
-    return ProjectedMovies(features, changed)
+        changed = session.run(write_features, fitted, features.explained_variance, features.rows())
+    advice = unlikely_genres(movies["genres"].tolist())
+    return ProjectedMovies(features, changed, former.version if former else None, advice)

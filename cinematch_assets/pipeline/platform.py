@@ -8,6 +8,7 @@ from typing import Self
 
 from cinematch_assets.drive.folder import Folder
 from cinematch_assets.drive.opening import open_folder
+from cinematch_assets.private_files import make_home, make_private_folder
 from cinematch_assets.settings import Settings
 from cinematch_assets.storage.base import Store
 from cinematch_assets.storage.opening import open_store
@@ -27,9 +28,9 @@ class Platform:
     def open(cls, settings: Settings | None = None) -> Self:
         """Open what the settings (by default the environment) name; start and migrate the embedded server."""
         settings = settings or Settings.from_env()
-        settings.home.mkdir(parents=True, exist_ok=True)
+        make_home(settings.home)
         if settings.drive is None:
-            (settings.home / "drive").mkdir(exist_ok=True)
+            make_private_folder(settings.home / "drive")
         return cls(
             settings=settings,
             folder=open_folder(

@@ -9,6 +9,7 @@ file that cannot be read at all is one rejected row.
 """
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +25,13 @@ from cinematch_assets.reading.table_file import Reader
 from cinematch_assets.reading.validation import validate_cells
 from cinematch_assets.schemas.netflix_movies import COLLECTION_FILE
 from cinematch_assets.schemas.pandera_schema import parsed_schema
+from cinematch_assets.table_names import is_table_file
 from cinematch_assets.values import RejectedMovie, RejectedRow
 
 MAX_JSON_BYTES = 4 * 2**20
 MAX_RAW_CHARACTERS = 2_000
-NO_LIMIT = RejectionLimit(share=1.0)
+NO_LIMIT = RejectionLimit(share=1.0, max_rows=100_000)
+MAX_MOVIES_PER_LIST = 100_000
 TEXT_COLUMNS = [column.name for column in COLLECTION_FILE.columns if not column.is_number]
 
 
@@ -69,8 +72,8 @@ class _Movie(dict[str, object]):
 
     def __init__(self, pairs: list[tuple[str, object]]) -> None:
         super().__init__(pairs)
-        names = [name for name, _ in pairs]
-        self.repeated = sorted({name for name in names if names.count(name) > 1}) if len(self) < len(pairs) else []
+        counts = Counter(name for name, _ in pairs) if len(self) < len(pairs) else {}
+        self.repeated = sorted(name for name, count in counts.items() if count > 1)
 
 
 def read_collection(files: Sequence[CollectionFile]) -> CollectionReading:
@@ -83,7 +86,7 @@ def read_collection(files: Sequence[CollectionFile]) -> CollectionReading:
     rejected: list[RejectedMovie] = []
     entries: list[_Entry] = []
     for file in files:
-        if file.name.lower().endswith(".csv"):
+        if is_table_file(file.name):
             accepted_csv, rejected_csv = _read_csv(file)
             frames += accepted_csv
             rejected += rejected_csv
@@ -136,7 +139,13 @@ def _parse(content: bytes) -> tuple[object, str]:
         return None, "is nested too deeply"
     except ValueError as error:
         return None, f"is not JSON: {error}"
-    return value, "is an empty list" if value == [] else ""
+    return value, _list_fault(value) if isinstance(value, list) else ""
+
+
+def _list_fault(movies: list[object]) -> str:
+    if len(movies) > MAX_MOVIES_PER_LIST:
+        return f"lists more than {MAX_MOVIES_PER_LIST:,} movies: split it, or send it as CSV"
+    return "" if movies else "is an empty list"
 
 
 def _validate(entries: list[_Entry]) -> tuple[pd.DataFrame, list[RejectedMovie]]:

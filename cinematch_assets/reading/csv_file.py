@@ -6,7 +6,7 @@ here: the strict parser (``csv_cells``), what cells must hold (``schemas``).
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,14 +14,15 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from cinematch_assets.reading.cells import Cells, Faults, cast_to_table, is_utf8
+from cinematch_assets.reading.compressed import open_unpacked
 from cinematch_assets.reading.csv_cells import split_lines
 from cinematch_assets.reading.csv_rows import Index, Rows, find_rows
 from cinematch_assets.reading.header import BOM, Header, read_header
 from cinematch_assets.reading.results import FileRefused
 from cinematch_assets.schemas.table import Table
 
-BLOCK_BYTES = 32 * 2**20
-MAX_ROW_BYTES = 256 * 2**20
+BLOCK_BYTES = 8 * 2**20
+MAX_ROW_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,13 @@ class CsvBlock:
         lines = self._lines(self._rows)
         return len(lines), *split_lines(lines, self.header, self.table)
 
+    def parts(self, max_rows: int) -> Iterator["CsvBlock"]:
+        """Yield the block's rows, up to ``max_rows`` at a time."""
+        rows = self._rows
+        for first in range(0, len(rows), max_rows):
+            part = slice(first, first + max_rows)
+            yield replace(self, found=Rows(rows.starts[part], rows.ends[part], rows.well_quoted))
+
     def raw(self, positions: Index) -> list[bytes]:
         """Return the bytes of the rows at these positions of the block."""
         rows = self._rows
@@ -118,7 +126,7 @@ class CsvFile:
         self._path, self._name, self._table = path, name, table
         self._block_bytes, self._max_row_bytes = block_bytes, max_row_bytes
         self._block_spans: list[tuple[int, int]] = []  # offset and length in bytes
-        with path.open("rb") as file:
+        with open_unpacked(path, name) as file:
             self.header = read_header(file, name, table)
 
     @property
@@ -128,33 +136,50 @@ class CsvFile:
 
     def max_rows(self) -> int:
         """Return an upper bound of the number of rows: the lines in the file."""
-        with self._path.open("rb") as file:
+        with open_unpacked(self._path, self._name) as file:
             return 1 + sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(self._block_bytes), b""))
 
     def blocks(self) -> Iterator[CsvBlock]:
         """Yield the file's rows in order, about ``block_bytes`` at a time."""
         self._block_spans.clear()
-        with self._path.open("rb") as file:
+        with open_unpacked(self._path, self._name) as file:
             start, carry, at_end = file.seek(self.header.ends_at), b"", False
             while not at_end:
                 more = file.read(self._block_bytes)
                 at_end = not more
                 text = carry + more
                 text, carry, found = self._cut(text, at_end=at_end)
+                self._check_rows(text, found, start)
                 if text:
                     self._block_spans.append((start, len(text)))
                     yield CsvBlock(text, self.header, self._table, found)
                 start += len(text)
                 if len(carry) > self._max_row_bytes:
-                    raise FileRefused(self._name, f"the row at byte {start:,} has no end in {len(carry):,} bytes")
+                    raise self._endless(start)
 
     def reread(self, numbers: Iterable[int]) -> Iterator[tuple[int, CsvBlock]]:
         """Yield the blocks with these numbers, counted from 0 in the order of ``blocks``."""
-        with self._path.open("rb") as file:
+        with open_unpacked(self._path, self._name) as file:
             for number in numbers:
                 start, size = self._block_spans[number]
                 file.seek(start)
                 yield number, CsvBlock(file.read(size), self.header, self._table)
+
+    def _check_rows(self, text: bytes, found: Rows | None, start: int) -> None:
+        """Refuse the file when a row is longer than a row may be; looking for one line end a stride is enough."""
+        position = 0
+        while position + self._max_row_bytes < len(text):
+            end = text.rfind(b"\n", position, position + self._max_row_bytes + 1)
+            if end < 0:
+                raise self._endless(start + position)
+            position = end + 1
+        if found is not None and len(found):
+            longest = int((found.ends - found.starts).argmax())
+            if found.ends[longest] - found.starts[longest] > self._max_row_bytes:
+                raise self._endless(start + int(found.starts[longest]))
+
+    def _endless(self, start: int) -> FileRefused:
+        return FileRefused(self._name, f"the row at byte {start:,} has no end in {self._max_row_bytes:,} bytes")
 
     @staticmethod
     def _cut(text: bytes, *, at_end: bool) -> tuple[bytes, bytes, Rows | None]:

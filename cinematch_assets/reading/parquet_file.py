@@ -20,16 +20,31 @@ from numpy.typing import NDArray
 
 from cinematch_assets.reading.cells import Cells, Faults, cast_to_table
 from cinematch_assets.reading.header import check_columns
+from cinematch_assets.reading.parquet_pages import check_claims
 from cinematch_assets.reading.results import FileRefused
-from cinematch_assets.schemas.table import Table
+from cinematch_assets.schemas.table import SECONDS, Table
 
 BLOCK_ROWS = 2**20
+BLOCK_TEXT_BYTES = 8 * 2**20
+"""Text that one block holds; more of it makes the block shorter."""
+MAX_TEXT_BYTES = 2**20
+"""A longer cell refuses the file."""
 MAGIC = b"PAR1"
+_LIBRARY_FAULTS = (
+    pa.ArrowException,
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+    NotImplementedError,
+)
+"""What pyarrow raises for damaged bytes."""
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
     return any(
         test(kind)
         for test in (
@@ -38,6 +53,7 @@ def _is_text(kind: pa.DataType) -> bool:
             pa.types.is_string_view,
             pa.types.is_binary,
             pa.types.is_large_binary,
+            pa.types.is_binary_view,
         )
     )
 
@@ -46,10 +62,44 @@ def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
-def _text(cells: pa.Array) -> pa.Array:
+def _is_time(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type of the values, without dictionary or extension."""
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _normalise(cells: pa.Array) -> pa.Array:
+    """Return cells of one of the types that the code below knows: text as bytes, numbers, seconds for times."""
+    if isinstance(cells, pa.ExtensionArray):
+        cells = cells.storage
     if pa.types.is_dictionary(cells.type):
         cells = cells.dictionary_decode()
-    return cells.cast(pa.large_binary())
+    if _is_text(cells.type):
+        return cells.cast(pa.large_binary())
+    if _is_time(cells.type):
+        return _seconds(cells)
+    return cells.cast(pa.float64()) if pa.types.is_float16(cells.type) else cells
+
+
+def _seconds(cells: pa.Array) -> pa.Array:
+    """Return times as whole seconds since 1970; those without a zone count as UTC."""
+    zone = getattr(cells.type, "tz", None)
+    return pc.cast(cells, pa.timestamp("s", zone), safe=False).cast(pa.int64())
+
+
+def _longest(cells: pa.Array) -> int:
+    """Return the bytes of the longest text."""
+    values = cells.dictionary if pa.types.is_dictionary(cells.type) else cells
+    if not _is_text(values.type) or not len(values):
+        return 0
+    if pa.types.is_string_view(values.type) or pa.types.is_binary_view(values.type):
+        values = values.cast(pa.large_binary())
+    return int(pc.max(pc.binary_length(values)).as_py() or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +130,18 @@ class ParquetBlock:
         faults: Faults = {}
         columns = {}
         for column, cells in zip(self.table.columns, self.rows.columns, strict=True):
-            columns[column.name] = cells if _is_number(cells.type) else _decoded(_text(cells), faults)
+            columns[column.name] = _decoded(cells, faults) if _is_text(cells.type) else cells
         return len(self.rows), Cells(np.arange(len(self.rows)), columns), faults
+
+    def parts(self, max_rows: int) -> Iterator["ParquetBlock"]:
+        """Yield the block's rows, up to ``max_rows`` at a time."""
+        for first in range(0, len(self.rows), max_rows):
+            yield ParquetBlock(self.rows.slice(first, max_rows), self.table)
 
     def raw(self, positions: NDArray[np.int64]) -> list[bytes]:
         """Return the rows at these positions as lines of CSV."""
         picked = self.rows.take(pa.array(positions))
-        columns = [
-            (_decoded(_text(cells), {}) if _is_text(cells.type) else cells).to_pylist() for cells in picked.columns
-        ]
+        columns = [(_decoded(cells, {}) if _is_text(cells.type) else cells).to_pylist() for cells in picked.columns]
         return [_as_csv(row) for row in zip(*columns, strict=True)]
 
 
@@ -130,13 +183,20 @@ class ParquetFile:
 
     def __init__(self, path: Path, name: str, table: Table, block_rows: int = BLOCK_ROWS) -> None:
         self._path, self._name, self._table, self._block_rows = path, name, table, block_rows
+        names = table.column_names
         try:
-            with pq.ParquetFile(path) as file:
-                schema, self._rows = file.schema_arrow, file.metadata.num_rows
-        except (pa.ArrowException, OSError) as error:
+            with path.open("rb") as file:
+                footer = pq.ParquetFile(file)
+                schema, self._rows = footer.schema_arrow, footer.metadata.num_rows
+                check_columns(name, schema.names, table)
+                self._check_types(schema)
+                differences = check_claims(file, footer.metadata, names, name)
+        except _LIBRARY_FAULTS as error:
             raise self._unreadable(error) from error
-        check_columns(name, schema.names, table)
-        self._check_types(schema)
+        self._batch_rows = min(block_rows, max(1, BLOCK_TEXT_BYTES // max(differences.values(), default=1)))
+        # Repeated texts stay one text until it is known how long they are; pyarrow cannot do so with differences.
+        texts = [each for each in names if _is_text(_plain_type(schema.field(each).type))]
+        self._as_dictionary = [each for each in texts if each not in differences]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -149,12 +209,39 @@ class ParquetFile:
 
     def blocks(self) -> Iterator[ParquetBlock]:
         """Yield the file's rows in order."""
+        collected: list[pa.RecordBatch] = []
+        for batch in self._batches():
+            rows = sum(map(len, collected)) + len(batch)
+            size = sum(each.nbytes for each in collected) + batch.nbytes
+            if collected and (rows > self._block_rows or size > max(BLOCK_TEXT_BYTES, self._block_rows * 32)):
+                yield self._block(collected)
+                collected = []
+            collected.append(batch)
+        if collected:
+            yield self._block(collected)
+
+    def _block(self, batches: list[pa.RecordBatch]) -> ParquetBlock:
+        together = batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+        return ParquetBlock(together, self._table)
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield rows in normal types, so few at a time that their texts fit."""
         names = list(self._table.column_names)
         try:
-            with pq.ParquetFile(self._path, page_checksum_verification=True) as file:
-                for batch in file.iter_batches(self._block_rows, columns=names):
-                    yield ParquetBlock(batch.select(names), self._table)
-        except (pa.ArrowException, OSError) as error:
+            with pq.ParquetFile(
+                self._path, page_checksum_verification=True, read_dictionary=self._as_dictionary
+            ) as file:
+                for batch in file.iter_batches(self._batch_rows, columns=names):
+                    longest = max(_longest(batch.column(name)) for name in names)
+                    if longest > MAX_TEXT_BYTES:
+                        raise FileRefused(
+                            self._name, f"has a text of {longest:,} bytes, {MAX_TEXT_BYTES:,} are allowed"
+                        )
+                    step = max(1, BLOCK_TEXT_BYTES // max(longest, 1))
+                    for first in range(0, len(batch), step):
+                        part = batch.slice(first, step)
+                        yield pa.RecordBatch.from_arrays([_normalise(part.column(name)) for name in names], names)
+        except _LIBRARY_FAULTS as error:
             raise self._unreadable(error) from error
 
     def reread(self, numbers: Iterable[int]) -> Iterator[tuple[int, ParquetBlock]]:
@@ -165,12 +252,20 @@ class ParquetFile:
                 yield number, block
 
     def _unreadable(self, error: Exception) -> FileRefused:
-        return FileRefused(self._name, f"cannot be read as Parquet, it may be cut off or damaged: {error}")
+        if isinstance(error, OSError) and error.errno is not None:
+            raise error  # the disk's fault, not the file's
+        first_line = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        return FileRefused(self._name, f"cannot be read as Parquet, it may be cut off or damaged: {first_line}")
 
     def _check_types(self, schema: pa.Schema) -> None:
         for column in self._table.columns:
-            kind = schema.field(column.name).type
-            fits = _is_text(kind) or pa.types.is_null(kind) or (column.is_number and _is_number(kind))
+            kind = _plain_type(schema.field(column.name).type)
+            fits = (
+                _is_text(kind)
+                or pa.types.is_null(kind)
+                or (column.is_number and _is_number(kind))
+                or (SECONDS in column.rules and _is_time(kind))
+            )
             if not fits:
                 wanted = "numbers" if column.is_number else "text"
                 raise FileRefused(self._name, f"its column {column.name} holds {kind}, {wanted} are expected")

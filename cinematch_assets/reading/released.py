@@ -6,7 +6,7 @@ Here: raw rows as a source like any file. Not here: which rows (``warehouse.reje
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cinematch_assets.reading.cells import Cells, Faults
 from cinematch_assets.reading.csv_cells import split_lines
 from cinematch_assets.reading.header import Header, check_columns
-from cinematch_assets.reading.movies import find_replaced_movies
+from cinematch_assets.reading.movies import find_replaced_movies, with_usual_genres
 from cinematch_assets.reading.ratings import find_replaced_ratings, ratings_file_table
 from cinematch_assets.reading.results import Reading, RejectionLimit
 from cinematch_assets.reading.table_file import Reader
@@ -62,6 +62,11 @@ class RawRows:
                 faults.setdefault(position, []).append(r"has bytes written as \xNN: correct its text")
         return len(self.lines), cells, faults
 
+    def parts(self, max_rows: int) -> Iterator["RawRows"]:
+        """Yield the rows, up to ``max_rows`` at a time."""
+        for first in range(0, len(self.lines), max_rows):
+            yield replace(self, lines=self.lines[first : first + max_rows])
+
     def raw(self, positions: NDArray[np.int64]) -> list[bytes]:
         """Return the rows at these positions."""
         return [self.lines[position] for position in positions.tolist()]
@@ -81,7 +86,7 @@ def reread_ratings(
 
 def reread_movies(raw_rows: Sequence[str], columns: Sequence[str]) -> Reading:
     """Read raw rows of movies, as ``reread_ratings``."""
-    return _reader(raw_rows, columns, MOVIES_FILE).read(find_replaced_movies)
+    return with_usual_genres(_reader(raw_rows, columns, MOVIES_FILE).read(find_replaced_movies))
 
 
 def _reader(raw_rows: Sequence[str], columns: Sequence[str], table: Table) -> Reader:

@@ -21,6 +21,8 @@ class RejectionLimit:
     """The share of rejected rows above which a file is refused."""
 
     share: float = 0.05
+    max_rows: int = 2_000_000
+    """Rejected rows above which a file is refused whatever its size: they are held in memory."""
 
     def exceeded(self, rejected: int, rows: int) -> bool:
         """Return whether ``rejected`` of ``rows`` is above the limit."""
@@ -39,6 +41,8 @@ class Reading:
     accepted: pd.DataFrame
     rejected: tuple[RejectedRow, ...]
     columns: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """What a reader of the table should know: an unusual separator, an encoding."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,10 @@ from cinematch_assets.values import RejectedRow
 
 EARLY_REFUSAL_ROWS = 100_000
 """Rejected rows above which a file may be refused before its end: each takes memory until then."""
+MAX_REJECTED_BYTES = 64 * 2**20
+"""Text of rejected rows above which a file is refused: it is all held until the end."""
+MAX_STRICT_ROWS = 50_000
+"""Rows that the strict parser takes at a time: an invalid one takes a hundred times the memory of a valid one."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,6 +43,9 @@ class Block(Protocol):
 
     def cells(self) -> tuple[int, Cells, Faults]:
         """Return the number of rows, their cells, and the faults of whole rows, by the strict parser."""
+
+    def parts(self, max_rows: int) -> Iterator["Block"]:
+        """Yield the block's rows as smaller blocks."""
 
     def raw(self, positions: NDArray[np.int64]) -> list[bytes]:
         """Return the rows at these positions as the file has them."""
@@ -152,6 +159,7 @@ class Reader:
         self._rows = 0
         self._accepted = _Accepted(table)
         self._rejected: list[RejectedRow] = []
+        self._rejected_bytes = 0
         self._shared_reasons: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def read(self, find_replaced: FindReplaced) -> Reading:
@@ -170,7 +178,6 @@ class Reader:
                 self._accepted.add(typed)
             else:
                 self._read_strictly(block, "a row breaks a rule")
-            self._refuse_early()
         replaced = find_replaced(self._accepted.frame(without=np.empty(0, dtype=np.int64)))
         self._reject_replaced(replaced)
         if self._limit.exceeded(len(self._rejected), self._rows):
@@ -181,6 +188,11 @@ class Reader:
 
     def _read_strictly(self, block: Block, why: str) -> None:
         _LOG.debug("%s: strict parser from row %d on: %s", self._name, self._rows + 1, why)
+        for part in block.parts(MAX_STRICT_ROWS):
+            self._read_part(part)
+            self._refuse_early()
+
+    def _read_part(self, block: Block) -> None:
         count, cells, reasons = block.cells()
         frame, invalid = validate_cells(self._table, cells, self._parsed_schema)
         for position, broken in invalid.items():
@@ -194,13 +206,19 @@ class Reader:
     def _reject(self, row_number: int, raw: bytes, reasons: tuple[str, ...]) -> None:
         shared = self._shared_reasons.setdefault(reasons, reasons)
         self._rejected.append(RejectedRow(row_number, printable(raw), shared))
+        self._rejected_bytes += len(raw)
 
     def _refusal(self) -> Refusal:
         return Refusal(self._rows, tuple(self._rejected), self._source.columns)
 
     def _refuse_early(self) -> None:
-        """Refuse a large file as soon as no number of valid rows can bring it below the limit."""
+        """Refuse a large file as soon as no number of valid rows can bring it below the limit, or too much is held."""
         bad = len(self._rejected)
+        if self._rejected_bytes > MAX_REJECTED_BYTES or bad > self._limit.max_rows:
+            raise FileRefused(
+                self._name,
+                f"{bad:,} of its first {self._rows:,} rows do not fit, more than are kept: split the file",
+            )
         if (
             bad > self._early_refusal_rows
             and self._limit.exceeded(bad, self._rows)

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cinematch_assets.errors import SurroundingsError
+from cinematch_assets.private_files import FILE_MODE, FOLDER_MODE, make_private_folder
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -25,14 +26,16 @@ class WriteError(SurroundingsError):
     """A file could not be written; nothing of it is left where readers look."""
 
 
-def write_atomically(target: Path, chunks: Iterable[bytes], *, staging: Path | None = None, mode: int = 0o666) -> None:
+def write_atomically(
+    target: Path, chunks: Iterable[bytes], *, staging: Path | None = None, mode: int = FILE_MODE
+) -> None:
     """Make ``target`` hold ``chunks``, or leave it as it was when a chunk or the disk fails.
 
     Args:
         target: The file; its folder is made when it is missing.
         chunks: The content; what iterating them raises passes through.
         staging: Folder for the unfinished file, on the file system of ``target``; by default the target's own.
-        mode: Permissions of the new file, before the umask.
+        mode: Permissions of the new file, before the umask; by default its user's alone.
 
     Raises:
         WriteError: The file cannot be written.
@@ -59,7 +62,7 @@ def unfinished_file(target: Path, *, staging: Path | None = None) -> Iterator[Pa
     """
     folder = staging or target.parent
     with translate_write_errors(target):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
     unfinished = folder / f".{uuid.uuid4().hex}.unfinished"
     try:
         yield unfinished
@@ -98,7 +101,7 @@ def move_into_place(unfinished: Path, target: Path) -> None:
     """Force ``unfinished`` to disk and rename it to ``target``, replacing what had that name."""
     with translate_write_errors(target):
         _sync(unfinished)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(target.parent)
         unfinished.replace(target)
         _sync(target.parent)
 
@@ -148,7 +151,8 @@ def _lock(folder: Path) -> int:
     """Make and lock the folder; the process before may have removed it meanwhile, so check that it is still there."""
     while True:
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private_folder(folder.parent)
+            folder.mkdir(exist_ok=True, mode=FOLDER_MODE)
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         except (FileExistsError, FileNotFoundError):
             if folder.is_file():

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cinematch_assets.private_files import FILE_MODE
 from cinematch_assets.storage.atomic_file import (
     locked_staging_path,
     move_into_place,
@@ -43,6 +44,7 @@ class LocalStore:
         with locked_staging_path(self.root / _STAGING / staging_name(key)) as unfinished:
             yield unfinished
             if unfinished.exists():
+                unfinished.chmod(FILE_MODE)
                 move_into_place(unfinished, target)
 
     @contextmanager

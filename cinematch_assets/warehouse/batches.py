@@ -108,6 +108,7 @@ def load_batch(
         }
         connection.execute(statement("batches/upsert_batch"), values)
         connection.execute(statement("batches/complete_batch"), values)
+        connection.execute(statement("drift/supersede_decisions"), values)
         finish_loaded_file(connection, file, "ratings_buffer", len(ratings), rejected, batch_id)
     return BatchLoad(batch_id, str(values["place"]), inserted=len(ratings), deleted=deleted, rows=len(ratings))
 

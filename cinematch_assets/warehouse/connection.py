@@ -16,15 +16,13 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
 from cinematch_assets.errors import CinematchError, SurroundingsError
+from cinematch_assets.urls import ESCAPE, EXPECTED, InvalidUrlError
 
 _TLS_MODES = {"require", "verify-ca", "verify-full"}
 # sqlstates of a server that is not to be reached: connection exceptions, refused sign-ins, no such database, shutdown.
 _GONE = ("08", "28", "3D", "57P")
 
-_URL_EXPECTED = (
-    "CINEMATCH_DATABASE_URL is not postgresql://user:password@host:port/database; "
-    "write special characters of the password as %40, %2F and so on"
-)
+_URL_EXPECTED = f"CINEMATCH_DATABASE_URL is not {EXPECTED}; {ESCAPE}"
 
 
 class WarehouseUnavailableError(SurroundingsError):
@@ -33,10 +31,6 @@ class WarehouseUnavailableError(SurroundingsError):
 
 class UnsafeConnectionError(CinematchError):
     """A host that is not this machine, and no TLS."""
-
-
-class InvalidUrlError(CinematchError):
-    """The database's URL cannot be read; it may hold a password, so the message does not repeat it."""
 
 
 def describe(url: str) -> str:
@@ -67,7 +61,8 @@ def _parts(url: str) -> dict[str, Any]:
         parts = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         raise InvalidUrlError(_URL_EXPECTED) from None
-    if not set(str(parts.get("port", ""))) <= set("0123456789,"):  # a password with an unescaped slash ends up here
+    # A password with an unescaped slash ends up in the port, one with an @ in the host.
+    if not set(str(parts.get("port", ""))) <= set("0123456789,") or "@" in str(parts.get("host", ""))[1:]:
         raise InvalidUrlError(_URL_EXPECTED)
     return parts
 

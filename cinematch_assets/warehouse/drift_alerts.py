@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from cinematch_assets.errors import CinematchError
+from cinematch_assets.errors import SurroundingsError
 from cinematch_assets.values import DriftAlert, WaitingDecision
 from cinematch_assets.warehouse.copy import read_frame
+from cinematch_assets.warehouse.locks import lock_batch
 from cinematch_assets.warehouse.ratings import rating_frame
 from cinematch_assets.warehouse.statements import scalar, statement
 
@@ -46,8 +47,12 @@ class BatchDecision:
     unscored: str | None
 
 
-class NoBaselineError(CinematchError):
-    """There is nothing to compare a batch with."""
+class NoBaselineError(SurroundingsError):
+    """There is nothing to compare a batch with yet."""
+
+
+class BatchReplacedError(SurroundingsError):
+    """Another content of a batch was loaded while this one was assessed."""
 
 
 def read_baseline_counts(connection: psycopg.Connection) -> tuple[int, ...]:
@@ -104,8 +109,20 @@ def write_assessment(
     reason: str,
     evidence: Mapping[str, Any],
 ) -> None:
-    """Replace a batch's alerts and write its decision, in one transaction."""
+    """Replace a batch's alerts and write its decision, in one transaction: from then on the batch is trained on.
+
+    Of two assessments at once the second waits for the first and replaces its alerts.
+
+    Raises:
+        BatchReplacedError: the batch has another content than ``md5`` by now.
+    """
     with connection.transaction():
+        lock_batch(connection, batch_id)
+        if (
+            connection.execute(statement("batches/mark_batch_assessed"), {"batch_id": batch_id, "md5": md5}).rowcount
+            != 1
+        ):
+            raise BatchReplacedError(f"{batch_id} was replaced while it was assessed: it is assessed again")
         connection.execute(statement("drift/delete_batch_alerts"), {"batch_id": batch_id})
         for alert in alerts:
             connection.execute(statement("drift/insert_alert"), {**asdict(alert), "batch_id": batch_id})

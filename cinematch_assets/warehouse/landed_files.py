@@ -11,7 +11,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.table_names import TABLE_SUFFIXES, expected_names
+from cinematch_assets.table_names import expected_names, table_of
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.rejected_rows import replace_rejected_rows
 from cinematch_assets.warehouse.statements import statement
@@ -58,7 +58,7 @@ class Counts:
 
 def record_landing(connection: psycopg.Connection, path: str, md5: str, size: int, store_key: str) -> None:
     """Record that a content is in the store; if it was known, its state stays."""
-    values = {"path": path, "md5": md5, "size": size, "store_key": store_key}
+    values = {"path": path, "md5": md5, "size": size, "store_key": store_key, "for_table": table_of(path)}
     connection.execute(statement("files/upsert_landed_file"), values)
 
 
@@ -69,26 +69,20 @@ def find_newest_landed(connection: psycopg.Connection, table: str) -> LandedFile
         NothingLandedError: naming the asset to materialize first.
     """
     with connection.cursor(row_factory=class_row(LandedFile)) as cursor:
-        found = cursor.execute(statement("files/select_newest_file"), _files_of(table)).fetchone()
+        found = cursor.execute(statement("files/select_newest_file"), {"table": table}).fetchone()
     if found is None:
         raise NothingLandedError(f"no file {expected_names(table)} has been landed: materialize its raw asset first")
     return found
-
-
-def _files_of(table: str) -> dict[str, object]:
-    """The parameters by which a statement finds all files of a table, whatever their suffix and its case."""
-    return {"table": table, "suffixes": list(TABLE_SUFFIXES)}
 
 
 def finish_file(
     connection: psycopg.Connection, file: LandedFile, counts: Counts | None, *, state: str, note: str | None = None
 ) -> None:
     """Record the outcome of a content; ``loaded`` makes the former contents of its table ``superseded``."""
-    stem = file.path.rsplit(".", 1)[0]
     values = {
         "path": file.path,
         "md5": file.md5,
-        **_files_of(stem),
+        "table": table_of(file.path),
         "state": state,
         "note": note,
         "rows_read": None if counts is None else counts.read,

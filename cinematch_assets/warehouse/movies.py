@@ -60,19 +60,27 @@ def read_movies(connection: psycopg.Connection) -> tuple[pd.DataFrame, NDArray[n
     return frame.astype({"movieId": np.int32}), features
 
 
-def read_stored_basis(connection: psycopg.Connection) -> dict[str, Any] | None:
-    """Return the genre basis in force as it was stored, or None before the first one."""
+@dataclass(frozen=True, slots=True)
+class StoredBasis:
+    """The genre basis in force, as it was stored, and whether a model was trained on its features."""
+
+    content: dict[str, Any]
+    is_trained_on: bool
+
+
+def read_stored_basis(connection: psycopg.Connection) -> StoredBasis | None:
+    """Return the genre basis in force, or None before the first one."""
     row = connection.execute(statement("movies/select_genre_basis")).fetchone()
-    return None if row is None else dict(row[1])
+    return None if row is None else StoredBasis(dict(row[0]), bool(row[1]))
 
 
 def write_features(
     connection: psycopg.Connection,
-    basis: Mapping[str, Any],
+    fitted: Mapping[str, Any] | None,
     explained_variance: float,
     features: Iterable[tuple[int, list[float] | None]],
 ) -> int:
-    """Store the basis and each movie's ten numbers on it, in one transaction; return the rows that changed.
+    """Store each movie's ten numbers, in one transaction with the basis if one was ``fitted``; return rows changed.
 
     Six decimals are kept: a feature's standard deviation is about 1, and 60k movies have to fit the seed's 5 MB.
     """
@@ -82,8 +90,9 @@ def write_features(
         "features": [None if numbers is None else json.dumps([round(n, 6) for n in numbers]) for _, numbers in rows],
     }
     with connection.transaction():
-        connection.execute(
-            statement("movies/insert_genre_basis"),
-            {"version": basis["version"], "basis": Jsonb(dict(basis)), "explained_variance": explained_variance},
-        )
+        if fitted is not None:
+            connection.execute(
+                statement("movies/insert_genre_basis"),
+                {"version": fitted["version"], "basis": Jsonb(dict(fitted)), "explained_variance": explained_variance},
+            )
         return connection.execute(statement("movies/update_movie_features"), values).rowcount

@@ -43,8 +43,12 @@ def count_old_alerts(connection: psycopg.Connection, days: int = 30) -> int:
 
 
 def archive_alerts(connection: psycopg.Connection, days: int = 30) -> int:
-    """Move alerts older than ``days`` into ``drift_alerts_archive``; return how many."""
+    """Move alerts older than ``days`` into ``drift_alerts_archive``; return how many.
+
+    Role ``ml_pipeline`` makes no tables, so under it the archive has to be there already.
+    """
     with connection.transaction():
         lock(connection, "drift_alerts_archive")
-        connection.execute(statement("maintenance/create_alerts_archive"))
+        if not scalar(connection, "maintenance/has_alerts_archive"):
+            connection.execute(statement("maintenance/create_alerts_archive"))
         return connection.execute(statement("maintenance/archive_alerts"), {"days": days}).rowcount

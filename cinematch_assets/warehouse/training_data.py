@@ -23,13 +23,14 @@ class TrainingData:
     """Ratings by where they came from; every frame has userId, movieId, rating, timestamp.
 
     ``merged`` came in batches that an earlier champion was trained on, ``waiting`` in batches of the buffer; these two
-    carry batch_id and md5 as well.
+    carry batch_id and md5 as well. ``left_out`` are batches that are loaded and were not assessed yet.
     """
 
     file: pd.DataFrame
     merged: pd.DataFrame
     waiting: pd.DataFrame
     test: pd.DataFrame
+    left_out: tuple[str, ...] = ()
 
     def waiting_batches(self) -> list[TrainedBatch]:
         """The batches of the buffer with their contents."""
@@ -39,11 +40,12 @@ class TrainingData:
 
 def read_training_data(url: str) -> TrainingData:
     """Read everything in one snapshot, so that rows and batch contents belong together."""
-    file, batches, test = read_frames(
+    file, batches, test, left_out = read_frames(
         url,
         (statement("training/select_training_file_rows"), RATING_COLUMNS),
         (statement("training/select_training_batch_rows"), _BATCH_COLUMNS),
         (statement("training/select_test_rows"), RATING_COLUMNS),
+        (statement("training/select_left_out_batches"), ("batch_id",)),
     )
     waiting = batches["waiting"].to_numpy(bool)
     return TrainingData(
@@ -51,6 +53,7 @@ def read_training_data(url: str) -> TrainingData:
         merged=batches[~waiting].drop(columns="waiting"),
         waiting=batches[waiting].drop(columns="waiting"),
         test=test,
+        left_out=tuple(left_out["batch_id"]),
     )
 
 

@@ -1,6 +1,5 @@
 """``cinematch dev`` and ``stop``: one command opens the UI with its daemon, and nothing is left when it ends."""
 
-import json
 import signal
 import socket
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import pytest
 
 from cinematch_assets.samples.simulate import simulate_into
 from cinematch_assets.samples.synthetic import SyntheticSpec, write_synthetic
+from cinematch_assets.warehouse.embedded import list_users
 from cinematch_assets_tests.support.dagster_ui import Dev, dev, processes_of, run, starting
 from cinematch_assets_tests.support.servers import short_folder, wait_until
 
@@ -146,7 +146,7 @@ def test_stop_ends_what_a_killed_dev_left(ui: Dev) -> None:
     said = run(ui.home, "stop")
     assert "processes of Dagster, the embedded database" in said.stdout, said
     assert processes_of(ui.home) == []
-    assert json.loads((ui.home / "postgres" / ".handle_pids.json").read_text()) == []
+    assert list_users(ui.home) == []
     assert "Nothing runs" in run(ui.home, "stop").stdout
 
 

@@ -57,9 +57,9 @@ def test_features_that_keep_too_little_warn(platform: Platform, kept: float, pas
     assert explained_variance().evaluate(platform, None).passed is passed
 
 
-def test_lists_of_another_version_than_the_champion_fail(platform: Platform) -> None:
+def test_a_champion_whose_lists_were_not_published_fails(platform: Platform) -> None:
     assert by_champion().evaluate(platform, None).passed
     given_champion(platform)
     assert by_champion().evaluate(platform, None).passed
-    execute(platform, "UPDATE recommendations SET model_version = 'run_other_v9'")
+    execute(platform, "UPDATE ops.champion SET recommended = NULL")
     assert not by_champion().evaluate(platform, None).passed

@@ -85,7 +85,7 @@ def upgraded(current: Platform, former: int) -> Platform:
     with pytest.raises(ArtifactRefusedError, match=f"has format {former}"):
         Recommender.from_bytes(content, sha256_of(content))
     move_artifact(current, f"models/{sha256_of(content)}.model", content)
-    undone = ["0007.computed-by", *(["0006.artifact-format"] if former == 1 else [])]
+    undone = ["0008.outstanding-work", "0007.computed-by", *(["0006.artifact-format"] if former == 1 else [])]
     with current.warehouse.connect() as connection:
         connection.execute("UPDATE ops.model_versions SET artifact_format = %s", [former])
         for name in undone:

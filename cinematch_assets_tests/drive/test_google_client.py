@@ -1,5 +1,6 @@
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,9 +80,9 @@ def test_a_download_is_logged_with_its_bytes(
     drive: DriveServer, google: GoogleFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="cinematch_assets")
-    drive.add_file(google.folder_id, "movies\n.csv", b"12345")
+    drive.add_file(google.folder_id, "movies.csv", b"12345")
     (file,) = google.list_files().files
-    google.fetch(file, tmp_path / "target")
+    google.fetch(replace(file, path="movies\n.csv"), tmp_path / "target")
     assert caplog.records[-1].getMessage().startswith(r"'movies\n.csv': 5 bytes from byte 0 on in 0.")
 
 

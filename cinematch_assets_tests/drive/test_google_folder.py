@@ -2,7 +2,7 @@ import hashlib
 
 import pytest
 
-from cinematch_assets.drive.folder import DriveError, find_table
+from cinematch_assets.drive.folder import DriveError, FileError, UnreachableError, find_table
 from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets_tests.support.drive_server import SHORTCUT, SPREADSHEET, DriveServer, Fault
 
@@ -62,7 +62,7 @@ def test_names_cannot_make_paths(drive: DriveServer, google: GoogleFolder) -> No
     drive.add_file(google.folder_id, "a/../../etc/passwd", b"1")
     drive.add_file(google.folder_id, "same.json", b"1")
     drive.add_file(google.folder_id, "same.json", b"2")
-    files = google.list_files().files
+    files = google.list_files(is_wanted=lambda _: True).files
     assert [file.path for file in files] == ["a\u2215..\u2215..\u2215etc\u2215passwd", "same.json", "same.json"]
     assert len({file.id for file in files}) == 3
 
@@ -74,13 +74,48 @@ def test_an_unchanged_folder_has_the_same_listing(drive: DriveServer, google: Go
     assert drive.content_requests() == []
 
 
-def test_a_listing_of_which_one_folder_fails_is_an_error(drive: DriveServer, google: GoogleFolder) -> None:
+@pytest.mark.parametrize(
+    ("kind", "reason", "for_now"),
+    [
+        ("503", "cannot be listed just now: Google Drive does not answer for it", True),
+        ("may not be downloaded", "cannot be listed: Google Drive says 403", False),
+        ("not found", "cannot be listed: Google Drive says 404", False),
+    ],
+)
+def test_a_folder_that_cannot_be_listed_is_left_out_and_the_rest_goes_on(
+    drive: DriveServer, google: GoogleFolder, kind: str, reason: str, for_now: bool
+) -> None:
     drive.add_file(google.folder_id, "x.csv", b"1")
-    drive.add_file(drive.add_folder(google.folder_id, "inner"), "y.csv", b"1")
-    inner = next(item.id for item in drive.items.values() if item.name == "inner")
-    drive.faults = [Fault("503", where=inner, times=99)]
-    with pytest.raises(DriveError, match=r"503 .Backend Error.; given up after 4 attempts"):
+    batches = drive.add_folder(google.folder_id, "batches")
+    drive.add_file(batches, "y.csv", b"1")
+    drive.faults = [Fault(kind, where=batches, times=99)]
+    listing = google.list_files()
+    assert [file.path for file in listing.files] == ["x.csv"]
+    assert [(entry.path, entry.reason, entry.for_now) for entry in listing.skipped] == [("batches", reason, for_now)]
+    assert google.list_files("batches").skipped == listing.skipped
+    with pytest.raises(FileError, match=f"^batches in gdrive:.*{reason}"):
+        find_table(google, "batches/y", wait_s=0)
+
+
+def test_a_folder_of_which_the_top_cannot_be_listed_is_an_error(drive: DriveServer, google: GoogleFolder) -> None:
+    drive.faults = [Fault("503", where="parents", times=99)]
+    with pytest.raises(UnreachableError, match=r"503 .Backend Error.; given up after 4 attempts"):
         google.list_files()
+
+
+def test_an_entry_that_lacks_what_google_promises_is_skipped(drive: DriveServer, google: GoogleFolder) -> None:
+    drive.add_file(google.folder_id, "x.csv", b"1")
+    for name, changes in {
+        "no id.csv": {"id": "'; drop"},
+        "no kind.csv": {"kind": None},
+        "no md5.csv": {"md5": "short"},
+    }.items():
+        item = drive.items[drive.add_file(google.folder_id, name, b"1")]
+        for key, value in changes.items():
+            setattr(item, key, value)
+    listing = google.list_files()
+    assert [file.path for file in listing.files] == ["x.csv"]
+    assert [entry.path for entry in listing.skipped] == ["no id.csv", "no kind.csv", "no md5.csv"]
 
 
 def test_a_folder_that_the_account_cannot_see_is_named(drive: DriveServer, google: GoogleFolder) -> None:

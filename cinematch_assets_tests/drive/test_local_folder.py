@@ -2,7 +2,8 @@ import hashlib
 import os
 import threading
 import time
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 import pytest
 
@@ -68,11 +69,11 @@ def test_an_id_follows_the_path_and_not_the_content(folder: LocalFolder) -> None
 
 def test_an_unchanged_file_is_hashed_once_over_a_hundred_listings(folder: LocalFolder) -> None:
     write(folder, "ratings.csv", b"some rating")
-    hashed: list[Path] = []
+    hashed: list[BinaryIO] = []
 
-    def hash_and_count(path: Path) -> tuple[str, os.stat_result]:
-        hashed.append(path)
-        return hash_file(path)
+    def hash_and_count(source: BinaryIO) -> tuple[str, os.stat_result]:
+        hashed.append(source)
+        return hash_file(source)
 
     def list_an_hour_later() -> FolderListing:
         later = LocalFolder(folder.root, min_age_s=0, clock=lambda: time.time() + 3600, hash_file=hash_and_count)
@@ -118,28 +119,121 @@ def test_an_old_modification_time_does_not_hide_a_file_that_is_being_copied(tmp_
 def test_a_file_that_changes_while_it_is_hashed_is_skipped_for_now(folder: LocalFolder) -> None:
     file = write(folder, "a.csv", b"half")
 
-    def append_and_hash(path: Path) -> tuple[str, os.stat_result]:
+    def append_and_hash(source: BinaryIO) -> tuple[str, os.stat_result]:
         with file.open("ab") as more:
             more.write(b"more")
-        return hash_file(path)
+        return hash_file(source)
 
     listing = LocalFolder(folder.root, min_age_s=0, hash_file=append_and_hash).list_files()
     assert listing.files == ()
     assert listing.skipped[0].for_now
 
 
-def test_cycles_and_broken_links_are_skipped_with_the_reason(folder: LocalFolder) -> None:
+def test_links_are_followed_inside_the_folder_alone(folder: LocalFolder, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret.json").write_text("{}")
     write(folder, "a/file.json")
-    (folder.root / "a" / "up").symlink_to(folder.root)
-    (folder.root / "b").symlink_to(folder.root / "a")
-    (folder.root / "lost.csv").symlink_to(folder.root / "nowhere")
-    listing = folder.list_files()
-    assert [file.path for file in listing.files] == ["a/file.json"]
-    assert {entry.path: entry.reason for entry in listing.skipped} == {
-        "a/up": "leads back to a folder already seen",
-        "b": "leads back to a folder already seen",
-        "lost.csv": "is a link to nothing",
+    links = {
+        "a/up": folder.root,
+        "b": folder.root / "a",
+        "file.json": folder.root / "a" / "file.json",
+        "lost.csv": folder.root / "nowhere",
+        "loop": folder.root / "loop",
+        "one": folder.root / "two",
+        "two": folder.root / "one",
+        "root": Path("/"),
+        "out": outside,
+        "out.json": outside / "secret.json",
+        "out.txt": outside / "secret.json",
+        "there and back": Path("../drop/a"),
     }
+    for name, target in links.items():
+        (folder.root / name).symlink_to(target)
+    started = time.monotonic()
+    listing = folder.list_files()
+    assert time.monotonic() - started < 2
+    assert [file.path for file in listing.files] == ["a/file.json", "file.json"]
+    inside = "is a link to a folder of this folder, which is listed at its own place"
+    way_out = "is a link out of the folder, which is not followed: put the file itself there"
+    circle = "is a link that leads in a circle"
+    assert {entry.path: entry.reason for entry in listing.skipped} == {
+        "a/up": inside,
+        "b": inside,
+        "there and back": inside,
+        "lost.csv": "is a link to nothing",
+        "loop": circle,
+        "one": circle,
+        "two": circle,
+        "root": way_out,
+        "out": way_out,
+        "out.json": way_out,
+        "out.txt": way_out,
+    }
+    assert [entry.path for entry in folder.list_files("out").skipped] == ["out"]
+
+
+def test_a_file_that_becomes_a_link_out_of_the_folder_is_not_read(folder: LocalFolder, tmp_path: Path) -> None:
+    content = b"only the service may read this"
+    (tmp_path / "secret").write_bytes(content)
+    file = write(folder, "a/batch_w1.csv", content)
+    (listed,) = folder.list_files().files
+    for swap, target in ((file, tmp_path / "secret"), (file.parent, tmp_path / "elsewhere")):
+        (tmp_path / "elsewhere").mkdir(exist_ok=True)
+        (tmp_path / "elsewhere" / "batch_w1.csv").write_bytes(content)
+        swap.rename(tmp_path / "moved")
+        swap.symlink_to(target)
+        with pytest.raises(FileError, match="link out of the folder"):
+            folder.fetch(listed, tmp_path / "target")
+        swap.unlink()
+        (tmp_path / "moved").rename(swap)
+    assert not (tmp_path / "target").exists()
+
+
+def test_a_link_put_there_while_a_path_is_opened_is_not_followed(
+    folder: LocalFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    file = write(folder, "a.csv", b"public")
+    (listed,) = folder.list_files().files
+    resolve = LocalFolder._resolve
+
+    def resolve_and_swap(self: LocalFolder, path: PurePosixPath) -> PurePosixPath:
+        resolved = resolve(self, path)
+        if path.name == "a.csv":
+            file.unlink()
+            file.symlink_to(tmp_path / "secret")
+        return resolved
+
+    monkeypatch.setattr(LocalFolder, "_resolve", resolve_and_swap)
+    with pytest.raises(FileError, match=r"cannot be read|link"):
+        folder.fetch(listed, tmp_path / "target")
+    assert not (tmp_path / "target").exists()
+
+
+def test_the_root_may_be_a_link_itself(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "movies.csv").write_bytes(b"1")
+    (tmp_path / "drop").symlink_to(tmp_path / "real")
+    folder = LocalFolder(tmp_path / "drop", min_age_s=0)
+    (file,) = folder.list_files().files
+    folder.fetch(file, tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == b"1"
+
+
+def test_a_file_that_is_not_wanted_is_never_opened(folder: LocalFolder) -> None:
+    write(folder, "film.mkv")
+    write(folder, "movies.csv")
+    hashed: list[BinaryIO] = []
+
+    def hash_and_count(source: BinaryIO) -> tuple[str, os.stat_result]:
+        hashed.append(source)
+        return hash_file(source)
+
+    counting = LocalFolder(folder.root, min_age_s=0, hash_file=hash_and_count)
+    assert counting.list_files().others == ("film.mkv",)
+    assert counting.list_files("", is_wanted=lambda _: False).others == ("film.mkv", "movies.csv")
+    assert len(hashed) == 1
 
 
 def test_an_entry_that_is_no_readable_file_is_skipped_and_never_opened(folder: LocalFolder) -> None:
@@ -150,7 +244,7 @@ def test_an_entry_that_is_no_readable_file_is_skipped_and_never_opened(folder: L
     assert reasons == {
         "pipe.csv": "is not a regular file",
         "ratings.csv.part": "is still being written",
-        "caf\ufffd.csv": "has a name that is not UTF-8",
+        "caf\ufffd.csv": "has a name with control characters or bytes that are not UTF-8",
     }
 
 
@@ -209,7 +303,7 @@ def test_a_table_is_found_as_csv_or_parquet(folder: LocalFolder) -> None:
 
 
 def test_no_file_and_two_files_of_a_table_are_errors(folder: LocalFolder) -> None:
-    with pytest.raises(FileError, match=r"There is no ratings\.csv or ratings\.parquet in .*CINEMATCH_DRIVE"):
+    with pytest.raises(FileError, match=r"There is no ratings\.csv, .* or ratings\.parquet in .*CINEMATCH_DRIVE"):
         find_table(folder, "ratings")
     write(folder, "ratings.csv")
     write(folder, "ratings.parquet")

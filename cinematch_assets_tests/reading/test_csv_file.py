@@ -1,10 +1,12 @@
+import resource
+
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cinematch_assets.reading.csv_file import CsvFile
-from cinematch_assets.reading.results import FileRefused
+from cinematch_assets.reading.results import FileRefused, RejectionLimit
 from cinematch_assets.schemas.ratings_file import RATINGS_FILE
 from cinematch_assets_tests.support.rating_files import (
     BODY,
@@ -14,6 +16,7 @@ from cinematch_assets_tests.support.rating_files import (
     in_blocks,
     outcome,
     ratings_of,
+    refusal,
     write,
 )
 
@@ -65,3 +68,17 @@ def test_a_row_without_an_end_refuses_the_file(tmp_path):
     path = write(tmp_path, f"{HEADER}\n1,10,4.0,5\n" + "x" * 5_000)
     with pytest.raises(FileRefused, match=r"^ratings\.csv: the row at byte 43 has no end in 1,\d\d\d bytes$"):
         list(CsvFile(path, "ratings.csv", RATINGS_FILE, 100, max_row_bytes=1_000).blocks())
+
+
+@pytest.mark.parametrize("row", [b"1" * 3_000_000, b'"' + b"1\n" * 1_500_000, b'1,"' + b"2" * 3_000_000 + b'",3.0,4\n'])
+def test_an_endless_row_refuses_the_file(tmp_path, row):
+    path = write(tmp_path, HEADER.encode() + b"\n1,2,3.0,4\n" + row)
+    said = str(refusal(ratings_of, path, limit=RejectionLimit()))
+    assert "the row at byte 42 has no end in 1,048,576 bytes" in said or "do not fit" in said
+
+
+def test_rows_of_which_none_fits_are_read_in_little_memory(tmp_path):
+    path = write(tmp_path, HEADER.encode() + b"\n" + b"a,b,c,d\n" * 400_000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "do not fit" in str(refusal(ratings_of, path, limit=RejectionLimit()))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400 * 1024

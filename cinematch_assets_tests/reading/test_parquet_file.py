@@ -87,7 +87,8 @@ def test_of_two_ratings_the_newest_counts(tmp_path):
         ({"userId": [1], "movieId": [2]}, "no column rating, timestamp in its header (found: userId, movieId)"),
         (ratings(userId=[True, False]), "its column userId holds bool, numbers are expected"),
         (ratings(rating=[[4.0], [3.5]]), "its column rating holds list<"),
-        (ratings(timestamp=[dt.datetime(2020, 1, 1)] * 2), "its column timestamp holds timestamp[us], numbers"),  # noqa: DTZ001
+        (ratings(userId=[dt.datetime(2020, 1, 1)] * 2), "its column userId holds timestamp[us], numbers"),  # noqa: DTZ001
+        (ratings(timestamp=[dt.timedelta(1)] * 2), "its column timestamp holds duration[us], numbers"),
         (ratings(userId=[], movieId=[], rating=[], timestamp=[]), "has a header and no rows"),
     ],
 )
@@ -162,3 +163,67 @@ def test_csv_and_parquet_of_the_same_texts_are_read_alike(tmp_path_factory, tabl
     as_csv, as_parquet = (read_movies(folder / f"movies.{suffix}", limit=ALL) for suffix in ("csv", "parquet"))
     assert rows(as_csv.accepted) == rows(as_parquet.accepted)
     assert reasons(as_csv) == reasons(as_parquet)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.string_view(),
+        pa.large_string(),
+        pa.binary(),
+        pa.large_binary(),
+        pa.binary_view(),
+        pa.dictionary(pa.int32(), pa.string()),
+    ],
+    ids=str,
+)
+def test_text_comes_in_any_type_that_holds_it(tmp_path, kind):
+    columns = {
+        "movieId": [1, 2, 3],
+        "title": pa.array(["Heat (1995)", "Amélie (2001)", None]).cast(kind),
+        "genres": pa.array(["Action|Crime", None, "Drama"]).cast(kind),
+    }
+    reading = read_movies(parquet(tmp_path, columns, "movies.parquet"), limit=ALL)
+    assert rows(reading.accepted) == [(1, "Heat (1995)", "Action|Crime"), (2, "Amélie (2001)", None)]
+    assert reasons(reading) == {3: ("title is missing",)}
+    ids = pa.array(["1", "2"]).cast(kind)
+    assert outcome(ratings_of(parquet(tmp_path, ratings(userId=ids)))) == (2, GOOD, [])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([5, 6]).cast(pa.timestamp("s")),
+        pa.array([5_999, 6_001]).cast(pa.timestamp("ms")),
+        pa.array([5_000_000_000, 6_000_000_000]).cast(pa.timestamp("ns", "America/New_York")),
+        pa.array([5, 6]).cast(pa.int32()).dictionary_encode(),
+    ],
+    ids=lambda column: str(column.type).partition("<")[0],
+)
+def test_times_and_dictionaries_are_seconds(tmp_path, column):
+    assert outcome(ratings_of(parquet(tmp_path, ratings(timestamp=column)))) == (2, GOOD, [])
+
+
+@pytest.mark.parametrize("precision", [pa.decimal128(5, 2), pa.decimal256(40, 3), pa.float16(), pa.float32()], ids=str)
+def test_ratings_come_in_any_number_that_holds_them(tmp_path, precision):
+    column = pa.array([4.0, 3.5], pa.float16()) if precision == pa.float16() else pa.array([4.0, 3.5]).cast(precision)
+    assert outcome(ratings_of(parquet(tmp_path, ratings(rating=column)))) == (2, GOOD, [])
+
+
+def test_a_text_that_stands_for_gigabytes_is_not_unpacked(tmp_path):
+    path = tmp_path / "movies.parquet"
+    count = 100_000
+    titles = pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), ["x" * 900_000])
+    pq.write_table(pa.table({"movieId": range(1, count + 1), "title": titles, "genres": titles}), path)
+    assert path.stat().st_size < 2 * 2**20
+    assert "rows do not fit, more than are kept" in str(refusal(read_movies, path, limit=ALL))
+    pq.write_table(pa.table({"movieId": [1], "title": ["x" * 2_000_000], "genres": ["Drama"]}), path)
+    assert "has a text of 2,000,000 bytes" in str(refusal(read_movies, path, limit=ALL))
+
+
+def test_texts_stored_as_differences_are_read(tmp_path):
+    path = tmp_path / "movies.parquet"
+    titles = [f"A title that is nearly the same every time {n}" for n in range(3_000)]
+    table = pa.table({"movieId": range(1, 3_001), "title": titles, "genres": ["Drama"] * 3_000})
+    pq.write_table(table, path, use_dictionary=False, column_encoding={"title": "DELTA_BYTE_ARRAY"})
+    assert read_movies(path, limit=ALL).accepted["title"].tolist() == titles

@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import signal
+import stat
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -79,3 +80,18 @@ def test_reading_does_not_make_the_folder(tmp_path: Path) -> None:
     assert list(store.keys()) == []
     assert not store.exists("a")
     assert not (tmp_path / "store").exists()
+
+
+def test_objects_and_their_folders_are_their_user_s_alone(tmp_path: Path) -> None:
+    root = tmp_path / "new" / "store"
+    store, before = LocalStore(root), os.umask(0)
+    try:
+        store.put_bytes("reports/a.html", b"x")
+        store.put("landed/b.csv", root / "reports" / "a.html")
+        with store.staged("models/m.npz") as unfinished:
+            unfinished.write_bytes(b"m")
+    finally:
+        os.umask(before)
+    modes = {stat.S_IMODE(each.stat().st_mode) for each in root.rglob("*") if each.is_file()}
+    folders = {stat.S_IMODE(each.stat().st_mode) for each in (root.parent, root, *root.rglob("*")) if each.is_dir()}
+    assert (modes, folders) == ({0o600}, {0o700})

@@ -355,6 +355,7 @@ class _Handler(BaseHTTPRequestHandler):
             "503": (503, "backendError", "Backend Error"),
             "429": (429, "rateLimitExceeded", "Too many requests"),
             "rate limit 403": (403, "userRateLimitExceeded", "User Rate Limit Exceeded"),
+            "not found": (404, "notFound", "File not found: ."),
             "may not be downloaded": (403, "cannotDownloadFile", "This file cannot be downloaded by the user."),
             "api is off": (403, "accessNotConfigured", "Google Drive API has not been used in project 1 before."),
         }

@@ -67,7 +67,7 @@ class OnlyStrict:
 
 class StrictBlock:
     def __init__(self, block) -> None:
-        self.cells, self.raw = block.cells, block.raw
+        self.cells, self.raw, self.parts = block.cells, block.raw, block.parts
 
     def typed(self):
         return "a test asked for it"

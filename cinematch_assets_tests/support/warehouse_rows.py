@@ -9,8 +9,10 @@ import psycopg
 from psycopg import sql
 
 from cinematch_assets.splitting import is_test_by_hash
+from cinematch_assets.table_names import table_of
 from cinematch_assets.warehouse.batches import BatchLoad, load_batch, read_stored_batch
 from cinematch_assets.warehouse.champion import promote, read_champion
+from cinematch_assets.warehouse.drift_alerts import write_assessment
 from cinematch_assets.warehouse.landed_files import LandedFile, find_newest_landed, record_landing
 from cinematch_assets.warehouse.model_registry import Artifact, GateResult, TrainedBatch, register_candidate
 from cinematch_assets.warehouse.ratings import RatingsLoad, load_ratings
@@ -45,7 +47,7 @@ def md5_of(text: str) -> str:
 def land(connection: psycopg.Connection, path: str, content: str = "a") -> LandedFile:
     """A content of a file, as if it lay in the store."""
     record_landing(connection, path, md5_of(content), len(content), f"landed/{md5_of(content)}")
-    return find_newest_landed(connection, path.rsplit(".", 1)[0])
+    return find_newest_landed(connection, table_of(path))
 
 
 def load_file(connection: psycopg.Connection, ratings: pd.DataFrame, content: str = "a") -> RatingsLoad:
@@ -57,6 +59,13 @@ def load_file(connection: psycopg.Connection, ratings: pd.DataFrame, content: st
 def load(connection: psycopg.Connection, batch_id: str, ratings: pd.DataFrame, content: str = "a") -> BatchLoad:
     """A batch; ``content`` stands for the bytes of its file."""
     return load_batch(connection, batch_id, ratings, land(connection, f"batches/{batch_id}.csv", content))
+
+
+def assess(connection: psycopg.Connection, batch_id: str, *, due: bool = False) -> None:
+    """A batch's decision without alerts, so that it is trained on."""
+    stored = read_stored_batch(connection, batch_id)
+    assert stored is not None
+    write_assessment(connection, batch_id, stored.md5, [], due=due, reason=f"{batch_id} moved", evidence={})
 
 
 def read_rows(

@@ -1,8 +1,8 @@
 import psycopg
 import pytest
 
+from cinematch_assets.urls import InvalidUrlError
 from cinematch_assets.warehouse.connection import (
-    InvalidUrlError,
     UnsafeConnectionError,
     WarehouseUnavailableError,
     connect,
@@ -63,6 +63,7 @@ def test_a_host_from_libpq_s_own_variables_counts(monkeypatch: pytest.MonkeyPatc
     "url",
     [
         f"postgresql://owner:%zz{SECRET}@localhost/db",
+        f"postgresql://owner:x@{SECRET}@localhost/db",
         f"postgresql://owner:{SECRET}/x@localhost/db?sslmode=require",
         SECRET,
         f"host=localhost password='{SECRET}",

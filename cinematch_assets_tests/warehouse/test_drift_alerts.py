@@ -1,3 +1,6 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import psycopg
 import pytest
@@ -6,6 +9,7 @@ from cinematch_assets.values import DriftAlert
 from cinematch_assets.warehouse.champion import reject
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.drift_alerts import (
+    BatchReplacedError,
     NoBaselineError,
     count_unseen_ratings,
     give_up,
@@ -75,6 +79,8 @@ def test_each_user_s_histogram_sums_to_the_baseline(url: str) -> None:
 
 
 def test_new_alerts_replace_the_batch_s_former_ones(connection: psycopg.Connection) -> None:
+    load(connection, "w1", make_ratings((1, 1, 4.0, 1)))
+    load(connection, "w2", make_ratings((1, 2, 4.0, 1)))
     for alerts, due in (([MEAN, STD], True), ([STD], False)):
         write_assessment(connection, "w1", md5_of("a"), alerts, due=due, reason="why", evidence={"scored_by": None})
         write_assessment(connection, "w2", md5_of("a"), [MEAN], due=True, reason="other", evidence={})
@@ -90,6 +96,7 @@ def test_new_alerts_replace_the_batch_s_former_ones(connection: psycopg.Connecti
 
 
 def test_a_decision_that_was_given_up_stays_so(connection: psycopg.Connection) -> None:
+    load(connection, "w1", make_ratings((1, 1, 4.0, 1)))
     write_assessment(connection, "w1", md5_of("a"), [], due=True, reason="drift", evidence={})
     (waiting,) = list_waiting_decisions(connection)
     give_up(connection, waiting.id, "failed three times: no memory")
@@ -129,7 +136,45 @@ def test_the_sample_is_whole_users_and_the_same_each_time(connection: psycopg.Co
 
 
 def test_another_content_of_a_batch_is_another_piece_of_evidence(connection: psycopg.Connection) -> None:
-    write_assessment(connection, "w1", md5_of("a"), [], due=True, reason="first content", evidence={})
-    write_assessment(connection, "w1", md5_of("b"), [], due=True, reason="second content", evidence={})
+    load(connection, "w1", make_ratings((1, 1, 4.0, 1)), "a")
+    write_assessment(connection, "w1", md5_of("a"), [MEAN], due=True, reason="first content", evidence={})
+    load(connection, "w1", make_ratings((1, 1, 3.0, 1)), "b")
+    assert list_waiting_decisions(connection) == []  # from the moment that it was replaced
+    write_assessment(connection, "w1", md5_of("b"), [STD], due=True, reason="second content", evidence={})
     assert [d.reason for d in list_waiting_decisions(connection)] == ["second content"]
     assert read_rows(connection, "ops.retraining_decisions", "id, state")[0][1] == "superseded"
+
+
+def test_a_content_that_came_back_is_decided_on_anew(connection: psycopg.Connection) -> None:
+    for content, rating in (("a", 4.0), ("b", 3.0), ("a", 4.0)):
+        load(connection, "w1", make_ratings((1, 1, rating, 1)), content)
+        assert list_waiting_decisions(connection) == []
+        write_assessment(connection, "w1", md5_of(content), [], due=True, reason=content, evidence={})
+        assert [decision.reason for decision in list_waiting_decisions(connection)] == [content]
+
+
+def test_an_assessment_of_a_content_that_was_replaced_meanwhile_is_not_written(connection: psycopg.Connection) -> None:
+    load(connection, "w1", make_ratings((1, 1, 4.0, 1)), "a")
+    load(connection, "w1", make_ratings((1, 1, 3.0, 1)), "b")
+    with pytest.raises(BatchReplacedError, match="w1 was replaced while it was assessed"):
+        write_assessment(connection, "w1", md5_of("a"), [MEAN], due=True, reason="first content", evidence={})
+    assert read_rows(connection, "drift_alerts", "batch_id") == []
+    assert list_waiting_decisions(connection) == []
+
+
+def test_two_assessments_at_once_leave_one_set_of_alerts(url: str) -> None:
+    with connect(url) as connection:
+        load(connection, "w1", make_ratings((1, 1, 4.0, 1)))
+    both = threading.Barrier(2)
+
+    def write(_: int) -> None:
+        with connect(url) as connection:
+            both.wait(10)
+            write_assessment(connection, "w1", md5_of("a"), [MEAN, STD], due=True, reason="why", evidence={})
+
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(20):
+            list(pool.map(write, range(2)))
+            with connect(url) as connection:
+                names = read_rows(connection, "drift_alerts", "feature_name")
+            assert names == [("rating_mean",), ("rating_std",)]

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import psycopg
 import pytest
 
@@ -25,7 +27,7 @@ BAD = [RejectedRow(n, f"raw {n}", ("rating is 5.5",)) for n in (3, 7)]
 
 
 def test_nothing_landed_names_what_to_do(connection: psycopg.Connection) -> None:
-    with pytest.raises(NothingLandedError, match=r"no file ratings\.csv or ratings\.parquet .*its raw asset"):
+    with pytest.raises(NothingLandedError, match=r"no file ratings\.csv, .* or ratings\.parquet .*its raw asset"):
         find_newest_landed(connection, "ratings")
 
 
@@ -81,3 +83,31 @@ def test_what_the_store_must_keep(connection: psycopg.Connection) -> None:
     add_candidate(connection, "run")
     kept = list_referenced_objects(connection)
     assert kept == {f"landed/{md5_of('b')}", f"landed/{md5_of('m')}", make_artifact("run").key}
+
+
+def test_the_newest_landing_counts_when_clock_and_zone_step_back(connection: psycopg.Connection) -> None:
+    connection.execute("SET timezone = 'Asia/Tokyo'")
+    land(connection, "ratings.csv", "old")
+    connection.execute("SET timezone = 'America/Los_Angeles'")
+    land(connection, "ratings.csv", "new")
+    connection.execute(
+        "UPDATE ops.files SET landed_at = landed_at - interval '2 hours' WHERE md5 = %s", [md5_of("new")]
+    )
+    assert find_newest_landed(connection, "ratings").md5 == md5_of("new")
+    land(connection, "ratings.csv", "old")
+    assert find_newest_landed(connection, "ratings").md5 == md5_of("old")
+
+
+def test_the_time_of_a_landing_is_a_point_in_time_in_any_zone(connection: psycopg.Connection) -> None:
+    connection.execute("SET timezone = 'Asia/Tokyo'")
+    land(connection, "ratings.csv", "a")
+    found = find_newest_landed(connection, "ratings").landed_at
+    assert abs((datetime.now(tz=UTC) - found).total_seconds()) < 60
+
+
+def test_the_suffix_of_a_compressed_file_is_its_whole_suffix(connection: psycopg.Connection) -> None:
+    file = land(connection, "batches/batch_w1.CSV.gz", "a")
+    assert find_newest_landed(connection, "batches/batch_w1").path == "batches/batch_w1.CSV.gz"
+    finish_file(connection, file, Counts(1, 1, 0), state="loaded")
+    finish_file(connection, land(connection, "batches/batch_w1.csv", "b"), Counts(1, 1, 0), state="loaded")
+    assert list_processed_contents(connection) == {("batches/batch_w1.csv", md5_of("b"))}

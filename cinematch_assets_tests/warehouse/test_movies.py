@@ -6,13 +6,14 @@ from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.landed_files import find_newest_landed
 from cinematch_assets.warehouse.movies import (
     MoviesLoad,
+    StoredBasis,
     list_known_movies,
     load_movies,
     read_movies,
     read_stored_basis,
     write_features,
 )
-from cinematch_assets_tests.support.warehouse_rows import land, read_row_versions, read_rows
+from cinematch_assets_tests.support.warehouse_rows import add_candidate, land, read_row_versions, read_rows
 
 
 def movies(*rows: tuple[int, str, str | None]) -> pd.DataFrame:
@@ -52,7 +53,9 @@ def test_features_come_back_and_are_lost_with_their_genres(connection: psycopg.C
     numbers = [round(0.1234567 * n, 6) for n in range(10)]
     assert write_features(connection, BASIS, 0.9, [(1, numbers), (2, None), (3, numbers)]) == 2
     assert write_features(connection, BASIS, 0.9, [(1, numbers), (2, None), (3, numbers)]) == 0
-    assert read_stored_basis(connection) == BASIS
+    assert read_stored_basis(connection) == StoredBasis(BASIS, is_trained_on=False)
+    add_candidate(connection, "a run")
+    assert read_stored_basis(connection) == StoredBasis(BASIS, is_trained_on=True)
     frame, features = read_movies(connection)
     assert frame["movieId"].tolist() == [1, 2, 3]
     assert frame["title"].tolist() == FIRST["title"].tolist()

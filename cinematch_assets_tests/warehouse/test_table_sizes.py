@@ -78,3 +78,10 @@ def test_the_weekly_round_vacuums_and_analyzes(connection: psycopg.Connection) -
     vacuum(connection)
     analyzed = "pg_stat_user_tables WHERE relname IN ('ratings', 'ratings_buffer', 'movies', 'recommendations')"
     assert count(connection, f"{analyzed} AND last_vacuum IS NOT NULL AND last_analyze IS NOT NULL") == 4
+
+
+def test_ml_pipeline_fills_an_archive_that_the_owner_made(url: str) -> None:
+    with connect(url) as owner:
+        archive_alerts(owner)
+    with connect(url, user="ml_pipeline") as pipeline:
+        assert archive_alerts(pipeline) == 0

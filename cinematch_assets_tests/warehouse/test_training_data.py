@@ -8,6 +8,7 @@ from cinematch_assets.warehouse.model_registry import TrainedBatch
 from cinematch_assets.warehouse.training_data import read_seen_pairs, read_training_data
 from cinematch_assets_tests.support.warehouse_rows import (
     add_candidate,
+    assess,
     load,
     load_file,
     make_artifact,
@@ -15,6 +16,7 @@ from cinematch_assets_tests.support.warehouse_rows import (
     make_random_ratings,
     make_ratings,
     md5_of,
+    merge_batch,
     read_rows,
 )
 
@@ -32,6 +34,8 @@ def test_a_pair_of_the_test_split_never_comes_out_whichever_table_has_it(url: st
         version = add_candidate(connection, "run", TrainedBatch("merged", md5_of("a"), 800))
         promote(connection, version, make_artifact("f"), make_gate_result(), over=None, data_size=1, merge="merge")
         load(connection, "waiting", rated_again.iloc[600:1_400])
+        assess(connection, "merged")
+        assess(connection, "waiting")
         # Rows that came by the schema reference's own statement carry no batch.
         connection.execute(
             "INSERT INTO ratings (userId, movieId, rating, timestamp, data_split, loaded_at) "
@@ -57,6 +61,8 @@ def test_rows_come_out_by_where_they_came_from(url: str) -> None:
         version = add_candidate(connection, "run", TrainedBatch("w1", md5_of("a"), 4))
         promote(connection, version, make_artifact("f"), make_gate_result(), over=None, data_size=1, merge="merge")
         load(connection, "w2", train.iloc[14:20], "b")
+        assess(connection, "w1")
+        assess(connection, "w2")
     data = read_training_data(url)
     assert (len(data.file), len(data.merged), len(data.waiting), len(data.test)) == (10, 4, 6, 0)
     assert data.waiting_batches() == [TrainedBatch("w2", md5_of("b"), 6)]
@@ -72,6 +78,7 @@ def test_a_rating_given_again_comes_out_both_times(url: str) -> None:
     with connect(url) as connection:
         load_file(connection, train.assign(rating=2.0))
         load(connection, "w1", train.assign(rating=5.0))
+        assess(connection, "w1")
     data = read_training_data(url)
     assert (data.file["rating"].tolist(), data.waiting["rating"].tolist()) == ([2.0], [5.0])
 
@@ -83,9 +90,29 @@ def test_only_accepted_contents_are_learned_from(url: str) -> None:
             "INSERT INTO ratings_buffer VALUES (1, 10, 4.0, 1, 'unknown', now()), (1, 20, 4.0, 1, NULL, now())"
         )
         load(connection, "gone", make_ratings((1, 30, 4.0, 1)))
+        assess(connection, "gone")
         connection.execute("UPDATE ops.batches SET place = 'deleted'")
     data = read_training_data(url)
     assert (len(data.file), len(data.merged), len(data.waiting)) == (0, 0, 0)
+
+
+def test_a_batch_is_learned_from_once_it_was_assessed_and_no_longer_when_it_was_replaced(url: str) -> None:
+    def learned() -> tuple[int, int, tuple[str, ...]]:
+        data = read_training_data(url)
+        return len(data.waiting), len(data.merged), data.left_out
+
+    with connect(url) as connection:
+        load(connection, "w1", make_ratings((1, 10, 4.0, 1)), "a")
+        assert learned() == (0, 0, ("w1",))
+        assess(connection, "w1")
+        assert learned() == (1, 0, ())
+        load(connection, "w1", make_ratings((1, 10, 3.0, 1), (2, 10, 3.0, 1)), "b")
+        assert learned() == (0, 0, ("w1",))
+        assess(connection, "w1")
+        merge_batch(connection, "w1")
+        assert learned() == (0, 2, ())
+        load(connection, "w1", make_ratings((1, 10, 5.0, 1)), "c")
+        assert learned() == (0, 0, ("w1",))
 
 
 def test_nothing_yet(database_url_18: str) -> None:

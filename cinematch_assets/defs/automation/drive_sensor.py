@@ -15,8 +15,8 @@ from cinematch_assets.defs.drive.raw_netflix_collection import raw_netflix_colle
 from cinematch_assets.defs.partitions import BATCH_PARTITIONS, batch_id
 from cinematch_assets.defs.tables.netflix_movies import netflix_movies
 from cinematch_assets.pipeline.ingest.folder_changes import FolderChanges, find_folder_changes
-from cinematch_assets.pipeline.ingest.netflix_collection import FOLDER
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.table_names import COLLECTION
 
 CONTENT_TAG = "cinematch/content"
 _COLLECTION = (raw_netflix_collection.key, netflix_movies.key)
@@ -35,7 +35,7 @@ def drive_sensor(context: dg.SensorEvaluationContext, platform: dg.ResourceParam
     """
     changes = find_folder_changes(platform)
     requests: list[dg.RunRequest] = []
-    reasons = list(changes.problems)
+    reasons = [f"{entry.path}: {entry.reason}" for entry in changes.left_out]
     for wanted in _wanted(changes):
         content = wanted.content
         ended, running = runs_with_tag(context.instance, CONTENT_TAG, content)
@@ -86,4 +86,4 @@ def _wanted(changes: FolderChanges) -> Iterator[_Wanted]:
     for batch, md5 in changes.batches:
         yield _Wanted(batch, ingest_batch.name, f"{batch}:{md5}", batch)
     if changes.collection_key:
-        yield _Wanted(FOLDER, load_catalog.name, f"collection:{changes.collection_key}", assets=_COLLECTION)
+        yield _Wanted(COLLECTION, load_catalog.name, f"collection:{changes.collection_key}", assets=_COLLECTION)

@@ -9,8 +9,9 @@ from cinematch_assets.dagster_support.asset_checks import checked_when_failing
 from cinematch_assets.dagster_support.metadata import messages
 from cinematch_assets.dagster_support.progress_log import log_progress
 from cinematch_assets.defs.partitions import OWNERS
-from cinematch_assets.pipeline.ingest.netflix_collection import FOLDER, fetch_collection
+from cinematch_assets.pipeline.ingest.netflix_collection import fetch_collection
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.table_names import COLLECTION
 
 
 @dg.asset(group_name="drive", kinds={"googledrive", "file"}, owners=OWNERS)
@@ -22,7 +23,7 @@ def raw_netflix_collection(
         collection = fetch_collection(platform, log_progress(context.log.info))
     return dg.MaterializeResult(
         metadata={
-            "folder": f"{platform.folder.spec}: {FOLDER}",
+            "folder": f"{platform.folder.spec}: {COLLECTION}",
             **collection.as_metadata(),
             "failures": messages(collection.failed),
             "skipped_entries": messages([f"{entry.path}: {entry.reason}" for entry in collection.skipped]),

@@ -28,7 +28,7 @@ CHECKS = (pandera_schema(MOVIE_GENRE_FEATURES), explained_variance())
 def movie_genre_features(
     context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.MaterializeResult:
-    """Each movie as a point in genre space, on a basis that is fitted once; NULL for a movie without genres."""
+    """Each movie as a point in genre space, on a basis that stays once it was trained on; NULL without genres."""
     with checked_when_failing(context, platform):
         projected = project_movies(platform)
     rows = len(projected.features.movie_ids)

@@ -7,23 +7,22 @@ Here: comparing a listing of the folder with what was loaded or refused. Not her
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
-from cinematch_assets.drive.folder import FolderListing
-from cinematch_assets.pipeline.ingest.netflix_collection import FOLDER, list_collection
+from cinematch_assets.drive.folder import QUICK_LOOK, FolderListing
+from cinematch_assets.pipeline.ingest.netflix_collection import list_collection
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.table_names import (
-    BATCH_ID_RULE,
-    TABLE_SUFFIXES,
+    BATCHES,
+    COLLECTION,
+    TABLES,
     batch_id_of,
     is_file_of,
+    near_miss,
     several_files_message,
 )
-from cinematch_assets.values import DriveFile
+from cinematch_assets.values import DriveFile, SkippedEntry
 from cinematch_assets.warehouse.collection_ledger import list_processed_files
 from cinematch_assets.warehouse.landed_files import list_processed_contents
-
-_TABLES = ("movies", "ratings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,54 +38,57 @@ class FolderChanges:
     collection_key: str
     """Identifies the contents of the whole movie collection; empty when none is new."""
 
-    problems: tuple[str, ...]
-    """A message for each file that is left alone."""
+    left_out: tuple[SkippedEntry, ...]
+    """What is left alone: unreadable entries, names that are nearly right; of the collection one entry for all."""
 
 
 def find_folder_changes(platform: Platform) -> FolderChanges:
     """Compare the folder's contents (never its times) with those that were loaded or refused."""
-    tables = platform.folder.list_files("", recursive=False)
-    batches = platform.folder.list_files("batches", recursive=False)
-    collection = list_collection(platform.folder)
+    tables = platform.folder.list_files("", recursive=False, is_wanted=_is_table, limits=QUICK_LOOK)
+    batches = platform.folder.list_files(BATCHES, recursive=False, is_wanted=_is_batch, limits=QUICK_LOOK)
+    collection = list_collection(platform.folder, limits=QUICK_LOOK)
     with platform.warehouse.session() as session:
         processed = session.run(list_processed_contents)
         processed_movies = session.run(list_processed_files)
-    problems = [f"{entry.path}: {entry.reason}" for entry in (*tables.skipped, *batches.skipped)]
+    left_out = [*tables.skipped, *batches.skipped]
+    left_out += [SkippedEntry(path, why) for path in (*tables.others, *batches.others) if (why := near_miss(path))]
     if collection.skipped:
         first = collection.skipped[0]
-        problems.append(f"{len(collection.skipped):,} of {FOLDER} skipped, first {first.path}: {first.reason}")
-    changed_batches, batch_problems = _changed_batches(batches, processed, platform.folder.spec)
-    changed = [
-        file.md5
-        for file in tables.files
-        if any(is_file_of(file.path, table) for table in _TABLES) and (file.path, file.md5) not in processed
-    ]
+        reason = f"{len(collection.skipped):,} entries are skipped, the first is {first.path}: {first.reason}"
+        left_out.append(SkippedEntry(COLLECTION, reason, for_now=all(entry.for_now for entry in collection.skipped)))
+    changed_batches, ambiguous = _changed_batches(batches, processed, platform.folder.spec)
+    changed = [file.md5 for file in tables.files if (file.path, file.md5) not in processed]
     return FolderChanges(
         batches=changed_batches,
         catalogue_key="-".join(sorted(changed)),
         collection_key=_collection_key(collection, processed_movies),
-        problems=(*problems, *batch_problems),
+        left_out=(*left_out, *ambiguous),
     )
+
+
+def _is_table(path: str) -> bool:
+    return any(is_file_of(path, table) for table in TABLES)
+
+
+def _is_batch(path: str) -> bool:
+    return batch_id_of(path) is not None
 
 
 def _changed_batches(
     listing: FolderListing, processed: set[tuple[str, str]], folder: str
-) -> tuple[tuple[tuple[str, str], ...], list[str]]:
-    """Return (batch_id, md5) of each new content, and a message for each file that cannot be a batch."""
-    changed, problems = [], []
+) -> tuple[tuple[tuple[str, str], ...], list[SkippedEntry]]:
+    """Return (batch_id, md5) of each new content, and an entry for each batch that is there more than once."""
+    changed, ambiguous = [], []
     by_batch: dict[str, list[DriveFile]] = defaultdict(list)
     for file in listing.files:
-        batch_id = batch_id_of(PurePosixPath(file.path).name)
-        if batch_id is None:
-            problems.append(f"{file.path}: not a batch: name it {BATCH_ID_RULE}, then {' or '.join(TABLE_SUFFIXES)}")
-        else:
-            by_batch[batch_id].append(file)
+        by_batch[batch_id_of(file.path) or ""].append(file)
     for batch_id, files in sorted(by_batch.items()):
         if len(files) > 1:
-            problems.append(several_files_message((file.path for file in files), folder))
+            message = several_files_message((file.path for file in files), folder)
+            ambiguous.append(SkippedEntry(f"{BATCHES}/{batch_id}", message))
         elif (files[0].path, files[0].md5) not in processed:
             changed.append((batch_id, files[0].md5))
-    return tuple(changed), problems
+    return tuple(changed), ambiguous
 
 
 def _collection_key(listing: FolderListing, processed: set[tuple[str, str]]) -> str:

@@ -49,6 +49,7 @@ class TableLoad(Generic[Load]):
     load: Load | None
     unchanged: bool = False
     """Whether this content was in the table before."""
+    notes: tuple[str, ...] = ()
 
     def as_metadata(self) -> dict[str, Any]:
         """Return the row counts, whether nothing changed, and the changes of the table."""
@@ -57,6 +58,7 @@ class TableLoad(Generic[Load]):
             "rows_accepted": self.counts.accepted,
             "rows_rejected": self.counts.rejected,
             "unchanged": self.unchanged,
+            **({"notes": "; ".join(self.notes)} if self.notes else {}),
             **(_changes(self.load) if self.load else {}),
         }
 
@@ -79,7 +81,7 @@ def load_movies_file(platform: Platform) -> TableLoad[MoviesLoad]:
     reading = _read(platform, file, "movies", lambda path, limit: read_movies(path, limit=limit, name=file.path))
     with log_phase(_LOG, f"write {len(reading.accepted):,} movies"):
         load = platform.warehouse.run(load_movies, reading.accepted, file, reading.rejected)
-    return TableLoad(file, _counts(reading), load)
+    return TableLoad(file, _counts(reading), load, notes=reading.notes)
 
 
 def load_ratings_file(platform: Platform) -> TableLoad[RatingsLoad]:
@@ -99,7 +101,7 @@ def load_ratings_file(platform: Platform) -> TableLoad[RatingsLoad]:
     test = is_test(reading.accepted, platform.settings.split)
     with log_phase(_LOG, f"write {len(reading.accepted):,} ratings"):
         load = platform.warehouse.run(load_ratings, reading.accepted, test, file, reading.rejected)
-    return TableLoad(file, _counts(reading), load)
+    return TableLoad(file, _counts(reading), load, notes=reading.notes)
 
 
 def load_batch_file(platform: Platform, batch_id: str) -> TableLoad[BatchLoad]:
@@ -124,7 +126,7 @@ def load_batch_file(platform: Platform, batch_id: str) -> TableLoad[BatchLoad]:
     except CinematchError as error:
         platform.warehouse.run(fail_batch, batch_id, str(error), file)
         raise
-    return TableLoad(file, _counts(reading), load)
+    return TableLoad(file, _counts(reading), load, notes=reading.notes)
 
 
 FileReader = Callable[[Path, RejectionLimit], Reading]

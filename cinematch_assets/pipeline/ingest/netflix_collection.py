@@ -14,9 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import astuple, dataclass
-from pathlib import PurePosixPath
 
-from cinematch_assets.drive.folder import Folder, FolderListing
+from cinematch_assets.drive.folder import Folder, FolderListing, LookLimits
 from cinematch_assets.drive.landing import Landed, land
 from cinematch_assets.drive.thread_pool import THREADS, Done, in_parallel
 from cinematch_assets.logs import log_phase
@@ -24,6 +23,7 @@ from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.reading.collection import CollectionFile, read_collection
 from cinematch_assets.recommender.progress import Progress
 from cinematch_assets.storage.base import MissingObjectError, Store
+from cinematch_assets.table_names import COLLECTION, is_collection_file
 from cinematch_assets.values import SkippedEntry
 from cinematch_assets.warehouse.collection_ledger import (
     Fetch,
@@ -35,10 +35,8 @@ from cinematch_assets.warehouse.collection_ledger import (
 )
 from cinematch_assets.warehouse.netflix import CollectionContent, CollectionLoad, load_next_files
 
-FOLDER = "Netflix_Movie_Collection"
 FILES_PER_TRANSACTION = 500
 SECONDS_PER_TRANSACTION = 2.0
-_SUFFIXES = (".json", ".csv")
 _LOG = logging.getLogger(__name__)
 
 
@@ -74,24 +72,18 @@ class FetchedCollection:
         }
 
 
-def list_collection(folder: Folder) -> FolderListing:
+def list_collection(folder: Folder, *, limits: LookLimits = LookLimits()) -> FolderListing:  # noqa: B008 - frozen
     """List the collection's JSON and CSV files; other files are skipped.
 
     A file may be in several folders of a Drive: it is listed once, under the first of its paths.
     """
-    listing = folder.list_files(FOLDER)
-    movies = {file.id: file for file in reversed(listing.files) if _is_movie_file(file.name)}
-    others = (
-        SkippedEntry(file.path, "is neither .json nor .csv") for file in listing.files if not _is_movie_file(file.name)
-    )
+    listing = folder.list_files(COLLECTION, is_wanted=is_collection_file, limits=limits)
+    movies = {file.id: file for file in reversed(listing.files)}
+    others = (SkippedEntry(path, "is neither .json nor .csv") for path in listing.others)
     return FolderListing(
         files=tuple(sorted(movies.values(), key=lambda file: file.path)),
         skipped=tuple(sorted((*listing.skipped, *others), key=lambda entry: entry.path)),
     )
-
-
-def _is_movie_file(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in _SUFFIXES
 
 
 def fetch_collection(
@@ -119,7 +111,7 @@ def fetch_collection(
                 failed += [str(each.error) for each in portion if each.error is not None]
                 done += len(portion)
                 if progress:
-                    progress(f"Fetching {FOLDER}", done / len(files))
+                    progress(f"Fetching {COLLECTION}", done / len(files))
     return FetchedCollection(
         files=len(listed.files),
         listing=listing,

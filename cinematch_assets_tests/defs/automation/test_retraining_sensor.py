@@ -7,7 +7,6 @@ import pytest
 
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.model import FORMAT
-from cinematch_assets.warehouse.drift_alerts import write_assessment
 from cinematch_assets_tests.support.definitions import repository
 from cinematch_assets_tests.support.platforms import (
     MOVIES,
@@ -17,6 +16,7 @@ from cinematch_assets_tests.support.platforms import (
     make_platform,
     rows_of,
 )
+from cinematch_assets_tests.support.warehouse_rows import assess, load, make_ratings
 
 
 @pytest.fixture
@@ -34,9 +34,10 @@ def load_rating(platform: Platform) -> None:
     load_table(platform, "ratings", RATINGS + "1,10,4.0,1000000000\n")
 
 
-def add_decision(platform: Platform, batch: str, *, due: bool = True) -> None:
+def add_decision(platform: Platform, batch: str, *, due: bool = True, content: str = "a") -> None:
     with platform.warehouse.connect() as connection:
-        write_assessment(connection, batch, batch.ljust(32, "0"), [], due=due, reason=f"{batch} moved", evidence={})
+        load(connection, batch, make_ratings((1, 10, 4.0, 1)), content)
+        assess(connection, batch, due=due)
 
 
 def add_run(instance: dg.DagsterInstance, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
@@ -86,8 +87,7 @@ def test_a_decision_whose_retrainings_keep_failing_is_given_up(
 def test_a_decision_on_a_replaced_content_starts_no_run(platform: Platform, instance: dg.DagsterInstance) -> None:
     given_champion(platform)
     add_decision(platform, "batch_w1")
-    with platform.warehouse.connect() as connection:
-        write_assessment(connection, "batch_w1", "f" * 32, [], due=False, reason="calm now", evidence={})
+    add_decision(platform, "batch_w1", due=False, content="b")
     assert isinstance(tick(platform, instance), dg.SkipReason)
 
 

@@ -15,7 +15,7 @@ MOVIE = '{"title": "Heat", "genre": "Crime", "rating": 8.3, "year": 1995}'
 
 def test_an_empty_folder_has_no_changes(platform: Platform) -> None:
     changes = find_folder_changes(platform)
-    assert (changes.batches, changes.catalogue_key, changes.collection_key, changes.problems) == ((), "", "", ())
+    assert (changes.batches, changes.catalogue_key, changes.collection_key, changes.left_out) == ((), "", "", ())
 
 
 def test_a_batch_is_new_until_it_is_loaded(platform: Platform) -> None:
@@ -65,8 +65,40 @@ def test_a_file_that_cannot_be_a_batch_is_a_problem(platform: Platform, name: st
     drop(platform, f"batches/{name}", BATCH)
     changes = find_folder_changes(platform)
     assert changes.batches == ()
-    (problem,) = changes.problems
-    assert problem.startswith(f"batches/{name}: not a batch")
+    (entry,) = changes.left_out
+    assert entry.path == f"batches/{name}"
+    assert entry.reason.startswith("not a batch")
+
+
+def test_names_that_are_nearly_right_are_left_out_with_the_reason(platform: Platform) -> None:
+    for name in (
+        "Ratings.csv",
+        "movies.csv.zip",
+        "batch_w1.csv",
+        "batches/old/batch_w0.csv",
+        "batches/w2.parquet/p.parquet",
+    ):
+        drop(platform, name, BATCH)
+    drop(platform, "notes.txt", "nothing like a table")
+    changes = find_folder_changes(platform)
+    assert (changes.batches, changes.catalogue_key) == ((), "")
+    assert {entry.path: entry.reason.partition(":")[0] for entry in changes.left_out} == {
+        "Ratings.csv": "is not read",
+        "movies.csv.zip": "is not read",
+        "batch_w1.csv": "is not read",
+        "batches/old/": "is a folder",
+        "batches/w2.parquet/": "is a folder",
+    }
+
+
+def test_a_suffix_counts_in_any_case(platform: Platform) -> None:
+    drop(platform, "movies.CSV", HEAT)
+    drop(platform, "batches/batch_w1.Csv", BATCH)
+    changes = find_folder_changes(platform)
+    assert changes.catalogue_key
+    assert [batch for batch, _ in changes.batches] == ["batch_w1"]
+    load_table(platform, "movies")
+    assert find_folder_changes(platform).catalogue_key == ""
 
 
 def test_a_batch_in_two_formats_is_a_problem_and_stops_no_other(platform: Platform) -> None:
@@ -75,13 +107,15 @@ def test_a_batch_in_two_formats_is_a_problem_and_stops_no_other(platform: Platfo
     drop(platform, "batches/batch_w2.csv", BATCH)
     changes = find_folder_changes(platform)
     assert [batch for batch, _ in changes.batches] == ["batch_w2"]
-    (problem,) = changes.problems
-    assert problem.startswith("batches/batch_w1.csv and batches/batch_w1.parquet")
-    assert "keep one" in problem
+    (entry,) = changes.left_out
+    assert entry.path == "batches/batch_w1"
+    assert entry.reason.startswith("batches/batch_w1.csv and batches/batch_w1.parquet")
+    assert "keep one" in entry.reason
 
 
 def test_skipped_files_of_the_collection_are_one_problem(platform: Platform) -> None:
     for name in ("a.png", "b.png"):
         drop(platform, f"Netflix_Movie_Collection/{name}", b"\x89PNG")
-    (problem,) = find_folder_changes(platform).problems
-    assert problem.startswith("2 of Netflix_Movie_Collection skipped, first Netflix_Movie_Collection/a.png")
+    (entry,) = find_folder_changes(platform).left_out
+    assert entry.path == "Netflix_Movie_Collection"
+    assert entry.reason.startswith("2 entries are skipped, the first is Netflix_Movie_Collection/a.png: is neither")

@@ -2,16 +2,17 @@
 
 import json
 
-from cinematch_assets.pipeline.ingest.netflix_collection import FOLDER, fetch_collection, load_fetched
+from cinematch_assets.pipeline.ingest.netflix_collection import fetch_collection, load_fetched
 from cinematch_assets.pipeline.ingest.netflix_matches import match_titles
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.table_names import COLLECTION
 from cinematch_assets_tests.support.platforms import drop, insert_movies, load_table, rows_of
 from cinematch_assets_tests.support.real_data import find_data
 
 
 def load_titles(platform: Platform, *titles: tuple[str, int]) -> None:
     movies = [{"title": title, "genre": "Drama", "rating": 8.0, "year": year} for title, year in titles]
-    drop(platform, f"{FOLDER}/all.json", json.dumps(movies))
+    drop(platform, f"{COLLECTION}/all.json", json.dumps(movies))
     fetch_collection(platform)
     load_fetched(platform)
 
@@ -55,7 +56,7 @@ def test_without_titles_there_is_no_share(platform: Platform) -> None:
 
 def test_a_real_collection_is_loaded_and_matched(platform: Platform) -> None:
     load_table(platform, "movies", (find_data("ml-latest-small") / "movies.csv").read_bytes())
-    drop(platform, f"{FOLDER}/vega_imdb.csv", (find_data("netflix-style") / "vega_imdb.csv").read_bytes())
+    drop(platform, f"{COLLECTION}/vega_imdb.csv", (find_data("netflix-style") / "vega_imdb.csv").read_bytes())
     fetch_collection(platform)
     load_fetched(platform)
     matched = match_titles(platform)

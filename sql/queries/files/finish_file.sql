@@ -1,7 +1,7 @@
 -- The outcome of a content; once it is loaded, the former contents of its table are superseded.
 WITH former AS (
     UPDATE ops.files SET state = 'superseded'
-    WHERE starts_with(path, %(table)s) AND lower(substr(path, length(%(table)s) + 1)) = ANY(%(suffixes)s) AND md5 <> %(md5)s AND state = 'loaded' AND %(state)s = 'loaded'
+    WHERE for_table = %(table)s AND (path, md5) <> (%(path)s, %(md5)s) AND state = 'loaded' AND %(state)s = 'loaded'
 )
 UPDATE ops.files
 SET state = %(state)s, rows_read = %(rows_read)s, rows_accepted = %(rows_accepted)s,

@@ -2,6 +2,5 @@
 -- again when its former content is back in the folder, so that its status becomes completed again.
 SELECT f.path, f.md5
 FROM ops.files f
-LEFT JOIN ingestion_metadata m
-    ON starts_with(f.path, 'batches/') AND m.batch_id = regexp_replace(f.path, '^batches/|\.[^.]+$', '', 'g')
+LEFT JOIN ingestion_metadata m ON f.for_table = 'batches/' || m.batch_id
 WHERE f.state = 'refused' OR (f.state = 'loaded' AND m.status IS DISTINCT FROM 'failed')

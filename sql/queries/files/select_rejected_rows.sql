@@ -7,5 +7,5 @@ LEFT JOIN ops.files f USING (path, md5)
 WHERE r.released_at IS NULL
   AND (%(path)s::text IS NULL OR r.path = %(path)s)
   AND (%(ids)s::bigint[] IS NULL OR r.id = ANY(%(ids)s))
-ORDER BY COALESCE(f.landed_at, r.rejected_at) DESC, r.path, r.md5, r.row_number
+ORDER BY f.landing DESC NULLS LAST, r.rejected_at DESC, r.path, r.md5, r.row_number
 LIMIT %(limit)s

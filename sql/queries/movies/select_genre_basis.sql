@@ -1,2 +1,5 @@
--- The newest basis. There is one, unless a person had it fitted again.
-SELECT version, basis, explained_variance FROM ops.genre_bases ORDER BY created_at DESC LIMIT 1
+-- The basis in force: the last that was fitted; and whether a model was trained on its features.
+SELECT basis, EXISTS (SELECT FROM ops.model_versions trained WHERE trained.genre_basis = newest.version)
+FROM ops.genre_bases newest
+ORDER BY ordinal DESC
+LIMIT 1

@@ -1,2 +1,2 @@
--- The version whose recommendations are in the table.
-SELECT model_version FROM recommendations LIMIT 1
+-- The version whose recommendations were published last; they may be no rows.
+SELECT recommended FROM ops.champion WHERE recommended IS NOT NULL

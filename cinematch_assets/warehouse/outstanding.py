@@ -1,0 +1,49 @@
+"""What is outstanding: table ``ops.outstanding_work``, a row for each piece of work that was asked for and is not done.
+
+Here: reading it, for ``status``, pages and notifications, and bringing it up to date. Not here: what is outstanding
+and why (``pipeline.ingest.folder_changes``, ``retraining``, ``attempts``).
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, replace
+
+import psycopg
+from psycopg.rows import class_row
+
+from cinematch_assets.values import OutstandingWork, WorkKind
+from cinematch_assets.warehouse.statements import statement
+
+
+def list_outstanding(connection: psycopg.Connection) -> list[OutstandingWork]:
+    """Return all outstanding work: what needs a person first, then what waits, then what runs; the oldest first."""
+    with connection.cursor(row_factory=class_row(OutstandingWork)) as cursor:
+        return cursor.execute(statement("outstanding/select_outstanding")).fetchall()
+
+
+def replace_outstanding(
+    connection: psycopg.Connection, kinds: Collection[WorkKind], work: Iterable[OutstandingWork]
+) -> None:
+    """Make ``work`` all that is outstanding of these kinds; what is in the table as it is already is not written.
+
+    So a look at which nothing changed writes nothing, and does not fail where the database is read-only.
+
+    Args:
+        connection: autocommit; the transaction is opened here.
+        kinds: the kinds that the caller knows everything about; rows of others stay.
+        work: at most one for each kind and name.
+    """
+    wanted = {(each.kind, each.work): each for each in work}
+    if any(kind not in kinds for kind, _ in wanted):
+        raise ValueError("work of a kind that the caller does not answer for")
+    known = {(each.kind, each.work): each for each in list_outstanding(connection) if each.kind in kinds}
+    gone = [key for key in known if key not in wanted]
+    changed = [each for key, each in wanted.items() if key not in known or replace(known[key], since=None) != each]
+    if not gone and not changed:
+        return
+    with connection.transaction():
+        connection.execute(
+            statement("outstanding/delete_outstanding"),
+            {"kinds": [kind for kind, _ in gone], "works": [work for _, work in gone]},
+        )
+        for each in changed:
+            connection.execute(statement("outstanding/upsert_outstanding"), asdict(each))

@@ -1,0 +1,152 @@
+"""What only a bucket does; what every folder does is in ``test_folder``."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+
+from cinematch_assets.drive.diagnose import check_local
+from cinematch_assets.drive.folder import DriveError, Folder, UnreachableError
+from cinematch_assets.drive.opening import open_folder
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CONTENT = os.urandom(6 << 20)
+MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
+
+
+@pytest.fixture
+def client(aws: str) -> "S3Client":
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="drop", CreateBucketConfiguration={"LocationConstraint": client.meta.region_name})
+    return client
+
+
+def put_in_parts(client: "S3Client", key: str, content: bytes) -> str:
+    """Upload an object in parts of 5 MB; return its ETag."""
+    upload = client.create_multipart_upload(Bucket="drop", Key=key)["UploadId"]
+    parts = []
+    for number, start in enumerate(range(0, len(content), 5 << 20), start=1):
+        body = content[start : start + (5 << 20)]
+        part = client.upload_part(Bucket="drop", Key=key, UploadId=upload, PartNumber=number, Body=body)
+        parts.append({"PartNumber": number, "ETag": part["ETag"]})
+    done = client.complete_multipart_upload(Bucket="drop", Key=key, UploadId=upload, MultipartUpload={"Parts": parts})
+    return done["ETag"]
+
+
+def test_the_content_decides_and_not_the_etag(client: "S3Client", tmp_path: Path) -> None:
+    folder = open_folder("s3://drop/in")
+    assert MD5 not in put_in_parts(client, "in/ratings.csv", CONTENT)
+    (in_parts,) = folder.list_files().files
+    client.put_object(Bucket="drop", Key="in/ratings.csv", Body=CONTENT)
+    (at_once,) = folder.list_files().files
+    assert in_parts == at_once
+    assert (at_once.size, at_once.md5) == (len(CONTENT), MD5)
+    folder.fetch(in_parts, tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == CONTENT
+
+
+def test_a_content_is_read_once_a_process_and_again_when_it_changes(
+    client: "S3Client", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.put_object(Bucket="drop", Key="movies.csv", Body=os.urandom(10))
+    folder = open_folder("s3://drop")
+    read: list[str] = []
+    before = type(folder)._read
+    monkeypatch.setattr(type(folder), "_read", lambda self, key, etag: read.append(key) or before(self, key, etag))
+    assert folder.list_files() == folder.list_files()
+    assert read == ["movies.csv"]
+    client.put_object(Bucket="drop", Key="movies.csv", Body=b"same key, another content")
+    (file,) = folder.list_files().files
+    assert file.size == 25
+    assert read == ["movies.csv"] * 2
+
+
+def test_an_object_in_a_folder_s_name_is_no_file(client: "S3Client") -> None:
+    for key in ("in/", "in/batches/", "in/batches//x.csv", "inside.csv", "in/batches/w1.csv"):
+        client.put_object(Bucket="drop", Key=key, Body=b"")
+    listing = open_folder("s3://drop/in/").list_files()
+    assert [file.path for file in listing.files] == ["batches/w1.csv"]
+    assert [entry.path for entry in listing.skipped] == ["batches//x.csv"]
+
+
+@pytest.mark.slow
+def test_a_listing_of_more_than_a_thousand_objects_is_whole(client: "S3Client") -> None:
+    for number in range(1_003):
+        client.put_object(Bucket="drop", Key=f"in/{number}.txt", Body=b"")
+    assert len(open_folder("s3://drop/in").list_files().others) == 1_003
+
+
+@pytest.mark.parametrize("spec", ["s3://", "s3:///prefix", "gs://bucket/prefix", "https://bucket.example"])
+def test_an_address_that_is_no_bucket_is_refused_with_its_setting(spec: str) -> None:
+    with pytest.raises(DriveError, match=f"^CINEMATCH_DRIVE={spec} "):
+        open_folder(spec)
+
+
+def test_a_bucket_that_is_not_there_is_named_with_its_setting(aws: str) -> None:
+    folder = open_folder("s3://no-such-bucket/in")
+    with pytest.raises(DriveError, match=r"NoSuchBucket .* s3://no-such-bucket/in \(CINEMATCH_DRIVE\)"):
+        folder.list_files()
+    (finding,) = check_local(folder)
+    assert finding.status == "failed"
+
+
+def test_a_server_that_is_not_there_is_unreachable(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setattr("cinematch_assets.storage.s3._MAX_ATTEMPTS", 1)
+    with pytest.raises(UnreachableError, match=r"s3://drop/in \(CINEMATCH_DRIVE\) cannot be reached"):
+        open_folder("s3://drop/in").list_files()
+
+
+class _Unsteady(BaseHTTPRequestHandler):
+    """Serves one object, and breaks off every answer after a megabyte."""
+
+    protocol_version = "HTTP/1.1"
+    starts: list[int]
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        if start and self.headers.get("If-Match") != '"one"':
+            raise AssertionError("another version might be resumed")
+        body = CONTENT[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("ETag", '"one"')
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "GET":
+            self.starts.append(start)
+            self.wfile.write(body[: 1 << 20])
+            self.close_connection = True
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def unsteady(monkeypatch: pytest.MonkeyPatch, aws: str) -> Iterator[Folder]:
+    _Unsteady.starts = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Unsteady) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_address[1]}")
+        yield open_folder("s3://drop")
+        server.shutdown()
+
+
+def test_a_transfer_that_breaks_off_is_resumed(unsteady: Folder, tmp_path: Path) -> None:
+    from cinematch_assets.values import DriveFile
+
+    unsteady.fetch(DriveFile("s3-1", "ratings.csv", "ratings.csv", len(CONTENT), MD5), tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == CONTENT
+    assert _Unsteady.starts == sorted(set(_Unsteady.starts))
+    assert len(_Unsteady.starts) >= 6

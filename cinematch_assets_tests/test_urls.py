@@ -1,0 +1,74 @@
+import pytest
+
+from cinematch_assets.urls import (
+    DatabaseAddress,
+    InvalidUrlError,
+    address_of,
+    has_user_info,
+    hide_user_info,
+    normalize_database_url,
+)
+
+SECRET = "s3cret"
+
+
+@pytest.mark.parametrize(
+    "scheme", ["postgres", "postgresql", "POSTGRES", "pgsql", "postgresql+psycopg2", "postgres+asyncpg"]
+)  # fmt: skip
+def test_every_dialect_is_one_spelling(scheme: str) -> None:
+    assert normalize_database_url(f" {scheme}://u:p@h/d?sslmode=require\n") == "postgresql://u:p@h/d?sslmode=require"
+
+
+def test_jdbc_and_key_value_forms() -> None:
+    assert normalize_database_url("jdbc:postgresql://h/d?user=u") == "postgresql://h/d?user=u"
+    assert normalize_database_url("host=h dbname=d") == "host=h dbname=d"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://u:{SECRET}@{SECRET}@h/d",
+        f"postgresql://u@{SECRET}:p@h/d",
+        f"postgresql://u:{SECRET}/{SECRET}@h/d",
+        f"postgresql://u:{SECRET}?{SECRET}@h/d",
+        f"postgresql://u:1/{SECRET}@h/d",
+        f"postgresql://u:1?host={SECRET}@h/d",
+        f"mysql://u:{SECRET}@h/d",
+        SECRET,
+    ],
+)
+def test_an_unescaped_character_is_refused_and_no_part_is_repeated(url: str) -> None:
+    with pytest.raises(InvalidUrlError, match="%40") as refused:
+        normalize_database_url(url)
+    assert SECRET not in str(refused.value)
+
+
+def test_where_a_url_leads() -> None:
+    assert address_of("postgresql://u:p%40@H:5433/d%20e?a=b") == DatabaseAddress("h", "5433", "d e")
+    assert address_of("postgresql://[::1]:5433/d") == DatabaseAddress("::1", "5433", "d")
+    assert address_of("postgresql:///d?host=/run/x") == DatabaseAddress("/run/x", "5432", "d")
+    assert address_of("postgresql://u@a:1,b:2/d") == DatabaseAddress("a", "1", "d")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"connection to postgresql://u:{SECRET}@h/d failed",
+        f"s3://{SECRET}:{SECRET}@bucket/prefix",
+        f"http://{SECRET}@host/x and https://a:{SECRET}@host",
+        f"postgresql://u:{SECRET}@{SECRET}@h/d",
+        f"postgresql://u:x/{SECRET}@h/d",
+        f"host=h user={SECRET} password='{SECRET} {SECRET}' dbname=d",
+        f"postgresql://h/d?user=a&password={SECRET}&sslmode=require",
+    ],
+)
+def test_user_information_is_masked_wherever_it_stands(text: str) -> None:
+    assert SECRET not in hide_user_info(text)
+
+
+def test_text_without_user_information_stays() -> None:
+    text = "see https://example.org/a?b=c, or mail me@example.org"
+    assert hide_user_info(text) == text
+    assert not has_user_info("s3://bucket/prefix")
+    assert not has_user_info("/mnt/a@b")
+    assert has_user_info("s3://key@bucket/prefix")
