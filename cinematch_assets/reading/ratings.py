@@ -17,6 +17,9 @@ from cinematch_assets.reading.table_file import read_file
 from cinematch_assets.schemas.ratings_file import KNOWN_MOVIE, RATINGS_FILE
 from cinematch_assets.schemas.table import Rule, Table
 
+UNKNOWN_MOVIE = f"movieId is not {KNOWN_MOVIE}"
+"""The reason of a rejected row whose movie may come with a later file of movies."""
+
 
 def read_ratings(
     path: Path, *, known_movies: NDArray[np.int32] | None, limit: RejectionLimit, name: str = ""

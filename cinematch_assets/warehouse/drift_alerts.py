@@ -137,11 +137,6 @@ def list_waiting_decisions(connection: psycopg.Connection) -> list[WaitingDecisi
         return cursor.execute(statement("drift/select_waiting_decisions")).fetchall()
 
 
-def give_up(connection: psycopg.Connection, decision_id: int, outcome: str) -> None:
-    """Record that no further attempt will be made for a waiting decision."""
-    connection.execute(statement("drift/fail_decision"), {"id": decision_id, "outcome": outcome})
-
-
 def count_unseen_ratings(connection: psycopg.Connection) -> int:
     """Count accepted ratings that no champion was trained on."""
     return int(scalar(connection, "drift/select_unseen_ratings"))

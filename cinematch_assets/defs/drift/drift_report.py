@@ -7,6 +7,7 @@ Here: the asset and its checks. Not here: statistics (``drift``), the decision (
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
 from cinematch_assets.dagster_support.batch_runs import each_batch
@@ -16,11 +17,21 @@ from cinematch_assets.dagster_support.table_checks import pandera_schema
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
 from cinematch_assets.defs.tables.ratings import ratings
 from cinematch_assets.defs.tables.ratings_buffer import ratings_buffer
-from cinematch_assets.pipeline.batch_drift import BatchDrift, assess_batch, report_batch
+from cinematch_assets.pipeline.batch_drift import BatchDrift, assess_batch, is_assessed, report_batch
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.drift_alerts import DRIFT_ALERTS
 
 CHECKS = (pandera_schema(DRIFT_ALERTS), *drift_checks())
+
+
+class DriftReportConfig(dg.Config):
+    """Options of a run."""
+
+    only_missing: bool = Field(
+        default=False,
+        description="Keep an assessment of the loaded content, and only make the report: for a run that could write no "
+        "report.",
+    )
 
 
 @dg.asset(
@@ -32,10 +43,14 @@ CHECKS = (pandera_schema(DRIFT_ALERTS), *drift_checks())
     deps=[ratings_buffer, ratings],
     metadata=table_metadata("public.drift_alerts", DRIFT_ALERTS),
 )
-def drift_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+def drift_report(
+    context: dg.AssetExecutionContext, config: DriftReportConfig, platform: dg.ResourceParam[Platform]
+) -> None:
     """Five statistics in `drift_alerts`, the retraining decision, and Evidently's report on the batch."""
 
     def assess(batch: str) -> dict[str, Any]:
+        if config.only_missing and is_assessed(platform, batch):
+            return {"report": uri_metadata(report_batch(platform, batch))}
         drift = assess_batch(platform, batch)
         report = report_batch(platform, batch)
         return {

@@ -14,6 +14,7 @@ from cinematch_assets.dagster_support.table_checks import pandera_schema
 from cinematch_assets.defs.model.recommender_model import recommender_model
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.pipeline.models.gate_candidate import GatedCandidate, gate_candidate
+from cinematch_assets.pipeline.models.training_lease import hold_training_lease
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.model_metrics import MODEL_METRICS
 from cinematch_assets.warehouse.model_registry import find_newest_candidate
@@ -32,7 +33,8 @@ def model_metrics(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     """Candidate and champion measured on the same rows; promoted or rejected, with the evidence stored."""
     with checked_when_failing(context, platform):
         version = platform.warehouse.run(find_newest_candidate, context.run.run_id)
-        gated = gate_candidate(platform, version, log_progress(context.log.info))
+        with hold_training_lease(platform, context.run.run_id):
+            gated = gate_candidate(platform, version, log_progress(context.log.info))
     return dg.MaterializeResult(
         metadata={**rounded(gated.as_metadata()), "figures": dg.MetadataValue.md(_figures(gated))}
     )

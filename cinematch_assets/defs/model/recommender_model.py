@@ -15,7 +15,9 @@ from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.ratings import ratings
 from cinematch_assets.defs.tables.ratings_buffer import all_batches
 from cinematch_assets.pipeline.models.train_candidate import train_candidate
+from cinematch_assets.pipeline.models.training_lease import hold_training_lease, require_waiting
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.retraining import decisions_of
 
 CHECKS = (artifact(),)
 
@@ -28,7 +30,9 @@ CHECKS = (artifact(),)
 )
 def recommender_model(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """A model of all accepted ratings but the newest fifth of each waiting batch, which the gate measures it on."""
-    with checked_when_failing(context, platform):
+    # Until model_metrics has decided, the lease is kept.
+    with checked_when_failing(context, platform), hold_training_lease(platform, context.run.run_id, keep=True):
+        require_waiting(platform, decisions_of(context.run.tags))
         candidate = train_candidate(platform, context.run.run_id, log_progress(context.log.info))
     return dg.MaterializeResult(
         metadata={
