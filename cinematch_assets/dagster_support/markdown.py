@@ -1,6 +1,6 @@
 """Markdown for descriptions and metadata, in which text from outside stays text.
 
-Here: escaping, tables, lists. Not here: pictures (``charts``), which texts are shown.
+Here: escaping, tables, figures. Not here: which texts are shown (``table_checks``, ``metadata``).
 """
 
 import re
