@@ -22,7 +22,7 @@ from cinematch_assets.pipeline.platform import Platform
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Whether a check holds, a text in Markdown that begins with the verdict, and figures for its history."""
+    """Whether a check holds, a text in Markdown that begins with the summary, and figures for its history."""
 
     passed: bool
     description: str

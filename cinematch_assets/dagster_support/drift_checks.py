@@ -50,7 +50,7 @@ def _evaluate(statistic: str, platform: Platform, batch: str | None) -> Outcome:
     reason = f"\n\n{plain(decision.reason, 400)}" if decision and alert.alert_triggered else ""
     return Outcome(
         not alert.alert_triggered,
-        _verdict(alert) + reason,
+        _in_one_sentence(alert) + reason,
         {
             "score": alert.drift_score,
             "threshold": alert.threshold,
@@ -61,7 +61,7 @@ def _evaluate(statistic: str, platform: Platform, batch: str | None) -> Outcome:
     )
 
 
-def _verdict(alert: AssessedStatistic) -> str:
+def _in_one_sentence(alert: AssessedStatistic) -> str:
     score = short(alert.drift_score)
     without_drift = "" if alert.null_bound is None else f"; without drift it stays under {alert.null_bound:.4f}"
     side = "over" if alert.alert_triggered else "within"

@@ -93,9 +93,9 @@ def _why_rejected(found: RejectedRows) -> str:
     path = found.file.path if found.file else None
     name = f" of {plain(path)}" if path else ""
     refused = found.file is not None and found.file.state == "refused"
-    verdict = f"**The file{name} was refused:** {plain(found.file.note or '', 400)}" if refused and found.file else ""
+    summary = f"**The file{name} was refused:** {plain(found.file.note or '', 400)}" if refused and found.file else ""
     if found.rows == 0:
-        return verdict or f"No row{name} was rejected."
+        return summary or f"No row{name} was rejected."
     reasons = "; ".join(f"{plain(reason)} ({count:,})" for reason, count in found.counts.items() if count)
     rows = table(
         ("file" if path is None else "row", "text", "reasons"),
@@ -109,8 +109,8 @@ def _why_rejected(found: RejectedRows) -> str:
         ],
     )
     more = f"\n\nand {found.rows - len(found.examples):,} more" if found.rows > len(found.examples) else ""
-    verdict = verdict or f"**{found.rows:,} rows{name} were rejected:** {reasons}"
-    return f"{verdict}\n\n{rows}{more}\n\n**Next:** {_next_step(path, refused=refused)}"
+    summary = summary or f"**{found.rows:,} rows{name} were rejected:** {reasons}"
+    return f"{summary}\n\n{rows}{more}\n\n**Next:** {_next_step(path, refused=refused)}"
 
 
 def _next_step(path: str | None, *, refused: bool) -> str:
