@@ -84,7 +84,7 @@ def explained_variance() -> Check:
     def evaluate(platform: Platform, _: str | None) -> Outcome:
         with platform.warehouse.session() as session:
             stored = session.run(read_stored_basis)
-            catalogue, _ = session.run(read_movies)
+            catalogue, *_features = session.run(read_movies)
         if stored is None:
             return Outcome(False, "**There is no basis yet.** Next: materialize `movie_genre_features`.")
         share = float(sum(stored.content["explained_variance"]))
