@@ -1,6 +1,6 @@
 """The image, run as a server runs it: read-only, without capabilities, by a user without rights.
 
-It is built first, which takes minutes and needs root (docs/how-to/deploy-aws.md): without an image the tests are skipped.
+Building it takes minutes and needs root; where there is no image the tests are skipped.
 """
 
 import shutil
@@ -16,7 +16,7 @@ IMAGE = "localhost/cinematch:latest"
 MAX_BYTES = 1_250_000_000
 PODMAN = ("podman", "--cgroup-manager", "cgroupfs", "--runtime", "runc")
 RUN = (
-    "run", "--no-healthcheck", "--network", "host", "--read-only", "--cap-drop", "all", "--tmpfs", "/tmp",
+    "run", "--no-healthcheck", "--network", "host", "--read-only", "--cap-drop", "all", "--tmpfs", "/tmp",  # noqa: S108 - in the container
     "--ulimit", "nofile=20000:20000", "--ulimit", "nproc=4096:4096",
 )  # fmt: skip
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
