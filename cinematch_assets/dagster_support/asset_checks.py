@@ -62,7 +62,7 @@ def build_checks(
     Every check is evaluated before a blocking one fails the step, so that one fault hides no other.
     """
     with warnings.catch_warnings():
-        # Partitions of checks are a preview in Dagster 1.13; defs/test_dagster_behaviour.py pins what is used.
+        # Partitions of checks are a preview in Dagster 1.13; dagster_support/test_asset_checks.py pins what is used.
         warnings.simplefilter("ignore", dg.PreviewWarning)
         specs = [
             dg.AssetCheckSpec(
