@@ -6,6 +6,7 @@ import pytest
 from cinematch_assets.dagster_support.drift_checks import STATISTICS, drift_checks
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.values import DriftAlert
+from cinematch_assets.warehouse.batches import read_stored_batch
 from cinematch_assets.warehouse.drift_alerts import write_assessment
 from cinematch_assets_tests.support.platforms import RATINGS, insert_movies, load_table
 
@@ -22,8 +23,10 @@ def assess(platform: Platform, score: float | None, *, bound: float = 0.017, bat
         "rating_mean", score, 0.1, score is not None and score > 0.1, "Baseline: 3.540, New: 3.968", 700, 1_500
     )
     evidence = {"null_spread": {"bounds": {"rating_mean": bound}}, "unscored": "no champion yet"}
+    stored = platform.warehouse.run(read_stored_batch, batch)
+    assert stored is not None
     platform.warehouse.run(
-        write_assessment, batch, "0" * 32, [alert], due=False, reason=f"{batch}: why", evidence=evidence
+        write_assessment, batch, stored.md5, [alert], due=False, reason=f"{batch}: why", evidence=evidence
     )
 
 

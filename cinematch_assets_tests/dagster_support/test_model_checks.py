@@ -33,6 +33,11 @@ def test_an_artifact_whose_bytes_are_gone_or_changed_fails(platform: Platform, t
     assert altered.description != missing.description
 
 
+def test_a_champion_of_another_release_does_not_block_the_model_that_replaces_it(platform: Platform) -> None:
+    given_champion(platform, artifact_format=1)
+    assert artifact().evaluate(platform, None).passed
+
+
 @pytest.mark.parametrize(
     ("rmse", "ndcg", "passed"), [(0.8, 0.3, True), (0.95, 0.3, False), (0.8, 0.1, False)], ids=["both", "rmse", "ndcg"]
 )

@@ -56,9 +56,12 @@ def load_model(platform: Platform, version: ModelVersion) -> Recommender:
 
 
 def find_artifact_fault(platform: Platform, version: ModelVersion) -> str | None:
-    """Read a version's stored bytes and say what is wrong with them; None when they load, with the registered hash."""
+    """Read a version's stored bytes and say what is wrong with them; None when they load, with the registered hash.
+
+    A version of another release's format cannot be read here, which is no fault of its bytes: None.
+    """
     if FormatStatus.of(version) is not FormatStatus.READABLE:
-        return format_message(version)
+        return None
     try:
         load_model(platform, version)
     except (ArtifactRefusedError, MissingObjectError) as fault:
