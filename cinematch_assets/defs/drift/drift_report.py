@@ -1,6 +1,6 @@
 """``drift_report``: drift of a batch against the baseline, and whether it is a reason to retrain.
 
-Here: the asset. Not here: statistics (``drift``), the decision (``retraining``), the shape of a row
+Here: the asset and its checks. Not here: statistics (``drift``), the decision (``retraining``), the shape of a row
 (``schemas.drift_alerts``).
 """
 
@@ -9,14 +9,19 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
 from cinematch_assets.dagster_support.batch_runs import each_batch
+from cinematch_assets.dagster_support.drift_checks import drift_checks
 from cinematch_assets.dagster_support.metadata import table_metadata, uri_metadata
+from cinematch_assets.dagster_support.table_checks import pandera_schema
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
 from cinematch_assets.defs.tables.ratings import ratings
 from cinematch_assets.defs.tables.ratings_buffer import ratings_buffer
 from cinematch_assets.pipeline.batch_drift import BatchDrift, assess_batch, is_assessed, report_batch
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.drift_alerts import DRIFT_ALERTS
+
+CHECKS = (pandera_schema(DRIFT_ALERTS), *drift_checks())
 
 
 class DriftReportConfig(dg.Config):
@@ -41,7 +46,7 @@ class DriftReportConfig(dg.Config):
 def drift_report(
     context: dg.AssetExecutionContext, config: DriftReportConfig, platform: dg.ResourceParam[Platform]
 ) -> None:
-    """Five statistics in ``drift_alerts``, the retraining decision, and Evidently's report on the batch."""
+    """Five statistics in `drift_alerts`, the retraining decision, and Evidently's report on the batch."""
 
     def assess(batch: str) -> dict[str, Any]:
         if config.only_missing and is_assessed(platform, batch):
@@ -54,7 +59,11 @@ def drift_report(
             "report": uri_metadata(report),
         }
 
-    each_batch(context, assess)
+    with checked_when_failing(context, platform):
+        each_batch(context, assess)
+
+
+drift_report_checks = build_checks(drift_report, CHECKS, batch_id)
 
 
 def _statistics(drift: BatchDrift) -> str:

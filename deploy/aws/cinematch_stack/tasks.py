@@ -51,6 +51,8 @@ class Tasks(Construct):
             "Cluster",
             vpc=network.vpc,
             container_insights_v2=ecs.ContainerInsights.ENABLED,
+            # Sessions carry the UI's traffic; a log of them would need rights over all log groups.
+            execute_command_configuration=ecs.ExecuteCommandConfiguration(logging=ecs.ExecuteCommandLogging.NONE),
             default_cloud_map_namespace=ecs.CloudMapNamespaceOptions(name=NAMESPACE),
         )
         self._image = self._image_of(options)
