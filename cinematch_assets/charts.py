@@ -4,7 +4,7 @@ Dagster's UI shows a picture in Markdown from a ``data:`` address, and Markdown 
 coordinates are whole pixels, a series is one path, and colours are mid-tones that can be read on light and dark ground.
 What a colour says, a shape or a text says too.
 
-Here: drawing. Not here: which figures are drawn (``pipeline.monitoring``, ``dagster_support.pictures``).
+Here: drawing. Not here: which figures are drawn (``pipeline.monitoring``).
 """
 
 from collections.abc import Callable, Sequence

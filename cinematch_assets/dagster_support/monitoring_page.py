@@ -27,7 +27,7 @@ def materialize_page(platform: Platform, instance: dg.DagsterInstance) -> dict[s
     """Write the page; return the metadata of its materialization."""
     facts = publish_page(platform, read_failed_runs(instance))
     return {
-        "verdict": headline(facts),
+        "summary": headline(facts),
         "page": report_url(KEY),
         "needs_attention": len(facts.needs_a_person),
         "dagster/uri": uri_metadata(platform.store.uri(KEY)),

@@ -34,7 +34,7 @@ def test_a_failed_run_is_on_the_page_that_it_leaves(
     assert (run.run_id, run.job, run.batch) == (failed.run_id, "ingest_batch", "batch_w1")
     assert "2 of 2 rows do not fit" in run.message
     metadata = materialize_page(platform, instance)
-    assert metadata["verdict"] == "1 thing needs attention; no model serves yet"
+    assert metadata["summary"] == "1 thing needs attention; no model serves yet"
     assert metadata["page"].url == f"/{KEY}"
     assert f'href="/runs/{failed.run_id}"' in platform.store.read_bytes(KEY).decode()
 

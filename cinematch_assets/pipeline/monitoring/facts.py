@@ -28,7 +28,7 @@ MAX_BATCHES = 60
 MAX_DECISIONS = 20
 SAMPLE_MOVIES = 3
 PROJECTED_WEEKS = 8
-BATCHES_OF_A_MEAN = 8
+MEAN_OF_BATCHES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class Facts:
 
     @property
     def needs_a_person(self) -> list[Attention]:
-        """What nobody but a person moves on."""
+        """What only a person can move on."""
         return [each for each in self.attention if each.needs_a_person]
 
     def as_json(self) -> dict[str, Any]:
@@ -195,7 +195,9 @@ def read_facts(
             lists=session.run(rows.read_list_totals),
             most_shown=session.run(rows.list_most_shown, 5),
             sample_users=session.run(rows.list_sample_users, SAMPLE_MOVIES),
-            storage=_storage(platform, session.run(read_table_sizes), session.run(rows.list_batch_sizes, 8)),
+            storage=_storage(
+                platform, session.run(read_table_sizes), session.run(rows.list_batch_sizes, MEAN_OF_BATCHES)
+            ),
             newest_batch_at=max((each.arrived_at for each in arrivals), default=None),
             failed_runs=None if failed_runs is None else list(failed_runs),
         )

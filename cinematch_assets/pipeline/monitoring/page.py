@@ -22,7 +22,7 @@ STATISTICS = {
     "model_rmse": "Error of the champion (RMSE)",
     "model_mae": "Error of the champion (MAE)",
 }
-_SHOWN_AT_ONCE = 10
+_MAX_OPEN_ROWS = 10
 
 
 def render(facts: Facts, *, ui: str = "") -> str:
@@ -52,7 +52,7 @@ def render(facts: Facts, *, ui: str = "") -> str:
         models=_models(facts),
         storage=_storage(facts),
         max_decisions=MAX_DECISIONS,
-        shown_at_once=_SHOWN_AT_ONCE,
+        shown_at_once=_MAX_OPEN_ROWS,
         weeks=PROJECTED_WEEKS,
         newest=age(facts.newest_batch_at, facts.written_at) if facts.newest_batch_at else None,
         short=_short_version(facts),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from axe_core_python.base import AxeBase
+from axe_core_python.selenium import Axe
 from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 
@@ -30,8 +30,7 @@ def open_everything(page: Chrome) -> None:
 def test_axe_finds_no_barrier(page: Chrome, theme: str) -> None:
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]})
     open_everything(page)
-    page.execute_script(AxeBase().axe_script)
-    found = page.execute_async_script("const done = arguments[0]; axe.run().then(done)")
+    found = Axe().run(page)
     assert [(each["id"], each["nodes"][0]["html"]) for each in found["violations"]] == []
     assert len(found["passes"]) > 15
 
