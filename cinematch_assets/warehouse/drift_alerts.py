@@ -138,7 +138,7 @@ def write_assessment(
 def _notify(
     connection: psycopg.Connection, batch_id: str, md5: str, triggered: Sequence[str], *, due: bool, reason: str
 ) -> None:
-    """Tell the verdict on a batch; one with nothing over its threshold and nothing due is not told."""
+    """Tell what a batch was found to be; one with nothing over its threshold and nothing due is not told."""
     found = f"{', '.join(triggered)} over the threshold" if triggered else "nothing over its threshold"
     record_notification(
         connection,

@@ -93,7 +93,7 @@ def test_work_that_needs_a_person_is_told_and_what_waits_or_runs_is_not(connecti
     assert told(connection) == first * 2
 
 
-def test_a_verdict_is_told_when_something_is_over_its_threshold_or_due(connection: psycopg.Connection) -> None:
+def test_an_assessment_is_told_when_something_is_over_its_threshold_or_due(connection: psycopg.Connection) -> None:
     load(connection, "w1", make_ratings((1, 1, 3.0, 1)))
     assess(connection, UNDER)
     assert told(connection) == []
