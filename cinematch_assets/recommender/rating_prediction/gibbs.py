@@ -146,9 +146,7 @@ def _draw_own(weights: F64, draws: Floats, mean: float, precision: float, work: 
 
 
 @compiled
-def _draw_neighbours(
-    other: _Rows, weights: F64, draws: Floats, mean: float, precision: float, work: _Work
-) -> None:
+def _draw_neighbours(other: _Rows, weights: F64, draws: Floats, mean: float, precision: float, work: _Work) -> None:
     """Draw, for each entity j of the other side, the weight that entities with a row of j share as its neighbours.
 
     It enters their sums times ``scale``, but not in j's own rows, which are taken out of curvature and gradient.

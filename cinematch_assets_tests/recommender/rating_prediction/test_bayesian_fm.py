@@ -88,7 +88,7 @@ def test_errors_are_larger_where_the_predicted_std_is():
 
 def test_more_rows_get_fewer_sweeps_but_never_too_few():
     config = RecommenderConfig()
-    small, large, huge = (plan_sampling(rows, config) for rows in (70_000, 400_000, 100_000_000))
+    small, large, huge = (plan_sampling(rows, config) for rows in (70_000, 700_000, 100_000_000))
     assert (small.chains, small.sweeps) == (config.chains, config.sweeps)
     assert large.chains * large.sweeps < small.chains * small.sweeps
     assert (huge.chains, huge.sweeps) == (2, config.min_sweeps)
