@@ -12,6 +12,7 @@ what the tests of one package need.
 ``pooled_database_url``   a migrated database on 15, through PgBouncer in transaction mode
 ``postgres``              the server itself, 18 and again 15 (``.url``, ``.version``, ``.database()``)
 ``aws``                   an empty AWS at the returned address; boto3's variables point to it
+``instance``              a Dagster instance in memory
 ``browser``               headless Chromium, driven by selenium
 ========================  ===========================================================================
 """
@@ -30,6 +31,7 @@ from cinematch_assets_tests.support import servers
 from cinematch_assets_tests.support.servers import Postgres, migrated_template
 
 if TYPE_CHECKING:
+    from dagster import DagsterInstance
     from selenium.webdriver import Chrome
 
     from cinematch_assets.pipeline.platform import Platform
@@ -95,6 +97,16 @@ def platform(tmp_path: Path, database_url_18: str) -> "Platform":
     from cinematch_assets_tests.support.platforms import make_platform
 
     return make_platform(tmp_path / "home", database_url_18)
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> "Iterator[DagsterInstance]":
+    from dagster import DagsterInstance
+
+    storage = tmp_path / "instance"
+    storage.mkdir()
+    with DagsterInstance.ephemeral(tempdir=str(storage)) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

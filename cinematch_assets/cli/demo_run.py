@@ -69,6 +69,8 @@ def run_demo(data: str) -> None:
     with watch.lap("data set"), progress("fetching the data") as bar:
         sample = open_sample(data, settings.home.resolve() / "samples", progress=lambda rows: bar(f"{rows:,} rows", 0))
     out.print(Text(sample.name, "bold").append(f": {sample.licence}", "not bold"))
+    if sample.note:
+        out.print(sample.note)
     with watch.lap("database and Dagster's instance"):
         loop = Loop.open(settings, watch)
     _require_same_data(loop.platform, sample)

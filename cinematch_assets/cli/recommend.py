@@ -46,18 +46,41 @@ def print_answer(answer: "Answer", *, json: bool = False) -> None:
         print_json(asdict(answer))
         return
     predicted = any(each.predicted_rating is not None for each in answer.suggestions)
-    has_interval = any(each.half_width is not None for each in answer.suggestions)
-    measure = "predicted rating" if predicted else "similarity"
+    because = any(each.because for each in answer.suggestions)
+    columns = ("rank", "movieId", "title", "genres", "predicted rating" if predicted else "similarity")
     print_table(
         f"For {answer.basis} (model {answer.version})",
-        ("movieId", "title", "genres", measure),
+        (*columns, "because of") if because else columns,
         [
-            (str(each.movie), each.title, each.genres, _rating_text(each) if predicted else each.score)
+            (
+                each.rank,
+                str(each.movie),
+                each.title,
+                each.genres,
+                _rating_text(each) if predicted else each.score,
+                *((", ".join(reason.title for reason in each.because),) if because else ()),
+            )
             for each in answer.suggestions
         ],
     )
-    if has_interval:
-        out.print("±: a rating lies within it with a probability of 80 %")
+    for note in _notes(answer):
+        out.print(note)
+
+
+def _notes(answer: "Answer") -> list[str]:
+    """What the columns mean, and why stars are not in descending order where they are not."""
+    notes = []
+    ratings = [each.predicted_rating for each in answer.suggestions if each.predicted_rating is not None]
+    if any(each.half_width is not None for each in answer.suggestions):
+        notes.append("±: a rating lies within it with a probability of 80 %")
+    if ratings != sorted(ratings, reverse=True):
+        notes.append(
+            "The rank follows a score, not the stars alone: how well a movie fits what was watched before counts most, "
+            "the predicted rating less. Stars say how much a movie would be liked once it is watched."
+        )
+    if any(each.because for each in answer.suggestions):
+        notes.append("because of: the movies in the user's history without which the score would fall most")
+    return notes
 
 
 def _rating_text(suggestion: "Suggestion") -> str:

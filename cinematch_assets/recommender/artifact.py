@@ -12,8 +12,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
+import struct
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +27,21 @@ from cinematch_assets.errors import CinematchError
 _FACTS = "facts.json"
 _SUFFIX = ".npy"
 _SIMPLE = "biuf"
+MAX_EMPTY_LENGTH = 2**20
+"""Length that a dimension of an empty array may have."""
+_ZIP_FAULTS = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
+"""What the standard library raises for damaged bytes, and for entries that are encrypted or compressed in rare ways."""
 
 
 class ArtifactRefusedError(CinematchError):
@@ -54,29 +72,39 @@ def unpack(data: bytes, sha256: str) -> tuple[dict[str, NDArray[Any]], dict[str,
     actual = hashlib.sha256(data).hexdigest()
     if actual != sha256.lower():
         raise ArtifactRefusedError(f"the model's sha256 is {actual[:12]}…, and {sha256[:12]}… was registered")
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
-    except zipfile.BadZipFile as error:
-        raise ArtifactRefusedError("the model is not a file of arrays; pickles are never loaded") from error
     arrays: dict[str, NDArray[Any]] = {}
     facts: dict[str, Any] | None = None
-    with archive:
-        for name in archive.namelist():
-            if name == _FACTS:
-                facts = _facts(archive.read(name))
-            elif name.endswith(_SUFFIX):
-                arrays[name.removesuffix(_SUFFIX)] = _array(name, archive.read(name))
-            else:
-                raise ArtifactRefusedError(f"the model holds '{name}', which is neither an array nor {_FACTS}")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = archive.infolist()
+            _check_sizes(entries, len(data))
+            for entry in entries:
+                name = entry.filename
+                if name == _FACTS:
+                    facts = _facts(archive.read(entry))
+                elif name.endswith(_SUFFIX):
+                    arrays[name.removesuffix(_SUFFIX)] = _array(name, archive.read(entry))
+                else:
+                    raise ArtifactRefusedError(f"the model holds '{name[:80]}', which is neither an array nor {_FACTS}")
+    except _ZIP_FAULTS as error:
+        raise ArtifactRefusedError("the model is not a file of arrays; pickles are never loaded") from error
     if facts is None:
         raise ArtifactRefusedError(f"the model holds no {_FACTS}")
     return arrays, facts
 
 
+def _check_sizes(entries: Sequence[zipfile.ZipInfo], size: int) -> None:
+    """Refuse entries that are compressed, share bytes, or claim more than the file holds."""
+    if any(entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size for entry in entries):
+        raise ArtifactRefusedError("the model has a compressed entry, and models are stored as they are")
+    if sum(entry.file_size for entry in entries) > size or len({entry.filename for entry in entries}) < len(entries):
+        raise ArtifactRefusedError("the model claims more bytes than it has")
+
+
 def _facts(text: bytes) -> dict[str, Any]:
     try:
         facts = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArtifactRefusedError(f"{_FACTS} of the model is not JSON: {error}") from error
     if not isinstance(facts, dict):
         raise ArtifactRefusedError(f"{_FACTS} of the model is not a JSON object")
@@ -84,10 +112,19 @@ def _facts(text: bytes) -> dict[str, Any]:
 
 
 def _array(name: str, data: bytes) -> NDArray[Any]:
+    """Return an array whose shape accounts for each byte after its header; no more is allocated."""
+    file = io.BytesIO(data)
     try:
-        array = np.asarray(np.lib.format.read_array(io.BytesIO(data), allow_pickle=False))
-    except (ValueError, EOFError) as error:
-        raise ArtifactRefusedError(f"'{name}' of the model is not a plain array: {error}") from error
-    if array.dtype.kind not in _SIMPLE:
-        raise ArtifactRefusedError(f"'{name}' of the model is {array.dtype}, and only plain numbers are loaded")
-    return array
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):
+            raise ArtifactRefusedError(f"'{name}' of the model is in version {version} of numpy's format, not 1.0")
+        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    except (ValueError, EOFError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        raise ArtifactRefusedError(f"'{name}' of the model is not a plain array: {str(error)[:200]}") from error
+    if dtype.kind not in _SIMPLE:
+        raise ArtifactRefusedError(f"'{name}' of the model is {dtype}, and only plain numbers are loaded")
+    rest = len(data) - file.tell()
+    if math.prod(shape) * dtype.itemsize != rest or any(length > max(rest, MAX_EMPTY_LENGTH) for length in shape):
+        raise ArtifactRefusedError(f"'{name}' of the model claims the shape {shape} and holds {rest:,} bytes")
+    array = np.frombuffer(data, dtype, offset=file.tell()).reshape(shape, order="F" if is_fortran else "C")
+    return array.copy()

@@ -25,7 +25,7 @@ from cinematch_assets.recommender.data import (
     positions,
 )
 from cinematch_assets.recommender.progress import Progress, no_progress
-from cinematch_assets.recommender.protocol import Predictions, Similar, TopN
+from cinematch_assets.recommender.protocol import Predictions, Reasons, Similar, TopN
 from cinematch_assets.recommender.ranking.ranker import Ranker, Rankings, fit_ranker
 from cinematch_assets.recommender.ranking.tuning import tune_ranking
 from cinematch_assets.recommender.rating_prediction.bias import fit_bias
@@ -71,6 +71,20 @@ class Recommender:
         table = self.rating_table.fold_in(movies, ratings)
         rankings = self.ranker.top_for_ratings(movies, ratings, k, candidates, rating_factors=table)
         return _top_n(rankings, np.array([UNKNOWN_USER], np.int32), table)
+
+    def explain(self, top: TopN) -> Reasons:
+        """The reasons of each row of ``recommend``; users without training ratings have none."""
+        filled, listed = _by_user(top)
+        reasons = self.ranker.reasons(top.users[top.ranks == 1], listed)
+        return Reasons(reasons.movies[filled], reasons.contributions[filled])
+
+    def explain_for_ratings(self, rated: Sequence[tuple[int, float]], top: TopN) -> Reasons:
+        """The reasons of each row of ``recommend_for_ratings``, from the same (movie, rating) pairs."""
+        filled, listed = _by_user(top)
+        movies = np.array([movie for movie, _ in rated], np.int32)
+        ratings = np.array([rating for _, rating in rated], np.float32)
+        reasons = self.ranker.reasons_for_ratings(movies, ratings, listed)
+        return Reasons(reasons.movies[filled], reasons.contributions[filled])
 
     def similar(self, movie: int, k: int) -> Similar:
         """The ``k`` movies most similar to one, by co-ratings, genres, year and franchise (``ranking.similar_items``).
@@ -192,6 +206,14 @@ def _top_n(rankings: Rankings, users: Ids, table: RatingTable) -> TopN:
     movies = rankings.movies[filled]
     predicted = table.predict(owners, movies)
     return TopN(owners, ranks, movies, rankings.scores[filled], predicted.ratings, predicted.std, predicted.half_width)
+
+
+def _by_user(top: TopN) -> tuple[NDArray[np.bool_], Ids]:
+    """Which of (users · k) slots the rows of ``top`` fill, in their order, and its movies, (users, k), else −1."""
+    users = np.cumsum(top.ranks == 1) - 1
+    listed = np.full((int((top.ranks == 1).sum()), int(top.ranks.max(initial=0))), -1, np.int32)
+    listed[users, top.ranks - 1] = top.movies
+    return (listed >= 0).ravel(), listed
 
 
 def _part(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -71,6 +71,23 @@ class TopN:
 
 
 @dataclass(frozen=True, slots=True)
+class Reasons:
+    """Why each row of a ``TopN`` is listed: the movies of the user's history that contributed most to its score.
+
+    ``movies`` int32 and ``contributions`` float32 are (rows, n), largest first; an empty slot has movie −1 and 0. A
+    contribution is the movie's part of the EASE score, which is a sum over the history: without it the score is lower
+    by just that much.
+    """
+
+    movies: Ids
+    contributions: Floats
+
+    def lists(self) -> list[list[int]]:
+        """The movies of each row, without empty slots."""
+        return [[movie for movie in row if movie >= 0] for row in self.movies.tolist()]
+
+
+@dataclass(frozen=True, slots=True)
 class Similar:
     """Movies similar to one, most similar first; ``scores`` (k,) are lifts over independence."""
 

@@ -3,7 +3,9 @@
 Here: recognizing the folder, and the conversion. Not here: validating rows (``reading``).
 """
 
+import codecs
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +21,9 @@ from cinematch_assets.samples.sample import (
 from cinematch_assets.storage.atomic_file import unfinished_folder
 from cinematch_assets.table_names import expected_names
 
+_ENCODINGS = "encodings.json"
+"""Beside converted files: how their sources were read."""
+_PIECE_BYTES = 1 << 20
 DAT_HEADERS = {"movies": "movieId,title,genres", "ratings": "userId,movieId,rating,timestamp"}
 
 
@@ -51,24 +56,45 @@ def _has_hashes(folder: Path, sha256: Mapping[str, str]) -> bool:
 
 
 def _convert_dat_folder(folder: Path, cache: Path) -> Sample:
-    """Convert a ``.dat`` folder to CSV, once for each path and size of its files."""
-    sizes = [(folder / f"{table}.dat").stat().st_size for table in DAT_HEADERS]
-    key = hashlib.sha256(f"{folder.resolve()}:{sizes}".encode()).hexdigest()[:8]
+    """Convert a ``.dat`` folder to CSV, once for each path and content of its files."""
+    contents = [sha256_of(folder / f"{table}.dat") for table in DAT_HEADERS]
+    key = hashlib.sha256(f"{folder.resolve()}:{contents}".encode()).hexdigest()[:12]
     target = cache / f"{folder.resolve().name}-{key}"
     if not target.is_dir():
         with unfinished_folder(target) as unfinished:
-            for table, header in DAT_HEADERS.items():
-                convert_dat(folder / f"{table}.dat", unfinished / f"{table}.csv", header)
-    return Sample(folder.resolve().name, target, MOVIELENS_FOLDER_LICENCE)
+            encodings = {
+                f"{table}.dat": convert_dat(folder / f"{table}.dat", unfinished / f"{table}.csv", header)
+                for table, header in DAT_HEADERS.items()
+            }
+            (unfinished / _ENCODINGS).write_text(json.dumps(encodings))
+    encodings = json.loads((target / _ENCODINGS).read_text())
+    note = "; ".join(f"{name} is read as {encoding}" for name, encoding in encodings.items())
+    return Sample(folder.resolve().name, target, MOVIELENS_FOLDER_LICENCE, note)
 
 
-def convert_dat(source: Path, target: Path, header: str) -> None:
-    """Rewrite lines such as ``1::Toy Story (1995)::Comedy`` in Latin-1 as CSV in UTF-8, in constant memory."""
-    with source.open(encoding="latin-1", newline=None) as lines, target.open("w", encoding="utf-8", newline="") as out:
+def convert_dat(source: Path, target: Path, header: str) -> str:
+    """Rewrite lines such as ``1::Toy Story (1995)::Comedy`` as CSV, in constant memory; return its encoding."""
+    encoding = dat_encoding(source)
+    codec = {"UTF-8": "utf-8-sig", "Latin-1": "latin-1"}[encoding]
+    with source.open(encoding=codec, newline=None) as lines, target.open("w", encoding="utf-8", newline="") as out:
         out.write(header + "\n")
         for line in lines:
             fields = line.rstrip("\n").split("::")
             out.write(",".join(_quoted(field) for field in fields) + "\n")
+    return encoding
+
+
+def dat_encoding(source: Path) -> str:
+    """Return ``UTF-8``, as MovieLens 10M has it, when all of the file decodes as such; otherwise ``Latin-1``."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with source.open("rb") as file:
+            for piece in iter(lambda: file.read(_PIECE_BYTES), b""):
+                decoder.decode(piece)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return "Latin-1"
+    return "UTF-8"
 
 
 def _quoted(field: str) -> str:

@@ -39,6 +39,7 @@ class Sample:
     name: str
     folder: Path  # holds movies.csv|parquet and ratings.csv|parquet
     licence: str  # one sentence and the citation
+    note: str = ""  # how its files were read
 
 
 def table_file(folder: Path, table: str) -> Path | None:

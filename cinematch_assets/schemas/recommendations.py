@@ -18,5 +18,11 @@ RECOMMENDATIONS = Table(
             "The model that made the recommendation",
             rules=(NOT_EMPTY, at_most(50)),
         ),
+        Column(
+            "because",
+            "object",
+            "INTEGER[]",
+            "Up to three movies of the user's history that contributed most to the score, the first the most",
+        ),
     ),
 )

@@ -29,6 +29,7 @@ _SLOW_S = 1.0
 _SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _TRAILER = b"\xff\xff"
 _ROWS_PER_WRITE = 65_536
+_INTEGER_OID = 23
 
 # Postgres' binary values are big-endian; the width of the numpy type is the width of the column's.
 _WIRE = {np.dtype(np.int16): ">i2", np.dtype(np.int32): ">i4", np.dtype(np.int64): ">i8",
@@ -49,7 +50,8 @@ def copy_columns(
     Args:
         connection: in the transaction that the rows belong to.
         table: the table's identifier.
-        columns: column name → int16, int32, int64, float32 or float64 values, shape (n,), of the column's width.
+        columns: column name → int16, int32, int64, float32 or float64 values, shape (n,), of the column's width; int32
+            values of shape (n, length) for a column INTEGER[].
         constants: column name → text.
     """
     constants = constants or {}
@@ -64,7 +66,11 @@ def copy_columns(
             stop = min(start + _ROWS_PER_WRITE, rows)
             block = np.tile(fixed, stop - start)
             for number, values in enumerate(columns.values()):
-                block[f"value{number}"] = values[start:stop]
+                if values.ndim == 1:
+                    block[f"value{number}"] = values[start:stop]
+                else:
+                    for position in range(values.shape[1]):
+                        block[f"value{number}"][f"element{position}"] = values[start:stop, position]
             copy.write(block.tobytes())
         copy.write(_TRAILER)
     _log_rows(f"wrote {rows:,} rows into {table.as_string(connection)}", start_s)
@@ -80,20 +86,43 @@ def _log_rows(message: str, start_s: float) -> None:
 def _one_row(columns: Mapping[str, NDArray[np.generic]], constants: Mapping[str, str]) -> NDArray[np.void]:
     """Return a row on the wire, shape (1,), in which only the values are still to be filled in."""
     texts = [value.encode() for value in constants.values()]
-    fields: list[tuple[str, str]] = [("count", ">i2")]
-    for number, values in enumerate(columns.values()):
-        fields += [(f"length{number}", ">i4"), (f"value{number}", _WIRE[values.dtype])]
+    fields: list[tuple[str, Any]] = [("count", ">i2")]
+    wires = [_WIRE[values.dtype] if values.ndim == 1 else _array_wire(values) for values in columns.values()]
+    for number, wire in enumerate(wires):
+        fields += [(f"length{number}", ">i4"), (f"value{number}", wire)]
     for number, text in enumerate(texts):
         fields += [(f"text_length{number}", ">i4"), (f"text{number}", f"V{len(text)}")]
     layout = np.dtype(fields)
     row = np.zeros(1, layout)
     row["count"] = len(columns) + len(constants)
     for number, values in enumerate(columns.values()):
-        row[f"length{number}"] = values.dtype.itemsize
+        row[f"length{number}"] = layout[f"value{number}"].itemsize
+        if values.ndim > 1:
+            _begin_array(row[f"value{number}"], values.shape[1])
     for number, text in enumerate(texts):
         row[f"text_length{number}"] = len(text)
         row[f"text{number}"] = np.void(text)
     return row
+
+
+def _array_wire(values: NDArray[np.generic]) -> list[tuple[str, str]]:
+    """Return the fields of an INTEGER[] of ``values.shape[1]`` elements, as ``array_send`` writes them."""
+    fields = [("dimensions", ">i4"), ("has_nulls", ">i4"), ("type", ">i4")]
+    length = values.shape[1]
+    if length:
+        fields += [("length", ">i4"), ("first_index", ">i4")]
+    for position in range(length):
+        fields += [(f"element_length{position}", ">i4"), (f"element{position}", _WIRE[np.dtype(np.int32)])]
+    return fields
+
+
+def _begin_array(array: NDArray[np.void], length: int) -> None:
+    """Fill in what all INTEGER[] of one length have in common."""
+    array["type"] = _INTEGER_OID
+    if length:
+        array["dimensions"], array["length"], array["first_index"] = 1, length, 1
+    for position in range(length):
+        array[f"element_length{position}"] = np.dtype(np.int32).itemsize
 
 
 def copy_rows(
@@ -123,6 +152,26 @@ def read_frame(url: str, query: str, names: Sequence[str] = ()) -> pd.DataFrame:
 
 def read_frames(url: str, *queries: tuple[str, Sequence[str]]) -> list[pd.DataFrame]:
     """Read several queries in one snapshot, each with the names of its columns; see ``read_frame``."""
+    with _snapshot(url) as connection:
+        return [_fetch(connection, query, names) for query, names in queries]
+
+
+def stream_frames(url: str, query: str, names: Sequence[str]) -> Iterator[pd.DataFrame]:
+    """Read a query's result in blocks as the server sends them; the memory does not grow with the result."""
+    import pyarrow as pa  # noqa: PLC0415
+    from adbc_driver_manager import AdbcStatement  # noqa: PLC0415
+
+    with _snapshot(url) as connection, AdbcStatement(connection) as request:
+        request.set_sql_query(query)
+        stream, _ = request.execute_query()
+        with pa.RecordBatchReader.from_stream(stream) as reader:
+            for block in reader:
+                yield block.to_pandas().set_axis(list(names), axis=1)
+
+
+@contextmanager
+def _snapshot(url: str) -> Iterator[Any]:
+    """Yield an ADBC connection in a transaction that sees one state of the database."""
     from adbc_driver_manager import AdbcConnection, Error  # noqa: PLC0415 - only bulk reads pay for it
 
     require_tls(url)
@@ -130,7 +179,7 @@ def read_frames(url: str, *queries: tuple[str, Sequence[str]]) -> list[pd.DataFr
         with AdbcConnection(_arrow_database(url)) as connection:
             connection.set_autocommit(False)
             _execute(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            return [_fetch(connection, query, names) for query, names in queries]
+            yield connection
     except (Error, OSError) as fault:  # pyarrow says OSError when the server goes away in mid-stream
         cause = str(fault).splitlines()[0].rsplit("failed: ", 1)[-1]
         raise WarehouseUnavailableError(f"{describe(url)}: {cause} (in a bulk read); nothing was changed") from fault

@@ -78,6 +78,19 @@ def embedded_url(home: Path, database: str = WAREHOUSE) -> str:
     return _url(socket_folder, database)
 
 
+def server_pid(home: Path) -> int:
+    """Start the embedded server under ``home`` unless it runs, and return the id of its process.
+
+    Raises:
+        WarehouseUnavailableError: It does not start.
+    """
+    embedded_url(home)
+    server = find_server(server_folder(home.resolve()))
+    if server is None:
+        raise WarehouseUnavailableError(f"the embedded server under {server_folder(home)} ended right after its start")
+    return server.pid
+
+
 def stop_server(home: Path) -> bool:
     """Stop the embedded server, even while other processes use it; return whether one was running."""
     if not server_folder(home).exists():

@@ -3,8 +3,10 @@
 Here: replacing all rows, and which version they are of. Not here: computing them (``recommender``).
 """
 
+import numpy as np
 import pandas as pd
 import psycopg
+from numpy.typing import NDArray
 from psycopg import sql
 
 from cinematch_assets.warehouse.copy import copy_columns
@@ -23,7 +25,7 @@ def read_recommended_version(connection: psycopg.Connection) -> str | None:
 
 
 def write_recommendations(connection: psycopg.Connection, version: str, recommendations: pd.DataFrame) -> int:
-    """Replace all of ``recommendations`` (userId, rank, movieId, score), if ``version`` is still champion.
+    """Replace all of ``recommendations`` (userId, rank, movieId, score, because), if ``version`` is still champion.
 
     Raises:
         RegistryConflictError: another version became champion meanwhile; its own run writes its recommendations.
@@ -35,13 +37,35 @@ def write_recommendations(connection: psycopg.Connection, version: str, recommen
 
 
 def replace_recommendations(connection: psycopg.Connection, version: str, recommendations: pd.DataFrame) -> int:
-    """Replace all rows of ``recommendations`` in the caller's transaction; return how many were written."""
+    """Replace all rows of ``recommendations`` in the caller's transaction; return how many were written.
+
+    Without a column ``because``, as stored by releases before it, no row has reasons. Rows with equally many reasons
+    are written together, since a COPY of columns has rows of one width.
+    """
     connection.execute(statement("registry/delete_recommendations"))
     connection.execute(statement("registry/update_recommended_version"), {"version": version})
+    because = _reasons(recommendations)
+    numbers = (because >= 0).sum(axis=1)
     columns = {
         "userId": recommendations["userId"].to_numpy("int32"),
         "rank": recommendations["rank"].to_numpy("int16"),
         "movieId": recommendations["movieId"].to_numpy("int32"),
         "score": recommendations["score"].to_numpy("float32"),
     }
-    return copy_columns(connection, sql.Identifier("recommendations"), columns, {"model_version": version})
+    table, constants = sql.Identifier("recommendations"), {"model_version": version}
+    for number in np.unique(numbers).tolist():
+        rows = numbers == number
+        chosen = {name: values[rows] for name, values in columns.items()} | {"because": because[rows, :number]}
+        copy_columns(connection, table, chosen, constants)
+    return len(recommendations)
+
+
+def _reasons(recommendations: pd.DataFrame) -> NDArray[np.int32]:
+    """Return the lists of column ``because`` as an array (rows, longest), filled up with −1."""
+    if "because" not in recommendations:
+        return np.full((len(recommendations), 0), -1, np.int32)
+    lists = recommendations["because"].tolist()
+    out = np.full((len(lists), max((len(each) for each in lists), default=0)), -1, np.int32)
+    for row, each in enumerate(lists):
+        out[row, : len(each)] = each
+    return out

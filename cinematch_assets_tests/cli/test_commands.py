@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 from cinematch_assets.cli.main import main
+from cinematch_assets.cli.recommend import print_answer
 from cinematch_assets.pipeline.models.gate_candidate import gate_candidate
 from cinematch_assets.pipeline.models.publish import publish_recommendations
+from cinematch_assets.pipeline.models.query import Answer, Suggestion
 from cinematch_assets.pipeline.models.train_candidate import train_candidate
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets_tests.support.platforms import drop, drop_history, make_platform, take_in_history
@@ -65,13 +67,31 @@ def test_recommend_shows_titles_and_predicted_ratings(cinematch: Command) -> Non
         each["title"].startswith("Film") and 0.5 <= each["predicted_rating"] <= 5 for each in answer["suggestions"]
     )
     assert all(0 < each["std"] < each["half_width"] < 2.5 for each in answer["suggestions"])
+    assert [each["rank"] for each in answer["suggestions"]] == [1, 2, 3]
+    assert all(1 <= len(each["because"]) <= 3 for each in answer["suggestions"])
+    assert all(reason["contribution"] > 0 for each in answer["suggestions"] for reason in each["because"])
     shown = cinematch("recommend", "1", "-k", "3")
+    assert "because of" in shown
+    assert all(reason["title"].split(" (")[0] in shown for reason in answer["suggestions"][0]["because"])
     assert "predicted rating" in shown
     assert "±: a rating lies within it with a probability of 80 %" in shown
     assert all(f"{each['predicted_rating']:.1f} ± {each['half_width']:.1f}" in shown for each in answer["suggestions"])
-    assert "who has no ratings: cold start" in cinematch("recommend", "987654")
-    assert "likes Film 7" in cinematch("recommend", "--likes", "Film 7")
+    new_user = cinematch("recommend", "987654")
+    assert "who has no ratings: cold start" in new_user
+    assert "because of" not in new_user
+    liking = json.loads(cinematch("recommend", "--likes", "Film 7", "--json"))
+    assert "likes Film 7" in liking["basis"]
+    assert {reason["movie"] for each in liking["suggestions"] for reason in each["because"]} == {7}
     assert "name a USER" in cinematch("recommend", code=1)
+
+
+@pytest.mark.parametrize(("stars", "explained"), [((4.5, 4.0), False), ((4.0, 4.5), True)])
+def test_recommend_says_why_stars_are_not_in_descending_order(
+    stars: tuple[float, float], explained: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suggestions = (Suggestion(n, n, f"Film {n}", "Drama", 3.0 - n, star) for n, star in enumerate(stars, start=1))
+    print_answer(Answer("user 1", "run_1_v1", tuple(suggestions)))
+    assert ("The rank follows a score, not the stars alone" in capsys.readouterr().out) == explained
 
 
 def test_similar_answers_by_title_or_id_and_names_near_titles(cinematch: Command) -> None:

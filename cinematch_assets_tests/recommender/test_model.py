@@ -48,6 +48,27 @@ def test_an_altered_artifact_is_refused(model: Recommender):
         Recommender.from_bytes(bytes(data), right)
 
 
+def test_each_row_of_a_list_is_explained_by_movies_of_its_own_user(model: Recommender):
+    users = np.array([WORLD.ratings.users[-1], 987_654, WORLD.ratings.users[0]], np.int32)
+    top = model.recommend(users, 6, seen=WORLD.ratings)
+    reasons = model.explain(top).lists()
+    assert len(reasons) == len(top)
+    for user in users:
+        own = set(WORLD.ratings.movies[WORLD.ratings.users == user].tolist())
+        named = [reasons[row] for row in np.flatnonzero(top.users == user)]
+        assert all(set(row) <= own for row in named)
+        assert all(named) if own else not any(named)
+
+
+def test_a_list_for_ratings_is_explained_by_these_ratings(model: Recommender):
+    rated = [(int(movie), 5.0) for movie in WORLD.ratings.movies[:2]]
+    top = model.recommend_for_ratings(rated, 5)
+    named = [movie for row in model.explain_for_ratings(rated, top).lists() for movie in row]
+    assert len(top) == 5
+    assert named
+    assert set(named) <= {movie for movie, _ in rated}
+
+
 @pytest.mark.parametrize("method", ["bayesian_fm", "als"])
 def test_the_order_of_rows_does_not_change_a_byte(method: str):
     config = RecommenderConfig(method=method, **QUICK)

@@ -50,10 +50,26 @@ def test_dat_files_that_changed_are_converted_again(tmp_path: Path) -> None:
     (tmp_path / "movies.dat").write_text("1::Heat (1995)::Crime\n")
     (tmp_path / "ratings.dat").write_text("1::1::5::978300760\n")
     before = open_movielens_folder(tmp_path, tmp_path / "cache")
-    (tmp_path / "ratings.dat").write_text("1::1::4::978300760\n2::1::5::978300760\n")
+    (tmp_path / "ratings.dat").write_text("1::1::4::978300760\n")  # a correction of the same length
     after = open_movielens_folder(tmp_path, tmp_path / "cache")
-    assert (after.folder / "ratings.csv").read_text().count("\n") == 3
+    assert (after.folder / "ratings.csv").read_text().splitlines()[1] == "1,1,4,978300760"
     assert before.folder != after.folder
+
+
+@pytest.mark.parametrize(
+    ("encoding", "note"), [("utf-8", "UTF-8"), ("utf-8-sig", "UTF-8"), ("latin-1", "Latin-1"), ("cp1252", "Latin-1")]
+)
+def test_dat_files_are_utf_8_if_they_decode_and_otherwise_latin_1(tmp_path: Path, encoding: str, note: str) -> None:
+    lines = [f"{number}::Film {number} (1950)::Drama" for number in range(2, 40_000)]
+    movies = "\n".join(["1::Misérables, Les (1995)::Drama|Musical", *lines, "40000::Él (1953)::Drama"])
+    (tmp_path / "movies.dat").write_bytes(movies.encode(encoding))
+    (tmp_path / "ratings.dat").write_text("1::1::5::978300760\n")
+    for _ in range(2):
+        sample = open_movielens_folder(tmp_path, tmp_path / "cache")
+        assert sample.note == f"movies.dat is read as {note}; ratings.dat is read as UTF-8"
+    converted = (sample.folder / "movies.csv").read_text(encoding="utf-8").splitlines()
+    assert converted[1] == '1,"Misérables, Les (1995)",Drama|Musical'
+    assert converted[-1] == "40000,Él (1953),Drama"
 
 
 @pytest.mark.parametrize("missing", ["movies", "ratings"])

@@ -22,7 +22,7 @@ from cinematch_assets.warehouse.model_registry import read_model_version
 from cinematch_assets.warehouse.recommendations import write_recommendations
 
 MOVIES_PER_USER = 10
-_COLUMNS = ["userId", "rank", "movieId", "score"]
+_COLUMNS = ["userId", "rank", "movieId", "score", "because"]
 _LOG = logging.getLogger(__name__)
 
 
@@ -52,7 +52,9 @@ def publish_recommendations(platform: Platform, k: int = MOVIES_PER_USER) -> Pub
         users, movies = platform.warehouse.read_seen_pairs()
     different = np.unique(users)
     with log_phase(_LOG, f"rank movies for {len(different):,} users"):
-        recommendations = model.recommend(different, k, seen=Pairs(users, movies)).to_frame()[_COLUMNS]
+        top = model.recommend(different, k, seen=Pairs(users, movies))
+    with log_phase(_LOG, f"find the reasons of {len(top):,} recommendations"):
+        recommendations = top.to_frame().assign(because=pd.Series(model.explain(top).lists(), dtype=object))[_COLUMNS]
     buffer = io.BytesIO()
     recommendations.to_parquet(buffer, index=False)
     platform.store.put_bytes(_key(version.version), buffer.getvalue())

@@ -15,19 +15,30 @@ from cinematch_assets.movielens import title_without_year
 from cinematch_assets.pipeline.models.artifacts import load_champion, read_catalogue
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.data import Catalogue, Pairs
-from cinematch_assets.recommender.protocol import TopN
+from cinematch_assets.recommender.protocol import Reasons, TopN
 from cinematch_assets.warehouse.netflix import read_available_movies
 from cinematch_assets.warehouse.training_data import read_seen_movies
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A movie that the user rated, and its ``contribution`` to the EASE score of the suggestion."""
+
+    movie: int
+    title: str
+    contribution: float
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
     """A movie with the champion's figures; None where the method gives none.
 
-    ``score`` orders the suggestions. ``predicted_rating`` and its predictive standard deviation ``std`` are in stars,
-    and ``predicted_rating`` ± ``half_width`` is an 80 % interval.
+    ``rank`` counts from 1, by ``score``. ``because`` are up to three movies of the user's history that contributed most
+    to the score, the first the most; a user without ratings has none. ``predicted_rating`` and its predictive standard
+    deviation ``std`` are in stars, and ``predicted_rating`` ± ``half_width`` is an 80 % interval.
     """
 
+    rank: int
     movie: int
     title: str
     genres: str
@@ -35,6 +46,7 @@ class Suggestion:
     predicted_rating: float | None = None
     std: float | None = None
     half_width: float | None = None
+    because: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +68,7 @@ def recommend_for_user(platform: Platform, user: int, k: int = 10, *, available:
     top = model.recommend(users, k, seen=Pairs(np.full(len(seen), user, np.int32), seen), candidates=candidates)
     known = bool(model.predict(users, catalogue.movies[:1]).user_known[0])
     basis = f"user {user}, who has rated {len(seen):,} movies" if known else _cold_start(user, len(seen))
-    return Answer(basis, version.version, _suggestions(top, catalogue))
+    return Answer(basis, version.version, _suggestions(top, model.explain(top), catalogue))
 
 
 def recommend_for_likes(
@@ -69,7 +81,8 @@ def recommend_for_likes(
     candidates = _available(platform) if available else None
     top = model.recommend_for_ratings(liked, k, candidates=candidates)
     names = ", ".join(catalogue.title_of(movie) for movie, _ in liked)
-    return Answer(f"a user who likes {names}", version.version, _suggestions(top, catalogue))
+    reasons = model.explain_for_ratings(liked, top)
+    return Answer(f"a user who likes {names}", version.version, _suggestions(top, reasons, catalogue))
 
 
 def similar_movies(platform: Platform, movie: str, k: int = 10) -> Answer:
@@ -80,8 +93,8 @@ def similar_movies(platform: Platform, movie: str, k: int = 10) -> Answer:
     found = model.similar(number, k)
     rows = np.searchsorted(catalogue.movies, found.movies)
     suggestions = tuple(
-        Suggestion(int(similar), catalogue.titles[row], catalogue.genres[row], float(score))
-        for similar, row, score in zip(found.movies, rows, found.scores, strict=True)
+        Suggestion(rank, int(similar), catalogue.titles[row], catalogue.genres[row], float(score))
+        for rank, (similar, row, score) in enumerate(zip(found.movies, rows, found.scores, strict=True), start=1)
     )
     return Answer(f"movies similar to {catalogue.title_of(number)}", version.version, suggestions)
 
@@ -122,10 +135,11 @@ def _available(platform: Platform) -> NDArray[np.int32]:
     return movies
 
 
-def _suggestions(top: TopN, catalogue: Catalogue) -> tuple[Suggestion, ...]:
+def _suggestions(top: TopN, reasons: Reasons, catalogue: Catalogue) -> tuple[Suggestion, ...]:
     rows = np.searchsorted(catalogue.movies, top.movies)
     return tuple(
         Suggestion(
+            rank=int(top.ranks[at]),
             movie=int(top.movies[at]),
             title=catalogue.titles[row],
             genres=catalogue.genres[row],
@@ -133,6 +147,11 @@ def _suggestions(top: TopN, catalogue: Catalogue) -> tuple[Suggestion, ...]:
             predicted_rating=float(top.predicted_ratings[at]),
             std=None if top.std is None else float(top.std[at]),
             half_width=None if top.half_width is None else float(top.half_width[at]),
+            because=tuple(
+                Reason(int(movie), catalogue.title_of(movie), float(contribution))
+                for movie, contribution in zip(reasons.movies[at], reasons.contributions[at], strict=True)
+                if movie >= 0
+            ),
         )
         for at, row in enumerate(rows)
     )

@@ -21,12 +21,13 @@ from scipy import linalg, sparse
 from threadpoolctl import threadpool_limits
 
 from cinematch_assets.recommender.config import RankingConfig
-from cinematch_assets.recommender.data import Catalogue, Floats
+from cinematch_assets.recommender.data import Catalogue, Floats, Ids
 from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.ranking.histories import UserHistories, user_weights
 
 if TYPE_CHECKING:
     from cinematch_assets.recommender.kernels.topn import Best, Exclusions
+    from cinematch_assets.recommender.ranking.reasons import Contributions
 
 BLOCK_SCORES = 16_000_000
 """Scores held at once: 64 MB of float32."""
@@ -67,6 +68,23 @@ class DualEase:
 
         scale, shift = scale_shift
         return best_of_scores(shift + scale * self.scores(weights), k, excluded)
+
+    def contributions(self, weights: sparse.csr_matrix, listed: Ids) -> Contributions:
+        """What contributes most to the scores of ``listed`` movies (rows, k), empty slots −1, of the rows of X.
+
+        B_ij = x̃_iᵀ A x̃_j / (L_i L_j P_jj), for x̃_i the column of movie i in X̃.
+        """
+        from cinematch_assets.recommender.ranking.dual_reasons import dual_columns  # noqa: PLC0415  loads numba
+        from cinematch_assets.recommender.ranking.reasons import largest_contributions  # noqa: PLC0415  loads numba
+
+        by_movie = sparse.diags(self.row_scale).dot(self.histories.weights()).tocsc()
+        train = by_movie.indptr, by_movie.indices, by_movie.data
+        scales = 1.0 / self.penalty, 1.0 / (self.penalty * self.inverse_diagonal)
+
+        def columns(rated: Ids, targets: Ids) -> Floats:
+            return dual_columns(rated, targets, train, self.dual_inverse, scales)
+
+        return largest_contributions(weights, listed, columns)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The model as named arrays."""

@@ -36,6 +36,7 @@ from cinematch_assets.recommender.kernels.topn import (
 )
 from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.ranking.histories import UserHistories, user_weights
+from cinematch_assets.recommender.ranking.reasons import Contributions, largest_contributions
 
 BLOCK_ITEMS = 64
 BLOCK_USERS = 256
@@ -86,6 +87,17 @@ class SparseEase:
 
         run_blocks(select_from, range(0, weights.shape[0], BLOCK_USERS))
         return best
+
+    def contributions(self, weights: sparse.csr_matrix, listed: Ids) -> Contributions:
+        """What contributes most to the scores of ``listed`` movies (rows, k), empty slots −1, of the rows of X."""
+        head_index = _head_index(self.head, len(self.histories.movies))
+
+        def columns(rated: Ids, targets: Ids) -> Floats:
+            out = np.zeros((len(targets), len(rated)), np.float32)
+            _add_columns(rated, targets, (head_index, self.head_cells), self._border(), out)
+            return out
+
+        return largest_contributions(weights, listed, columns)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The model as named arrays."""
@@ -436,3 +448,34 @@ def _select(  # pragma: no cover - compiled
         for movie in range(len(scale)):
             values[0, movie] = shift[movie] + scale[movie] * values[0, movie]
         merge_scores(values, 0, excluded[0][row : row + 2], excluded[1], selected[0][one], selected[1][one])
+
+
+@compiled_in_order
+def _add_columns(  # pragma: no cover - compiled
+    rated: NDArray[Any],
+    targets: NDArray[Any],
+    head: tuple[NDArray[Any], NDArray[Any]],
+    border: Compressed,
+    out: NDArray[Any],
+) -> None:
+    """Write B from ``rated`` (ascending) to ``targets`` into ``out``, (targets, rated) zeros.
+
+    ``head`` is the position of each movie in the head, (M,), and the cells among them, (D, D).
+    """
+    head_index, cells = head
+    starts, columns, values = border
+    # Head to head: the cells, a row at a time.
+    inner = np.flatnonzero(head_index[targets] >= 0)
+    positions = head_index[targets[inner]]
+    for i in range(len(rated)):
+        if head_index[rated[i]] >= 0:
+            row = cells[head_index[rated[i]]]
+            for at in range(len(inner)):
+                out[inner[at], i] = from_bfloat16(row[positions[at]])
+    # Between head and tail the border has cells in both directions, so its row j names the movies of column j.
+    for j in range(len(targets)):
+        for movie in columns[starts[targets[j]] : starts[targets[j] + 1]]:
+            i = np.searchsorted(rated, movie)
+            if i < len(rated) and rated[i] == movie:
+                first, last = starts[movie], starts[movie + 1]
+                out[j, i] = values[first + np.searchsorted(columns[first:last], targets[j])]

@@ -25,7 +25,7 @@ from cinematch_assets.logs import log_phase
 from cinematch_assets.recommender.config import RankingConfig
 from cinematch_assets.recommender.data import Catalogue, Floats, Ids, Pairs, Ratings, UserMoviePairs, positions
 from cinematch_assets.recommender.progress import Progress, no_progress
-from cinematch_assets.recommender.protocol import RatingFactors, Similar
+from cinematch_assets.recommender.protocol import RatingFactors, Reasons, Similar
 from cinematch_assets.recommender.ranking.diversity import (
     CANDIDATES_PER_PLACE,
     cap_franchises,
@@ -150,6 +150,14 @@ class Ranker:
         request = self._request(k, candidates, rating_factors)
         return self._rank(weights, user, self.implicit_als.fold_in(weights), request, excluded)
 
+    def reasons(self, users: Ids, listed: Ids) -> Reasons:
+        """What contributed most to the scores of ``listed`` movies (users, k), empty slots −1; (users · k) rows."""
+        return self._reasons(self.ease.histories.weights_of(users), listed)
+
+    def reasons_for_ratings(self, movies: Ids, ratings: Floats, listed: Ids) -> Reasons:
+        """As ``reasons``, for one user who is not in the data: ``ratings`` of ``movies`` (n,), ``listed`` (1, k)."""
+        return self._reasons(self._weights(movies, ratings), listed)
+
     def similar(self, movie: int, k: int) -> Similar:
         """The ``k`` movies most similar to ``movie``, best first; equal ones by popularity.
 
@@ -193,6 +201,15 @@ class Ranker:
             item_similarity=ItemSimilarity.from_arrays(arrays),
             **{name: arrays[name] for name in _ARRAYS},
         )
+
+    def _reasons(self, weights: sparse.csr_matrix, listed: Ids) -> Reasons:
+        index, known = positions(listed.ravel().astype(np.int32), self.movies)
+        columns = np.where(known, index, -1).astype(np.int32)
+        found = self.ease.contributions(weights, columns.reshape(listed.shape))
+        discount = np.where(known, self.popularity_discount[index], np.float32(1.0))
+        movies = np.where(found.columns >= 0, self.movies[found.columns], -1).astype(np.int32)
+        width = movies.shape[-1]
+        return Reasons(movies.reshape(-1, width), found.values.reshape(-1, width) * discount[:, None])
 
     def _weights(self, movies: Ids, ratings: Floats) -> sparse.csr_matrix:
         """Rating weights of one user, (1, M); movies outside the catalogue are ignored."""

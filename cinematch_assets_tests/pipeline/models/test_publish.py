@@ -25,8 +25,17 @@ def test_the_rows_are_kept_in_the_store_beside_the_table(champion_platform: Plat
     published = publish_recommendations(champion_platform, k=3)
     content = champion_platform.store.read_bytes(f"recommendations/{published.version}.parquet")
     kept = pd.read_parquet(io.BytesIO(content)).sort_values(["userId", "rank"])
-    table = rows_of(champion_platform, "SELECT userid, rank, movieid FROM recommendations ORDER BY 1, 2")
-    assert list(kept[["userId", "rank", "movieId"]].itertuples(index=False, name=None)) == table
+    table = rows_of(champion_platform, "SELECT userid, rank, movieid, because FROM recommendations ORDER BY 1, 2")
+    kept["because"] = kept["because"].map(list)
+    assert list(kept[["userId", "rank", "movieId", "because"]].itertuples(index=False, name=None)) == table
+
+
+def test_each_movie_is_explained_by_movies_that_its_user_rated(champion_platform: Platform) -> None:
+    publish_recommendations(champion_platform, k=3)
+    named = "FROM recommendations r, unnest(r.because) AS reason"
+    assert rows_of(champion_platform, f"SELECT count(*) > 600 {named}") == [(True,)]
+    foreign = f"SELECT count(*) {named} WHERE (r.userId, reason) NOT IN (SELECT userId, movieId FROM ratings)"
+    assert rows_of(champion_platform, foreign) == [(0,)]
 
 
 def test_metadata_counts_rows_users_and_movies(champion_platform: Platform) -> None:
