@@ -34,6 +34,8 @@ UNPARTITIONED = (
     "movie_genre_features",
 )
 BATCH = ("raw_ratings_batch", "ratings_buffer", "drift_report")
+DRIFTED = {"rating_mean", "rating_distribution_ks"}
+"""Checks that warn: the batch is half a star above the others."""
 MODEL = ("recommender_model", "model_metrics", "recommendations")
 
 
@@ -139,7 +141,8 @@ def test_all_assets_can_be_materialized_from_it(ui: Dev) -> None:
         assert nodes[key]["assetMaterializations"], key
         checks = nodes[key]["assetChecksOrError"].get("checks", [])
         outcomes = {check["name"]: check["executionForLatestMaterialization"] for check in checks}
-        assert {name: outcome for name, outcome in outcomes.items() if outcome != {"status": "SUCCEEDED"}} == {}, key
+        failed = {name for name, outcome in outcomes.items() if outcome != {"status": "SUCCEEDED"}}
+        assert failed == (DRIFTED if key == "drift_report" else set()), key
 
 
 def test_the_buffer_counts_as_fresh_once_a_batch_has_come(ui: Dev) -> None:
