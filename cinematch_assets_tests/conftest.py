@@ -152,3 +152,11 @@ def pytest_sessionfinish() -> None:
     """Wait for multiprocessing's own servers: they would end by themselves, but a moment after this process."""
     forkserver._forkserver._stop()
     resource_tracker._resource_tracker._stop()
+
+
+@pytest.fixture(autouse=True)
+def _usual_umask() -> Iterator[None]:
+    """The command closes the umask of its process, here the tests' own; each test has the usual one."""
+    os.umask(0o022)
+    yield
+    os.umask(0o022)

@@ -150,12 +150,6 @@ class _Place:
     read_only: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Database:
-    pid: int
-    url: str
-
-
 @dataclass(slots=True)
 class _Services:
     """Dagster's three services and the embedded database, kept running."""
@@ -164,7 +158,7 @@ class _Services:
     place: _Place
     sockets: Path
     supervisor: Supervisor
-    _database: _Database | None = None
+    _database: tuple[int, str] | None = None
     _database_due: float = 0.0
     _database_gap_s: float = DATABASE_CHECK_S
     _code_due: float = 0.0
@@ -208,18 +202,17 @@ class _Services:
             _ask(url, _RELOAD)
 
     def _tend_database(self) -> None:
-        from cinematch_assets.warehouse.embedded import embedded_url, server_pid
+        from cinematch_assets.warehouse.embedded import embedded_server
 
-        home = self.settings.home
         try:
-            found = _Database(server_pid(home), embedded_url(home))
+            found = embedded_server(self.settings.home)
         except WarehouseUnavailableError as failure:
             out.print(f"{failure}. It is tried again in {self._database_gap_s:.0f} s.")
             gap_s, self._database_gap_s = self._database_gap_s, min(2 * self._database_gap_s, MAX_GAP_S)
         else:
             if self._database and found != self._database:
                 out.print("The embedded database had ended; it runs again.")
-                if found.url != self._database.url:  # a long home has its socket in a new folder after each start
+                if found[1] != self._database[1]:  # a long home has its socket in a new folder after each start
                     self.supervisor.restart()
             self._database, gap_s, self._database_gap_s = found, DATABASE_CHECK_S, DATABASE_CHECK_S
         self._database_due = time.monotonic() + gap_s

@@ -79,17 +79,17 @@ def embedded_url(home: Path, database: str = WAREHOUSE) -> str:
     return _url(socket_folder, database)
 
 
-def server_pid(home: Path) -> int:
-    """Start the embedded server under ``home`` unless it runs, and return the id of its process.
+def embedded_server(home: Path) -> tuple[int, str]:
+    """Start the embedded server under ``home`` unless it runs; return the id of its process and the warehouse's URL.
 
     Raises:
-        WarehouseUnavailableError: It does not start.
+        WarehouseUnavailableError: It does not start, or ended at once.
     """
-    embedded_url(home)
-    server = find_server(server_folder(home.resolve()))
+    url, folder = embedded_url(home), server_folder(home)
+    server = find_server(folder)
     if server is None:
-        raise WarehouseUnavailableError(f"the embedded server under {server_folder(home)} ended right after its start")
-    return server.pid
+        raise WarehouseUnavailableError(f"the embedded server under {folder} ended right after its start")
+    return server.pid, url
 
 
 def stop_server(home: Path) -> bool:

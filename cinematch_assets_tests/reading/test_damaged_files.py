@@ -34,7 +34,7 @@ def ratings_csv() -> bytes:
 
 
 def movies_csv() -> bytes:
-    rows = (f'{n},"Film ""{n}"", Le (19{n % 90 + 10})",Drama|Comedy\n' for n in range(1, 200))
+    rows = (f'{n},"Movie ""{n}"", Le (19{n % 90 + 10})",Drama|Comedy\n' for n in range(1, 200))
     return ("movieId,title,genres\n" + "".join(rows)).encode()
 
 
@@ -55,7 +55,7 @@ def ratings_table(**types: pa.DataType) -> pa.Table:
 
 
 def movies_table() -> pa.Table:
-    titles = [f"A film of which the title is {n}" for n in range(300)]
+    titles = [f"A movie of which the title is {n}" for n in range(300)]
     return pa.table({"movieId": range(1, 301), "title": titles, "genres": ["Drama|Comedy", None, "Crime"] * 100})
 
 

@@ -207,7 +207,8 @@ def test_no_other_user_of_the_machine_gets_in(request: pytest.FixtureRequest, le
     with psycopg.connect(embedded_url(home)) as connection:
         ((folder,),) = connection.execute("SHOW unix_socket_directories").fetchall()
     order = "COPY (SELECT 1) TO PROGRAM 'touch /tmp/written'"
-    psql = str(programs_of(server_folder(home)) / "psql")
+    data = server_folder(home)
+    psql = str(server_files.usable_programs(data, account_of(data)) / "psql")
     for user in ("postgres", "analyst"):
         tried = as_another_user([psql, "-h", folder, "-U", user, "postgres", "-c", order])
         assert tried.returncode != 0
