@@ -60,15 +60,16 @@ class SamplingPlan:
 
 
 def plan_sampling(rows: int, config: RecommenderConfig) -> SamplingPlan:
-    """The configured plan, with fewer and shorter chains where the work of ``rows`` would be over ``max_work``.
+    """The configured plan, with fewer factors for few ``rows``, and fewer and shorter chains within ``max_work``.
 
     With little work to share, two long chains say more than four short ones.
     """
-    total = config.max_work // max(1, rows * (config.factors + 1))
+    factors = config.factors if rows > config.few_rows else min(config.factors, config.few_rows_factors)
+    total = config.max_work // max(1, rows * (factors + 1))
     chains = config.chains if total >= config.chains * config.sweeps else min(config.chains, 2)
     sweeps = min(config.sweeps, max(config.min_sweeps, total // chains))
     burn_in = min(config.burn_in, sweeps // 3)
-    return SamplingPlan(config.factors, chains, sweeps, burn_in, config.thinning, config.rank)
+    return SamplingPlan(factors, chains, sweeps, burn_in, config.thinning, config.rank)
 
 
 def fit_bayesian_fm(
