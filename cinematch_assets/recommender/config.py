@@ -122,7 +122,7 @@ class RecommenderConfig(_Config):
     """Factors of one sample; with the bias 24 numbers. 11 and 15 were worse on all three real sets, 31 no better."""
     few_rows: NonNegativeInt = 20_000
     few_rows_factors: PositiveInt = 11
-    """Up to ``few_rows`` ratings a sample has no more factors than these: they are as good there and in half the time."""
+    """Up to ``few_rows`` ratings a sample has no more factors than these: as good there, in half the time."""
     chains: PositiveInt = 4
     """Independent chains: more of them say more than longer ones, and each can have a processor of its own."""
     sweeps: PositiveInt = 150

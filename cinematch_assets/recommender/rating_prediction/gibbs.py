@@ -99,8 +99,8 @@ class _Work(NamedTuple):
 CURVATURE, GRADIENT, CHANGE, SCALE, PRECISION, PARTNER, LAST_CHANGE = range(7)
 """Columns of ``_Work.entities``.
 
-In their order: Σ w x², Σ w x e, the change of the sum of weights, ``Side.scale``, w (1 where it belongs to the other side),
-the weight that the entity has as a neighbour of the other side, the change for the last factor.
+In their order: Σ w x², Σ w x e, the change of the sum of weights, ``Side.scale``, w (1 where it belongs to the other
+side), the weight that the entity has as a neighbour of the other side, the change for the last factor.
 """
 
 
