@@ -15,7 +15,6 @@ from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.movies import movies
 from cinematch_assets.defs.tables.ratings import ratings
 from cinematch_assets.defs.tables.ratings_buffer import all_batches
-from cinematch_assets.pipeline.monitoring.publish_page import KEY
 from cinematch_assets.pipeline.platform import Platform
 
 
@@ -32,9 +31,7 @@ from cinematch_assets.pipeline.platform import Platform
         model_metrics,
         recommendations,
     ],
-    description="One page on the state of the platform: what to do, what arrived, drift, models, lists, storage. "
-    f"[Open it](/{KEY})",
 )
 def monitoring_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
-    """Write the page of now in the place of the one before."""
+    """One page on the state of the platform: what to do, what arrived, drift, models, lists, storage."""
     return dg.MaterializeResult(metadata=materialize_page(platform, context.instance))
