@@ -9,7 +9,6 @@ from cinematch_assets.dagster_support.asset_checks import checked_when_failing
 from cinematch_assets.dagster_support.batch_runs import each_batch
 from cinematch_assets.dagster_support.landed import landed_metadata
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
-from cinematch_assets.pipeline.ingest.land_tables import land_table
 from cinematch_assets.pipeline.platform import Platform
 
 
@@ -24,6 +23,8 @@ def raw_ratings_batch(context: dg.AssetExecutionContext, platform: dg.ResourcePa
     """A batch's file from the Drive folder, landed unchanged in the store, verified by size and md5."""
 
     def land(batch: str) -> dict[str, dg.MetadataValue]:
+        from cinematch_assets.pipeline.ingest.land_tables import land_table
+
         landed = land_table(platform, f"batches/{batch}")
         return landed_metadata(landed, platform.store.uri(landed.key))
 

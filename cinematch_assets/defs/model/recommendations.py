@@ -14,7 +14,6 @@ from cinematch_assets.defs.model.model_metrics import model_metrics
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.ratings import ratings
 from cinematch_assets.defs.tables.ratings_buffer import all_batches
-from cinematch_assets.pipeline.models.publish import publish_recommendations
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.recommendations import RECOMMENDATIONS
 
@@ -30,6 +29,8 @@ CHECKS = (pandera_schema(RECOMMENDATIONS), structure(RECOMMENDATIONS), by_champi
 )
 def recommendations(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """Ten movies for each user with ratings, none of which they have rated in any table or split."""
+    from cinematch_assets.pipeline.models.publish import publish_recommendations
+
     with checked_when_failing(context, platform):
         published = publish_recommendations(platform)
     return dg.MaterializeResult(metadata=published.as_metadata())

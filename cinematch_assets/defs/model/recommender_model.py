@@ -14,8 +14,6 @@ from cinematch_assets.defs.features.movie_genre_features import movie_genre_feat
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.ratings import ratings
 from cinematch_assets.defs.tables.ratings_buffer import all_batches
-from cinematch_assets.pipeline.models.train_candidate import train_candidate
-from cinematch_assets.pipeline.models.training_lease import hold_training_lease, require_waiting
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.retraining import decisions_of
 
@@ -30,6 +28,9 @@ CHECKS = (artifact(),)
 )
 def recommender_model(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """A model of all accepted ratings but the newest fifth of each waiting batch, which the gate measures it on."""
+    from cinematch_assets.pipeline.models.train_candidate import train_candidate
+    from cinematch_assets.pipeline.models.training_lease import hold_training_lease, require_waiting
+
     # Until model_metrics has decided, the lease is kept.
     with checked_when_failing(context, platform), hold_training_lease(platform, context.run.run_id, keep=True):
         require_waiting(platform, decisions_of(context.run.tags))

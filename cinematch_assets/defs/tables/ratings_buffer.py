@@ -21,7 +21,6 @@ from cinematch_assets.dagster_support.table_checks import (
 from cinematch_assets.defs.drive.raw_ratings_batch import raw_ratings_batch
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
 from cinematch_assets.defs.tables.movies import movies
-from cinematch_assets.pipeline.ingest.load_tables import load_batch_file
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.ratings import RATINGS
 from cinematch_assets.schemas.ratings_buffer import RATINGS_BUFFER
@@ -49,6 +48,8 @@ def ratings_buffer(context: dg.AssetExecutionContext, platform: dg.ResourceParam
     """One batch, loaded completely or not at all, with its row in `ingestion_metadata`; a merged one is replaced."""
 
     def load(batch: str) -> dict[str, Any]:
+        from cinematch_assets.pipeline.ingest.load_tables import load_batch_file
+
         loaded = load_batch_file(platform, batch)
         return {**loaded.as_metadata(), "dagster/partition_row_count": loaded.counts.accepted}
 
