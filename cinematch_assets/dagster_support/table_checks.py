@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 ROWS_FOR_A_TIGHT_SHARE = 1_000_000
 WARN_SHARE = 0.85
+MAX_BATCH_AGE_DAYS = 8
+"""A batch comes each week; a day of grace."""
 _RATING_REASONS = (*RATINGS_FILE.cell_reasons, f"movieId is not {KNOWN_MOVIE}", RATINGS_FILE.replaced_reason)
 
 
@@ -226,6 +228,32 @@ def storage_budget() -> Check:
     return Check(
         "storage_budget",
         f"The warehouse uses at most {WARN_SHARE:.0%} of its budget.",
+        evaluate,
+        severity=dg.AssetCheckSeverity.WARN,
+    )
+
+
+def newest_batch() -> Check:
+    """The newest batch came at most eight days ago, by when its first content was landed."""
+
+    def evaluate(platform: Platform, _: str | None) -> Outcome:
+        from cinematch_assets.warehouse.landed_files import find_newest_batch
+
+        newest = platform.warehouse.run(find_newest_batch)
+        if newest is None:
+            return Outcome(True, "No batch has come yet.")
+        text = f"The newest batch, `{newest.batch_id}`, is {newest.age_days:.1f} days old"
+        passed = newest.age_days <= MAX_BATCH_AGE_DAYS
+        next_step = "see whether the folder has a newer file, and `cinematch status` why it is not loaded."
+        return Outcome(
+            passed,
+            f"{text}." if passed else f"**{text}; one is expected each week.** Next: {next_step}",
+            {"age_days": newest.age_days, "most_days": MAX_BATCH_AGE_DAYS},
+        )
+
+    return Check(
+        "newest_batch",
+        f"The newest batch came at most {MAX_BATCH_AGE_DAYS} days ago; loading an old one again does not count.",
         evaluate,
         severity=dg.AssetCheckSeverity.WARN,
     )

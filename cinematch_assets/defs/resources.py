@@ -1,4 +1,4 @@
-"""What all definitions share: the platform as a resource, and one process for all steps of a run.
+"""The platform as Dagster's resource, which all definitions are given.
 
 Here: how Dagster opens the platform, and what of it a single run may have otherwise. Not here: the settings it is
 opened by (``settings``).
@@ -31,8 +31,3 @@ class PlatformResource(dg.ConfigurableResource[Platform]):
         if self.max_rejected_share is not None:
             settings = settings.model_copy(update={"max_rejected_share": self.max_rejected_share})
         return Platform.open(settings)
-
-
-def shared() -> dg.Definitions:
-    """Run steps in one process, because starting one takes longer than most steps; the executor is configurable."""
-    return dg.Definitions(resources={"platform": PlatformResource()}, executor=dg.in_process_executor)

@@ -12,7 +12,7 @@ from pydantic import Field
 from cinematch_assets.dagster_support.asset_checks import evaluate_now
 from cinematch_assets.defs.features import movie_genre_features
 from cinematch_assets.defs.model import model_metrics, recommendations, recommender_model
-from cinematch_assets.defs.tables import movies, netflix_movies, ratings
+from cinematch_assets.defs.tables import movies, netflix_movies, ratings, ratings_buffer
 from cinematch_assets.pipeline.platform import Platform
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 CHECKS = {
     movies.movies.key: movies.CHECKS,
     ratings.ratings.key: ratings.CHECKS,
+    ratings_buffer.ratings_buffer.key: ratings_buffer.WHOLE_CHECKS,
     netflix_movies.netflix_movies.key: netflix_movies.CHECKS,
     movie_genre_features.movie_genre_features.key: movie_genre_features.CHECKS,
     recommender_model.recommender_model.key: recommender_model.CHECKS,

@@ -4,7 +4,7 @@ Here: the asset and its checks. Not here: statistics (``drift``), the decision (
 (``schemas.drift_alerts``).
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field
@@ -47,24 +47,26 @@ class DriftReportConfig(dg.Config):
 )
 def drift_report(
     context: dg.AssetExecutionContext, config: DriftReportConfig, platform: dg.ResourceParam[Platform]
-) -> None:
+) -> dg.MaterializeResult:
     """Five statistics in `drift_alerts`, the retraining decision, and Evidently's report on the batch."""
 
-    def assess(batch: str) -> dict[str, Any]:
+    def assess(batch: str) -> dg.MaterializeResult:
         from cinematch_assets.pipeline.batch_drift import assess_batch, is_assessed, report_batch
 
         if config.only_missing and is_assessed(platform, batch):
-            return {"report": uri_metadata(report_batch(platform, batch))}
+            return dg.MaterializeResult(metadata={"report": uri_metadata(report_batch(platform, batch))})
         drift = assess_batch(platform, batch)
         report = report_batch(platform, batch)
-        return {
-            **drift.as_metadata(),
-            "statistics": dg.MetadataValue.md(_statistics(drift)),
-            "report": uri_metadata(report),
-        }
+        return dg.MaterializeResult(
+            metadata={
+                **drift.as_metadata(),
+                "statistics": dg.MetadataValue.md(_statistics(drift)),
+                "report": uri_metadata(report),
+            }
+        )
 
     with checked_when_failing(context, platform):
-        each_batch(context, assess)
+        return each_batch(context, assess)
 
 
 drift_report_checks = build_checks(drift_report, CHECKS, batch_id)

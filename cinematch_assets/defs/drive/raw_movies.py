@@ -6,7 +6,7 @@ Here: the asset. Not here: finding, fetching and verifying (``drive``).
 import dagster as dg
 
 from cinematch_assets.dagster_support.asset_checks import checked_when_failing
-from cinematch_assets.dagster_support.landed import landed_metadata
+from cinematch_assets.dagster_support.landed import landed_result
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.pipeline.platform import Platform
 
@@ -18,4 +18,4 @@ def raw_movies(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pla
 
     with checked_when_failing(context, platform):
         landed = land_table(platform, "movies")
-    return dg.MaterializeResult(metadata=landed_metadata(landed, platform.store.uri(landed.key)))
+    return landed_result(landed, platform.store.uri(landed.key))

@@ -22,6 +22,7 @@ CHECKS = (pandera_schema(MOVIE_GENRE_FEATURES), explained_variance())
     kinds={"scikitlearn", "postgres"},
     owners=OWNERS,
     deps=[movies],
+    code_version="genre-basis-1",
     metadata=table_metadata("public.movies", MOVIE_GENRE_FEATURES),
 )
 def movie_genre_features(
@@ -33,7 +34,10 @@ def movie_genre_features(
     with checked_when_failing(context, platform):
         projected = project_movies(platform)
     rows = len(projected.features.movie_ids)
-    return dg.MaterializeResult(metadata={**rounded(projected.as_metadata()), "dagster/row_count": rows})
+    return dg.MaterializeResult(
+        metadata={**rounded(projected.as_metadata()), "dagster/row_count": rows},
+        data_version=dg.DataVersion(f"{projected.features.basis_version}-{rows}"),
+    )
 
 
 movie_genre_features_checks = build_checks(movie_genre_features, CHECKS)

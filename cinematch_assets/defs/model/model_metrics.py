@@ -42,7 +42,8 @@ def model_metrics(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
         with hold_training_lease(platform, context.run.run_id):
             gated = gate_candidate(platform, version, log_progress(context.log.info))
     return dg.MaterializeResult(
-        metadata={**rounded(gated.as_metadata()), "figures": dg.MetadataValue.md(_figures(gated))}
+        metadata={**rounded(gated.as_metadata()), "figures": dg.MetadataValue.md(_figures(gated))},
+        data_version=dg.DataVersion(version),
     )
 
 

@@ -32,7 +32,10 @@ def movies(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfor
     with checked_when_failing(context, platform):
         loaded = load_movies_file(platform)
     rows = platform.warehouse.run(count_rows, "movies")
-    return dg.MaterializeResult(metadata={**loaded.as_metadata(), "dagster/row_count": rows})
+    return dg.MaterializeResult(
+        metadata={**loaded.as_metadata(), "dagster/row_count": rows},
+        data_version=dg.DataVersion(f"{loaded.file.md5}-{rows}"),  # movies that left the file stay in the table
+    )
 
 
 movies_checks = build_checks(movies, CHECKS)
