@@ -5,15 +5,16 @@ Here: what of the page needs Dagster. Not here: the page itself (``pipeline.moni
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from cinematch_assets.dagster_support.metadata import report_url, uri_metadata
 from cinematch_assets.dagster_support.runs import CAUSE_TAG, ended_at
-from cinematch_assets.pipeline.monitoring.facts import FailedRun, headline
-from cinematch_assets.pipeline.monitoring.publish_page import KEY, publish_page
 from cinematch_assets.pipeline.platform import Platform
+
+if TYPE_CHECKING:
+    from cinematch_assets.pipeline.monitoring.facts import FailedRun
 
 SHOWN_DAYS = 7
 MAX_RUNS = 20
@@ -25,6 +26,9 @@ ASSET = dg.AssetKey("monitoring_report")
 
 def materialize_page(platform: Platform, instance: dg.DagsterInstance) -> dict[str, Any]:
     """Write the page; return the metadata of its materialization."""
+    from cinematch_assets.pipeline.monitoring.facts import headline
+    from cinematch_assets.pipeline.monitoring.publish_page import KEY, publish_page
+
     facts = publish_page(platform, read_failed_runs(instance))
     return {
         "summary": headline(facts),
@@ -34,8 +38,10 @@ def materialize_page(platform: Platform, instance: dg.DagsterInstance) -> dict[s
     }
 
 
-def read_failed_runs(instance: dg.DagsterInstance, *, now: datetime | None = None) -> list[FailedRun]:
+def read_failed_runs(instance: dg.DagsterInstance, *, now: datetime | None = None) -> "list[FailedRun]":
     """Return the runs that failed within ``SHOWN_DAYS``, at most ``MAX_RUNS``, newest first."""
+    from cinematch_assets.pipeline.monitoring.facts import FailedRun
+
     since = (now or datetime.now(UTC)) - timedelta(days=SHOWN_DAYS)
     failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
     return [
