@@ -41,6 +41,21 @@ def print_json(value: object) -> None:
         print(text)  # noqa: T201 - rich would fold long lines
 
 
+def print_json_rows(rows: Iterable[object]) -> None:
+    """Print an array for programs as its rows come, one a line; it is closed only when all of them came."""
+    separator = "["
+    for row in rows:
+        print(f"{separator}\n{json.dumps(row, default=_plain)}", end="")  # noqa: T201 - see print_json
+        separator = ","
+    print("[]" if separator == "[" else "\n]")  # noqa: T201
+
+
+def print_json_lines(rows: Iterable[object]) -> None:
+    """Print rows for programs as they come, one JSON value a line."""
+    for row in rows:
+        print(json.dumps(row, default=_plain))  # noqa: T201 - see print_json
+
+
 @contextmanager
 def progress(phase: str) -> Iterator["Bar"]:
     """Show a progress bar on a terminal, and nothing elsewhere; the bar is a ``Progress`` callback."""

@@ -85,8 +85,12 @@ def _is_local(host: str) -> bool:
 
 
 @contextmanager
-def connect(url: str, *, application: str = "cinematch", user: str | None = None) -> Iterator[psycopg.Connection]:
+def connect(
+    url: str, *, application: str = "cinematch", user: str | None = None, password: str | None = None
+) -> Iterator[psycopg.Connection]:
     """Yield an autocommit connection; to write, open ``connection.transaction()``.
+
+    ``user`` and ``password`` stand in for those of the URL; an empty password is looked up in libpq's password file.
 
     Raises:
         InvalidUrlError: see ``require_tls``.
@@ -96,7 +100,13 @@ def connect(url: str, *, application: str = "cinematch", user: str | None = None
     require_tls(url)
     with translate_errors(url):
         connection = psycopg.connect(
-            url, autocommit=True, prepare_threshold=None, application_name=application, connect_timeout=10, user=user
+            url,
+            autocommit=True,
+            prepare_threshold=None,
+            application_name=application,
+            connect_timeout=10,
+            user=user,
+            password=password,
         )
     with translate_errors(url), connection:
         yield connection
