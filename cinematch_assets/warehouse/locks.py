@@ -11,7 +11,7 @@ import psycopg
 from psycopg import errors
 
 from cinematch_assets.errors import SurroundingsError
-from cinematch_assets.warehouse.statements import scalar, statement
+from cinematch_assets.warehouse.statements import statement
 
 _LOG = logging.getLogger(__name__)
 _LONG_WAIT_S = 1.0
@@ -29,7 +29,7 @@ def lock(connection: psycopg.Connection, name: str) -> None:
     Raises:
         LockHeldError: after ``TIMEOUT_S``, naming the session that has it.
     """
-    if scalar(connection, "maintenance/try_lock_name", name=name):
+    if connection.execute(statement("maintenance/try_lock_name"), {"name": name}).fetchone() == (True,):
         return
     start = time.perf_counter()
     holder = connection.execute(statement("maintenance/select_lock_holder"), {"name": name}).fetchone()
