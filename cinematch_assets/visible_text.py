@@ -1,7 +1,7 @@
 """Text from outside that only shows: control characters become their numbers.
 
-Here: which characters are shown, and look-alikes of brackets for pages that others write. Not here: what uses it: the
-terminal (``cli.output``), Evidently's page (``drift.report``); Markdown (``dagster_support.markdown``) has a rule of its own.
+Here: which characters are shown, and look-alikes of brackets for pages that others write. Not here: the terminal
+(``cli.output``) and Evidently's page (``drift.report``), which use it; Markdown (``dagster_support.markdown``).
 """
 
 import unicodedata

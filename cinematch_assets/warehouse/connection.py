@@ -135,6 +135,8 @@ def _cause(fault: psycopg.OperationalError) -> str:
     """The first line of the driver's message, since the next ones are hints, without the host that stands before it."""
     lines = str(fault).strip().splitlines()
     cause = lines[0].rsplit(" failed: ", 1)[-1].removeprefix("FATAL:").strip() if lines else "connection lost"
+    if fault.sqlstate is None and "certificate" in cause:
+        return f"{cause} (sslrootcert has to name the CA that signed the server's certificate, and the URL its host)"
     if fault.sqlstate is None or fault.sqlstate.startswith(_GONE):
         return f"{cause} (the server is down, or CINEMATCH_DATABASE_URL is wrong)"
     return f"{cause} (sqlstate {fault.sqlstate}): run it again"

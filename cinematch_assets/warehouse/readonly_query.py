@@ -4,8 +4,8 @@ Here: one SELECT as role ``analyst``, bounded in time, rows and bytes. Not here:
 (``statements``), what the role may read (``sql/queries/migrations/grant_roles.sql``).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,11 +90,12 @@ def open_answer(
         try:
             with connection.transaction(force_rollback=True):
                 answer = _declare(connection, question)
-                answer.rows = _read_rows(connection, answer, max_rows)
-                if not is_analyst:
-                    answer.note = _NO_BOUNDARY
-                    answer.rows = iter(_withhold(connection, list(answer.rows), answer))
-                yield answer
+                with closing(_read_rows(connection, answer, max_rows)) as rows:  # it has the connection until it ends
+                    answer.rows = rows
+                    if not is_analyst:
+                        answer.note = _NO_BOUNDARY
+                        answer.rows = iter(_withhold(connection, list(rows), answer))
+                    yield answer
         finally:
             if not connection.broken:
                 connection.execute("SELECT pg_advisory_unlock_all()")
@@ -187,24 +188,27 @@ def _measured(question: str, columns: int, wide: list[int]) -> str:
     return f"SELECT {listed} FROM (SELECT *, {size} AS row_bytes FROM ({fenced}) AS a{aliases} OFFSET 0) AS b"  # noqa: S608
 
 
-def _read_rows(connection: psycopg.Connection, answer: Answer, max_rows: int) -> Iterator[tuple[Any, ...]]:
+def _read_rows(connection: psycopg.Connection, answer: Answer, max_rows: int) -> Generator[tuple[Any, ...], None, None]:
     """Yield the rows of a cursor, in one statement so that one time-out holds for all, until a limit cuts them."""
     left = MAX_ANSWER_BYTES
     fetch = f'FETCH FORWARD {max_rows + 1} FROM "{_ANSWER}"'
-    for number, (*row, row_bytes) in enumerate(connection.cursor().stream(fetch.encode()), 1):
-        if row_bytes > MAX_ROW_BYTES:
-            raise QuestionRefusedError(
-                f"row {number:,} has {row_bytes / 2**20:.0f} MB, and {MAX_ROW_BYTES // 2**20} is the most: "
-                "ask for a part of it, as in left(column, 1000)"
-            )
-        left -= row_bytes
-        if number > max_rows:
-            answer.cut = f"there are more than {max_rows:,} rows: add a LIMIT, or raise --max-rows"
-            return
-        if left < 0:
-            answer.cut = f"the answer was cut at {MAX_ANSWER_BYTES // 2**20} MB after {number - 1:,} rows: ask for less"
-            return
-        yield tuple(row)
+    with closing(connection.cursor().stream(fetch.encode())) as stream:
+        for number, (*row, row_bytes) in enumerate(stream, 1):
+            if row_bytes > MAX_ROW_BYTES:
+                raise QuestionRefusedError(
+                    f"row {number:,} has {row_bytes / 2**20:.0f} MB, and {MAX_ROW_BYTES // 2**20} is the most: "
+                    "ask for a part of it, as in left(column, 1000)"
+                )
+            left -= row_bytes
+            if number > max_rows:
+                answer.cut = f"there are more than {max_rows:,} rows: add a LIMIT, or raise --max-rows"
+                return
+            if left < 0:
+                answer.cut = (
+                    f"the answer was cut at {MAX_ANSWER_BYTES // 2**20} MB after {number - 1:,} rows: ask for less"
+                )
+                return
+            yield tuple(row)
 
 
 def _withhold(connection: psycopg.Connection, rows: list[tuple[Any, ...]], answer: Answer) -> list[tuple[Any, ...]]:
