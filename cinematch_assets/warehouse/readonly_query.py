@@ -7,7 +7,7 @@ Here: one SELECT as role ``analyst``, bounded in time, rows and bytes. Not here:
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from psycopg import errors
@@ -192,7 +192,8 @@ def _read_rows(connection: psycopg.Connection, answer: Answer, max_rows: int) ->
     """Yield the rows of a cursor, in one statement so that one time-out holds for all, until a limit cuts them."""
     left = MAX_ANSWER_BYTES
     fetch = f'FETCH FORWARD {max_rows + 1} FROM "{_ANSWER}"'
-    with closing(connection.cursor().stream(fetch.encode())) as stream:
+    stream = cast("Generator[list[Any], None, None]", connection.cursor().stream(fetch.encode()))
+    with closing(stream):
         for number, (*row, row_bytes) in enumerate(stream, 1):
             if row_bytes > MAX_ROW_BYTES:
                 raise QuestionRefusedError(

@@ -133,7 +133,7 @@ def test_an_answer_is_cut_at_a_number_of_rows_and_of_bytes(
         assert answer.cut == "there are more than 1,000 rows: add a LIMIT, or raise --max-rows"
     monkeypatch.setattr(readonly_query, "MAX_ANSWER_BYTES", 2**20)
     wide = "SELECT repeat('x', 100000) AS x, generate_series(1, 1000000000)"
-    with open_answer(database_url_18, wide, embedded=True) as answer:
+    with open_answer(database_url_18, wide, embedded=True, max_rows=200) as answer:
         assert {len(x) for x, _ in answer.rows} == {100_000}
         assert answer.cut == "the answer was cut at 1 MB after 10 rows: ask for less"
     with open_answer(database_url_18, "VALUES (1), (2)", embedded=True, max_rows=2) as answer:

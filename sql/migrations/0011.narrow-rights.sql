@@ -1,6 +1,6 @@
 -- The platform runs as ml_pipeline: what only an owner may do is a function each, with a fixed search_path and no SQL from
 -- outside. What each role may do is granted by sql/queries/migrations/grant_roles.sql.
--- depends: 0008.outstanding-work 0010.landing-order 0013.recommendations-because
+-- depends: 0014.notifications
 
 -- How the dropped indexes of ratings are defined. It holds rows only within a load's transaction; a definition is executed
 -- as the owner, so the owner alone writes it.
