@@ -12,7 +12,6 @@ from cinematch_assets_tests.support.hostile import HOSTILE, steering_characters
 from cinematch_assets_tests.support.platforms import drop, load_table
 
 __all__ = ["cinematch", "platform"]  # fixtures
-pytestmark = pytest.mark.security
 
 
 @pytest.fixture(autouse=True)

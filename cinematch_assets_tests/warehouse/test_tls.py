@@ -15,7 +15,6 @@ from cinematch_assets.warehouse.connection import WarehouseUnavailableError, con
 from cinematch_assets.warehouse.copy import read_frame
 from cinematch_assets_tests.support.servers import postgres15, short_folder
 
-pytestmark = pytest.mark.security
 PASSWORD = "a-canary-of-tls"
 
 
