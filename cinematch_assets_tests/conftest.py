@@ -145,12 +145,14 @@ def browser() -> Iterator["Chrome"]:
 
 _ATTACKS = (
     "cli/test_canaries.py", "cli/test_hostile_text.py", "dagster_support/test_markdown.py",
-    "reading/test_damaged_files.py", "test_private_files.py", "test_process_identity.py", "test_visible_text.py", "warehouse/test_readonly_query.py",
+    "reading/test_damaged_files.py", "test_private_files.py", "test_process_identity.py",
+    "test_visible_text.py", "warehouse/test_readonly_query.py",
     "warehouse/test_role_matrix.py", "warehouse/test_roles.py", "warehouse/test_tls.py", "webserver/test_guard.py",
 )  # fmt: skip
 """Test files that attack: `make test-security` runs these (docs/security.md)."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the attacks. Start the tests that mostly wait first: at the end they would leave workers without work."""
     for item in items:
