@@ -1,6 +1,6 @@
 """Read-only queries in tests.
 
-Here: asking one and reading all of its answer. Not here: the queries' limits (``warehouse.readonly_query``).
+Here: asking one and reading all of its answer. Not here: their limits.
 """
 
 from typing import Any
