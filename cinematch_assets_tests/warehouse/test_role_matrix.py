@@ -14,7 +14,7 @@ from cinematch_assets.warehouse.connection import connect
 USUAL = {
     "analyst": {"SELECT"},
     "ml_pipeline": {"SELECT", "INSERT", "UPDATE", "DELETE"},
-    "a_stranger": set(),
+    "outsider": set(),
 }
 NARROWER = {  # table → role → rights
     "public._yoyo_migration": {"ml_pipeline": {"SELECT"}},
@@ -56,9 +56,9 @@ ORDER BY 1
 @pytest.fixture(scope="module")
 def matrix_url(shared_url: str) -> Iterator[str]:
     with connect(shared_url) as owner:
-        owner.execute("CREATE ROLE a_stranger LOGIN")
+        owner.execute("CREATE ROLE outsider LOGIN")
         yield shared_url
-        owner.execute("DROP ROLE a_stranger")
+        owner.execute("DROP ROLE outsider")
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ BEGIN
 END
 $$;
 
--- Whoever migrates may take on either role: `cinematch sql` asks as analyst. On a server where somebody else made the
+-- The user that migrates may take on either role: `cinematch sql` asks as analyst. On a server where somebody else made the
 -- roles that somebody has to grant them.
 DO $$
 DECLARE

@@ -69,7 +69,7 @@ $$;
 REVOKE ALL ON FUNCTION ops.drop_ratings_indexes(), ops.build_ratings_indexes(), ops.make_alerts_archive(),
     ops.analyze_tables() FROM PUBLIC;
 
--- Large objects belong to no table, so that whoever can sign in could fill the disk with them.
+-- Large objects belong to no table, so that any user who can sign in could fill the disk with them.
 DO $$
 DECLARE
     writer REGPROCEDURE;

@@ -78,7 +78,7 @@ BEGIN
             EXECUTE 'GRANT MAINTAIN ON public.ratings, public.ratings_buffer, public.movies, public.recommendations '
                 'TO ml_pipeline';
         END IF;
-        -- `cinematch sql` asks as analyst, whoever the platform signs in as.
+        -- `cinematch sql` asks as analyst, whichever user the platform signs in as.
         IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'analyst')
            AND NOT pg_has_role('ml_pipeline', 'analyst', may_take_on) THEN
             BEGIN
