@@ -5,15 +5,23 @@ Here: how Dagster opens the platform. Not here: the settings it is opened by (``
 
 import dagster as dg
 
+from cinematch_assets.dagster_support.run_actor import run_actor
+from cinematch_assets.pipeline.audited_settings import record_setting_changes
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.settings import Settings
 
 
 @dg.resource(
     description="Drive folder, store and warehouse, as the environment names them; an embedded server is started.",
 )
-def platform(_context: dg.InitResourceContext) -> Platform:
-    """Open the platform for a run; tests hand a ``Platform`` instead."""
-    return Platform.open()
+def platform(context: dg.InitResourceContext) -> Platform:
+    """Open the platform for a run, and record changed settings; tests hand a ``Platform`` instead."""
+    if context.run is None:  # a sensor's tick
+        return Platform.open()
+    settings = Settings.from_env()
+    opened = Platform.open(settings, run_actor(context.run, settings.actor))
+    record_setting_changes(opened)
+    return opened
 
 
 @dg.definitions

@@ -3,9 +3,10 @@
 Here: opening them as the settings say. Not here: what is done with them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
+from cinematch_assets.actor import Actor
 from cinematch_assets.drive.folder import Folder
 from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.private_files import make_home, make_private_folder
@@ -17,16 +18,20 @@ from cinematch_assets.warehouse.warehouse import Warehouse, open_warehouse
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The folder that files come from, the store for objects, the warehouse for tables."""
+    """The folder that files come from, the store for objects, the warehouse for tables, and who works with them."""
 
     settings: Settings
     folder: Folder
     store: Store
     warehouse: Warehouse
+    actor: Actor = field(default_factory=Actor.of_process)
 
     @classmethod
-    def open(cls, settings: Settings | None = None) -> Self:
-        """Open what the settings (by default the environment) name; start and migrate the embedded server."""
+    def open(cls, settings: Settings | None = None, actor: Actor | None = None) -> Self:
+        """Open what the settings (by default the environment) name; start and migrate the embedded server.
+
+        ``actor`` is who the audit names; by default CINEMATCH_ACTOR, or the user of this process.
+        """
         settings = settings or Settings.from_env()
         make_home(settings.home)
         if settings.drive is None:
@@ -41,4 +46,5 @@ class Platform:
             ),
             store=open_store(settings.store_url, scratch=settings.home.resolve() / "staging"),
             warehouse=open_warehouse(settings.warehouse_url, settings.home),
+            actor=actor or Actor.of_process(settings.actor),
         )

@@ -28,7 +28,7 @@ from cinematch_assets_tests.support.warehouse_rows import (
 TABLES = (
     "ratings", "ratings_buffer", "movies", "ingestion_metadata", "model_metrics", "drift_alerts", "recommendations",
     "netflix.movies", "netflix.movie_matches", "ops.files", "ops.rejected_rows", "ops.batches", "ops.drive_files",
-    "ops.model_versions", "ops.champion", "ops.retraining_decisions",
+    "ops.model_versions", "ops.champion", "ops.retraining_decisions", "ops.audit",
 )  # fmt: skip
 
 

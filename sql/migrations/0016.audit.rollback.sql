@@ -1,0 +1,2 @@
+DROP TABLE ops.audit;
+DROP FUNCTION ops.refuse_audit_change();
