@@ -98,10 +98,11 @@ def promote(
             connection, version, final, gate_result, state="promoted", previous_champion=over, data_size=data_size
         )
         connection.execute(statement("registry/upsert_champion"), {"version": version})
-        change = {"version": version, "former": over, "reason": str(gate_result.evidence.get("reason", "promoted"))}
+        reason = str(gate_result.evidence.get("reason", "promoted"))
+        change = {"version": version, "former": over, "reason": reason}
         connection.execute(statement("registry/insert_champion_change"), change)
         moved = _move_batches(connection, version, merge)
-        _audit_promotion(connection, version, change["reason"], by, former=over, merge=merge, moved=moved)
+        _audit_promotion(connection, version, reason, by, former=over, merge=merge, moved=moved)
         outcome = f"{version} promoted" + (f" over {over}" if over else "")
         connection.execute(
             statement("drift/close_decisions"), {"version": version, "state": "retrained", "outcome": outcome}

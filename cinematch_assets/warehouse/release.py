@@ -112,7 +112,7 @@ def _batch_values(batch_id: str, ratings: pd.DataFrame) -> dict[str, object]:
 
 
 def _mark(connection: psycopg.Connection, rows: Sequence[QuarantinedRow], why: ReleaseReason | None) -> None:
-    """Mark rows under the lock of their table or batch, so that they cannot change meanwhile; audit them without texts."""
+    """Mark rows under the lock of their table or batch, so that they cannot change meanwhile; the audit has no text."""
     values = {"ids": [row.id for row in rows], "path": rows[0].path, "md5": rows[0].md5, "rows": len(rows)}
     if connection.execute(statement("files/mark_released"), values).rowcount != len(rows):
         raise ReleaseConflictError(

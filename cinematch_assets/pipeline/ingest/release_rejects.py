@@ -62,9 +62,9 @@ def release_rows(
         for _, group in groupby(rows, key=lambda row: (row.path, row.md5)):
             of_file = list(group)
             _require_loaded(of_file[0])
-            count, why = _release_content(platform, session, of_file, correction, why)
+            count, kept = _release_content(platform, session, of_file, correction, why)
             released += count
-            reasons.update(why)
+            reasons.update(kept)
     return ReleasedRows(released, len(rows) - released, dict(reasons.most_common()))
 
 
