@@ -10,8 +10,8 @@ from cinematch_assets.actor import Actor
 def test_without_a_name_it_is_the_user_of_the_process_whatever_its_variables_say(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("USER", "somebody")
-    monkeypatch.setenv("LOGNAME", "somebody")
+    monkeypatch.setenv("USER", "another")
+    monkeypatch.setenv("LOGNAME", "another")
     assert Actor.of_process().name == f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"
     assert Actor.of_process("ada").name == "ada"
 

@@ -96,7 +96,7 @@ def record_settings(
         home: CINEMATCH_HOME, by which several platforms on one warehouse are told apart.
         settings: variable → value now.
         defaults: variable → default, which holds for what was never recorded.
-        by: who changed them, as far as that is known: whoever runs with them first.
+        by: who changed them, as far as that is known: the first to run with them.
     """
     if not _changed_settings(connection, home, settings, defaults):
         return {}
