@@ -4,8 +4,6 @@ Here: how Dagster opens the platform, and what of it a single run may have other
 opened by (``settings``).
 """
 
-from dataclasses import replace
-
 import dagster as dg
 from pydantic import Field
 
@@ -32,12 +30,11 @@ class PlatformResource(dg.ConfigurableResource[Platform]):
         """Open the platform for a run, or a sensor's tick; a run acts as itself, and records changed settings."""
         from cinematch_assets.pipeline.audited_settings import record_setting_changes
 
-        settings = Settings.from_env()
+        settings = environment = Settings.from_env()
+        if self.max_rejected_share is not None:
+            settings = settings.model_copy(update={"max_rejected_share": self.max_rejected_share})
         if context.run is None:
-            opened = Platform.open(settings)
-        else:
-            opened = Platform.open(settings, run_actor(context.run, settings.actor))
-            record_setting_changes(opened)
-        if self.max_rejected_share is None:
-            return opened
-        return replace(opened, settings=settings.model_copy(update={"max_rejected_share": self.max_rejected_share}))
+            return Platform.open(settings)
+        opened = Platform.open(settings, run_actor(context.run, settings.actor))
+        record_setting_changes(opened, environment)
+        return opened
