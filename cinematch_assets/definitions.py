@@ -18,11 +18,13 @@ from cinematch_assets.defs.resources import PlatformResource
 def defs() -> dg.Definitions:
     """Load ``defs/``, a file an asset."""
     with warnings.catch_warnings():
-        # A preview in Dagster 1.13; a test of the definitions says what it has to find.
+        # Previews and betas in Dagster 1.13; the tests of the definitions say what they have to find.
         warnings.simplefilter("ignore", dg.PreviewWarning)
+        warnings.simplefilter("ignore", dg.BetaWarning)
         found = dg.load_definitions_from_package_module(defs_package)
+        assets = dg.with_source_code_references(list(found.assets or ()))
     return dg.Definitions(
-        assets=dg.with_source_code_references(list(found.assets or ())),
+        assets=assets,
         asset_checks=found.asset_checks,
         jobs=found.jobs,
         sensors=found.sensors,
