@@ -14,6 +14,7 @@ from dotenv import load_dotenv
 from rich.text import Text
 
 from cinematch_assets.cli import (
+    audit,
     demo,
     dev,
     drive,
@@ -46,6 +47,7 @@ for command in (
     migrate.migrate,
     status.status,
     monitoring_report.report,
+    audit.audit,
     simulate.simulate,
     recommend.recommend,
     similar.similar,
