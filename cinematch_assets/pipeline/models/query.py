@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.matching import article_first, title_parts
 from cinematch_assets.movielens import title_without_year
 from cinematch_assets.pipeline.models.artifacts import load_champion, read_catalogue
 from cinematch_assets.pipeline.platform import Platform
@@ -100,23 +101,45 @@ def similar_movies(platform: Platform, movie: str, k: int = 10) -> Answer:
 
 
 def find_movie(catalogue: Catalogue, name: str) -> int:
-    """Return the movieId that an id or a title, with or without its year, means.
+    """Return the movieId that an id or a title means; case, accents, the place of its article and its year may differ.
 
     Raises:
         CinematchError: no movie or several are called that; near titles are named.
     """
     if name.isdigit() and int(name) in set(catalogue.movies.tolist()):
         return int(name)
-    wanted = name.casefold().strip()
-    titles = [title.casefold() for title in catalogue.titles]
-    bare = [title_without_year(title) for title in titles]
-    found = [i for i, title in enumerate(titles) if title == wanted] or [i for i, t in enumerate(bare) if t == wanted]
+    found = _rows_called(catalogue, name)
     if len(found) == 1:
         return int(catalogue.movies[found[0]])
     if found:
         raise CinematchError(f"{name} may be {_or(catalogue.titles[i] for i in found)}: give the year or the movieId")
-    near = [catalogue.titles[titles.index(t)] for t in difflib.get_close_matches(wanted, titles, n=3, cutoff=0.5)]
+    near = _near_titles(catalogue, name)
     raise CinematchError(f"no movie is called {name}" + (f"; did you mean {_or(near)}?" if near else ""))
+
+
+def _rows_called(catalogue: Catalogue, name: str) -> list[int]:
+    """Return the rows of the movies that are called so, by the strictest rule that finds any.
+
+    A title as it is written, then without its year, then as people say it ("the godfather"), then by one of the names
+    in its brackets, then without its article ("godfather"). A year in ``name`` has to be the movie's.
+    """
+    wanted = name.casefold().strip()
+    for bare in (str, title_without_year):
+        if found := [row for row, title in enumerate(catalogue.titles) if bare(title).casefold() == wanted]:
+            return found
+    asked = title_parts(name)
+    parts = [title_parts(title) for title in catalogue.titles]
+    same_year = [row for row, each in enumerate(parts) if asked.year is None or each.year == asked.year]
+    keys = dict(asked.keyed())
+    for asked_kind, kind in (("full", "full"), ("full", "alternative"), ("bare", "bare"), ("bare", "bare alternative")):
+        if found := [row for row in same_year if (kind, keys.get(asked_kind)) in parts[row].keyed()]:
+            return found
+    return []
+
+
+def _near_titles(catalogue: Catalogue, name: str, n: int = 3) -> list[str]:
+    titles = {article_first(title.casefold()): title for title in catalogue.titles}
+    return [titles[near] for near in difflib.get_close_matches(name.casefold().strip(), titles, n=n, cutoff=0.5)]
 
 
 def _or(names: Iterable[str]) -> str:
