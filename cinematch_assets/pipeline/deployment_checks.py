@@ -18,6 +18,7 @@ from cinematch_assets.drive.folder import GOOGLE_PREFIX
 from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.drive.token import token_source
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.plurals import count
 from cinematch_assets.private_files import make_home, make_private_folder
 from cinematch_assets.settings import Settings
 from cinematch_assets.storage.opening import open_store
@@ -147,7 +148,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
     if not missing:
         yield Finding("schema", "ok", "the newest")
     elif is_embedded:
-        yield Finding("schema", "ok", f"{_count(len(missing), 'migration')} to apply, which the next command does")
+        yield Finding("schema", "ok", f"{count(len(missing), 'migration')} to apply, which the next command does")
     else:
         yield Finding("schema", "failed", f"misses {', '.join(missing)}: run cinematch migrate")
     share = state.size_mb / settings.storage_budget_mb
@@ -194,7 +195,3 @@ def check_store(settings: Settings) -> Iterator[Finding]:
         yield Finding("store", "failed", f"{where} still has {key} after it was deleted: allow deleting there")
     else:
         yield Finding("store", "ok", f"{where}: written, read and deleted")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

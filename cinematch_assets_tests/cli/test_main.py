@@ -1,5 +1,7 @@
 """What all commands share: help, version, completion, how errors end."""
 
+import re
+import shlex
 import sys
 from importlib.metadata import version
 
@@ -37,6 +39,19 @@ def test_every_command_and_option_has_a_help_text(words: tuple[str, ...]) -> Non
     for parameter in command.params:
         if parameter.name != "help":
             assert getattr(parameter, "help", None), f"{' '.join(words)}: {parameter.name}"
+
+
+@pytest.mark.parametrize("words", [words for words in command_names(ROOT) if words], ids=" ".join)
+def test_every_command_has_an_example_that_it_would_take(words: tuple[str, ...]) -> None:
+    command = ROOT
+    for word in words:
+        command = command.commands[word]
+    if isinstance(command, click.Group):
+        return
+    (example,) = re.findall(r"Example: (.*)", command.help or "")
+    program, *typed = shlex.split(example)
+    assert (program, tuple(typed[: len(words)])) == ("cinematch", words)
+    command.make_context(words[-1], typed[len(words) :])  # raises for an option or argument that there is not
 
 
 def test_the_version_is_that_of_the_distribution() -> None:

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.matching import article_first, title_parts
+from cinematch_assets.matching import title_parts
 from cinematch_assets.movielens import title_without_year
 from cinematch_assets.pipeline.models.artifacts import load_champion, read_catalogue
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.plurals import count
 from cinematch_assets.recommender.data import Catalogue, Pairs
 from cinematch_assets.recommender.protocol import Reasons, TopN
 from cinematch_assets.warehouse.netflix import read_available_movies
@@ -68,7 +69,7 @@ def recommend_for_user(platform: Platform, user: int, k: int = 10, *, available:
     candidates = _available(platform) if available else None
     top = model.recommend(users, k, seen=Pairs(np.full(len(seen), user, np.int32), seen), candidates=candidates)
     known = bool(model.predict(users, catalogue.movies[:1]).user_known[0])
-    basis = f"user {user}, who has rated {len(seen):,} movies" if known else _cold_start(user, len(seen))
+    basis = f"user {user}, who has rated {count(len(seen), 'movie')}" if known else _cold_start(user, len(seen))
     return Answer(basis, version.version, _suggestions(top, model.explain(top), catalogue))
 
 
@@ -128,18 +129,20 @@ def _rows_called(catalogue: Catalogue, name: str) -> list[int]:
         if found := [row for row, title in enumerate(catalogue.titles) if bare(title).casefold() == wanted]:
             return found
     asked = title_parts(name)
-    parts = [title_parts(title) for title in catalogue.titles]
-    same_year = [row for row, each in enumerate(parts) if asked.year is None or each.year == asked.year]
+    parts = ((row, title_parts(title)) for row, title in enumerate(catalogue.titles))
+    same_year = {row: set(each.keyed()) for row, each in parts if asked.year is None or each.year == asked.year}
     keys = dict(asked.keyed())
     for asked_kind, kind in (("full", "full"), ("full", "alternative"), ("bare", "bare"), ("bare", "bare alternative")):
-        if found := [row for row in same_year if (kind, keys.get(asked_kind)) in parts[row].keyed()]:
+        if found := [row for row, each in same_year.items() if (kind, keys.get(asked_kind)) in each]:
             return found
     return []
 
 
 def _near_titles(catalogue: Catalogue, name: str, n: int = 3) -> list[str]:
-    titles = {article_first(title.casefold()): title for title in catalogue.titles}
-    return [titles[near] for near in difflib.get_close_matches(name.casefold().strip(), titles, n=n, cutoff=0.5)]
+    said = {title_parts(title).name.casefold(): title for title in catalogue.titles}
+    titles = said | {title.casefold(): title for title in catalogue.titles}
+    near = difflib.get_close_matches(name.casefold().strip(), titles, n=2 * n, cutoff=0.5)
+    return list(dict.fromkeys(titles[each] for each in near))[:n]
 
 
 def _or(names: Iterable[str]) -> str:
@@ -147,7 +150,7 @@ def _or(names: Iterable[str]) -> str:
 
 
 def _cold_start(user: int, seen: int) -> str:
-    reason = f"whose {seen:,} ratings came after the model was trained" if seen else "who has no ratings"
+    reason = f"whose {count(seen, 'rating')} came after the model was trained" if seen else "who has no ratings"
     return f"user {user}, {reason}: cold start, the movies most users like"
 
 
