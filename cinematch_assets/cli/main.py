@@ -18,6 +18,7 @@ from cinematch_assets.cli import (
     dev,
     drive,
     evaluate,
+    export,
     features,
     migrate,
     models,
@@ -48,6 +49,7 @@ for command in (
     recommend.recommend,
     similar.similar,
     evaluate.evaluate,
+    export.export,
     sql.sql,
 ):
     app.command()(command)

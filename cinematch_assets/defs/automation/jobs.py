@@ -11,6 +11,7 @@ from cinematch_assets.defs.drive.raw_ratings_batch import raw_ratings_batch
 from cinematch_assets.defs.features.movie_genre_features import movie_genre_features
 from cinematch_assets.defs.model.model_metrics import model_metrics
 from cinematch_assets.defs.model.recommendations import recommendations
+from cinematch_assets.defs.model.recommendations_export import recommendations_export
 from cinematch_assets.defs.model.recommender_model import recommender_model
 from cinematch_assets.defs.tables.netflix_movies import netflix_movies
 from cinematch_assets.defs.tables.ratings import ratings
@@ -37,7 +38,7 @@ ingest_batch = dg.define_asset_job(
 
 retrain = dg.define_asset_job(
     "retrain",
-    selection=dg.AssetSelection.assets(recommender_model, model_metrics, recommendations),
+    selection=dg.AssetSelection.assets(recommender_model, model_metrics, recommendations, recommendations_export),
     tags={"cinematch/exclusive": "retrain"} | NO_DAEMON_RETRY,
     hooks={record_cause},
     description="A candidate, the decision on it, and the champion's recommendations.",
