@@ -108,7 +108,7 @@ def renew_export(platform: Platform) -> Export | None:
 
 
 def keys_in_use(store: Store) -> set[str]:
-    """The keys of the newest export; those of former ones may be deleted when nobody reads them any more."""
+    """The keys of the newest export; those of former exports are deleted by maintenance."""
     if not store.exists(LATEST_KEY):
         return set()
     latest = json.loads(store.read_bytes(LATEST_KEY))
