@@ -110,7 +110,7 @@ def naming(name: str) -> Iterator[int]:
 
 
 def ask(url: str, login: str = "") -> tuple[int, str]:
-    """Status and body of an answer, whoever signed the certificate."""
+    """Status and body of an answer; the certificate is not checked."""
     trusting = ssl.create_default_context()
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
     headers = {"Authorization": "Basic " + b64encode(login.encode()).decode()} if login else {}
