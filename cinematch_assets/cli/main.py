@@ -20,6 +20,7 @@ from cinematch_assets.cli import (
     doctor,
     drive,
     evaluate,
+    export,
     features,
     migrate,
     models,
@@ -54,6 +55,7 @@ for command in (
     recommend.recommend,
     similar.similar,
     evaluate.evaluate,
+    export.export,
     sql.sql,
 ):
     app.command()(command)
