@@ -7,24 +7,26 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from cinematch_assets.cli.output import err, out, print_table, progress
+from cinematch_assets.cli.output import err, notes, out, print_table, progress
 from cinematch_assets.cli.recommend import print_answer
 from cinematch_assets.cli.status_tables import print_status, read_status
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.models.query import recommend_for_user
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.pipeline.simulate_batch import simulate_next
+from cinematch_assets.plurals import count
 from cinematch_assets.samples.catalogue import lay_out, open_sample
 from cinematch_assets.samples.sample import Sample
 from cinematch_assets.samples.simulate import DEMO_DRIFTS
 from cinematch_assets.settings import Settings
+from cinematch_assets.warehouse.drift_alerts import read_batch_decision
 from cinematch_assets.warehouse.inspection import read_split_counts
 from cinematch_assets.warehouse.status import count_movies, find_example_user, list_alerts, list_model_metrics
 
@@ -68,25 +70,29 @@ def run_demo(data: str) -> None:
     settings = Settings.from_env()
     with watch.lap("data set"), progress("fetching the data") as bar:
         sample = open_sample(data, settings.home.resolve() / "samples", progress=lambda rows: bar(f"{rows:,} rows", 0))
-    out.print(Text(sample.name, "bold").append(f": {sample.licence}", "not bold"))
+    notes.print(Text(sample.name, "bold").append(f": {sample.licence}", "not bold"))
     if sample.note:
-        out.print(sample.note)
+        notes.print(sample.note)
     with watch.lap("database and Dagster's instance"):
         loop = Loop.open(settings, watch)
     _require_same_data(loop.platform, sample)
     lay_out(sample, Path(loop.platform.folder.spec))
-    loop.run_until_idle("movies and ratings arrive")
+    steps = len(DEMO_DRIFTS) + 2
+    loop.run_until_idle(f"1/{steps} movies and ratings arrive")
     _print_catalogue(loop.platform)
-    for drift in DEMO_DRIFTS:
+    for step, drift in enumerate(DEMO_DRIFTS, start=2):
         with watch.lap("simulating batches"):
             batch = simulate_next(loop.platform, drift=drift)
         drifted = f", drawn {drift:.1f} stars higher on average" if drift else ", drawn like the history"
-        loop.run_until_idle(f"{batch.batch_id} arrives: {batch.rows:,} simulated ratings{drifted}")
+        arrived = f"{batch.batch_id} arrives: {count(batch.rows, 'simulated rating')}{drifted}"
+        loop.run_until_idle(f"{step}/{steps} {arrived}")
+    notes.print(f"\n→ {steps}/{steps} what came of it", style="bold")
     _print_outcome(loop.platform)
     _print_recommendations(loop.platform)
-    print_table("Time by phase", ("what", "seconds"), [(n, round(s, 1)) for n, s in watch.laps.items()])
+    if not notes.quiet:
+        print_table("Time by phase", ("what", "seconds"), [(n, round(s, 1)) for n, s in watch.laps.items()])
     home = "" if settings.home == Path(".cinematch") else f"CINEMATCH_HOME={settings.home} "
-    out.print(f"\nOpen the UI with {home}cinematch dev, then http://127.0.0.1:3000")
+    notes.print(f"\nOpen the UI with {home}cinematch dev, then http://127.0.0.1:3000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,7 @@ class Loop:
 
     def run_until_idle(self, what: str) -> None:
         """Tick the sensors and run what they request, until they request nothing."""
-        out.print(f"\n→ {what}", style="bold")
+        notes.print(f"\n→ {what}", style="bold")
         with self.watch.lap("waiting until files are written"):
             self._wait_until_written()
         for _ in range(_MAX_TICKS):
@@ -163,20 +169,39 @@ class Loop:
         return list(answer.run_requests or ())
 
     def _run(self, request: "dg.RunRequest") -> None:
+        import dagster as dg
+
         job_name = request.job_name or "retrain"
         what = f"{job_name} {request.partition_key or ''}".strip()
-        with self.watch.lap(job_name), err.status(f"{what} ..."):
-            result = self.repository.get_job(job_name).execute_in_process(
-                instance=self.instance,
-                partition_key=request.partition_key,
-                asset_selection=request.asset_selection,
-                tags=dict(request.tags),
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-                raise_on_error=False,
-            )
+        with self.watch.lap(job_name), _spinner(f"{what} ..."):
+            try:
+                result = self.repository.get_job(job_name).execute_in_process(
+                    instance=self.instance,
+                    partition_key=request.partition_key,
+                    asset_selection=request.asset_selection,
+                    tags=dict(request.tags),
+                    run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                    raise_on_error=False,
+                )
+            except dg.DagsterExecutionInterruptedError:
+                raise KeyboardInterrupt from None
         if not result.success:
             raise CinematchError(f"{what} failed: {_first_fault(result)}")
-        out.print(f"  {what}: done")
+        notes.print(f"  {what}: done")
+        if request.partition_key:
+            self._print_verdict(request.partition_key)
+
+    def _print_verdict(self, batch_id: str) -> None:
+        """Print what was decided on a batch, in a line."""
+        decision = self.platform.warehouse.run(read_batch_decision, batch_id)
+        if decision is not None:
+            reason = decision.reason.removeprefix(f"{batch_id}: ")
+            out.print(f"  {batch_id}: {'retraining is due' if decision.due else 'no retraining'}: {reason}")
+
+
+def _spinner(text: str) -> AbstractContextManager[object]:
+    """Show on a terminal that something runs, unless the command is to be quiet."""
+    return nullcontext() if notes.quiet else err.status(text, spinner="line")
 
 
 def _first_fault(result: "dg.ExecuteInProcessResult") -> str:
@@ -207,7 +232,9 @@ def _print_catalogue(platform: Platform) -> None:
     with platform.warehouse.session() as session:
         splits = session.run(read_split_counts)
         counts = session.run(count_movies)
-    out.print(f"  {counts.movies:,} movies, {counts.with_features:,} of them with genre features")
+    notes.print(f"  {counts.movies:,} movies, {counts.with_features:,} of them with genre features")
+    if notes.quiet:
+        return
     print_table("Ratings", ("split", "rows", "mean", "std"), [(s.name, s.rows, s.mean, s.std) for s in splits])
 
 

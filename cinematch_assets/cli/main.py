@@ -3,6 +3,7 @@
 Here: which commands there are, and how errors end. Not here: what they do (a module each).
 """
 
+import io
 import os
 import sys
 from importlib.metadata import version
@@ -12,6 +13,7 @@ from typing import Annotated
 import typer
 from dotenv import load_dotenv
 from rich.text import Text
+from typer.core import TyperGroup
 
 from cinematch_assets.cli import (
     audit,
@@ -33,10 +35,26 @@ from cinematch_assets.cli import (
     status,
     stop,
 )
-from cinematch_assets.cli.output import err
+from cinematch_assets.cli.output import err, notes
 from cinematch_assets.errors import CinematchError
 
+INTERRUPTED = 128 + 2
+"""The exit code of a program that SIGINT ended."""
+
+
+class _Commands(TyperGroup):
+    """The commands; one that a person interrupts ends with a sentence."""
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # typer's is click's
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            err.print("stopped: nothing half-done is visible, and the same command goes on from here")
+            raise typer.Exit(INTERRUPTED) from None
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="From a folder of movie ratings to validated tables, drift reports, a gated model and recommendations.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -76,13 +94,20 @@ def _options(
     _version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print results and errors only: no steps, no progress, no notes.")
+    ] = False,
 ) -> None:
     """Options of the command itself."""
+    notes.quiet = quiet
 
 
 def main() -> None:
     """Run the command; an error meant for people is one sentence on standard error, and exit code 1."""
     os.umask(0o077)  # what a command and the processes it starts write (logs, reports) is its user's alone
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # for what others print: it never ends a command
     load_dotenv(Path.cwd() / ".env")
     try:
         app()

@@ -1,10 +1,12 @@
 """Output of the command: tables, JSON, progress.
 
 Here: formatting, on consoles on which text from outside is neither markup nor a terminal's control sequence, whatever
-it is part of. Not here: what is printed (``status_tables``, ``recommend``).
+it is part of, and which write with ASCII what their encoding lacks. Not here: what is printed (``status_tables``,
+``recommend``).
 """
 
 import json
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -19,6 +21,40 @@ from rich.text import Text
 
 from cinematch_assets.visible_text import visible
 
+_IN_ASCII = {
+    "★": "*",
+    "•": "*",
+    "±": "+/-",
+    "→": "->",
+    "✓": "ok",
+    "✗": "x",
+    "…": "...",
+    "\N{MULTIPLICATION SIGN}": "x",
+    "\N{EN DASH}": "-",
+    "\N{EM DASH}": "-",
+    "\N{LEFT SINGLE QUOTATION MARK}": "'",
+    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+    "\N{LEFT DOUBLE QUOTATION MARK}": '"',
+    "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
+}
+
+
+def encodable(text: str, encoding: str) -> str:
+    """Return the text with what ``encoding`` lacks in ASCII: signs by a table, letters bare, else numbers."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return "".join(_encodable(character, encoding) for character in text)
+    return text
+
+
+def _encodable(character: str, encoding: str) -> str:
+    bare = "".join(each for each in unicodedata.normalize("NFKD", character) if not unicodedata.combining(each))
+    for form in (character, _IN_ASCII.get(character, ""), bare):
+        if form and form.encode(encoding, "ignore").decode(encoding) == form:
+            return form
+    return character.encode(encoding, "backslashreplace").decode(encoding)
+
 
 class _TextConsole(Console):
     """A console that shows control characters instead of sending them; its own colours and cursor moves pass."""
@@ -26,11 +62,16 @@ class _TextConsole(Console):
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yield what is written, with the text of each piece made visible."""
         for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(visible(segment.text), segment.style)
+            yield (
+                segment if segment.control else Segment(encodable(visible(segment.text), self.encoding), segment.style)
+            )
 
 
 out = _TextConsole(soft_wrap=True, markup=False, emoji=False, highlight=False)
 err = _TextConsole(stderr=True, soft_wrap=True, markup=False, emoji=False, highlight=False)
+
+notes = _TextConsole(soft_wrap=True, markup=False, emoji=False, highlight=False)
+"""For what is no result: steps and explanations, which ``--quiet`` leaves out."""
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -39,7 +80,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     cells = [list(row) for row in rows]
     for position, column in enumerate(columns):
         numeric = any(isinstance(row[position], int | float | Decimal) for row in cells)
-        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(Text(encodable(column, out.encoding)), justify="right" if numeric else "left", overflow="fold")
     for row in cells:
         table.add_row(*(_cell(value) for value in row))
     out.print(table)
@@ -49,7 +90,7 @@ def print_json(value: object) -> None:
     """Print a value for programs; times as ISO 8601."""
     text = json.dumps(value, default=_plain, indent=2)
     if out.is_terminal:
-        out.print_json(text, indent=2)
+        out.print_json(text, indent=2, ensure_ascii=not out.encoding.startswith("utf"))
     else:
         print(text)  # noqa: T201 - rich would fold long lines
 
@@ -71,9 +112,9 @@ def print_json_lines(rows: Iterable[object]) -> None:
 
 @contextmanager
 def progress(phase: str) -> Iterator["Bar"]:
-    """Show a progress bar on a terminal, and nothing elsewhere; the bar is a ``Progress`` callback."""
+    """Show a progress bar on a terminal, and nothing elsewhere or if quiet; the bar is a ``Progress`` callback."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as shown:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal or notes.quiet) as shown:
         yield Bar(shown, phase)
 
 
@@ -100,7 +141,7 @@ def _cell(value: object) -> str:
         return f"{value:.4f}"
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S")
-    return visible(str(value)).replace("\n", "\\n")
+    return encodable(visible(str(value)).replace("\n", "\\n"), out.encoding)
 
 
 def _plain(value: Any) -> object:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cinematch_assets.cli.options import HowMany, Json
-from cinematch_assets.cli.output import out, print_json, print_table
+from cinematch_assets.cli.output import notes, print_json, print_table
 from cinematch_assets.errors import CinematchError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def print_answer(answer: "Answer", *, json: bool = False) -> None:
         ],
     )
     for note in _notes(answer):
-        out.print(note)
+        notes.print(note)
 
 
 def _notes(answer: "Answer") -> list[str]:

@@ -1,6 +1,8 @@
 """Every command, as a person or a program calls it."""
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -233,3 +235,14 @@ def test_features_refit_says_which_basis_is_in_force(cinematch: Command) -> None
     facts = json.loads(cinematch("features", "refit", "--json"))
     assert facts["genre_basis"].startswith("genres_")
     assert f"the basis stays {facts['genre_basis']}" in cinematch("features", "refit")
+
+
+def test_a_terminal_that_knows_ascii_only_gets_ascii(platform: Platform) -> None:
+    known = {"CINEMATCH_HOME": str(platform.settings.home), "CINEMATCH_DATABASE_URL": platform.warehouse.url}
+    environment = os.environ | known | {"PYTHONIOENCODING": "ascii"}
+    for words in (["recommend", "1", "-k", "3"], ["models", "list"]):
+        run = [sys.executable, "-m", "cinematch_assets.cli.main", *words]
+        done = subprocess.run(run, env=environment, cwd=platform.settings.home, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert b"+/-" in done.stdout or b"*" in done.stdout
+        assert done.stdout.isascii()

@@ -10,6 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from cinematch_assets.cli import output
 from cinematch_assets.cli.main import app, main
 from cinematch_assets.errors import CinematchError
 
@@ -91,3 +92,24 @@ def test_an_error_is_one_line_on_standard_error_with_its_text_unchanged(
         main()
     assert ended.value.code == 1
     assert capsys.readouterr() == ("", "error: [bold]x[/].csv: is empty [/nothing]\n")
+
+
+def test_ctrl_c_ends_in_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cinematch_assets.settings.Settings.from_env", interrupt)
+    monkeypatch.setattr(sys, "argv", ["cinematch", "status"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    assert shown.err.startswith("stopped: ")
+
+
+def test_quiet_is_asked_of_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output.notes, "quiet", False)
+    for words, quiet in ((["--quiet", "features", "--help"], True), (["features", "--help"], False)):
+        CliRunner().invoke(app, words)
+        assert output.notes.quiet == quiet

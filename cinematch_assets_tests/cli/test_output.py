@@ -1,4 +1,5 @@
 import datetime as dt
+import io
 import json
 from decimal import Decimal
 
@@ -37,3 +38,38 @@ def test_a_progress_bar_prints_nothing_where_there_is_no_terminal(capsys: pytest
     with output.progress("reading") as bar:
         bar("fitting", 0.5)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "written"),
+    [
+        ("★ 4.0 ± 0.5 → • …", "utf-8", "★ 4.0 ± 0.5 → • …"),
+        ("★ 4.0 ± 0.5 → • …", "ascii", "* 4.0 +/- 0.5 -> * ..."),
+        ("★ 4.0 ± 0.5", "latin-1", "* 4.0 ± 0.5"),
+        ("Amélie", "ascii", "Amelie"),
+        ("Amélie", "latin-1", "Amélie"),
+        ("七人の侍", "ascii", "\\u4e03\\u4eba\\u306e\\u4f8d"),
+    ],
+)
+def test_what_an_encoding_lacks_is_written_in_ascii(text: str, encoding: str, written: str) -> None:
+    assert output.encodable(text, encoding) == written
+
+
+def test_a_table_stays_straight_on_a_terminal_without_unicode(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", terminal)
+    output.print_table("★", ["±", "title"], [["4.0 ± 0.5", "Amélie"], ["4.0", "七人"]])
+    output.print_json({"title": "七人"})
+    terminal.seek(0)
+    table, _, rest = terminal.read().partition("{")
+    assert len({len(line.rstrip()) for line in table.splitlines()[1:]}) == 1
+    assert json.loads("{" + rest) == {"title": "七人"}
+
+
+def test_quiet_leaves_out_notes_and_no_result(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(output.notes, "quiet", True)
+    output.notes.print("a step")
+    output.out.print("a result")
+    assert capsys.readouterr().out == "a result\n"
