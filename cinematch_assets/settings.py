@@ -158,6 +158,12 @@ class Settings(BaseModel):
         description="Days until unreferenced files and reports are deleted and drift alerts are archived.",
     )
 
+    notify: str | None = Field(
+        default=None,
+        alias="CINEMATCH_NOTIFY",
+        description="Where people are told: apprise URLs (mail, chat, webhook), separated by spaces. Unset: nowhere.",
+        repr=False,
+    )
     ui_hosts: str | None = Field(
         default=None,
         alias="CINEMATCH_UI_HOSTS",

@@ -114,6 +114,7 @@ UNMIRRORED = {
             "cli/features.py",
             "cli/migrate.py",
             "cli/models.py",
+            "cli/notify.py",
             "cli/options.py",
             "cli/recommend.py",
             "cli/rejects.py",

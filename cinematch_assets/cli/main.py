@@ -21,6 +21,7 @@ from cinematch_assets.cli import (
     features,
     migrate,
     models,
+    notify,
     recommend,
     rejects,
     similar,
@@ -54,6 +55,7 @@ for command in (
 app.add_typer(models.app, name="models")
 app.add_typer(rejects.app, name="rejects")
 app.add_typer(drive.app, name="drive")
+app.add_typer(notify.app, name="notify")
 app.add_typer(features.app, name="features")
 
 
