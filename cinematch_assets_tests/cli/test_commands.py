@@ -68,7 +68,7 @@ def test_status_at_300_batches_shows_the_newest_ten_in_80_columns_and_counts_all
     with platform.warehouse.connect() as connection:
         connection.execute(
             "INSERT INTO ingestion_metadata (batch_id, ingestion_date, record_count, status, notes) SELECT "
-            "'batch_w' || n, now(), 43000, CASE WHEN n % 100 = 0 THEN 'failed' ELSE 'completed' END, %s "
+            "'batch_w' || n, now(), 43000, CASE WHEN n %% 100 = 0 THEN 'failed' ELSE 'completed' END, %s "
             "FROM generate_series(1, 300) AS n",
             [reason],
         )
