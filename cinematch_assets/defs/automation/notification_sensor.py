@@ -8,9 +8,7 @@ starts no run, and no run waits for it: a channel that is down is tried again at
 import dagster as dg
 
 from cinematch_assets.dagster_support.ticks import read_automation
-from cinematch_assets.pipeline.attention import watch
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.pipeline.send_notifications import send_notifications
 
 
 @dg.sensor(
@@ -20,6 +18,9 @@ from cinematch_assets.pipeline.send_notifications import send_notifications
 )
 def notification_sensor(context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]) -> dg.SkipReason:
     """Send what is due; rows are the memory, so a restart loses nothing."""
+    from cinematch_assets.pipeline.attention import watch  # noqa: PLC0415 - definitions load light
+    from cinematch_assets.pipeline.send_notifications import send_notifications  # noqa: PLC0415
+
     watch(platform, read_automation(context.instance))
     done = send_notifications(platform)
     context.log.info(str(done))
