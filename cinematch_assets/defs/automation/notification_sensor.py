@@ -18,8 +18,8 @@ from cinematch_assets.pipeline.platform import Platform
 )
 def notification_sensor(context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]) -> dg.SkipReason:
     """Send what is due; rows are the memory, so a restart loses nothing."""
-    from cinematch_assets.pipeline.attention import watch  # noqa: PLC0415 - definitions load light
-    from cinematch_assets.pipeline.send_notifications import send_notifications  # noqa: PLC0415
+    from cinematch_assets.pipeline.attention import watch
+    from cinematch_assets.pipeline.send_notifications import send_notifications
 
     watch(platform, read_automation(context.instance))
     done = send_notifications(platform)
