@@ -113,6 +113,7 @@ UNMIRRORED = {
             "cli/evaluate.py",
             "cli/evaluate_inputs.py",
             "cli/features.py",
+            "cli/forget.py",
             "cli/migrate.py",
             "cli/models.py",
             "cli/options.py",
