@@ -1,19 +1,21 @@
 """The platform: settings, folder, store and warehouse, which every function of the pipeline is given.
 
 Here: opening them as the settings say. Not here: what is done with them.
+
+Each definition names this type, so that importing it is light: what opens the three is imported when they are opened.
 """
 
 from dataclasses import dataclass, field
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from cinematch_assets.actor import Actor
-from cinematch_assets.drive.folder import Folder
-from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.private_files import make_home, make_private_folder
 from cinematch_assets.settings import Settings
-from cinematch_assets.storage.base import Store
-from cinematch_assets.storage.opening import open_store
-from cinematch_assets.warehouse.warehouse import Warehouse, open_warehouse
+
+if TYPE_CHECKING:
+    from cinematch_assets.drive.folder import Folder
+    from cinematch_assets.storage.base import Store
+    from cinematch_assets.warehouse.warehouse import Warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +23,9 @@ class Platform:
     """The folder that files come from, the store for objects, the warehouse for tables, and who works with them."""
 
     settings: Settings
-    folder: Folder
-    store: Store
-    warehouse: Warehouse
+    folder: "Folder"
+    store: "Store"
+    warehouse: "Warehouse"
     actor: Actor = field(default_factory=Actor.of_process)
 
     @classmethod
@@ -32,6 +34,10 @@ class Platform:
 
         ``actor`` is who the audit names; by default CINEMATCH_ACTOR, or the user of this process.
         """
+        from cinematch_assets.drive.opening import open_folder
+        from cinematch_assets.storage.opening import open_store
+        from cinematch_assets.warehouse.warehouse import open_warehouse
+
         settings = settings or Settings.from_env()
         make_home(settings.home)
         if settings.drive is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from cinematch_assets.defs.resources import platform
+from cinematch_assets.defs.resources import PlatformResource
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse.audit import list_audit_entries
 from cinematch_assets.warehouse.warehouse import Warehouse
@@ -20,7 +20,7 @@ def look(context: dg.OpExecutionContext) -> None:
     _OPENED.append(context.resources.platform)
 
 
-@dg.job(resource_defs={"platform": platform})
+@dg.job(resource_defs={"platform": PlatformResource()})
 def look_at_the_platform() -> None:
     """One step."""
     look()
@@ -55,6 +55,6 @@ def test_the_actor_s_name_is_a_setting(instance: dg.DagsterInstance, monkeypatch
 
 def test_a_sensor_s_tick_is_no_run_and_records_nothing(instance: dg.DagsterInstance, database_url_18: str) -> None:
     with dg.build_init_resource_context(instance=instance) as context:
-        opened = platform(context)
+        opened = PlatformResource().create_resource(context)
     assert opened.actor.run_id is None
     assert Warehouse(database_url_18).run(list_audit_entries) == []

@@ -1,7 +1,7 @@
 -- Who did what, and why: rows are added and never change. ml_pipeline may add rows, whose time, number and database user the
 -- server writes; a trigger holds everyone else off, the owner included. The rows are few and are kept for good.
 
--- depends: 0008.outstanding-work 0010.landing-order 0013.recommendations-because
+-- depends: 0014.notifications
 
 CREATE TABLE ops.audit (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
