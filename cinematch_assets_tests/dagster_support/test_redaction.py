@@ -56,5 +56,5 @@ def places(settings: Settings) -> set[str]:
         return {
             name
             for (name,) in tables
-            if connection.execute(f"SELECT FROM {name} t WHERE t::text LIKE '%777000111%'".encode()).fetchone()
+            if connection.execute(f"SELECT 1 FROM {name} t WHERE t::text LIKE '%777000111%'".encode()).fetchone()
         }
