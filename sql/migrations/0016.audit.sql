@@ -1,7 +1,7 @@
--- Who did what, and why: rows are added and never change. ml_pipeline may add rows, whose time, number and database user the
--- server writes; a trigger holds everyone else off, the owner included. The rows are few and are kept for good.
+-- Who did what, and why: rows are added and never change. ml_pipeline may read and add them (grant_roles.sql); a trigger
+-- holds everyone else off, the owner included. Time and database user are the server's. The rows are few and stay for good.
 
--- depends: 0014.notifications
+-- depends: 0011.narrow-rights
 
 CREATE TABLE ops.audit (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -25,5 +25,14 @@ $$;
 CREATE TRIGGER audit_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.audit
     FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_audit_change();
 
-REVOKE ALL ON ops.audit FROM ml_pipeline;
-GRANT SELECT, INSERT (action, subject, actor, run_id, launched_by, reason, details) ON ops.audit TO ml_pipeline;
+-- What the server knows is not the client's to say.
+CREATE FUNCTION ops.stamp_audit_entry() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.at := clock_timestamp();
+    NEW.database_user := session_user;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER audit_is_stamped BEFORE INSERT ON ops.audit
+    FOR EACH ROW EXECUTE FUNCTION ops.stamp_audit_entry();

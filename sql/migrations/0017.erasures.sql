@@ -33,7 +33,3 @@ ALTER TABLE ops.files
 
 -- The erasure with which a version's artifact and recommendations were deleted: it can never become champion again.
 ALTER TABLE ops.model_versions ADD COLUMN erased_by BIGINT REFERENCES ops.erasures(id);
-
--- Who was erased stays erased: the pipeline's role adds to the list and takes nothing off it.
-REVOKE UPDATE, DELETE ON ops.suppressed_users FROM ml_pipeline;
-REVOKE DELETE ON ops.erasures FROM ml_pipeline;
