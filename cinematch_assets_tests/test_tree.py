@@ -116,11 +116,13 @@ UNMIRRORED = {
             "cli/forget.py",
             "cli/migrate.py",
             "cli/models.py",
+            "cli/monitoring_report.py",
             "cli/options.py",
             "cli/recommend.py",
             "cli/rejects.py",
             "cli/similar.py",
             "cli/simulate.py",
+            "cli/export.py",
             "cli/sql.py",
             "cli/status.py",
             "cli/status_tables.py",
@@ -142,7 +144,9 @@ UNMIRRORED = {
             "defs/drive/raw_ratings_batch.py",
             "defs/model/model_metrics.py",
             "defs/model/recommendations.py",
+            "defs/model/recommendations_export.py",
             "defs/model/recommender_model.py",
+            "defs/monitoring/monitoring_report.py",
             "defs/tables/movies.py",
             "defs/tables/ratings.py",
             "defs/tables/ratings_buffer.py",
@@ -167,6 +171,7 @@ UNMIRRORED = {
         ],
         DECLARED,
     ),
+    "warehouse/monitoring.py": "queries of one page: pipeline/monitoring/test_facts.py reads all of them from tables",
     "values.py": "records without behaviour: reading/test_results.py and drive/test_folder.py use them",
 }
 """Modules without a test file of the same path, and where they are tested instead."""
@@ -206,6 +211,7 @@ SHARED_NAMES = {
         TABLE,
     ),
     **dict.fromkeys(["audit.py", "simulate.py", "status.py"], COMMAND),
+    "monitoring_report.py": "the page's asset and its command",
     "opening.py": "of a folder and of a store: the implementation that a setting names",
 }
 """File names that several modules share because they are about the same thing, and what that is."""

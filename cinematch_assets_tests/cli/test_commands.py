@@ -51,6 +51,24 @@ def cinematch(platform: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     return run
 
 
+def test_the_page_says_what_status_says(cinematch: Command, platform: Platform, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    assert "nothing needs attention; v1 serves 200 users" in cinematch("report", "--out", str(page))
+    facts, state = json.loads(cinematch("report", "--json")), json.loads(cinematch("status", "--json"))
+    assert facts["champion"]["version"] == state["champion"]["version"]
+    assert facts["champion"]["rmse"] == state["champion"]["metrics"]["rmse"]
+    assert facts["rejected"] == state["rejected"]
+    assert facts["storage"]["budget_mb"] == state["budget_mb"]
+    assert facts["storage"]["used_bytes"] == pytest.approx(state["sizes"][0]["bytes"], rel=0.01)
+    loaded = {file["path"]: file["rows_accepted"] for file in state["files"]}
+    assert facts["ratings"] == loaded["ratings.csv"]
+    html = page.read_text(encoding="utf-8")
+    assert f"{facts['ratings']:,}" in html
+    assert f"{facts['champion']['rmse']:.3f}" in html
+    assert 'href="http://127.0.0.1:3000/"' in html
+    assert platform.store.exists("reports/monitoring_report.html")
+
+
 def test_status_shows_files_champion_storage_and_what_waits(cinematch: Command) -> None:
     output = cinematch("status")
     assert "run_abcdef01_v1" in output
@@ -126,6 +144,14 @@ def test_models_are_listed_and_the_first_one_cannot_be_rolled_back(cinematch: Co
     assert "first model" in cinematch("models", "list")
     assert "is the first champion" in cinematch("models", "rollback", code=1)
     assert "no model version" in cinematch("models", "promote", "run_zzz_v9", code=1)
+
+
+def test_export_says_where_the_lists_are(cinematch: Command, tmp_path: Path) -> None:
+    assert "recommendations for" in cinematch("export", str(tmp_path / "out"))
+    exported = json.loads(cinematch("export", str(tmp_path / "out"), "--json"))
+    latest = json.loads((tmp_path / "out" / "exports" / "recommendations" / "latest.json").read_text())
+    assert latest["folder"] == exported["folder"]
+    assert (tmp_path / "out" / latest["folder"] / "recommendations.csv").is_file()
 
 
 def test_rejected_rows_are_listed_and_released_when_corrected(cinematch: Command, platform: Platform) -> None:
