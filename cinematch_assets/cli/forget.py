@@ -31,6 +31,7 @@ def forget(
     """Erase users from tables, landed files, models, lists and reports, for good, and print the certificate."""
     from functools import partial
 
+    from cinematch_assets.cli.monitoring_report import store_page
     from cinematch_assets.dagster_support.redaction import redact_rows
     from cinematch_assets.pipeline.erasure import forget_users, resume_erasures
     from cinematch_assets.pipeline.platform import Platform
@@ -51,6 +52,7 @@ def forget(
     if done is None:
         out.print("nothing to do: no erasure was cut off" if resume else "nothing to do: they were erased before")
         return
+    store_page(platform)  # the step that deletes reports took it
     _print(done, json=json)
     err.print(
         f"Files in {platform.folder.spec} may still hold their rows: remove them there too; "

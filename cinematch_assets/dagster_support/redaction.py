@@ -10,12 +10,18 @@ from cinematch_assets.dagster_support.instance import storage_url
 from cinematch_assets.dagster_support.markdown import plain
 from cinematch_assets.settings import Settings
 from cinematch_assets.warehouse.erasures import redact_dagster
+from cinematch_assets.warehouse.server_files import server_folder
 
 ERASED = "| erased |"
 
 
 def redact_rows(settings: Settings, raw_rows: Iterable[str]) -> int:
-    """Replace each row's cell by ``ERASED`` in events and checks; return how many of those changed."""
+    """Replace each row's cell by ``ERASED`` in events and checks; return how many of those changed.
+
+    Without a URL and without the embedded server's data Dagster has no storage, and none is made for this.
+    """
+    if settings.dagster_postgres_url is None and not server_folder(settings.home).exists():
+        return 0
     return redact_dagster(storage_url(settings), sorted(set(map(_cell, raw_rows))), ERASED)
 
 

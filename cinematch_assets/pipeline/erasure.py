@@ -20,10 +20,12 @@ from cinematch_assets.errors import CinematchError
 from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.ingest.land_tables import clean_object
 from cinematch_assets.pipeline.models.artifacts import keep_model, read_catalogue
+from cinematch_assets.pipeline.models.export_recommendations import keys_in_use, renew_export
 from cinematch_assets.pipeline.models.publish import publish_recommendations
 from cinematch_assets.pipeline.models.rebuild import rebuild_sha256
 from cinematch_assets.pipeline.models.train_candidate import split_rows
 from cinematch_assets.pipeline.models.training_lease import hold_training_lease
+from cinematch_assets.pipeline.monitoring.publish_page import OPENED_PAGE
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.pipeline.suppression import Suppression, ensure_key, fingerprint, hash_users, read_suppression
 from cinematch_assets.private_files import make_private_folder
@@ -91,9 +93,10 @@ def _carry_out(platform: Platform, erasure: int, redact: Redact, progress: Progr
         "dagster": lambda: _redact(platform, erasure, suppression, redact),
         "files": lambda: _clean_files(platform, erasure, suppression),
         "tables": lambda: _delete_rows(platform, erasure, suppression),
-        "reports": lambda: _delete_reports(platform, erasure),
         "model": lambda: _replace_champion(platform, erasure, progress),
         "versions": lambda: _purge_versions(platform, erasure, suppression),
+        "exports": lambda: _renew_exports(platform, erasure),
+        "reports": lambda: _delete_reports(platform, erasure),
         "vacuum": lambda: platform.warehouse.run(vacuum),
     }
     with hold_training_lease(platform, f"erasure-{erasure}"):
@@ -158,11 +161,26 @@ def _delete_rows(platform: Platform, erasure: int, suppression: Suppression) -> 
 
 
 def _delete_reports(platform: Platform, erasure: int) -> None:
-    """Delete each report, which show rows of the baseline too; the sensor has those of batches drawn again."""
+    """Delete each report, which show rows of the baseline too, and the monitoring page, which shows three users.
+
+    Late, so that what runs had read before the tables were cleaned is stored by now. The sensor has the reports of
+    batches drawn again.
+    """
     for key in list(platform.store.keys("reports/")):
         platform.store.delete(key)
         platform.warehouse.run(rows.add_counts, erasure, "reports", {"deleted": 1})
+    (platform.settings.home / OPENED_PAGE).unlink(missing_ok=True)
     platform.warehouse.run(rows.clear_reports)
+
+
+def _renew_exports(platform: Platform, erasure: int) -> None:
+    """Export the new lists, where lists were exported, and delete every former export."""
+    renew_export(platform)
+    kept = keys_in_use(platform.store)
+    for key in list(platform.store.keys("exports/")):
+        if key not in kept:
+            platform.store.delete(key)
+            platform.warehouse.run(rows.add_counts, erasure, "exports", {"deleted": 1})
 
 
 def _replace_champion(platform: Platform, erasure: int, progress: Progress) -> None:

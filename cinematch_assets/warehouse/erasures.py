@@ -20,6 +20,7 @@ from cinematch_assets.errors import CinematchError
 from cinematch_assets.warehouse.audit import Action, add_audit_entry
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.locks import lock
+from cinematch_assets.warehouse.notifications import record_notification
 from cinematch_assets.warehouse.ratings import split_again
 from cinematch_assets.warehouse.statements import scalar, single_row, statement
 from cinematch_assets.warehouse.suppressed_users import suppress_users
@@ -48,6 +49,18 @@ class Erasure:
     def is_proven(self) -> bool:
         """Whether the champion equals the model that was trained on data without the people; true without a model."""
         return self.finished_at is not None and self.artifact_sha256 == self.rebuilt_sha256
+
+    @property
+    def state(self) -> str:
+        """Say how far it is."""
+        if self.finished_at is not None:
+            return f"erasure {self.id} is complete"
+        done = [step for step, counts in self.steps.items() if "done" in counts]
+        so_far = f"done so far: {', '.join(done)}" if done else "no step is done"
+        return (
+            f"erasure {self.id}, asked for on {self.requested_at:%Y-%m-%d}, is not complete ({so_far}): "
+            "unless it is under way, run cinematch forget --resume"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +153,14 @@ def record_proof(
 
 
 def finish_erasure(connection: psycopg.Connection, erasure: int, by: Actor) -> None:
-    """Complete an erasure, with its entry in the audit; a second call changes nothing."""
+    """Complete an erasure, with its entry in the audit and a notification; a second call changes nothing."""
     with connection.transaction():
         if connection.execute(statement("erasure/finish_erasure"), {"id": erasure}).rowcount:
             done = read_erasure(connection, erasure)
             details = {"people": done.people, "artifact_sha256": done.artifact_sha256}
             add_audit_entry(connection, Action.ERASURE, f"erasure {erasure}", done.reason, by, **details)
+            people = "1 person was" if done.people == 1 else f"{done.people} people were"
+            record_notification(connection, "erasure", f"{people} erased, erasure {erasure}", done.reason)
 
 
 def list_rating_files(connection: psycopg.Connection) -> list[RatingFile]:

@@ -17,9 +17,12 @@ from cinematch_assets.pipeline.batch_drift import assess_batch
 from cinematch_assets.pipeline.erasure import UnfinishedErasureError, forget_users, resume_erasures
 from cinematch_assets.pipeline.ingest.release_rejects import USER_ERASED, release_rows
 from cinematch_assets.pipeline.models.artifacts import load_champion
+from cinematch_assets.pipeline.models.export_recommendations import export_recommendations, keys_in_use
 from cinematch_assets.pipeline.models.gate_candidate import gate_candidate
 from cinematch_assets.pipeline.models.publish import publish_recommendations, roll_back
 from cinematch_assets.pipeline.models.train_candidate import train_candidate
+from cinematch_assets.pipeline.monitoring.publish_page import KEY as PAGE
+from cinematch_assets.pipeline.monitoring.publish_page import OPENED_PAGE, publish_page
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.pipeline.suppression import KEY, SuppressionKeyError
 from cinematch_assets.warehouse.audit import Action, list_audit_entries
@@ -77,6 +80,7 @@ def retrain(platform: Platform, run: str) -> None:
     gated = gate_candidate(platform, train_candidate(platform, run).version)
     assert gated.decision.promoted, gated.decision.reason
     publish_recommendations(platform)
+    export_recommendations(platform)
 
 
 def erase(platform: Platform, *users: int) -> Erasure:
@@ -90,13 +94,19 @@ def filled(tmp_path_factory: pytest.TempPathFactory, migrated_database: OpenData
     with migrated_database() as url:
         platform = make_platform(tmp_path_factory.mktemp("filled"), url, CINEMATCH_MAX_TEST_RMSE_LOSS="1")
         fill(platform, with_people=True)
-        platform.store.put_bytes("reports/batch_w1/x.html", f"<p>{CANARY}".encode())
+        for key in ("reports/batch_w1/x.html", PAGE):
+            platform.store.put_bytes(key, f"<p>{CANARY}".encode())
+        (platform.settings.home / OPENED_PAGE).write_text(f"<p>{CANARY}")
         yield platform
 
 
 @pytest.fixture(scope="module")
 def erased(filled: Platform) -> tuple[Platform, Erasure]:
-    assert traces(filled) != []
+    places = "\n".join(traces(filled))
+    exports = [key for key in filled.store.keys("exports/") if key.endswith((".csv", ".parquet"))]
+    assert len(exports) == 4
+    for place in ("database", "landed/", "models/", "recommendations/", *exports, PAGE, OPENED_PAGE):
+        assert place in places, place
     return filled, erase(filled)
 
 
@@ -134,6 +144,24 @@ def _pg_dump() -> str:
 
 def test_no_byte_of_them_is_left(erased: tuple[Platform, Erasure]) -> None:
     assert traces(erased[0]) == []
+
+
+def test_the_export_is_of_the_new_lists_and_the_former_ones_are_gone(erased: tuple[Platform, Erasure]) -> None:
+    platform, certificate = erased
+    assert certificate.steps["exports"] == {"deleted": 6, "done": 1}
+    kept = keys_in_use(platform.store)
+    assert set(platform.store.keys("exports/")) == kept
+    assert all(certificate.champion in key for key in kept if not key.endswith("latest.json"))
+
+
+def test_the_monitoring_page_is_drawn_again_without_them(erased: tuple[Platform, Erasure]) -> None:
+    platform, certificate = erased
+    assert not platform.store.exists(PAGE)
+    facts = publish_page(platform)
+    assert facts.champion is not None
+    assert facts.champion.version == certificate.champion
+    assert len(facts.sample_users) == 3
+    assert traces(platform) == []
 
 
 def test_the_champion_equals_the_one_that_never_knew_them_byte_for_byte(
@@ -255,23 +283,58 @@ def test_an_erasure_that_was_cut_off_goes_first(platform: Platform) -> None:
     assert traces(platform) == []
 
 
+KILLS = (
+    ("dagster", 0.5),
+    ("files", 0.3),
+    ("files", 0.4),
+    ("tables", 0.6),
+    ("model", 0.2),
+    ("model", 0.5),
+    ("model", 0.95),
+    ("versions", 0.5),
+    ("exports", 0.7),
+    ("reports", 0.5),
+    ("vacuum", 0.6),
+)
+"""Steps in which an erasure is killed, and after which share of the step's orders to Postgres."""
+
+
+def count_orders_of_steps(platform: Platform) -> dict[str, int]:
+    """Erase the people; return how many orders to Postgres each step gives, with those of its record."""
+    starts: dict[str, int] = {}
+    with workers.counted_orders() as given:
+
+        def note(text: str, _share: float) -> None:
+            if text.startswith("erasure "):
+                starts[text.rpartition(": ")[2]] = given[0]
+
+        assert forget_users(platform, PEOPLE, redact_nothing, reason="asked for", progress=note) is not None
+        ends = [*list(starts.values())[1:], given[0]]
+    return {step: end - start for (step, start), end in zip(starts.items(), ends, strict=True)}
+
+
 @pytest.mark.slow
-def test_killed_ten_times_it_goes_on_and_ends_as_if_it_never_was(
-    tmp_path: Path, database_url_18: str, never_knew: Platform
+def test_killed_in_each_step_it_goes_on_and_ends_as_if_it_never_was(
+    tmp_path: Path, migrated_database: OpenDatabase, never_knew: Platform
 ) -> None:
-    platform = make_platform(tmp_path / "home", database_url_18, CINEMATCH_MAX_TEST_RMSE_LOSS="1")
-    fill(platform, with_people=True)
-    order, kills = 12, 0
-    while kills < 10:
-        process = workers.start(forget_and_die, platform.settings.home, database_url_18, list(PEOPLE), order)
-        (code,) = workers.finish(process, deadline_s=300)
-        assert code in (0, -9)
-        assert code == -9, f"complete after {kills} kills"
-        kills, order = kills + 1, order + 2
-    done = resume_erasures(platform, redact_nothing)
-    assert done is not None
-    assert done.is_proven
-    assert done.steps["files"] == {"contents": 3, "rewritten": 3, "rows": 121, "rejected_rows": 4, "done": 1}
-    assert traces(platform) == []
-    assert load_champion(platform)[0].artifact_sha256 == load_champion(never_knew)[0].artifact_sha256
-    assert len(platform.warehouse.run(list_erasures)) == 1
+    with migrated_database() as measured, migrated_database() as url:
+        other = make_platform(tmp_path / "measured", measured, CINEMATCH_MAX_TEST_RMSE_LOSS="1")
+        fill(other, with_people=True)
+        orders = count_orders_of_steps(other)
+        platform = make_platform(tmp_path / "home", url, CINEMATCH_MAX_TEST_RMSE_LOSS="1")
+        fill(platform, with_people=True)
+        for step, share in KILLS:
+            order = max(1, round(orders[step] * share))
+            process = workers.start(forget_and_die, platform.settings.home, url, list(PEOPLE), step, order)
+            (code,) = workers.finish(process, deadline_s=300)
+            assert code == -9, f"{step}, order {order} of {orders}"
+        (unfinished,) = platform.warehouse.run(list_erasures)
+        assert "run cinematch forget --resume" in unfinished.state
+        done = resume_erasures(platform, redact_nothing)
+        assert done is not None
+        assert done.is_proven
+        assert done.steps["files"] == {"contents": 3, "rewritten": 3, "rows": 121, "rejected_rows": 4, "done": 1}
+        assert traces(platform) == []
+        assert load_champion(platform)[0].artifact_sha256 == load_champion(never_knew)[0].artifact_sha256
+        assert len(platform.warehouse.run(list_erasures)) == 1
+        assert set(platform.store.keys("exports/")) == keys_in_use(platform.store)

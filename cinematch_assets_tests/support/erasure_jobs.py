@@ -11,11 +11,15 @@ from cinematch_assets.warehouse.warehouse import Warehouse
 from cinematch_assets_tests.support.workers import die_at
 
 
-def forget_and_die(home: Path, url: str, users: list[int], order: int) -> None:
-    """Erase users on the platform under ``home``; die right before the n-th order to Postgres."""
+def forget_and_die(home: Path, url: str, users: list[int], step: str, order: int) -> None:
+    """Erase users on the platform under ``home``; die right before the n-th order to Postgres of a step."""
     settings = Settings.from_env({"CINEMATCH_HOME": str(home), "CINEMATCH_DATABASE_URL": url})
     platform = Platform(
         settings, open_folder(str(home / "drive"), min_age_s=0), open_store(str(home / "store")), Warehouse(url)
     )
-    die_at(order)
-    forget_users(platform, users, lambda rows: len(list(rows)), reason="asked for")
+
+    def die_in_step(text: str, _share: float) -> None:
+        if text.endswith(f": {step}"):
+            die_at(order)
+
+    forget_users(platform, users, lambda rows: len(list(rows)), reason="asked for", progress=die_in_step)
