@@ -113,7 +113,6 @@ UNMIRRORED = {
             "cli/evaluate.py",
             "cli/evaluate_inputs.py",
             "cli/features.py",
-            "cli/forget.py",
             "cli/migrate.py",
             "cli/models.py",
             "cli/monitoring_report.py",
