@@ -14,6 +14,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from cinematch_assets.actor import Actor
+from cinematch_assets.plurals import count
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.audit import Action, add_audit_entry
 from cinematch_assets.warehouse.copy import copy_columns
@@ -183,4 +184,4 @@ def _replace_merged(connection: psycopg.Connection, batch_id: str, ratings: pd.D
 
 def _note(file: LandedFile, rejected: Sequence[RejectedRow]) -> str:
     loaded = f"{file.path} ({file.md5[:8]}) loaded"
-    return f"{loaded}; {len(rejected):,} rows rejected, see ops.rejected_rows" if rejected else loaded
+    return f"{loaded}; {count(len(rejected), 'row')} rejected, see ops.rejected_rows" if rejected else loaded
