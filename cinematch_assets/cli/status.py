@@ -8,7 +8,10 @@ from cinematch_assets.cli.output import print_json
 
 
 def status(json: Json = False) -> None:
-    """Show what needs attention first, then files, batches, drift, the champion, storage against its budget."""
+    """Show what needs attention first, then files, batches, drift, the champion, storage against its budget.
+
+    Example: cinematch status --json
+    """
     from cinematch_assets.cli.status_tables import print_status, read_status
     from cinematch_assets.dagster_support.ticks import find_automation
     from cinematch_assets.pipeline.platform import Platform

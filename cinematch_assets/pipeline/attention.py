@@ -16,6 +16,7 @@ from cinematch_assets.warehouse.batches import list_unfinished_batches
 from cinematch_assets.warehouse.champion import read_champion
 from cinematch_assets.warehouse.conditions import Freshness, list_conditions, read_freshness, replace_conditions
 from cinematch_assets.warehouse.drift_alerts import list_waiting_decisions
+from cinematch_assets.warehouse.erasures import list_erasures
 from cinematch_assets.warehouse.notification_messages import list_channel_states
 from cinematch_assets.warehouse.outstanding import list_outstanding
 
@@ -57,6 +58,7 @@ def attention(platform: Platform, automation: Automation | None = None) -> list[
         decisions = session.run(list_waiting_decisions)
         unfinished = session.run(list_unfinished_batches)
         freshness = session.run(read_freshness)
+        erasures = session.run(list_erasures, unfinished=True)
         recorded = {each.name: each.since for each in session.run(list_conditions)}
         states = session.run(list_channel_states, [channel.key for channel in channels.usable])
     rows = [_outstanding_row(each) for each in outstanding if each.state != "running"]
@@ -71,6 +73,9 @@ def attention(platform: Platform, automation: Automation | None = None) -> list[
             why = "loaded and not assessed yet, so not trained on; drive_sensor has not looked at it"
             step = "turn drive_sensor on in the UI, or materialize drift_report for it"
             rows.append(AttentionRow(f"assessment {batch.batch_id}", None, why, step, needs_a_person=True))
+    for erasure in erasures:
+        step = "run cinematch forget --resume; it goes on where it was cut off"
+        rows.append(AttentionRow("erasure", erasure.requested_at, erasure.state, step, needs_a_person=True))
     if champion is not None and FormatStatus.of(champion) is not FormatStatus.READABLE:
         why = champion_format_message(platform, champion)
         rows.append(AttentionRow("champion", None, why, "do what the reason names", needs_a_person=True))
