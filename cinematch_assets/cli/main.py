@@ -24,9 +24,11 @@ from cinematch_assets.cli import (
     evaluate,
     export,
     features,
+    forget,
     migrate,
     models,
     monitoring_report,
+    notify,
     recommend,
     rejects,
     similar,
@@ -69,6 +71,7 @@ for command in (
     status.status,
     monitoring_report.report,
     audit.audit,
+    forget.forget,
     simulate.simulate,
     recommend.recommend,
     similar.similar,
@@ -80,6 +83,7 @@ for command in (
 app.add_typer(models.app, name="models")
 app.add_typer(rejects.app, name="rejects")
 app.add_typer(drive.app, name="drive")
+app.add_typer(notify.app, name="notify")
 app.add_typer(features.app, name="features")
 
 

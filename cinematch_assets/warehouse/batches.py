@@ -23,6 +23,7 @@ from cinematch_assets.warehouse.locks import lock, lock_batch
 from cinematch_assets.warehouse.notifications import about_work, record_notification, without_cells
 from cinematch_assets.warehouse.ratings import rating_columns
 from cinematch_assets.warehouse.statements import scalar, statement
+from cinematch_assets.warehouse.suppressed_users import require_suppressed
 
 _BUFFER = sql.Identifier("ratings_buffer")
 
@@ -112,6 +113,7 @@ def load_batch(
     file: LandedFile,
     rejected: Sequence[RejectedRow] = (),
     by: Actor | None = None,
+    suppressed: int = 0,
 ) -> BatchLoad:
     """Replace the batch's rows by these: in the buffer, or in ``ratings`` if it was merged.
 
@@ -125,6 +127,7 @@ def load_batch(
         file: the content they come from.
         rejected: the rows of it that go into the quarantine.
         by: who the audit names when it replaces another content; by default the user of this process.
+        suppressed: how many erased users the file was read without; see ``suppressed_users.require_suppressed``.
     """
     with connection.transaction():
         lock_batch(connection, batch_id)
@@ -148,6 +151,7 @@ def load_batch(
         if existing is not None:
             why, contents = f"{file.path} has another content", {"old": existing.md5, "new": file.md5}
             add_audit_entry(connection, Action.CORRECTION, batch_id, why, by, **contents, rows=len(ratings))
+        require_suppressed(connection, suppressed)
     return BatchLoad(batch_id, str(values["place"]), inserted=len(ratings), deleted=deleted, rows=len(ratings))
 
 
