@@ -189,9 +189,9 @@ class Loop:
             raise CinematchError(f"{what} failed: {_first_fault(result)}")
         notes.print(f"  {what}: done")
         if request.partition_key:
-            self._print_verdict(request.partition_key)
+            self._print_decision(request.partition_key)
 
-    def _print_verdict(self, batch_id: str) -> None:
+    def _print_decision(self, batch_id: str) -> None:
         """Print what was decided on a batch, in a line."""
         decision = self.platform.warehouse.run(read_batch_decision, batch_id)
         if decision is not None:

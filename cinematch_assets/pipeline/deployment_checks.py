@@ -18,6 +18,7 @@ from cinematch_assets.drive.folder import GOOGLE_PREFIX
 from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.drive.token import token_source
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.messaging.channels import read_channels
 from cinematch_assets.plurals import count
 from cinematch_assets.private_files import make_home, make_private_folder
 from cinematch_assets.settings import Settings
@@ -53,6 +54,7 @@ def check_deployment(settings: Settings, port: int) -> Iterator[Finding]:
         ("dagster", lambda: check_dagster(settings)),
         ("folder", lambda: check_folder(settings)),
         ("store", lambda: check_store(settings)),
+        ("channels", lambda: check_channels(settings)),
     ):
         yield from _findings(subject, check)
 
@@ -195,3 +197,15 @@ def check_store(settings: Settings) -> Iterator[Finding]:
         yield Finding("store", "failed", f"{where} still has {key} after it was deleted: allow deleting there")
     else:
         yield Finding("store", "ok", f"{where}: written, read and deleted")
+
+
+def check_channels(settings: Settings) -> Iterator[Finding]:
+    """Read the channels for notifications; nothing is sent."""
+    channels = read_channels(settings.notify)
+    for fault in channels.faults:
+        yield Finding("channels", "failed", fault)
+    labels = ", ".join(channel.label for channel in channels.usable)
+    if labels:
+        yield Finding("channels", "ok", f"{labels}; cinematch notify test sends a message")
+    elif not channels.faults:
+        yield Finding("channels", "warning", "nobody is notified: set CINEMATCH_NOTIFY to apprise URLs")

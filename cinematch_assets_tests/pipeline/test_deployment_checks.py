@@ -7,6 +7,7 @@ import pytest
 from cinematch_assets.drive.diagnose import Finding
 from cinematch_assets.pipeline import deployment_checks
 from cinematch_assets.pipeline.deployment_checks import (
+    check_channels,
     check_dagster,
     check_database,
     check_disk,
@@ -103,6 +104,14 @@ def test_the_embedded_folder_is_made_and_another_has_to_exist(platform: Platform
 def test_a_store_is_written_read_and_left_as_it_was(platform: Platform) -> None:
     assert [finding.status for finding in check_store(platform.settings)] == ["ok"]
     assert list(platform.store.keys()) == []
+
+
+@pytest.mark.parametrize(
+    ("urls", "statuses"),
+    [("", ["warning"]), ("json://127.0.0.1:9/", ["ok"]), ("nothing://x json://h/", ["failed", "ok"])],
+)
+def test_channels_are_read_and_a_wrong_one_fails(platform: Platform, urls: str, statuses: list[str]) -> None:
+    assert [finding.status for finding in check_channels(settings_of(platform, CINEMATCH_NOTIFY=urls))] == statuses
 
 
 def settings_of(platform: Platform, **changed: str) -> Settings:
