@@ -19,6 +19,7 @@ from cinematch_assets.warehouse.landed_files import LandedFile, finish_loaded_fi
 from cinematch_assets.warehouse.locks import lock, lock_batch
 from cinematch_assets.warehouse.ratings import rating_columns
 from cinematch_assets.warehouse.statements import scalar, statement
+from cinematch_assets.warehouse.table_loads import LoadRules
 
 _BUFFER = sql.Identifier("ratings_buffer")
 
@@ -98,6 +99,8 @@ def load_batch(
     ratings: pd.DataFrame,
     file: LandedFile,
     rejected: Sequence[RejectedRow] = (),
+    *,
+    rules: LoadRules | None = None,
 ) -> BatchLoad:
     """Replace the batch's rows by these: in the buffer, or in ``ratings`` if it was merged.
 
@@ -110,6 +113,7 @@ def load_batch(
         ratings: userId, movieId, rating, timestamp; shape (n, 4).
         file: the content they come from.
         rejected: the rows of it that go into the quarantine.
+        rules: which movies the rows were checked against.
     """
     with connection.transaction():
         lock_batch(connection, batch_id)
@@ -129,7 +133,7 @@ def load_batch(
         connection.execute(statement("batches/upsert_batch"), values)
         connection.execute(statement("batches/complete_batch"), values)
         connection.execute(statement("drift/supersede_decisions"), values)
-        finish_loaded_file(connection, file, "ratings_buffer", len(ratings), rejected, batch_id)
+        finish_loaded_file(connection, file, "ratings_buffer", len(ratings), rejected, batch_id, rules=rules)
     return BatchLoad(batch_id, str(values["place"]), inserted=len(ratings), deleted=deleted, rows=len(ratings))
 
 

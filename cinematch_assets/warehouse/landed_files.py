@@ -15,6 +15,7 @@ from cinematch_assets.table_names import expected_names, table_of
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.rejected_rows import replace_rejected_rows
 from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.table_loads import LoadRules, ReleasedContent, record_load
 
 
 class NothingLandedError(CinematchError):
@@ -116,11 +117,16 @@ def finish_loaded_file(
     accepted: int,
     rejected: Sequence[RejectedRow],
     batch_id: str | None = None,
+    *,
+    rules: LoadRules | None = None,
+    kept: int | None = None,
 ) -> None:
     """Record that a content is in its table: its counts, its rejected rows. In the transaction that wrote its rows."""
     replace_rejected_rows(connection, table, {file.content: rejected}, batch_id)
     counts = Counts(accepted + len(rejected), accepted, len(rejected))
     finish_file(connection, file, counts, state="loaded")
+    content = ReleasedContent(file.md5, file.store_key)
+    record_load(connection, table_of(file.path), file.path, content, rules=rules, kept=kept)
 
 
 def refuse_file(

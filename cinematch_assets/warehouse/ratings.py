@@ -17,6 +17,7 @@ from cinematch_assets.warehouse.copy import copy_columns, without_indexes
 from cinematch_assets.warehouse.landed_files import LandedFile, finish_loaded_file
 from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import single_row, statement
+from cinematch_assets.warehouse.table_loads import LoadRules
 
 RATING_COLUMNS = ("userId", "movieId", "rating", "timestamp")
 _RATINGS = sql.Identifier("ratings")
@@ -37,6 +38,8 @@ def load_ratings(
     is_test: NDArray[np.bool_],
     file: LandedFile,
     rejected: Sequence[RejectedRow] = (),
+    *,
+    rules: LoadRules | None = None,
 ) -> RatingsLoad:
     """Replace the file's rows in ``ratings``; those of merged batches stay. Readers see the old rows or the new.
 
@@ -46,12 +49,13 @@ def load_ratings(
         is_test: which rows are ``test``, shape (n,); the others are ``train``.
         file: the content they come from; its state becomes ``loaded`` in the same transaction.
         rejected: the rows of it that go into the quarantine.
+        rules: which movies the rows were checked against, and how they were split.
     """
     with connection.transaction():
         lock(connection, "ratings")
         deleted = connection.execute(statement("ratings/delete_file_ratings")).rowcount
         write_ratings(connection, ratings, is_test)
-        finish_loaded_file(connection, file, "ratings", len(ratings), rejected)
+        finish_loaded_file(connection, file, "ratings", len(ratings), rejected, rules=rules)
         connection.execute(statement("drift/refresh_drift_baseline"))
     test = int(is_test.sum())
     return RatingsLoad(deleted=deleted, train=len(ratings) - test, test=test)

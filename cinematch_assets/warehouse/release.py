@@ -11,11 +11,13 @@ import psycopg
 from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.table_names import table_of
 from cinematch_assets.warehouse.batches import read_stored_batch
 from cinematch_assets.warehouse.locks import lock, lock_batch
 from cinematch_assets.warehouse.ratings import copy_splits
 from cinematch_assets.warehouse.rejected_rows import QuarantinedRow
 from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.table_loads import LoadRules, ReleasedContent, record_load
 
 _MOVIE_COLUMNS = {"ids": "movieId", "titles": "title", "genres": "genres"}
 
@@ -38,6 +40,9 @@ def release_ratings(
     rows: Sequence[QuarantinedRow],
     ratings: pd.DataFrame,
     is_test: NDArray[np.bool_],
+    *,
+    texts: ReleasedContent,
+    rules: LoadRules | None = None,
 ) -> None:
     """Write released rows of one content into the table of its other rows, and mark them, in one transaction.
 
@@ -46,6 +51,8 @@ def release_ratings(
         rows: the rejected rows, all of one content, in the order of ``ratings``.
         ratings: what they read as, shape (n, 4).
         is_test: their split; rows of a batch are never test rows.
+        texts: the object that holds the texts they were read from.
+        rules: which movies they were checked against, and how they were split.
 
     Raises:
         ReleaseConflictError: the rows were released meanwhile, or their content is no longer in the tables.
@@ -54,7 +61,7 @@ def release_ratings(
     with connection.transaction():
         if batch_id is None:
             lock(connection, "ratings")
-            _mark(connection, rows)
+            _mark(connection, rows, texts, rules)
             copy_splits(connection, ratings, is_test)
             connection.execute(statement("drift/refresh_drift_baseline"))
         else:
@@ -66,19 +73,21 @@ def release_ratings(
                 )
             if existing.place == "merged":
                 lock(connection, "ratings")
-            _mark(connection, rows)
+            _mark(connection, rows, texts, rules)
             connection.execute(statement("batches/insert_released_batch_rows"), _batch_values(batch_id, ratings))
             connection.execute(statement("batches/grow_batch"), {"batch_id": batch_id, "rows": len(rows)})
             if existing.place == "merged":
                 connection.execute(statement("drift/refresh_drift_baseline"))
 
 
-def release_movies(connection: psycopg.Connection, rows: Sequence[QuarantinedRow], movies: pd.DataFrame) -> None:
+def release_movies(
+    connection: psycopg.Connection, rows: Sequence[QuarantinedRow], movies: pd.DataFrame, *, texts: ReleasedContent
+) -> None:
     """Upsert released movies of one content and mark them, in one transaction."""
     values = {name: movies[column].tolist() for name, column in _MOVIE_COLUMNS.items()}
     with connection.transaction():
         lock(connection, "movies")
-        _mark(connection, rows)
+        _mark(connection, rows, texts)
         connection.execute(statement("movies/upsert_movies"), values)
 
 
@@ -92,8 +101,13 @@ def _batch_values(batch_id: str, ratings: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def _mark(connection: psycopg.Connection, rows: Sequence[QuarantinedRow]) -> None:
-    """Mark rows under the lock of their table or batch, so that they cannot change meanwhile."""
+def _mark(
+    connection: psycopg.Connection,
+    rows: Sequence[QuarantinedRow],
+    texts: ReleasedContent,
+    rules: LoadRules | None = None,
+) -> None:
+    """Mark rows and record their release, under the lock of their table or batch: they cannot change meanwhile."""
     values = {"ids": [row.id for row in rows], "path": rows[0].path, "md5": rows[0].md5, "rows": len(rows)}
     if connection.execute(statement("files/mark_released"), values).rowcount != len(rows):
         raise ReleaseConflictError(
@@ -101,3 +115,4 @@ def _mark(connection: psycopg.Connection, rows: Sequence[QuarantinedRow]) -> Non
             "run cinematch rejects again"
         )
     connection.execute(statement("files/move_released_counts"), values)
+    record_load(connection, table_of(rows[0].path), rows[0].path, texts, kind="released", rules=rules)
