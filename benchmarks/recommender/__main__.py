@@ -1,4 +1,4 @@
-"""One command: ``python -m benchmarks.recommender [ml-100k] [ml-latest-small] [1m] [3m] [24m] [scale]``.
+"""One command: ``python -m benchmarks.recommender [ml-100k] [ml-latest-small] [1m] [3m] [24m] [scale] [--folder DIR]``.
 
 Makes an environment for the peers beside this file, gives every contestant the same training rows in a process of its
 own, scores all answers with the code of ``cinematch evaluate``, and keeps a table for each data set in ``results/``.
@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.measuring import machine
 from benchmarks.recommender import environment, scale, scoring
-from benchmarks.recommender.data import DATA, Prepared, prepare
+from benchmarks.recommender.data import DATA, Prepared, prepare, prepare_folder
 
 HERE = Path(__file__).parent
 TIME_LIMIT_S, HUGE_TIME_LIMIT_S = 1_800, 3_600
@@ -45,11 +45,19 @@ SMALL_ONLY = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recommender", description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="*", default=[*DATA, "scale"], help=f"any of {', '.join(DATA)}, scale")
+    parser.add_argument(
+        "--folder", type=Path, help="compare on the MovieLens files of this folder, and on no other data"
+    )
     parser.add_argument("--only", nargs="*", help="contestants to run again; the others keep their rows")
     asked = parser.parse_args()
     if unknown := set(asked.data) - {*DATA, "scale"}:
         parser.error(f"{', '.join(sorted(unknown))}: no such data; there are {', '.join(DATA)} and scale")
+    if asked.folder and not all((asked.folder / f"{table}.csv").is_file() for table in ("ratings", "movies")):
+        parser.error(f"{asked.folder}: there are no ratings.csv and movies.csv")
     peers = environment.ready(HERE / ".venv-peers")
+    if asked.folder:
+        compare(prepare_folder(asked.folder, HERE / ".cache"), peers, asked.only)
+        return
     for name in asked.data:
         if name == "scale":
             scale.compare(peers, HERE / "results")
@@ -67,6 +75,7 @@ def compare(prepared: Prepared, peers: environment.Peers, only: list[str] | None
         if only and contestant not in only:
             continue
         rows[contestant] = _row(prepared, contestant, peers)
+        scoring.add_intervals(prepared, rows, {name for name, package in PACKAGE.items() if package})
         print(f"{prepared.name}: {contestant}: {rows[contestant]}", file=sys.stderr, flush=True)
         ours_first = sorted(rows, key=lambda name: (PACKAGE[name] != "", [*PACKAGE].index(name)))
         ordered = {name: rows[name] for name in ours_first}
@@ -81,7 +90,7 @@ def _row(prepared: Prepared, contestant: str, peers: environment.Peers) -> dict[
         return {"missing": peers.missing[package]}
     if prepared.large and contestant in SMALL_ONLY:
         return {"missing": f"not asked at this size: {SMALL_ONLY[contestant]}"}
-    answers = prepared.folder / "answers.npz"
+    answers = scoring.answers_file(prepared, contestant)
     answers.unlink(missing_ok=True)
     python = peers.python if package else Path(sys.executable)
     command = [str(python), str(HERE / "worker.py"), contestant, str(prepared.folder), str(answers)]
