@@ -1,10 +1,10 @@
-"""One command: ``python -m benchmarks.recommender [ml-100k] [ml-latest-small] [1m] [3m] [24m] [scale] [--folder DIR]``.
+"""One command: ``python -m benchmarks.recommender [DATA] [scale] [catalogue] [--folder DIR]``; DATA: sets of ``data``.
 
 Makes an environment for the peers beside this file, gives every contestant the same training rows in a process of its
 own, scores all answers with the code of ``cinematch evaluate``, and keeps a table for each data set in ``results/``.
 
 Here: the order of events. Not here: data (``data``), contestants (``ours``, ``peers``), figures (``scoring``), scale
-(``scale``).
+(``scale``), the size of the catalogue (``catalogue_size``).
 """
 
 import argparse
@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import machine
-from benchmarks.recommender import environment, scale, scoring
+from benchmarks.recommender import catalogue_size, environment, scale, scoring
 from benchmarks.recommender.data import DATA, Prepared, prepare, prepare_folder
 
 HERE = Path(__file__).parent
+ALL = (*DATA, "scale", "catalogue")
 TIME_LIMIT_S, HUGE_TIME_LIMIT_S = 1_800, 3_600
 
 PACKAGE = {
@@ -44,21 +45,25 @@ SMALL_ONLY = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recommender", description=__doc__.splitlines()[0])
-    parser.add_argument("data", nargs="*", default=[*DATA, "scale"], help=f"any of {', '.join(DATA)}, scale")
+    parser.add_argument("data", nargs="*", default=ALL, help=f"any of {', '.join(ALL)}")
     parser.add_argument(
         "--folder", type=Path, help="compare on the MovieLens files of this folder, and on no other data"
     )
     parser.add_argument("--only", nargs="*", help="contestants to run again; the others keep their rows")
     asked = parser.parse_args()
-    if unknown := set(asked.data) - {*DATA, "scale"}:
-        parser.error(f"{', '.join(sorted(unknown))}: no such data; there are {', '.join(DATA)} and scale")
+    if unknown := set(asked.data) - {*ALL}:
+        parser.error(f"{', '.join(sorted(unknown))}: no such data; there are {', '.join(ALL)}")
     if asked.folder and not all((asked.folder / f"{table}.csv").is_file() for table in ("ratings", "movies")):
         parser.error(f"{asked.folder}: there are no ratings.csv and movies.csv")
+    if "catalogue" in asked.data and not asked.folder:
+        catalogue_size.measure(HERE / "results", HERE / ".cache")
     peers = environment.ready(HERE / ".venv-peers")
     if asked.folder:
         compare(prepare_folder(asked.folder, HERE / ".cache"), peers, asked.only)
         return
     for name in asked.data:
+        if name == "catalogue":
+            continue
         if name == "scale":
             scale.compare(peers, HERE / "results")
         else:

@@ -14,6 +14,7 @@ from cinematch_assets.pipeline.models.trained_from import TrainedFrom
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse.landed_files import list_referenced_objects
 from cinematch_assets.warehouse.model_registry import list_kept_trainings
+from cinematch_assets.warehouse.notifications import delete_old_notifications
 from cinematch_assets.warehouse.table_loads import RecordedLoad, delete_loads, list_loads
 from cinematch_assets.warehouse.table_sizes import (
     TableSize,
@@ -65,6 +66,7 @@ def run_maintenance(platform: Platform, *, keep_days: int | None = None, dry_run
             archived = session.run(count_old_alerts, days)
         else:
             archived = session.run(archive_alerts, days)
+            session.run(delete_old_notifications, days)
             with log_phase(_LOG, "vacuum"):
                 session.run(vacuum)
         used = session.run(read_database_mb)
