@@ -115,7 +115,7 @@ def needed_loads(loads: Sequence[RecordedLoad], last: Mapping[str, int]) -> list
     """Return the loads that training needs which knew ``last`` (table → load), in order.
 
     Of ratings and batches these are the last content and what was released since. Movies accumulate: needed are
-    the last file that had every movie of the table, if features were written since, and what followed; else all.
+    the last file that had every movie of the table, unless features were written before it alone, and what followed.
 
     Raises:
         CannotRebuildError: a load of ``last`` is not on record.
@@ -141,9 +141,10 @@ def needed_loads(loads: Sequence[RecordedLoad], last: Mapping[str, int]) -> list
 def _first_needed(movies: Sequence[RecordedLoad], earliest: int, end: int) -> int:
     """Return the last load of movies up to ``earliest`` on which nothing before it has an effect at ``end``."""
     for load in reversed(movies):
-        features = [each for each in movies if each.kind == "features" and load.id < each.id <= end]
+        features = [each for each in movies if each.kind == "features" and each.id <= end]
+        later = [each for each in features if each.id > load.id]
         is_whole = load.kind == "content" and load.kept == 0 and load.id <= earliest
-        if is_whole and features and all(_known_movies(each) >= load.id for each in features):
+        if is_whole and bool(later) >= bool(features) and all(_known_movies(each) >= load.id for each in later):
             return load.id
     return 0
 

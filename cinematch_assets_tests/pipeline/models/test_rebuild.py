@@ -114,6 +114,11 @@ def test_loads_that_later_ones_replaced_are_not_needed(last: dict[str, int], nee
     assert [each.id for each in needed_loads(HISTORY, last)] == needed
 
 
+def test_before_there_are_features_the_last_whole_file_of_movies_is_enough() -> None:
+    history = [load(1, "movies"), load(2, "movies"), load(3, "movies", kept=1)]
+    assert [each.id for each in needed_loads(history, {"movies": 3})] == [2, 3]
+
+
 def test_a_load_that_is_not_on_record_is_named() -> None:
     with pytest.raises(CannotRebuildError, match="the record of ratings"):
         needed_loads(HISTORY, {"movies": 6, "ratings": 77})
