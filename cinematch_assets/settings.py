@@ -164,6 +164,12 @@ class Settings(BaseModel):
         description="Days until unreferenced files and reports are deleted and drift alerts are archived.",
     )
 
+    actor: str | None = Field(
+        default=None,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,100}$",
+        alias="CINEMATCH_ACTOR",
+        description="Who acts, as ops.audit names them. Unset: the operating system's user and host.",
+    )
     ui_hosts: str | None = Field(
         default=None,
         alias="CINEMATCH_UI_HOSTS",

@@ -14,6 +14,7 @@ from dotenv import load_dotenv
 from rich.text import Text
 
 from cinematch_assets.cli import (
+    audit,
     demo,
     dev,
     drive,
@@ -21,6 +22,7 @@ from cinematch_assets.cli import (
     features,
     migrate,
     models,
+    monitoring_report,
     recommend,
     rejects,
     similar,
@@ -44,6 +46,8 @@ for command in (
     stop.stop,
     migrate.migrate,
     status.status,
+    monitoring_report.report,
+    audit.audit,
     simulate.simulate,
     recommend.recommend,
     similar.similar,

@@ -51,6 +51,24 @@ def cinematch(platform: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     return run
 
 
+def test_the_page_says_what_status_says(cinematch: Command, platform: Platform, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    assert "nothing needs attention; v1 serves 200 users" in cinematch("report", "--out", str(page))
+    facts, state = json.loads(cinematch("report", "--json")), json.loads(cinematch("status", "--json"))
+    assert facts["champion"]["version"] == state["champion"]["version"]
+    assert facts["champion"]["rmse"] == state["champion"]["metrics"]["rmse"]
+    assert facts["rejected"] == state["rejected"]
+    assert facts["storage"]["budget_mb"] == state["budget_mb"]
+    assert facts["storage"]["used_bytes"] == pytest.approx(state["sizes"][0]["bytes"], rel=0.01)
+    loaded = {file["path"]: file["rows_accepted"] for file in state["files"]}
+    assert facts["ratings"] == loaded["ratings.csv"]
+    html = page.read_text(encoding="utf-8")
+    assert f"{facts['ratings']:,}" in html
+    assert f"{facts['champion']['rmse']:.3f}" in html
+    assert 'href="http://127.0.0.1:3000/"' in html
+    assert platform.store.exists("reports/monitoring_report.html")
+
+
 def test_status_shows_files_champion_storage_and_what_waits(cinematch: Command) -> None:
     output = cinematch("status")
     assert "run_abcdef01_v1" in output
@@ -143,9 +161,27 @@ def test_models_verify_rebuilds_a_version_or_names_what_differs(cinematch: Comma
 def test_rejected_rows_are_listed_and_released_when_corrected(cinematch: Command, platform: Platform) -> None:
     (rejected,) = json.loads(cinematch("rejects", "list", "--json"))
     assert rejected["path"] == "ratings.csv"
-    corrected = "9999,1,4.0,1000000000"
-    assert "1 rows released" in cinematch("rejects", "release", str(rejected["id"]), "--correct", corrected)
+    corrected, why = ("--correct", "9999,1,4.0,1000000000"), ("--reason", "a typing error")
+    assert "1 rows released" in cinematch("rejects", "release", str(rejected["id"]), *corrected, *why)
+    (entry,) = json.loads(cinematch("audit", "--action", "correction", "--json"))
+    assert (entry["subject"], entry["reason"]) == ("ratings.csv", "a typing error")
+    assert entry["details"]["row_numbers"] == [rejected["row_number"]]
+    assert "9999" not in json.dumps(entry)
     assert json.loads(cinematch("rejects", "list", "--json")) == []
+
+
+def test_a_promotion_by_hand_is_in_the_audit_with_who_and_why(
+    cinematch: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CINEMATCH_ACTOR", "Ada of operations")
+    assert "is champion" in cinematch("models", "promote", "run_abcdef01_v1", "--reason", "a drill")
+    newest, *_, first = json.loads(cinematch("audit", "--action", "promotion", "--json"))
+    assert (newest["subject"], newest["actor"], newest["reason"]) == ("run_abcdef01_v1", "Ada of operations", "a drill")
+    assert "first model" in first["reason"]
+    shown = cinematch("audit")
+    assert "Ada of operations" in shown
+    assert "a drill" in shown
+    assert len(json.loads(cinematch("audit", "--limit", "1", "--json"))) == 1
 
 
 def test_simulate_puts_the_next_batch_into_the_folder(cinematch: Command, platform: Platform) -> None:

@@ -107,7 +107,9 @@ def load_ratings_file(platform: Platform) -> TableLoad[RatingsLoad]:
     rules = LoadRules(movies.load, platform.settings.split)
     test = is_test(reading.accepted, platform.settings.split)
     with log_phase(_LOG, f"write {len(reading.accepted):,} ratings"):
-        load = platform.warehouse.run(load_ratings, reading.accepted, test, file, reading.rejected, rules=rules)
+        load = platform.warehouse.run(
+            load_ratings, reading.accepted, test, file, reading.rejected, platform.actor, rules=rules
+        )
     return TableLoad(file, _counts(reading), load, notes=reading.notes)
 
 
@@ -133,7 +135,13 @@ def load_batch_file(platform: Platform, batch_id: str) -> TableLoad[BatchLoad]:
         )
         with log_phase(_LOG, f"write {len(reading.accepted):,} ratings of {batch_id}"):
             load = platform.warehouse.run(
-                load_batch, batch_id, reading.accepted, file, reading.rejected, rules=LoadRules(movies.load)
+                load_batch,
+                batch_id,
+                reading.accepted,
+                file,
+                reading.rejected,
+                platform.actor,
+                rules=LoadRules(movies.load),
             )
     except CinematchError as error:
         if cause_of(error) is Cause.CONTENT:  # otherwise it goes on by itself, and stays in_progress

@@ -103,6 +103,7 @@ def gate_candidate(platform: Platform, version: str, progress: Progress | None =
         data_size=len(train),
         merge=platform.settings.merge,
         trained_from=None if final is candidate else trained_from.to_dict(),
+        by=platform.actor,
     )
     return GatedCandidate(version, previous, decision, evaluation, measured, merged)
 
