@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cinematch_assets.logs import log_phase
+from cinematch_assets.pipeline.models.export_recommendations import keys_in_use
 from cinematch_assets.pipeline.models.rebuild import needed_loads
 from cinematch_assets.pipeline.models.trained_from import TrainedFrom
 from cinematch_assets.pipeline.platform import Platform
@@ -26,7 +27,7 @@ from cinematch_assets.warehouse.table_sizes import (
 )
 
 _MIN_UNFINISHED_AGE = timedelta(days=1)
-_PREFIXES = ("landed/", "reports/", "models/", "recommendations/")
+_PREFIXES = ("landed/", "reports/", "models/", "recommendations/", "exports/")
 _LOG = logging.getLogger(__name__)
 
 
@@ -99,7 +100,8 @@ def _delete_unreferenced(
     platform: Platform, kept: Sequence[RecordedLoad], min_age: timedelta, *, dry_run: bool
 ) -> tuple[int, int]:
     """Delete objects that no row refers to, or only count them; return their number and bytes."""
-    referenced = platform.warehouse.run(list_referenced_objects) | {str(load.store_key) for load in kept}
+    referenced = platform.warehouse.run(list_referenced_objects) | keys_in_use(platform.store)
+    referenced |= {str(load.store_key) for load in kept}
     newest = datetime.now(UTC) - min_age
     deleted = freed = 0
     for prefix in _PREFIXES:
