@@ -177,16 +177,14 @@ def _explain(
 
 
 def _environment_differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Return (name, recorded value, present value) of each difference; the release comes first."""
-    names = sorted(
-        {*then, *now}, key=lambda name: (name not in _RELEASE, _RELEASE.index(name) if name in _RELEASE else 0)
-    )
+    """Return (name, recorded value, present value) of each difference; the release comes first, then by name."""
+    names = [*_RELEASE, *sorted({*then, *now} - {*_RELEASE})]
     return [(name, _text(then.get(name)), _text(now.get(name))) for name in names if then.get(name) != now.get(name)]
 
 
 def _text(value: Any) -> str:
     if isinstance(value, list):
-        return " and ".join(" ".join(str(part) for part in each.values()) for each in value)
+        return " and ".join(" ".join(str(each[name]) for name in sorted(each)) for each in value)
     return "unrecorded" if value is None else str(value)
 
 

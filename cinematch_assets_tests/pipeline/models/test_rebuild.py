@@ -14,7 +14,7 @@ from cinematch_assets.pipeline.models.trained_from import TrainedFrom, describe_
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.warehouse.table_loads import RecordedLoad
-from cinematch_assets_tests.support.platforms import drop_history, load_table, make_platform, take_in_history
+from cinematch_assets_tests.support.platforms import drop_history, load_table, make_platform, rows_of, take_in_history
 
 
 def describe_now(platform: Platform) -> TrainedFrom:
@@ -52,7 +52,8 @@ def test_the_rows_of_a_candidate_are_repeated_under_either_split(
     faulty = pd.concat([history, pd.DataFrame({"userId": [99], "movieId": [3], "rating": [9.0], "timestamp": [5]})])
     load_table(platform, "ratings", faulty)
     before = describe_now(platform)
-    ((row,),) = platform.warehouse.ask("SELECT id FROM ops.rejected_rows")[1]
+    ((row,),) = rows_of(platform, "SELECT id FROM ops.rejected_rows")
+    assert isinstance(row, int)
     assert release_rows(platform, [row], correction="99,3,4.5,5").released == 1
     load_table(platform, "batches/batch_w1", history.sample(60, random_state=1).assign(timestamp=2_000_000_000))
     with platform.warehouse.connect() as connection:

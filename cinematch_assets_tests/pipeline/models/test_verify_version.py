@@ -23,6 +23,9 @@ from cinematch_assets.recommender.artifact import pack, unpack
 from cinematch_assets.recommender.model import sha256_of
 from cinematch_assets_tests.support.platforms import drop_history, load_table, make_platform, rows_of, take_in_history
 
+pytestmark = pytest.mark.slow
+"""Three versions are trained, and each comparison trains one more; ``cli/test_commands.py`` has a quick equal case."""
+
 FIRST, SECOND, THIRD = "run_11111111_v1", "run_22222222_v2", "run_33333333_v3"
 VERIFY = """
 import json, sys
@@ -243,7 +246,6 @@ def test_another_release_is_named_and_differs(platform: Platform) -> None:
     assert not verification.agreement.is_within_tolerance
 
 
-@pytest.mark.slow  # another process compiles every kernel again
 def test_a_version_of_another_processor_agrees_within_the_tolerance(platform: Platform) -> None:
     """Numba compiles for any x86-64 and OpenBLAS takes its oldest kernel."""
     verification = verify_elsewhere(platform, SECOND, NUMBA_CPU_NAME="generic", OPENBLAS_CORETYPE="Prescott")
@@ -253,7 +255,7 @@ def test_a_version_of_another_processor_agrees_within_the_tolerance(platform: Pl
 
 
 def test_a_model_that_only_looks_alike_does_not_agree(platform: Platform) -> None:
-    """The processor on record is another one, and the stored predictions are half a star higher."""
+    """Processor and library on record are others, and the stored predictions are half a star higher."""
     ((sha256, key),) = rows_of(
         platform, f"SELECT artifact_sha256, artifact_key FROM ops.model_versions WHERE version = '{FIRST}'"
     )
@@ -266,7 +268,7 @@ def test_a_model_that_only_looks_alike_does_not_agree(platform: Platform) -> Non
         FIRST,
         artifact_sha256=f"'{sha256_of(content)}'",
         artifact_key="'models/raised.model'",
-        computed_by='computed_by || \'{"numba_cpu": "other"}\'',
+        computed_by='computed_by || \'{"numpy": "0.1", "numba_cpu": "other"}\'',
     ):
         verification = verify_version(platform, FIRST)
     assert verification.outcome is Outcome.DIFFERS
