@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.models.export_recommendations import keys_in_use
-from cinematch_assets.pipeline.models.rebuild import needed_loads
+from cinematch_assets.pipeline.models.rebuild_version import needed_loads
 from cinematch_assets.pipeline.models.trained_from import TrainedFrom
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse.landed_files import list_referenced_objects

@@ -1,7 +1,7 @@
 """The record of what changed the tables that training reads, in order: contents, released rows, genre features.
 
 Here: rows of ``ops.table_loads``. Not here: the tables' rows (``ratings``, ``batches``, ``movies``), repeating loads
-(``pipeline.models.rebuild``), the ledger of landed contents (``landed_files``).
+(``pipeline.models.rebuild_version``), the ledger of landed contents (``landed_files``).
 """
 
 from collections.abc import Collection

@@ -1,7 +1,7 @@
 """What a version was trained from, as the registry keeps it: loads of each table, counts of rows, hashes.
 
 Here: the record, made at training. Not here: the loads (``warehouse.table_loads``), training on them once more
-(``pipeline.models.rebuild``).
+(``pipeline.models.rebuild_version``).
 """
 
 import hashlib

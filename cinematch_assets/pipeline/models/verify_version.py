@@ -1,6 +1,6 @@
 """Rebuild a version from landed contents and compare it with the registry.
 
-Here: the comparison, and the first difference in one sentence. Not here: rebuilding (``rebuild``), what is recorded at
+Here: the comparison, and the first difference in one sentence. Not here: rebuilding (``rebuild_version``), what is recorded at
 training (``trained_from``).
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.models.artifacts import FormatStatus, format_message, load_model
-from cinematch_assets.pipeline.models.rebuild import (
+from cinematch_assets.pipeline.models.rebuild_version import (
     CannotRebuildError,
     TrainingInputs,
     collect_inputs,

@@ -8,7 +8,7 @@ import pytest
 from cinematch_assets.pipeline.genre_features import project_movies
 from cinematch_assets.pipeline.ingest.release_rejects import release_rows
 from cinematch_assets.pipeline.models.artifacts import read_loaded_catalogue
-from cinematch_assets.pipeline.models.rebuild import CannotRebuildError, collect_inputs, needed_loads
+from cinematch_assets.pipeline.models.rebuild_version import CannotRebuildError, collect_inputs, needed_loads
 from cinematch_assets.pipeline.models.train_candidate import split_rows
 from cinematch_assets.pipeline.models.trained_from import TrainedFrom, describe_training, hash_catalogue, hash_ratings
 from cinematch_assets.pipeline.platform import Platform
