@@ -8,7 +8,10 @@ from cinematch_assets.cli.output import print_json
 
 
 def status(json: Json = False) -> None:
-    """Show files, batches, drift, the champion, storage against its budget, and what needs attention."""
+    """Show files, batches, drift, the champion, storage against its budget, and what needs attention.
+
+    Example: cinematch status --json
+    """
     from cinematch_assets.cli.status_tables import print_status, read_status
     from cinematch_assets.pipeline.platform import Platform
 

@@ -15,6 +15,7 @@ from cinematch_assets.warehouse import status
 from cinematch_assets.warehouse.batches import list_unfinished_batches
 from cinematch_assets.warehouse.champion import read_champion
 from cinematch_assets.warehouse.drift_alerts import count_unseen_ratings
+from cinematch_assets.warehouse.erasures import list_erasures
 from cinematch_assets.warehouse.model_registry import ModelVersion
 from cinematch_assets.warehouse.outstanding import list_outstanding
 from cinematch_assets.warehouse.table_sizes import TableSize, read_table_sizes
@@ -63,6 +64,7 @@ def read_status(platform: Platform) -> Status:
             budget_mb=platform.settings.storage_budget_mb,
             outstanding=session.run(list_outstanding),
             needs_attention=[
+                *[each.state for each in session.run(list_erasures, unfinished=True)],
                 *([f"{unseen:,} ratings wait in the buffer"] if unseen else []),
                 *([f"{', '.join(left_out)}: loaded and not assessed yet, so not trained on"] if left_out else []),
                 *([other_format] if other_format else []),

@@ -89,6 +89,15 @@ def list_loads(connection: psycopg.Connection) -> list[RecordedLoad]:
         return cursor.execute(statement("loads/select_loads")).fetchall()
 
 
+def replace_content(connection: psycopg.Connection, store_key: str, content: ReleasedContent | None) -> None:
+    """Let loads of an object be of another one, which lacks rows of it; without one there were no other rows."""
+    if content is None:
+        connection.execute(statement("loads/delete_content"), {"former": store_key})
+    else:
+        values = {"former": store_key, "store_key": content.store_key, "md5": content.md5}
+        connection.execute(statement("loads/replace_content"), values)
+
+
 def delete_loads(connection: psycopg.Connection, kept: Collection[int], days: int) -> int:
     """Delete loads older than ``days`` but for those ``kept``; return how many."""
     return connection.execute(statement("loads/delete_loads"), {"kept": list(kept), "days": days}).rowcount

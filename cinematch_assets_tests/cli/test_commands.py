@@ -40,13 +40,13 @@ def cinematch(platform: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(platform.settings.home)
 
-    def run(*words: str, code: int = 0) -> str:
+    def run(*words: str, code: int = 0, printed: bool = False) -> str:
         monkeypatch.setattr(sys, "argv", ["cinematch", *words])
         with pytest.raises(SystemExit) as ended:
             main()
         output = capsys.readouterr()
         assert (ended.value.code or 0) == code, output.err
-        return output.out if code == 0 else output.err
+        return output.out if code == 0 or printed else output.err
 
     return run
 
@@ -114,6 +114,7 @@ def test_recommend_says_why_stars_are_not_in_descending_order(
 
 def test_similar_answers_by_title_or_id_and_names_near_titles(cinematch: Command) -> None:
     assert "movies similar to Film 7 (1957)" in cinematch("similar", "7")
+    assert "movies similar to Film 7 (1957)" in cinematch("similar", "the film 7")
     assert "did you mean" in cinematch("similar", "Film 7 (1999)", code=1)
 
 
@@ -124,6 +125,7 @@ def test_sql_reads_as_the_analyst_and_writes_nothing(cinematch: Command) -> None
     for forbidden in ("DELETE FROM movies", "CREATE TEMP TABLE t (x int)", "SELECT 1; DELETE FROM movies"):
         assert len(cinematch("sql", forbidden, code=1).strip().splitlines()) == 1
     assert json.loads(cinematch("sql", "SELECT count(*) FROM movies", "--json")) == [{"count": 150}]
+    assert cinematch("sql", "SELECT 1").endswith("\n1 row\n")
     assert "no query @nothing" in cinematch("sql", "@nothing", code=1)
 
 
@@ -169,8 +171,10 @@ def test_export_says_where_the_lists_are(cinematch: Command, tmp_path: Path) -> 
 def test_rejected_rows_are_listed_and_released_when_corrected(cinematch: Command, platform: Platform) -> None:
     (rejected,) = json.loads(cinematch("rejects", "list", "--json"))
     assert rejected["path"] == "ratings.csv"
+    as_before = ("rejects", "release", str(rejected["id"]))
+    assert "0 rows released, 1 still rejected" in cinematch(*as_before, code=1, printed=True)
     corrected, why = ("--correct", "9999,1,4.0,1000000000"), ("--reason", "a typing error")
-    assert "1 rows released" in cinematch("rejects", "release", str(rejected["id"]), *corrected, *why)
+    assert "1 row released" in cinematch("rejects", "release", str(rejected["id"]), *corrected, *why)
     (entry,) = json.loads(cinematch("audit", "--action", "correction", "--json"))
     assert (entry["subject"], entry["reason"]) == ("ratings.csv", "a typing error")
     assert entry["details"]["row_numbers"] == [rejected["row_number"]]

@@ -1,5 +1,5 @@
 -- What a version was trained on, in a form that it can be rebuilt from: every change of the tables that training reads.
--- depends: 0016.audit
+-- depends: 0017.erasures
 
 -- A content that was loaded, rejected rows that were released (their texts are an object of the store too), or genre
 -- features that were written. Loads of one table are in the order of their ids: each is written under the table's lock.

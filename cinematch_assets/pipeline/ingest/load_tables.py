@@ -30,6 +30,7 @@ from cinematch_assets.warehouse.landed_files import Counts, LandedFile, find_new
 from cinematch_assets.warehouse.movies import KnownMovies, MoviesLoad, list_known_movies, load_movies
 from cinematch_assets.warehouse.ratings import RatingsLoad, load_ratings
 from cinematch_assets.warehouse.rejected_rows import remember_columns
+from cinematch_assets.warehouse.suppressed_users import count_suppressed_users
 from cinematch_assets.warehouse.table_loads import LoadRules
 
 MAX_REFUSED_ROWS = 100_000
@@ -97,6 +98,7 @@ def load_ratings_file(platform: Platform) -> TableLoad[RatingsLoad]:
         FileRefused: the file is refused; for movies that the catalogue lacks, until it has more.
     """
     with platform.warehouse.session() as session:
+        suppressed = session.run(count_suppressed_users)
         file = session.run(find_newest_landed, "ratings")
         if file.is_loaded:
             return TableLoad(file, _known_counts(file), None, unchanged=True)
@@ -108,7 +110,7 @@ def load_ratings_file(platform: Platform) -> TableLoad[RatingsLoad]:
     test = is_test(reading.accepted, platform.settings.split)
     with log_phase(_LOG, f"write {len(reading.accepted):,} ratings"):
         load = platform.warehouse.run(
-            load_ratings, reading.accepted, test, file, reading.rejected, platform.actor, rules=rules
+            load_ratings, reading.accepted, test, file, reading.rejected, platform.actor, suppressed, rules=rules
         )
     return TableLoad(file, _counts(reading), load, notes=reading.notes)
 
@@ -121,6 +123,7 @@ def load_batch_file(platform: Platform, batch_id: str) -> TableLoad[BatchLoad]:
             the same message; for one of the surroundings it stays ``in_progress``.
     """
     with platform.warehouse.session() as session:
+        suppressed = session.run(count_suppressed_users)
         file = session.run(find_newest_landed, f"batches/{batch_id}")
         stored = session.run(read_stored_batch, batch_id)
         if stored is not None and stored.md5 == file.md5:
@@ -141,6 +144,7 @@ def load_batch_file(platform: Platform, batch_id: str) -> TableLoad[BatchLoad]:
                 file,
                 reading.rejected,
                 platform.actor,
+                suppressed,
                 rules=LoadRules(movies.load),
             )
     except CinematchError as error:

@@ -15,16 +15,21 @@ import numpy as np
 from cinematch_assets.drive.landing import LANDED_PREFIX
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.pipeline.suppression import read_suppression
 from cinematch_assets.reading.released import pack_released_rows, reread_movies, reread_ratings
 from cinematch_assets.reading.results import Reading
 from cinematch_assets.splitting import is_test
+from cinematch_assets.storage.base import Store
 from cinematch_assets.warehouse.movies import list_known_movies
 from cinematch_assets.warehouse.rejected_rows import QuarantinedRow, read_rejected_rows
 from cinematch_assets.warehouse.release import ReleaseReason, find_existing_pairs, release_movies, release_ratings
 from cinematch_assets.warehouse.table_loads import LoadRules, ReleasedContent
 from cinematch_assets.warehouse.warehouse import Session
 
+RELEASED_PREFIX = f"{LANDED_PREFIX}released/"
+"""Where the texts of released rows are in the store."""
 PAIR_EXISTS = "the table has a rating of this user and movie"
+USER_ERASED = "the user was erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,10 @@ def _release_content(
     movies = session.run(list_known_movies)
     reading = reread_ratings(texts, columns, known_movies=movies.ids)
     valid, reasons = _valid(rows, reading)
-    new = ~session.run(find_existing_pairs, rows[0].batch_id, reading.accepted)
+    suppression = read_suppression(platform)
+    erased = suppression.of_people(reading.accepted["userId"].to_numpy(np.int64))
+    exists = session.run(find_existing_pairs, rows[0].batch_id, reading.accepted) & ~erased
+    new = ~(exists | erased)
     valid = [row for row, is_new in zip(valid, new.tolist(), strict=True) if is_new]
     accepted = reading.accepted[new]
     if valid:
@@ -99,21 +107,26 @@ def _release_content(
             accepted,
             test,
             why,
+            suppression.known,
             texts=_keep_texts(platform, columns, valid, correction),
             rules=LoadRules(movies.load, None if of_batch else platform.settings.split),
         )
-    return len(valid), reasons + [PAIR_EXISTS] * int((~new).sum())
+    return len(valid), reasons + [PAIR_EXISTS] * int(exists.sum()) + [USER_ERASED] * int(erased.sum())
 
 
 def _keep_texts(
     platform: Platform, columns: Sequence[str], rows: Sequence[QuarantinedRow], correction: str | None
 ) -> ReleasedContent:
-    """Store the texts that are released, so that a model which is trained on them can be rebuilt."""
     lines = [correction] if correction is not None else [row.raw_row for row in rows]
+    return keep_released_rows(platform.store, lines, columns)
+
+
+def keep_released_rows(store: Store, lines: Sequence[str], columns: Sequence[str]) -> ReleasedContent:
+    """Store the texts that are released, so that a model which is trained on them can be rebuilt."""
     content = pack_released_rows(lines, columns)
     md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    texts = ReleasedContent(md5, f"{LANDED_PREFIX}released/{md5}.json")
-    platform.store.put_bytes(texts.store_key, content)
+    texts = ReleasedContent(md5, f"{RELEASED_PREFIX}{md5}.json")
+    store.put_bytes(texts.store_key, content)
     return texts
 
 

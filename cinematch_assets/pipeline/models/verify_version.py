@@ -1,7 +1,7 @@
 """Rebuild a version from landed contents and compare it with the registry.
 
-Here: the comparison, and the first difference in one sentence. Not here: rebuilding (``rebuild_version``), what is recorded at
-training (``trained_from``).
+Here: the comparison, and the first difference in one sentence. Not here: rebuilding (``rebuild_version``), what is
+recorded at training (``trained_from``).
 """
 
 import logging
@@ -30,6 +30,7 @@ from cinematch_assets.recommender.model import Recommender
 from cinematch_assets.recommender.progress import Progress
 from cinematch_assets.storage.base import MissingObjectError
 from cinematch_assets.values import SEED
+from cinematch_assets.warehouse.erasures import find_version_erasure
 from cinematch_assets.warehouse.model_registry import ModelVersion, read_model_version
 
 MAX_RATING_DIFFERENCE = 0.05
@@ -104,7 +105,7 @@ def verify_version(platform: Platform, version: str, progress: Progress | None =
     """Train a version once more on what the store has, and compare the bytes with the registered hash."""
     row = platform.warehouse.run(read_model_version, version)
     try:
-        trained = _trained_from(row)
+        trained = _trained_from(platform, row)
         with log_phase(_LOG, f"read what {version} was trained from"):
             inputs = collect_inputs(platform, trained)
     except CannotRebuildError as fault:
@@ -129,7 +130,10 @@ def verify_version(platform: Platform, version: str, progress: Progress | None =
     return Verification(version, outcome, sentence, row.artifact_sha256, rebuilt.sha256, agreement)
 
 
-def _trained_from(row: ModelVersion) -> TrainedFrom:
+def _trained_from(platform: Platform, row: ModelVersion) -> TrainedFrom:
+    erased_at = platform.warehouse.run(find_version_erasure, row.version)
+    if erased_at is not None:
+        raise CannotRebuildError(f"it knew a person who was erased on {erased_at:%Y-%m-%d}: their rows are gone")
     if FormatStatus.of(row) is not FormatStatus.READABLE:
         raise CannotRebuildError(f"another release made it: {format_message(row)}")
     if row.trained_from is None:
