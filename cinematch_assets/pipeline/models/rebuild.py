@@ -1,8 +1,8 @@
 """Train on what the landed contents hold, without the tables of ratings: a second way to the same model.
 
 Here: rows read from the store again, and the model fitted to them. Not here: training from the warehouse
-(``train_candidate``), a version by its record (``rebuild_version``), comparing the two (``pipeline.erasure``). What a person corrected by hand is in no landed
-content, so with such rows the two differ.
+(``train_candidate``), repeating a version by its record (``rebuild_version``), comparing the two
+(``pipeline.erasure``). What a person corrected by hand is in no landed content, so with such rows the two differ.
 """
 
 import numpy as np
