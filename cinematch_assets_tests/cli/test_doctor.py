@@ -11,7 +11,7 @@ from cinematch_assets.cli.main import app
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets_tests.support.servers import Postgres
 
-SUBJECTS = "settings python versions port disk database schema size dagster files store channels".split()
+SUBJECTS = [
     "settings",
     "python",
     "versions",
