@@ -25,6 +25,9 @@ from cinematch_assets.warehouse.ratings import split_again
 from cinematch_assets.warehouse.statements import scalar, single_row, statement
 from cinematch_assets.warehouse.suppressed_users import suppress_users
 
+STEPS = ("dagster", "files", "tables", "model", "versions", "exports", "reports", "vacuum")
+"""Steps of an erasure, in their order."""
+
 
 class NoErasureError(CinematchError):
     """There is no such erasure."""
@@ -55,7 +58,7 @@ class Erasure:
         """Say how far it is."""
         if self.finished_at is not None:
             return f"erasure {self.id} is complete"
-        done = [step for step, counts in self.steps.items() if "done" in counts]
+        done = [step for step in STEPS if "done" in self.steps.get(step, {})]
         so_far = f"done so far: {', '.join(done)}" if done else "no step is done"
         return (
             f"erasure {self.id}, asked for on {self.requested_at:%Y-%m-%d}, is not complete ({so_far}): "
