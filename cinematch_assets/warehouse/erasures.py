@@ -200,8 +200,11 @@ def clean_file(
     content = {"path": path, "md5": md5}
     with connection.transaction():
         counted, deleted = single_row(connection, "erasure/delete_quarantined_rows", ids=list(rejected_ids))
-        if cleaned is None:
-            connection.execute(statement("erasure/mark_file_clean"), {**content, "known": known})
+        looked_through = 1
+        if cleaned is None:  # 0 where it was looked through before a kill
+            looked_through = connection.execute(
+                statement("erasure/mark_file_clean"), {**content, "known": known}
+            ).rowcount
         else:
             removed = list(cleaned.removed)
             connection.execute(statement("erasure/shift_row_numbers"), {**content, "removed": removed})
@@ -216,7 +219,7 @@ def clean_file(
             }
             connection.execute(statement("erasure/update_cleaned_file"), values)
         counts = {
-            "contents": 1,
+            "contents": looked_through,
             "rewritten": int(cleaned is not None),
             "rows": len(cleaned.removed) if cleaned else 0,
             "rejected_rows": int(deleted),
