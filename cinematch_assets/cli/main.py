@@ -26,6 +26,7 @@ from cinematch_assets.cli import (
     migrate,
     models,
     monitoring_report,
+    notify,
     recommend,
     rejects,
     similar,
@@ -64,6 +65,7 @@ for command in (
 app.add_typer(models.app, name="models")
 app.add_typer(rejects.app, name="rejects")
 app.add_typer(drive.app, name="drive")
+app.add_typer(notify.app, name="notify")
 app.add_typer(features.app, name="features")
 
 

@@ -193,7 +193,7 @@ def clean_file(
     cleaned: CleanedFile | None,
     rejected_ids: Sequence[int],
 ) -> None:
-    """Let the ledger point to the object without people, and delete their rejected rows.
+    """Let the ledger and recorded loads point to the object without people, and delete their rejected rows.
 
     ``cleaned`` is None when no row of the content itself was theirs, and ``known`` how many people are on the list.
     """
@@ -217,6 +217,7 @@ def clean_file(
                 "removed": len(removed),
                 "removed_rejected": counted,
             }
+            connection.execute(statement("loads/replace_cleaned_loads"), values)
             connection.execute(statement("erasure/update_cleaned_file"), values)
         counts = {
             "contents": looked_through,

@@ -17,6 +17,7 @@ from cinematch_assets.pipeline.models.train_candidate import train_candidate
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets_tests.support.platforms import drop, drop_history, make_platform, take_in_history
 from cinematch_assets_tests.support.servers import Postgres, migrated_template
+from cinematch_assets_tests.support.sinks import web_sink
 
 Command = Callable[..., str]
 
@@ -76,6 +77,43 @@ def test_status_shows_files_champion_storage_and_what_waits(cinematch: Command) 
     assert "of 512 MB" in output
     facts = json.loads(cinematch("status", "--json"))
     assert facts["champion"]["version"] == "run_abcdef01_v1"
+
+
+def test_status_at_300_batches_shows_the_newest_ten_in_80_columns_and_counts_all(
+    cinematch: Command, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason = "rating_mean 0.121 over 0.100 and its null bound 0.034; a long reason that has to be folded somewhere"
+    with platform.warehouse.connect() as connection:
+        connection.execute(
+            "INSERT INTO ingestion_metadata (batch_id, ingestion_date, record_count, status, notes) SELECT "
+            "'batch_w' || n, now(), 43000, CASE WHEN n %% 100 = 0 THEN 'failed' ELSE 'completed' END, %s "
+            "FROM generate_series(1, 300) AS n",
+            [reason],
+        )
+        try:
+            monkeypatch.setenv("COLUMNS", "80")
+            output = cinematch("status")
+        finally:
+            connection.execute("DELETE FROM ingestion_metadata WHERE notes = %s", [reason])
+    assert "297 completed, 3 failed; the newest 10 of 300" in output
+    assert [f"batch_w{n}" in output for n in (290, 291, 300)] == [False, True, True]
+    tables = output[output.index("Files") :].splitlines()
+    assert max(map(len, tables)) <= 80
+
+
+def test_notify_tries_the_channels_and_lists_what_people_were_told(
+    cinematch: Command, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "CINEMATCH_NOTIFY names no channel" in cinematch("notify", "test", code=1)
+    with web_sink() as sink:
+        monkeypatch.setenv("CINEMATCH_NOTIFY", sink.url)
+        assert cinematch("notify", "test") == "sent: JSON (URL 1)\n"
+        assert "CineMatch: test" in sink.text
+        monkeypatch.setenv("CINEMATCH_NOTIFY", f"{sink.url} nosuch://s3cr3t")
+        assert "1 of 2 channels of CINEMATCH_NOTIFY failed" in cinematch("notify", "test", code=1)
+    assert "run_abcdef01_v1 promoted" in cinematch("notify", "list")
+    told = json.loads(cinematch("notify", "list", "--json"))
+    assert "promoted" in [each["kind"] for each in told["notifications"]]
 
 
 def test_recommend_shows_titles_and_predicted_ratings(cinematch: Command) -> None:
@@ -148,6 +186,18 @@ def test_models_are_listed_and_the_first_one_cannot_be_rolled_back(cinematch: Co
     assert "no model version" in cinematch("models", "promote", "run_zzz_v9", code=1)
 
 
+def test_models_verify_rebuilds_a_version_or_names_what_differs(cinematch: Command, platform: Platform) -> None:
+    answer = json.loads(cinematch("models", "verify", "run_abcdef01_v1", "--json"))
+    assert (answer["outcome"], answer["rebuilt_sha256"]) == ("equal", answer["registered_sha256"])
+    assert "no model version" in cinematch("models", "verify", "run_zzz_v9", code=1)
+    with platform.warehouse.connect() as connection:
+        connection.execute("UPDATE ops.model_versions SET seed = seed + 1")
+        try:
+            assert "other settings" in cinematch("models", "verify", "run_abcdef01_v1", code=1)
+        finally:
+            connection.execute("UPDATE ops.model_versions SET seed = seed - 1")
+
+
 def test_export_says_where_the_lists_are(cinematch: Command, tmp_path: Path) -> None:
     assert "recommendations for" in cinematch("export", str(tmp_path / "out"))
     exported = json.loads(cinematch("export", str(tmp_path / "out"), "--json"))
@@ -205,6 +255,12 @@ def test_evaluate_measures_on_files_alone(cinematch: Command, tmp_path: Path, pl
     agreed = "method rmse mae precision_at_10 catalogue_precision_at_10 catalogue_ndcg_at_10 coverage fit_seconds"
     assert {*agreed.split(), "predict_seconds", "peak_rss_mb"} <= set(output)
     assert 0.5 < output["rmse"] < 0.8
+    bare = tmp_path / "bare.csv"
+    ratings.drop(columns="timestamp").to_csv(bare, index=False)
+    strong = json.loads(cinematch("evaluate", "--train", str(bare), "--protocol", "strong", "--json"))
+    assert 0 < strong["recall_at_20"] <= 1
+    assert strong["split"] == "users held out"
+    assert "--protocol is odd" in cinematch("evaluate", "--train", str(bare), "--protocol", "odd", code=1)
     assert "--test is missing" in cinematch("evaluate", "--train", str(train), code=1)
     assert "no file" in cinematch("evaluate", "--train", str(train), "--test", "nothing.csv", code=1)
 

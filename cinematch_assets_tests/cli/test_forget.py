@@ -58,8 +58,7 @@ def test_a_person_is_erased_and_the_certificate_is_printed(cinematch: Command, p
 def test_status_and_the_page_show_an_erasure_that_was_cut_off(cinematch: Command, platform: Platform) -> None:
     cinematch("forget", "777000111")
     platform.warehouse.run(begin_erasure, {"0" * 64}, suppression_fingerprint(platform), "asked for", platform.actor)
-    message = "is not complete (no step is done): unless it is under way, run cinematch forget --resume"
-    assert message in cinematch("status")
+    assert "is not complete (no step is done)" in " ".join(cinematch("status").split())
     assert "1 thing needs attention" in cinematch("report")
     cinematch("forget", "--resume")
     assert "not complete" not in cinematch("status")
