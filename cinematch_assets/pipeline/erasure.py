@@ -104,12 +104,12 @@ def _carry_out(platform: Platform, erasure: int, redact: Redact, progress: Progr
         "vacuum": lambda: platform.warehouse.run(vacuum),
     }
     with hold_training_lease(platform, f"erasure-{erasure}"):
-        for number, (name, step) in enumerate(steps.items()):
-            progress(f"erasure {erasure}: {name}", number / len(steps))
+        for number, name in enumerate(rows.STEPS):
+            progress(f"erasure {erasure}: {name}", number / len(rows.STEPS))
             if "done" in platform.warehouse.run(rows.read_erasure, erasure).steps.get(name, {}):
                 continue
             with log_phase(_LOG, f"erasure {erasure}: {name}"):
-                step()
+                steps[name]()
             platform.warehouse.run(rows.finish_step, erasure, name)
         platform.warehouse.run(rows.finish_erasure, erasure, platform.actor)
     return platform.warehouse.run(rows.read_erasure, erasure)
