@@ -54,17 +54,24 @@ def promote(
     version: Annotated[str, typer.Argument(help="A version that passed the gate before.")], reason: Reason = None
 ) -> None:
     """Make a version champion again, with the recommendations it had."""
+    from cinematch_assets.dagster_support.change_events import champion_changes, show_changes
     from cinematch_assets.pipeline.models.publish import set_champion
     from cinematch_assets.pipeline.platform import Platform
 
-    out.print(f"{set_champion(Platform.open(), version, reason or 'promoted by hand')} is champion")
+    platform = Platform.open()
+    champion = set_champion(platform, version, reason or "promoted by hand")
+    out.print(f"{champion} is champion")
+    show_changes(platform, champion_changes(f"{champion} was promoted by hand"), reason)
 
 
 @app.command()
 def rollback(reason: Reason = None) -> None:
     """Make the previous champion champion again, with its recommendations."""
+    from cinematch_assets.dagster_support.change_events import champion_changes, show_changes
     from cinematch_assets.pipeline.models.publish import roll_back
     from cinematch_assets.pipeline.platform import Platform
 
-    champion, previous = roll_back(Platform.open(), reason)
+    platform = Platform.open()
+    champion, previous = roll_back(platform, reason)
     out.print(f"{champion} is champion again, instead of {previous}")
+    show_changes(platform, champion_changes(f"rolled back from {previous} to {champion}"), reason)

@@ -49,10 +49,17 @@ def release(
     reason: Reason = None,
 ) -> None:
     """Validate rejected rows again; those that are valid now are loaded into their table."""
+    from cinematch_assets.dagster_support.change_events import ChangedAsset, show_changes
     from cinematch_assets.pipeline.ingest.release_rejects import release_rows
     from cinematch_assets.pipeline.platform import Platform
 
-    done = release_rows(Platform.open(), ids or [], path=path, correction=correct, reason=reason)
+    platform = Platform.open()
+    done = release_rows(platform, ids or [], path=path, correction=correct, reason=reason)
     out.print(f"{done.released:,} rows released, {done.kept:,} still rejected")
     for rule, rows in done.reasons.items():
         out.print(f"• {rule}: {rows:,}")
+    changes = [
+        ChangedAsset(table, f"{rows:,} rejected rows were released", batch)
+        for (table, batch), rows in done.released_into.items()
+    ]
+    show_changes(platform, changes, reason)

@@ -2,6 +2,8 @@
 
 from itertools import combinations
 
+import pytest
+
 from cinematch_assets.pipeline.genre_features import project_movies
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets_tests.support.platforms import MOVIES, given_candidate, load_table, rows_of
