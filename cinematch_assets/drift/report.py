@@ -135,7 +135,7 @@ def _page(old: pd.DataFrame, new: pd.DataFrame, batch_id: str, verdict: str) -> 
     from evidently.legacy.renderers.html_widgets import text_widget  # noqa: PLC0415
     from evidently.metrics import RowCount, ValueDrift  # noqa: PLC0415
 
-    class Verdict(MetricContainer):  # type: ignore[misc] - Evidently has no types
+    class Verdict(MetricContainer):  # type: ignore[misc]  # Evidently has no types
         """A text among the charts: Evidently's interface for what is no metric."""
 
         def generate_metrics(self, context: Context) -> list[MetricOrContainer]:  # noqa: ARG002 - Evidently's signature

@@ -15,6 +15,7 @@ from cinematch_assets.dagster_support.instance import prepare_home
 from cinematch_assets.pipeline.monitoring.publish_page import KEY
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.settings import Settings
+from cinematch_assets_tests.support.servers import Postgres
 
 
 def observation(instance: dg.DagsterInstance, asset: str) -> tuple[str | None, dict[str, object]]:
@@ -38,16 +39,17 @@ def test_each_changed_asset_has_an_observation_without_a_run(instance: dg.Dagste
 
 
 def test_a_change_reaches_the_page_and_the_instance_that_is_there(
-    platform: Platform, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, postgres18: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     show_changes(platform, champion_changes("v1 was promoted by hand"), None)
     assert b"no model serves yet" in platform.store.read_bytes(KEY)
     assert not (platform.settings.home / "dagster").exists()  # and no instance is made for it
     platform.store.delete(KEY)
     monkeypatch.setenv("CINEMATCH_HOME", str(platform.settings.home))
-    monkeypatch.setenv("DAGSTER_POSTGRES_URL", empty_database_url)  # which Dagster's storage reads itself
-    settings = Settings.from_env()
-    show_changes(replace(platform, settings=settings), champion_changes("v1 was promoted by hand"), None)
-    assert platform.store.exists(KEY)
-    with dg.DagsterInstance.from_config(str(prepare_home(settings))) as instance:
-        assert observation(instance, "recommendations")[1]["change"] == "v1 was promoted by hand"
+    with postgres18.database() as url:
+        monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)  # which Dagster's storage reads itself
+        settings = Settings.from_env()
+        show_changes(replace(platform, settings=settings), champion_changes("v1 was promoted by hand"), None)
+        assert platform.store.exists(KEY)
+        with dg.DagsterInstance.from_config(str(prepare_home(settings))) as instance:
+            assert observation(instance, "recommendations")[1]["change"] == "v1 was promoted by hand"
