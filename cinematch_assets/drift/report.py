@@ -1,7 +1,7 @@
 """A batch beside its baseline as an HTML page of Evidently's charts.
 
 Here: the four columns that are charted, and the page; nothing is decided by it, and it says so. Not here: scores and
-alerts (``drift.alerts``), the words of the verdict (``pipeline.batch_drift``). Only this module imports Evidently,
+alerts (``drift.alerts``), the words of the assessment (``pipeline.batch_drift``). Only this module imports Evidently,
 which takes seconds, at the first report.
 """
 
@@ -58,7 +58,7 @@ def drift_html(
     movies: pd.DataFrame,
     *,
     batch_id: str,
-    verdict: str,
+    assessment: str,
     counts: BaselineCounts | None = None,
 ) -> bytes:
     """Chart one batch beside the baseline: ratings, genres, activity of users and popularity of movies.
@@ -71,7 +71,7 @@ def drift_html(
         batch: the same columns.
         movies: ``movieId, genres``.
         batch_id: for the report's own metadata.
-        verdict: what was decided on the batch and by which statistics, as plain text; each line is a paragraph on top.
+        assessment: what was decided on the batch and by which statistics, as plain text, a line a paragraph.
         counts: over the whole baseline; None counts in ``baseline``, which must then be no sample.
 
     Returns:
@@ -86,7 +86,7 @@ def drift_html(
     with warnings.catch_warnings():
         # Evidently 0.7 calls functions that its own dependencies have deprecated.
         warnings.simplefilter("ignore")
-        return _page(old, new, batch_id, verdict)
+        return _page(old, new, batch_id, assessment)
 
 
 def report_columns(ratings: pd.DataFrame, movies: pd.DataFrame, counts: BaselineCounts) -> pd.DataFrame:
@@ -127,7 +127,7 @@ def _count_classes(ids: pd.Series, counts: pd.Series) -> list[str]:
     return classes.astype(str).tolist()
 
 
-def _page(old: pd.DataFrame, new: pd.DataFrame, batch_id: str, verdict: str) -> bytes:
+def _page(old: pd.DataFrame, new: pd.DataFrame, batch_id: str, assessment: str) -> bytes:
     from evidently import DataDefinition, Dataset, Report  # noqa: PLC0415 - costs seconds of CPU
     from evidently.core.container import MetricContainer, MetricOrContainer  # noqa: PLC0415
     from evidently.core.report import Context  # noqa: PLC0415
@@ -135,14 +135,14 @@ def _page(old: pd.DataFrame, new: pd.DataFrame, batch_id: str, verdict: str) -> 
     from evidently.legacy.renderers.html_widgets import text_widget  # noqa: PLC0415
     from evidently.metrics import RowCount, ValueDrift  # noqa: PLC0415
 
-    class Verdict(MetricContainer):  # type: ignore[misc]  # Evidently has no types
+    class AssessmentText(MetricContainer):  # type: ignore[misc]  # Evidently has no types
         """A text among the charts: Evidently's interface for what is no metric."""
 
         def generate_metrics(self, context: Context) -> list[MetricOrContainer]:  # noqa: ARG002 - Evidently's signature
             return []
 
         def render(self, context: Context, child_widgets: object = None) -> list[BaseWidgetInfo]:  # noqa: ARG002 - as above
-            return [text_widget(title=TITLE, text=_paragraphs(verdict))]
+            return [text_widget(title=TITLE, text=_paragraphs(assessment))]
 
     kinds = DataDefinition(
         numerical_columns=["rating"], categorical_columns=["genre", "user_activity", "item_popularity"]
@@ -150,7 +150,7 @@ def _page(old: pd.DataFrame, new: pd.DataFrame, batch_id: str, verdict: str) -> 
     # Distances, not p-values: with thousands of rows every difference is significant.
     drift = [ValueDrift(column=column, method="jensenshannon", threshold=0.1) for column in old.columns]
     report = Report(
-        [Verdict(), *drift, RowCount()], metadata={"batch_id": batch_id}, tags=[batch_id], include_tests=False
+        [AssessmentText(), *drift, RowCount()], metadata={"batch_id": batch_id}, tags=[batch_id], include_tests=False
     )
     result = report.run(
         Dataset.from_pandas(new, data_definition=kinds), Dataset.from_pandas(old, data_definition=kinds)

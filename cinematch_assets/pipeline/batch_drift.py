@@ -152,19 +152,19 @@ def report_batch(platform: Platform, batch_id: str) -> str:
         ratings = session.run(rows.read_batch_rows, batch_id)
         movies, _ = session.run(read_movies)
         baseline = session.run(rows.read_baseline_sample)
-        verdict = _verdict(
+        assessment = _assessment_text(
             session.run(rows.read_batch_assessment, batch_id), session.run(rows.read_batch_decision, batch_id)
         )
     counts = BaselineCounts(*platform.warehouse.read_rating_counts())
     key = f"reports/{batch_id}/{batch.md5}.html"
     with log_phase(_LOG, "draw the report"):
-        page = drift_html(baseline, ratings, movies, batch_id=batch_id, verdict=verdict, counts=counts)
+        page = drift_html(baseline, ratings, movies, batch_id=batch_id, assessment=assessment, counts=counts)
         platform.store.put_bytes(key, page)
     platform.warehouse.run(mark_batch_reported, batch_id, batch.md5)
     return key
 
 
-def _verdict(statistics: Sequence[rows.AssessedStatistic], decision: rows.BatchDecision | None) -> str:
+def _assessment_text(statistics: Sequence[rows.AssessedStatistic], decision: rows.BatchDecision | None) -> str:
     """Say on the page what was decided, and by which of the statistics; one thing a line."""
     if decision is None:
         return "This batch was not assessed yet: nothing is decided on it."
