@@ -1,4 +1,4 @@
-"""``cinematch models list | promote | rollback``: the model registry.
+"""``cinematch models list | promote | rollback | verify``: the model registry.
 
 Here: arguments and output. Not here: the registry (``warehouse.model_registry``).
 """
@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from cinematch_assets.cli.options import Json, Reason
-from cinematch_assets.cli.output import out, print_json, print_table
+from cinematch_assets.cli.output import out, print_json, print_table, progress
+from cinematch_assets.errors import CinematchError
 from cinematch_assets.warehouse.champion import read_champion
 from cinematch_assets.warehouse.model_registry import list_model_versions
 
@@ -84,3 +85,21 @@ def rollback(reason: Reason = None) -> None:
     champion, previous = roll_back(platform, reason)
     out.print(f"{champion} is champion again, instead of {previous}")
     show_changes(platform, champion_changes(f"rolled back from {previous} to {champion}"), reason)
+
+
+@app.command()
+def verify(
+    version: Annotated[str, typer.Argument(help="A version of cinematch models list.")], json: Json = False
+) -> None:
+    """Rebuild a version from the landed files and compare its hash with the registry; nothing is changed."""
+    from cinematch_assets.pipeline.models.verify_version import verify_version
+    from cinematch_assets.pipeline.platform import Platform
+
+    with progress("rebuild") as bar:
+        verification = verify_version(Platform.open(), version, bar)
+    if json:
+        print_json(verification.as_metadata())
+    elif verification.is_passed:
+        out.print(f"{version} {verification.outcome}: {verification.sentence}")
+    if not verification.is_passed:
+        raise CinematchError(f"{version} {verification.outcome}: {verification.sentence}")

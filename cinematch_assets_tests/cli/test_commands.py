@@ -187,6 +187,18 @@ def test_models_are_listed_and_the_first_one_cannot_be_rolled_back(cinematch: Co
     assert "no model version" in cinematch("models", "promote", "run_zzz_v9", code=1)
 
 
+def test_models_verify_rebuilds_a_version_or_names_what_differs(cinematch: Command, platform: Platform) -> None:
+    answer = json.loads(cinematch("models", "verify", "run_abcdef01_v1", "--json"))
+    assert (answer["outcome"], answer["rebuilt_sha256"]) == ("equal", answer["registered_sha256"])
+    assert "no model version" in cinematch("models", "verify", "run_zzz_v9", code=1)
+    with platform.warehouse.connect() as connection:
+        connection.execute("UPDATE ops.model_versions SET seed = seed + 1")
+        try:
+            assert "other settings" in cinematch("models", "verify", "run_abcdef01_v1", code=1)
+        finally:
+            connection.execute("UPDATE ops.model_versions SET seed = seed - 1")
+
+
 def test_export_says_where_the_lists_are(cinematch: Command, tmp_path: Path) -> None:
     assert "recommendations for" in cinematch("export", str(tmp_path / "out"))
     exported = json.loads(cinematch("export", str(tmp_path / "out"), "--json"))
@@ -247,6 +259,12 @@ def test_evaluate_measures_on_files_alone(cinematch: Command, tmp_path: Path, pl
     agreed = "method rmse mae precision_at_10 catalogue_precision_at_10 catalogue_ndcg_at_10 coverage fit_seconds"
     assert {*agreed.split(), "predict_seconds", "peak_rss_mb"} <= set(output)
     assert 0.5 < output["rmse"] < 0.8
+    bare = tmp_path / "bare.csv"
+    ratings.drop(columns="timestamp").to_csv(bare, index=False)
+    strong = json.loads(cinematch("evaluate", "--train", str(bare), "--protocol", "strong", "--json"))
+    assert 0 < strong["recall_at_20"] <= 1
+    assert strong["split"] == "users held out"
+    assert "--protocol is odd" in cinematch("evaluate", "--train", str(bare), "--protocol", "odd", code=1)
     assert "--test is missing" in cinematch("evaluate", "--train", str(train), code=1)
     assert "no file" in cinematch("evaluate", "--train", str(train), "--test", "nothing.csv", code=1)
 
