@@ -43,6 +43,7 @@ def make_version(ordinal: int, state: str = "promoted", rmse: float | None = 0.9
         artifact_size=1,
         artifact_format=1,
         computed_by=None,
+        trained_from=None,
         metrics=None if rmse is None else {"rmse": rmse, "catalogue_ndcg_at_10": 0.1 + rmse / 100},
         evidence=None,
         decided_at=None,
