@@ -61,10 +61,14 @@ def promote(
 
     Example: cinematch models promote run_1a2b3c4d_v3 --reason "the drift was an error of the source"
     """
+    from cinematch_assets.dagster_support.change_events import champion_changes, show_changes
     from cinematch_assets.pipeline.models.publish import set_champion
     from cinematch_assets.pipeline.platform import Platform
 
-    out.print(f"{set_champion(Platform.open(), version, reason or 'promoted by hand')} is champion")
+    platform = Platform.open()
+    champion = set_champion(platform, version, reason or "promoted by hand")
+    out.print(f"{champion} is champion")
+    show_changes(platform, champion_changes(f"{champion} was promoted by hand"), reason)
 
 
 @app.command()
@@ -73,11 +77,14 @@ def rollback(reason: Reason = None) -> None:
 
     Example: cinematch models rollback --reason "users complain"
     """
+    from cinematch_assets.dagster_support.change_events import champion_changes, show_changes
     from cinematch_assets.pipeline.models.publish import roll_back
     from cinematch_assets.pipeline.platform import Platform
 
-    champion, previous = roll_back(Platform.open(), reason)
+    platform = Platform.open()
+    champion, previous = roll_back(platform, reason)
     out.print(f"{champion} is champion again, instead of {previous}")
+    show_changes(platform, champion_changes(f"rolled back from {previous} to {champion}"), reason)
 
 
 @app.command()

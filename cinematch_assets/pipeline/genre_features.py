@@ -31,6 +31,8 @@ class ProjectedMovies:
     """Version of the basis that was in force before; None for the first one."""
     advice: str = ""
     """What is wrong with the genres, and what to do; empty when nothing is."""
+    explained_by_feature: tuple[float, ...] = ()
+    """The share of the genres' variance that each feature keeps, descending."""
 
     def as_metadata(self) -> dict[str, Any]:
         """Return the counts and the explained variance."""
@@ -66,4 +68,5 @@ def project_movies(platform: Platform, *, refit: bool = False) -> ProjectedMovie
             known_movies=known.load,
         )
     advice = unlikely_genres(movies["genres"].tolist())
-    return ProjectedMovies(features, changed, former.version if former else None, advice)
+    by_feature = tuple(basis.explained_variance.tolist())
+    return ProjectedMovies(features, changed, former.version if former else None, advice, by_feature)

@@ -17,6 +17,7 @@ from cinematch_assets.pipeline.models.publish import publish_recommendations
 from cinematch_assets.pipeline.models.query import Answer, Suggestion
 from cinematch_assets.pipeline.models.train_candidate import train_candidate
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.warehouse.inspection import count_rows
 from cinematch_assets_tests.support.platforms import drop, drop_history, make_platform, take_in_history
 from cinematch_assets_tests.support.servers import Postgres, migrated_template
 from cinematch_assets_tests.support.sinks import web_sink
@@ -215,6 +216,8 @@ def test_rejected_rows_are_listed_and_released_when_corrected(cinematch: Command
     assert "0 rows released, 1 still rejected" in cinematch(*as_before, code=1, printed=True)
     corrected, why = ("--correct", "9999,1,4.0,1000000000"), ("--reason", "a typing error")
     assert "1 row released" in cinematch("rejects", "release", str(rejected["id"]), *corrected, *why)
+    ratings = platform.warehouse.run(count_rows, "ratings")
+    assert f"{ratings:,}" in platform.store.read_bytes("reports/monitoring_report.html").decode()
     (entry,) = json.loads(cinematch("audit", "--action", "correction", "--json"))
     assert (entry["subject"], entry["reason"]) == ("ratings.csv", "a typing error")
     assert entry["details"]["row_numbers"] == [rejected["row_number"]]
@@ -223,10 +226,11 @@ def test_rejected_rows_are_listed_and_released_when_corrected(cinematch: Command
 
 
 def test_a_promotion_by_hand_is_in_the_audit_with_who_and_why(
-    cinematch: Command, monkeypatch: pytest.MonkeyPatch
+    cinematch: Command, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CINEMATCH_ACTOR", "Ada of operations")
     assert "is champion" in cinematch("models", "promote", "run_abcdef01_v1", "--reason", "a drill")
+    assert b"a drill" in platform.store.read_bytes("reports/monitoring_report.html")
     newest, *_, first = json.loads(cinematch("audit", "--action", "promotion", "--json"))
     assert (newest["subject"], newest["actor"], newest["reason"]) == ("run_abcdef01_v1", "Ada of operations", "a drill")
     assert "first model" in first["reason"]

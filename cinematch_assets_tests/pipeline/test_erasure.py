@@ -351,6 +351,7 @@ def count_orders_of_steps(platform: Platform) -> dict[str, int]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_killed_in_each_step_it_goes_on_and_ends_as_if_it_never_was(
     tmp_path: Path, migrated_database: OpenDatabase, never_knew: Platform
 ) -> None:

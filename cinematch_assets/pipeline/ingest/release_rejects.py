@@ -39,6 +39,8 @@ class ReleasedRows:
     released: int
     kept: int
     reasons: dict[str, int]
+    released_into: dict[tuple[str, str | None], int]
+    """Rows by table and, for those of a batch, its name."""
 
 
 def release_rows(
@@ -66,14 +68,21 @@ def release_rows(
         rows = session.run(read_rejected_rows, path=path, ids=ids)
         if not rows:
             raise CinematchError(f"no rejected row of {path or 'id ' + ', '.join(map(str, ids))}: see rejects list")
-        released, reasons = 0, Counter[str]()
+        released, reasons = Counter[tuple[str, str | None]](), Counter[str]()
         for _, group in groupby(rows, key=lambda row: (row.path, row.md5)):
             of_file = list(group)
             _require_loaded(of_file[0])
             count, kept = _release_content(platform, session, of_file, correction, why)
-            released += count
+            if count:
+                released[_table(of_file[0]), of_file[0].batch_id] += count
             reasons.update(kept)
-    return ReleasedRows(released, len(rows) - released, dict(reasons.most_common()))
+    total = released.total()
+    return ReleasedRows(total, len(rows) - total, dict(reasons.most_common()), dict(released))
+
+
+def _table(row: QuarantinedRow) -> str:
+    """Where a file's rows belong; those of a batch stay its own when the batch is merged."""
+    return "ratings_buffer" if row.batch_id is not None else row.table_name
 
 
 def _release_content(
