@@ -1,7 +1,8 @@
 """The promotion gate: whether a candidate may replace the champion, with the evidence.
 
 Here: which rows of a batch are held out, the paired comparisons over users, the total loss, the decision. Not here:
-models and their errors (``recommender``), the swap and the merge (``warehouse.champion``), when to train (``retraining``).
+models and their errors (``recommender``), the swap and the merge (``warehouse.champion``), when to train
+(``retraining``).
 """
 
 from collections.abc import Mapping
