@@ -8,7 +8,7 @@ PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test test-all dev stop lint bench requirements clean
+.PHONY: help setup setup-test demo test test-all dev stop lint bench requirements deploy-synth clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench: setup-test  ## the tables of benchmarks/, side by side with peers
 
 requirements: setup  ## pin again, from pyproject.toml (ARGS='--upgrade-package pandas')
 	@requirements/pin $(ARGS)
+
+deploy-synth:  ## the AWS stack's template, with cdk-nag and cfn-lint; no account (ARGS='{"drive": "gdrive:ID"}')
+	@deploy/aws/synth '$(ARGS)'
 
 clean:  ## remove .venv, build and caches; .cinematch, which holds data, stays
 	rm -rf .venv build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis

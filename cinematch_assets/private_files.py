@@ -13,7 +13,7 @@ _PASSABLE_MODE = 0o711
 
 
 def make_private_folder(folder: Path) -> Path:
-    """Make ``folder`` and the missing ones above it for this user alone; return it."""
+    """Make ``folder`` for this user alone, and the missing ones above it as ``make_home`` does; return it."""
     _make(folder, FOLDER_MODE)
     return folder
 
@@ -23,8 +23,12 @@ def make_home(home: Path) -> Path:
 
     Root's home lets other users pass, not look: the embedded server runs as a user of its own, below it.
     """
-    _make(home, _PASSABLE_MODE if os.geteuid() == 0 else FOLDER_MODE)
+    _make(home, _home_mode())
     return home
+
+
+def _home_mode() -> int:
+    return _PASSABLE_MODE if os.geteuid() == 0 else FOLDER_MODE
 
 
 def _make(folder: Path, mode: int) -> None:
@@ -32,10 +36,11 @@ def _make(folder: Path, mode: int) -> None:
     while not missing[-1].parent.exists():
         missing.append(missing[-1].parent)
     for each in reversed(missing):
+        each_mode = mode if each == folder else _home_mode()
         try:
-            each.mkdir(mode=mode)
+            each.mkdir(mode=each_mode)
         except FileExistsError:
             if not each.is_dir():
                 raise
             continue
-        each.chmod(mode)  # whatever the umask
+        each.chmod(each_mode)  # whatever the umask

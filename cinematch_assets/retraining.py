@@ -6,15 +6,18 @@ model may replace the champion (``promotion``), reading the facts (``defs.automa
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Self
 
-from cinematch_assets.attempts import next_attempt
+from cinematch_assets.attempts import Pending, Work
 from cinematch_assets.settings import Settings
 from cinematch_assets.values import WaitingDecision
 
-DECISION_TAG = "cinematch/decision-"
-"""Followed by a decision's id: the tag of the runs that were started for it."""
+MODEL_ASSETS = ("recommender_model", "model_metrics")
+_DECISION_TAG = "cinematch/retraining-"
+NO_RATINGS = "there are no ratings to train a model on"
+_MORE_DATA = "it is tried again when movies, ratings or batches change; to try as it is, materialize the job retrain"
+_LOOK = "see the run in the UI, then materialize recommendations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,6 @@ class RetrainingPolicy:
     """Pause between the end of one retraining and the start of the next. Decisions that become due meanwhile share the
     next run, so that several drifted files at once cost one training."""
 
-    max_attempts: int = 3
-    """Retrainings after which a decision is given up: after an outage the second or third one succeeds."""
-
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         """Take the thresholds from the environment's settings."""
@@ -42,7 +42,6 @@ class RetrainingPolicy:
             min_rows=settings.retrain_min_rows,
             unseen_share=settings.retrain_unseen_share,
             cooldown_s=settings.retrain_cooldown_s,
-            max_attempts=settings.retrain_max_attempts,
         )
 
 
@@ -126,102 +125,67 @@ def _why_usual(evidence: Evidence) -> str:
     return f"within its null bound {evidence.null_bound:.3f}"
 
 
-def decision_tag(decision: WaitingDecision) -> str:
-    """Return the name of the run tag by which runs for a decision are counted; its value is the decision's ``md5``."""
-    return f"{DECISION_TAG}{decision.id}"
-
-
-@dataclass(frozen=True, slots=True)
-class NextRetraining:
-    """The decisions that the next run is for; none when ``decisions`` is empty, and ``reason`` says why."""
-
-    decisions: tuple[WaitingDecision, ...]
-    attempt: int  # 1 for the first; part of the run key, because Dagster skips a run key that was used before
-    given_up: tuple[WaitingDecision, ...]  # failed too often: a person has to look
-    reason: str
-
-
-def next_retraining(
-    waiting: Sequence[WaitingDecision], *, running: bool, since_last_s: float | None, policy: RetrainingPolicy
-) -> NextRetraining:
-    """Put all waiting decisions into one run, unless one is under way or the last one ended too recently.
-
-    Args:
-        waiting: due decisions without an answer, oldest first.
-        running: whether a retraining is queued or under way.
-        since_last_s: seconds since the last retraining ended; None before the first.
-        policy: cooldown and number of attempts.
-    """
-    given_up = tuple(each for each in waiting if each.attempts >= policy.max_attempts)
-    ready = tuple(each for each in waiting if each.attempts < policy.max_attempts)
-    note = f"; given up after {policy.max_attempts} attempts: {_batches(given_up)}" if given_up else ""
-    if not ready:
-        return NextRetraining((), 0, given_up, f"no decision waits{note}")
-    waits = f"{_batches(ready)} {'waits' if len(ready) == 1 else 'wait'}"
-    if running:
-        return NextRetraining((), 0, given_up, f"{waits}: a retraining is under way{note}")
-    if since_last_s is not None and since_last_s < policy.cooldown_s:
-        pause = f"the last retraining ended {since_last_s:.0f} s ago, the cooldown is {policy.cooldown_s:.0f} s"
-        return NextRetraining((), 0, given_up, f"{waits}: {pause}{note}")
-    attempt = 1 + max(each.attempts for each in ready)
-    return NextRetraining(ready, attempt, given_up, f"retraining for {_batches(ready)}{note}")
-
-
-def _batches(decisions: Sequence[WaitingDecision]) -> str:
-    return ", ".join(each.batch_id for each in decisions)
-
-
-@dataclass(frozen=True, slots=True)
-class MissingOutput:
-    """A result that is missing, for which no batch's decision asks: a model, or the champion's recommendations."""
-
-    name: str
-    key: str  # the same for each run that is to make it
-    assets: tuple[str, ...] = ()  # those to materialize; empty for the whole job
-
-    @property
-    def tag(self) -> str:
-        """Name of the run tag by which runs for it are counted; its value is ``key``."""
-        return f"cinematch/{self.name}"
-
-    @property
-    def is_model(self) -> bool:
-        """Whether a model has to be trained."""
-        return not self.assets
-
-
-def missing_output(
-    champion: str | None, *, readable: bool, model_format: int, recommended: str | None
-) -> MissingOutput | None:
-    """Name what is missing: a champion that this release can load, or recommendations by it.
+def missing_model(
+    champion: str | None, *, readable: bool, model_format: int, data: str, waits_for: str = ""
+) -> Work | None:
+    """Return the work of training a model without any batch's decision: the first one, or one in this release's format.
 
     Args:
         champion: its version; None before the first one.
         readable: whether this release can load it.
         model_format: the artifact format that this release reads.
-        recommended: version that the published recommendations are by; None without any. A run that died between
-            promotion and publishing leaves those of the previous champion.
+        data: hash of the contents that it would be trained on, for which it is tried.
+        waits_for: what has to be there first.
     """
-    if champion is None:
-        return MissingOutput("first-model", "retrain:first")
-    if not readable:
-        return MissingOutput("other-format", f"retrain:{champion}:format{model_format}")
-    if recommended != champion:
-        return MissingOutput("recommendations", f"recommendations:{champion}", assets=("recommendations",))
-    return None
+    if champion is not None and readable:
+        return None
+    content = f"first:{data}" if champion is None else f"{champion}:format{model_format}:{data}"
+    advice = "put movies.csv and ratings.csv into the folder" if waits_for == NO_RATINGS else _MORE_DATA
+    return Work("model", "model", content, MODEL_ASSETS, waits_for, advice)
 
 
-@dataclass(frozen=True, slots=True)
-class RetrainingFacts:
-    """What the choice of the next run depends on."""
+def missing_recommendations(champion: str | None, *, readable: bool, recommended: str | None) -> Work | None:
+    """Return the work of publishing the champion's recommendations, None when they are the published ones.
 
-    waiting: tuple[WaitingDecision, ...] = ()  # oldest first
-    missing: MissingOutput | None = None
-    ended_runs: int = 0  # for ``missing``
-    has_ratings: bool = True
-    running: bool = False  # whether a retraining is queued or under way
-    since_last_s: float | None = None  # since the last retraining ended; None before the first
-    blocked: str | None = None  # why nothing may be started: the champion is of a newer release
+    A run that died between promotion and publishing leaves those of the previous champion.
+    """
+    if champion is None or not readable or recommended == champion:
+        return None
+    return Work("recommendations", "recommendations", champion, ("recommendations",), advice=_LOOK)
+
+
+def retraining_work(decision: WaitingDecision) -> Work:
+    """Return the work that a decision to retrain asks for."""
+    return Work("retraining", decision.batch_id, decision.md5, MODEL_ASSETS, advice=_MORE_DATA)
+
+
+def hold_back(
+    pending: Sequence[Pending], *, blocked: str = "", since_last_s: float | None = None, policy: RetrainingPolicy
+) -> tuple[Pending, ...]:
+    """Let work wait for what has to come first.
+
+    Args:
+        pending: all work for the job ``retrain``.
+        blocked: why nothing may be started: a champion of a newer release, or another platform that retrains.
+        since_last_s: seconds since the last retraining ended; None before the first.
+        policy: the cooldown.
+    """
+    if blocked:
+        advice = "it goes on when that has ended; or do what the reason names"
+        return tuple(replace(each, work=replace(each.work, waits_for=blocked, advice=advice)) for each in pending)
+    model = next((each for each in pending if each.work.kind == "model"), None)
+    if model is not None and not model.attempt.given_up and not model.work.waits_for:
+        reason = "a model is trained first, which answers it"
+    elif since_last_s is not None and since_last_s < policy.cooldown_s:
+        reason = f"the last retraining ended less than {policy.cooldown_s:.0f} s ago"
+    else:
+        return tuple(pending)
+    return tuple(
+        replace(each, work=replace(each.work, waits_for=reason, advice="nothing to do"))
+        if each.work.kind == "retraining" and not (each.attempt.given_up or each.attempt.retry_at)
+        else each
+        for each in pending
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,54 +194,32 @@ class Request:
 
     run_key: str
     reason: str
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str]
     assets: tuple[str, ...] = ()  # empty for the whole job
-    given_up: tuple[WaitingDecision, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
-    """No run is to be started now."""
+def retraining_request(pending: Sequence[Pending]) -> Request | None:
+    """Choose the one run to start now: a missing model, else recommendations, else all due decisions together.
 
-    reason: str
-    given_up: tuple[WaitingDecision, ...] = ()
-
-
-def retraining_request(facts: RetrainingFacts, policy: RetrainingPolicy) -> Request | Skip:
-    """Choose the one run to start now: what is missing comes first, then waiting decisions.
-
-    A missing model is trained as soon as there are ratings. When its attempts are used up, decisions count again: a
-    later batch may hold what the candidates lacked.
+    What waits or was given up keeps nothing else from being started.
     """
-    if facts.blocked:
-        return Skip(facts.blocked)
-    if facts.missing is None:
-        return _for_decisions(facts, policy)
-    if facts.missing.is_model and not facts.has_ratings:
-        return Skip("no ratings to train a model on")
-    missing = facts.missing
-    attempt = next_attempt(missing.name, facts.ended_runs, running=facts.running, limit=policy.max_attempts)
-    if attempt.is_due:
-        return Request(
-            run_key=f"{missing.key}:{attempt.number}",
-            reason=f"{missing.name}, attempt {attempt.number}",
-            tags={missing.tag: missing.key},
-            assets=missing.assets,
-        )
-    if not missing.is_model:
-        return Skip(attempt.skipped)
-    chosen = _for_decisions(facts, policy)
-    return chosen if isinstance(chosen, Request) else Skip(f"{attempt.skipped}; {chosen.reason}", chosen.given_up)
-
-
-def _for_decisions(facts: RetrainingFacts, policy: RetrainingPolicy) -> Request | Skip:
-    chosen = next_retraining(facts.waiting, running=facts.running, since_last_s=facts.since_last_s, policy=policy)
-    if not chosen.decisions:
-        return Skip(chosen.reason, chosen.given_up)
-    evidence = ",".join(f"{each.id}:{each.md5}" for each in chosen.decisions)
+    due = [each for each in pending if each.is_due]
+    for kind in ("model", "recommendations"):
+        for each in due:
+            if each.work.kind == kind:
+                assets = () if kind == "model" else each.work.assets
+                return Request(each.run_key, f"{kind}, run {each.number}", dict([each.work.tag]), assets)
+    if not due:
+        return None
+    evidence = ",".join(f"{each.work.name}:{each.work.content}" for each in due)
+    reason = f"retraining for {', '.join(each.work.name for each in due)}"
     return Request(
-        run_key=f"retrain:{hashlib.sha256(evidence.encode()).hexdigest()[:16]}:{chosen.attempt}",
-        reason=chosen.reason,
-        tags={decision_tag(each): each.md5 for each in chosen.decisions} | {"cinematch/reason": chosen.reason[:250]},
-        given_up=chosen.given_up,
+        run_key=f"retrain:{hashlib.sha256(evidence.encode()).hexdigest()[:16]}:{max(each.number for each in due)}",
+        reason=reason,
+        tags=dict(each.work.tag for each in due) | {"cinematch/reason": reason[:250]},
     )
+
+
+def decisions_of(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the decisions that a run was started for, batch_id → md5, from its tags."""
+    return {name.removeprefix(_DECISION_TAG): md5 for name, md5 in tags.items() if name.startswith(_DECISION_TAG)}

@@ -126,13 +126,19 @@ class Settings(BaseModel):
         default=3,
         ge=1,
         alias="CINEMATCH_RETRAIN_MAX_ATTEMPTS",
-        description="Failed retrainings for the same decisions after which these are given up.",
+        description="Retrainings that may end with an unforeseen error before a decision is given up.",
     )
     batch_max_attempts: int = Field(
         default=3,
         ge=1,
         alias="CINEMATCH_BATCH_MAX_ATTEMPTS",
-        description="Runs for the same content of a batch after which it is given up.",
+        description="Runs for one content that may end with an unforeseen error before it is given up.",
+    )
+    retry_gap_s: float = Field(
+        default=15.0,
+        ge=0,
+        alias="CINEMATCH_RETRY_GAP_S",
+        description="Seconds after a first failed run; the pause doubles with each further one, up to 15 minutes.",
     )
     max_test_rmse_loss: float = Field(
         default=0.02,
@@ -209,6 +215,11 @@ class Settings(BaseModel):
     def warehouse_url(self) -> str | None:
         """The warehouse's URL, or None for the embedded server."""
         return self.database_url or self.neon_connection_string
+
+    @property
+    def uses_embedded_server(self) -> bool:
+        """Whether the warehouse or Dagster's storage is on the embedded server."""
+        return self.warehouse_url is None or self.dagster_postgres_url is None
 
     @property
     def folder(self) -> str:

@@ -85,8 +85,6 @@ class WaitingDecision:
     md5: str
     """Of the batch's content that the decision is about."""
     reason: str
-    attempts: int = 0
-    """Retrainings that were started for it and have ended."""
 
 
 WorkKind = Literal[

@@ -12,6 +12,7 @@ what the tests of one package need.
 ``pooled_database_url``   a migrated database on 15, through PgBouncer in transaction mode
 ``postgres``              the server itself, 18 and again 15 (``.url``, ``.version``, ``.database()``)
 ``aws``                   an empty AWS at the returned address; boto3's variables point to it
+``instance``              a Dagster instance in memory
 ``browser``               headless Chromium, driven by selenium
 ========================  ===========================================================================
 """
@@ -30,6 +31,7 @@ from cinematch_assets_tests.support import servers
 from cinematch_assets_tests.support.servers import Postgres, migrated_template
 
 if TYPE_CHECKING:
+    from dagster import DagsterInstance
     from selenium.webdriver import Chrome
 
     from cinematch_assets.pipeline.platform import Platform
@@ -97,6 +99,16 @@ def platform(tmp_path: Path, database_url_18: str) -> "Platform":
     return make_platform(tmp_path / "home", database_url_18)
 
 
+@pytest.fixture
+def instance(tmp_path: Path) -> "Iterator[DagsterInstance]":
+    from dagster import DagsterInstance
+
+    storage = tmp_path / "instance"
+    storage.mkdir()
+    with DagsterInstance.ephemeral(tempdir=str(storage)) as made:
+        yield made
+
+
 @pytest.fixture(scope="session")
 def _pooler(postgres15: Postgres) -> Iterator[str]:
     with servers.pgbouncer(postgres15) as url:
@@ -140,3 +152,11 @@ def pytest_sessionfinish() -> None:
     """Wait for multiprocessing's own servers: they would end by themselves, but a moment after this process."""
     forkserver._forkserver._stop()
     resource_tracker._resource_tracker._stop()
+
+
+@pytest.fixture(autouse=True)
+def _usual_umask() -> Iterator[None]:
+    """The command closes the umask of its process, here the tests' own; each test has the usual one."""
+    os.umask(0o022)
+    yield
+    os.umask(0o022)

@@ -13,7 +13,10 @@ PROGRAM = os.path.basename(sys.executable)  # noqa: PTH119 - as in a command lin
 
 @pytest.fixture
 def sleeper() -> Iterator[psutil.Process]:
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "-D", "/data"]) as process:
+    program = "import time; print(flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", program, "-D", "/data"], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # in the middle of an exec a process has no command line
         yield psutil.Process(process.pid)
         process.kill()
 

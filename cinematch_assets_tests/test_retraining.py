@@ -1,19 +1,24 @@
 """When to retrain: the decision on a batch, and whether a run is started now."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from cinematch_assets.attempts import Attempt, Pending, Work
 from cinematch_assets.retraining import (
+    NO_RATINGS,
     BatchFacts,
     Decision,
     Evidence,
     Request,
-    RetrainingFacts,
     RetrainingPolicy,
-    Skip,
-    missing_output,
-    next_retraining,
+    decisions_of,
+    hold_back,
+    missing_model,
+    missing_recommendations,
     retraining_decision,
     retraining_request,
+    retraining_work,
 )
 from cinematch_assets.values import WaitingDecision
 
@@ -25,14 +30,6 @@ USUAL = Evidence("rating_mean", 0.121, 0.10, 0.15)
 
 def decide(*evidence: Evidence, rows: int = 43_000, unseen: int = 43_000, trained: int = 700_000) -> Decision:
     return retraining_decision(BatchFacts("batch_w3", rows, evidence, unseen, trained), POLICY)
-
-
-def waiting_for(batch: str, attempts: int = 0) -> WaitingDecision:
-    return WaitingDecision(int(batch[-1]), batch, batch.ljust(32, "0"), "drift", attempts)
-
-
-def batches(decisions: tuple[WaitingDecision, ...]) -> tuple[str, ...]:
-    return tuple(each.batch_id for each in decisions)
 
 
 def test_drift_beyond_the_null_bound_is_due_and_named() -> None:
@@ -90,126 +87,109 @@ def test_without_a_champion_any_batch_is_a_reason() -> None:
     assert decide(CALM, trained=0) == Decision(due=True, reason="batch_w3: there is no champion yet")
 
 
-def test_all_waiting_decisions_share_one_run() -> None:
-    launch = next_retraining(
-        [waiting_for("batch_w1", 0), waiting_for("batch_w2", 1)],
-        running=False,
-        since_last_s=None,
-        policy=POLICY,
-    )
-    assert (batches(launch.decisions), launch.attempt) == (("batch_w1", "batch_w2"), 2)
-    assert launch.reason == "retraining for batch_w1, batch_w2"
+def pending(work: Work | None, **attempt: object) -> Pending:
+    assert work is not None
+    values: dict[str, object] = {"failures": 0, "is_due": True, "reason": ""} | attempt
+    return Pending(work, Attempt(**values), 1 + int(str(values["failures"])))
 
 
-def test_a_failed_retraining_is_tried_again_up_to_the_limit_and_then_says_so() -> None:
-    launches = [
-        next_retraining([waiting_for("batch_w1", tried)], running=False, since_last_s=None, policy=POLICY)
-        for tried in range(4)
-    ]
-    assert [launch.attempt for launch in launches] == [1, 2, 3, 0]
-    assert launches[3].decisions == ()
-    assert batches(launches[3].given_up) == ("batch_w1",)
-    assert launches[3].reason == "no decision waits; given up after 3 attempts: batch_w1"
+def decided(batch: str, **attempt: object) -> Pending:
+    decision = WaitingDecision(int(batch[-1]), batch, batch.ljust(32, "0"), "drift")
+    return pending(retraining_work(decision), **attempt)
 
 
-def test_a_batch_that_was_given_up_does_not_hold_up_the_others() -> None:
-    waiting = [waiting_for("batch_w1", 3), waiting_for("batch_w2", 0)]
-    launch = next_retraining(waiting, running=False, since_last_s=None, policy=POLICY)
-    assert (batches(launch.decisions), launch.attempt, batches(launch.given_up)) == (("batch_w2",), 1, ("batch_w1",))
+def model(*, champion: str | None = None, waits_for: str = "", **attempt: object) -> Pending:
+    work = missing_model(champion, readable=False, model_format=4, data="d1", waits_for=waits_for)
+    return pending(work, **attempt)
 
 
-@pytest.mark.parametrize(
-    ("running", "since_last_s", "expected"),
-    [
-        (True, None, "batch_w1 waits: a retraining is under way"),
-        (False, 20.0, "batch_w1 waits: the last retraining ended 20 s ago, the cooldown is 60 s"),
-        (False, 60.0, "retraining for batch_w1"),
-    ],
-)
-def test_one_run_at_a_time_with_a_rest_between(running: bool, since_last_s: float | None, expected: str) -> None:
-    waiting = [waiting_for("batch_w1", 0)]
-    launch = next_retraining(waiting, running=running, since_last_s=since_last_s, policy=POLICY)
-    assert launch.reason == expected
-    assert bool(launch.decisions) is expected.startswith("retraining")
+def recommendations(**attempt: object) -> Pending:
+    return pending(missing_recommendations("run_2_v1", readable=True, recommended="run_1_v1"), **attempt)
 
 
-def test_without_waiting_decisions_nothing_starts() -> None:
-    assert next_retraining([], running=False, since_last_s=None, policy=POLICY).reason == "no decision waits"
+GIVEN_UP: dict[str, object] = {"is_due": False, "given_up": True, "failures": 1, "reason": "constant ratings"}
+SOON = {"is_due": False, "failures": 1, "reason": "the disk is full", "retry_at": datetime.now(UTC)}
 
 
-FIRST_MODEL = missing_output(None, readable=False, model_format=4, recommended=None)
-OTHER_FORMAT = missing_output("run_1_v1", readable=False, model_format=4, recommended="run_1_v1")
-RECOMMENDATIONS = missing_output("run_2_v1", readable=True, model_format=4, recommended="run_1_v1")
+def request(*work: Pending) -> Request:
+    chosen = retraining_request(hold_back(work, policy=POLICY))
+    assert chosen is not None
+    return chosen
 
 
-def request(**facts: object) -> Request | Skip:
-    return retraining_request(RetrainingFacts(**facts), POLICY)
+def test_all_due_decisions_share_one_run() -> None:
+    chosen = request(decided("batch_w1"), decided("batch_w2", failures=1))
+    assert chosen.reason == "retraining for batch_w1, batch_w2"
+    assert chosen.run_key.endswith(":2")
+    assert decisions_of(chosen.tags) == {"batch_w1": "batch_w1".ljust(32, "0"), "batch_w2": "batch_w2".ljust(32, "0")}
+    assert chosen.assets == ()
+
+
+def test_a_decision_that_was_given_up_or_has_to_wait_does_not_hold_up_the_others() -> None:
+    assert request(decided("batch_w1", **GIVEN_UP), decided("batch_w2")).reason == "retraining for batch_w2"
+    assert request(decided("batch_w1", **SOON), decided("batch_w2")).reason == "retraining for batch_w2"
+    assert retraining_request([decided("batch_w1", **GIVEN_UP)]) is None
+    assert retraining_request([]) is None
+
+
+def test_the_run_key_of_decisions_depends_on_content_and_attempt() -> None:
+    first = request(decided("batch_w1")).run_key
+    assert first == request(decided("batch_w1")).run_key
+    others = (request(decided("batch_w1", failures=1)), request(decided("batch_w1"), decided("batch_w2")))
+    assert len({first, *(each.run_key for each in others)}) == 3
+
+
+def test_there_is_a_rest_between_two_retrainings() -> None:
+    for since_last_s, waits in ((None, False), (20.0, True), (60.0, False)):
+        (held,) = hold_back([decided("batch_w1")], since_last_s=since_last_s, policy=POLICY)
+        assert held.is_due is not waits
+        assert (held.row.state == "waiting") is waits
+    assert "60 s ago" in hold_back([decided("batch_w1")], since_last_s=20.0, policy=POLICY)[0].row.reason
 
 
 def test_nothing_is_missing_when_the_recommendations_are_by_the_champion() -> None:
-    assert missing_output("run_1_v1", readable=True, model_format=4, recommended="run_1_v1") is None
+    assert missing_model("run_1_v1", readable=True, model_format=4, data="d1") is None
+    assert missing_recommendations("run_1_v1", readable=True, recommended="run_1_v1") is None
+    assert missing_recommendations(None, readable=False, recommended=None) is None
 
 
 @pytest.mark.parametrize(
     ("missing", "key", "assets"),
     [
-        (FIRST_MODEL, "retrain:first:1", ()),
-        (OTHER_FORMAT, "retrain:run_1_v1:format4:1", ()),
-        (RECOMMENDATIONS, "recommendations:run_2_v1:1", ("recommendations",)),
+        (model(), "model:first:d1:1", ()),
+        (model(champion="run_1_v1"), "model:run_1_v1:format4:d1:1", ()),
+        (recommendations(), "recommendations:run_2_v1:1", ("recommendations",)),
     ],
 )
-def test_what_is_missing_is_requested_before_any_decision(missing: object, key: str, assets: tuple[str, ...]) -> None:
-    chosen = request(missing=missing, waiting=(waiting_for("batch_w1"),))
-    assert isinstance(chosen, Request)
+def test_what_is_missing_is_requested_before_any_decision(missing: Pending, key: str, assets: tuple[str, ...]) -> None:
+    chosen = request(missing, decided("batch_w1"))
     assert (chosen.run_key, chosen.assets) == (key, assets)
-    assert list(chosen.tags.values()) == [key.removesuffix(":1")]  # by which the next tick counts this run
+    assert chosen.tags == dict([missing.work.tag])  # by which the next tick counts this run
 
 
-def test_each_attempt_has_a_run_key_of_its_own() -> None:
-    keys = [request(missing=FIRST_MODEL, ended_runs=ended).run_key for ended in range(3)]
-    assert keys == ["retrain:first:1", "retrain:first:2", "retrain:first:3"]
+@pytest.mark.parametrize("missing", [model(**GIVEN_UP), recommendations(**GIVEN_UP), recommendations(**SOON)])
+def test_a_dead_end_stops_nothing_else(missing: Pending) -> None:
+    assert request(missing, decided("batch_w1")).reason == "retraining for batch_w1"
+    assert missing.row.state in {"given_up", "waiting"}
 
 
-def test_without_ratings_no_model_is_trained() -> None:
-    assert request(missing=FIRST_MODEL, has_ratings=False) == Skip("no ratings to train a model on")
+def test_recommendations_are_made_while_a_model_is_given_up() -> None:
+    assert request(model(champion="run_1_v1", **GIVEN_UP), recommendations()).assets == ("recommendations",)
 
 
-def test_a_missing_model_that_was_given_up_leaves_room_for_a_decision() -> None:
-    assert "given up after 3 runs" in request(missing=FIRST_MODEL, ended_runs=3).reason
-    chosen = request(missing=FIRST_MODEL, ended_runs=3, waiting=(waiting_for("batch_w1"),))
-    assert isinstance(chosen, Request)
-    assert chosen.reason == "retraining for batch_w1"
+def test_a_decision_waits_for_the_model_that_answers_it() -> None:
+    held = hold_back([model(**SOON), decided("batch_w1")], policy=POLICY)
+    assert retraining_request(held) is None
+    assert held[1].row.reason == "a model is trained first, which answers it"
 
 
-def test_missing_recommendations_that_were_given_up_start_no_training() -> None:
-    chosen = request(missing=RECOMMENDATIONS, ended_runs=3, waiting=(waiting_for("batch_w1"),))
-    assert chosen == Skip("recommendations: given up after 3 runs; materialize it by hand to try again")
+def test_without_ratings_no_model_is_trained_and_the_row_says_what_to_do() -> None:
+    waiting = model(waits_for=NO_RATINGS)
+    assert retraining_request([waiting]) is None
+    assert (waiting.row.state, waiting.row.next_step) == ("waiting", "put movies.csv and ratings.csv into the folder")
 
 
-@pytest.mark.parametrize("missing", [None, FIRST_MODEL, RECOMMENDATIONS])
-def test_while_a_retraining_runs_none_is_started(missing: object) -> None:
-    chosen = request(missing=missing, waiting=(waiting_for("batch_w1"),), running=True)
-    assert isinstance(chosen, Skip)
-    assert "under way" in chosen.reason
-
-
-def test_a_champion_of_a_newer_release_blocks_every_run() -> None:
-    assert request(blocked="upgrade first", missing=OTHER_FORMAT, waiting=(waiting_for("batch_w1"),)) == Skip(
-        "upgrade first"
-    )
-
-
-def test_the_run_key_of_decisions_depends_on_content_and_attempt() -> None:
-    def key(*waiting: WaitingDecision) -> str:
-        return request(waiting=waiting).run_key
-
-    first = key(waiting_for("batch_w1"))
-    assert first == key(waiting_for("batch_w1"))
-    assert len({first, key(waiting_for("batch_w1", 1)), key(waiting_for("batch_w1"), waiting_for("batch_w2"))}) == 3
-
-
-def test_given_up_decisions_are_named_with_or_without_a_request() -> None:
-    given_up, ready = waiting_for("batch_w1", 3), waiting_for("batch_w2")
-    assert request(waiting=(given_up,)) == Skip("no decision waits; given up after 3 attempts: batch_w1", (given_up,))
-    chosen = request(waiting=(given_up, ready))
-    assert (chosen.given_up, list(chosen.tags)) == ((given_up,), ["cinematch/decision-2", "cinematch/reason"])
+def test_what_blocks_all_is_the_reason_of_each_row() -> None:
+    held = hold_back([model(), recommendations(), decided("batch_w1")], blocked="upgrade first", policy=POLICY)
+    assert retraining_request(held) is None
+    assert {each.row.reason for each in held} == {"upgrade first"}

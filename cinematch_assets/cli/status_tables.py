@@ -4,21 +4,25 @@ Here: which facts, and their tables. Not here: the queries (``warehouse.status``
 """
 
 from dataclasses import asdict, dataclass
+from datetime import UTC
 from typing import Any
 
 from cinematch_assets.cli.output import out, print_table
 from cinematch_assets.pipeline.models.artifacts import FormatStatus, champion_format_message
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.values import OutstandingWork
 from cinematch_assets.warehouse import status
+from cinematch_assets.warehouse.batches import list_unfinished_batches
 from cinematch_assets.warehouse.champion import read_champion
-from cinematch_assets.warehouse.drift_alerts import count_unseen_ratings, list_waiting_decisions
+from cinematch_assets.warehouse.drift_alerts import count_unseen_ratings
 from cinematch_assets.warehouse.model_registry import ModelVersion
+from cinematch_assets.warehouse.outstanding import list_outstanding
 from cinematch_assets.warehouse.table_sizes import TableSize, read_table_sizes
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of the platform; ``needs_attention`` are messages."""
+    """The state of the platform. ``outstanding`` is work that is not done, ``needs_attention`` are further messages."""
 
     database: str
     folder: str
@@ -29,6 +33,7 @@ class Status:
     collection: dict[str, int]
     sizes: list[TableSize]
     budget_mb: int
+    outstanding: list[OutstandingWork]
     needs_attention: list[str]
 
     def as_json(self) -> dict[str, Any]:
@@ -42,6 +47,7 @@ def read_status(platform: Platform) -> Status:
         champion = session.run(read_champion)
         batches = session.run(status.list_batches)
         unseen = session.run(count_unseen_ratings)
+        left_out = [batch.batch_id for batch in session.run(list_unfinished_batches) if not batch.is_assessed]
         other_format = None
         if champion is not None and FormatStatus.of(champion) is not FormatStatus.READABLE:
             other_format = champion_format_message(platform, champion)
@@ -55,20 +61,19 @@ def read_status(platform: Platform) -> Status:
             collection=session.run(status.count_collection_states),
             sizes=session.run(read_table_sizes),
             budget_mb=platform.settings.storage_budget_mb,
+            outstanding=session.run(list_outstanding),
             needs_attention=[
-                *(f"{d.batch_id} waits for a retraining: {d.reason}" for d in session.run(list_waiting_decisions)),
-                *(f"{b.batch_id} needs attention: {b.notes}" for b in batches if b.status == "failed"),
-                *(f"{b.batch_id} needs attention: {b.outcome}" for b in batches if b.state == "failed"),
                 *([f"{unseen:,} ratings wait in the buffer"] if unseen else []),
-                *([] if champion else ["there is no champion yet: the sensors train one when ratings are loaded"]),
+                *([f"{', '.join(left_out)}: loaded and not assessed yet, so not trained on"] if left_out else []),
                 *([other_format] if other_format else []),
             ],
         )
 
 
 def print_status(status: Status) -> None:
-    """Print the state as tables."""
+    """Print the state as tables, what needs attention first."""
     out.print(f"warehouse {status.database}, folder {status.folder}")
+    _print_attention(status)
     print_table(
         "Files",
         ("path", "state", "read", "accepted", "rejected", "landed"),
@@ -104,7 +109,14 @@ def print_status(status: Status) -> None:
         ("table", "MB", "rows, about"),
         [(size.table, round(size.bytes / 2**20, 2), size.rows) for size in status.sizes[1:8]],
     )
-    if status.needs_attention:
-        out.print("Needs attention", style="bold")
+
+
+def _print_attention(status: Status) -> None:
+    """What needs a person, what waits and what runs, each with its next step."""
+    for row in status.outstanding:
+        again = f" (at {row.retry_at.astimezone(UTC):%H:%M:%S} UTC)" if row.retry_at else ""
+        name = row.work if row.work == row.kind else f"{row.kind} {row.work}"
+        out.print(f"• {name}, {row.state.replace('_', ' ')}: {row.reason}", style="bold" if row.needs_a_person else "")
+        out.print(f"  next: {row.next_step}{again}")
     for message in status.needs_attention:
         out.print(f"• {message}")

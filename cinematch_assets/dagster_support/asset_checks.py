@@ -1,71 +1,165 @@
-"""Check results that certify tables after they are written.
+"""Asset checks from declarations: one step for all checks of an asset, which can be run alone, by any of them.
 
-Here: facts about a table as results of asset checks. Not here: rejecting rows, which comes before the write
-(``reading.validation``).
+Here: how a check becomes definitions and events, for one partition, a range of them or none; and that the checks of an
+asset whose step failed are evaluated all the same. Not here: what is checked (``table_checks``, ``drift_checks``).
+
+A range of partitions in one run has no evaluation a partition in Dagster: its check step reports one without partition.
+So the step of a range reports the evaluations itself.
 """
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 
-from cinematch_assets.schemas.table import Table
-from cinematch_assets.splitting import TEST_SHARE
-from cinematch_assets.warehouse.inspection import SplitCount, column_differences
-from cinematch_assets.warehouse.table_sizes import read_database_mb
-from cinematch_assets.warehouse.warehouse import Warehouse
-
-ROWS_FOR_A_TIGHT_SHARE = 1_000_000
-WARN_SHARE = 0.85
+from cinematch_assets.dagster_support.metadata import rounded
+from cinematch_assets.errors import CinematchError
+from cinematch_assets.pipeline.platform import Platform
 
 
-def schema_check(warehouse: Warehouse, schema: str, table: Table) -> dg.AssetCheckResult:
-    """The table in the database has the declared columns and types."""
-    differences = warehouse.run(column_differences, schema, table)
-    return dg.AssetCheckResult(
-        check_name="schema",
-        passed=not differences,
-        description="; ".join(differences) or "every declared column is there, with its type",
-        metadata={"columns": len(table.columns)},
-    )
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Whether a check holds, a text in Markdown that begins with the summary, and figures for its history."""
+
+    passed: bool
+    description: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-def referential_integrity(orphans: int) -> dg.AssetCheckResult:
-    """Every rating's movie is in the catalogue; the database does not enforce it."""
-    return dg.AssetCheckResult(
-        check_name="referential_integrity", passed=orphans == 0, metadata={"ratings_without_movie": orphans}
-    )
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check of an asset: ``evaluate`` is given the platform, and the partition or None."""
+
+    name: str
+    description: str
+    evaluate: Callable[[Platform, str | None], Outcome]
+    blocking: bool = False
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
 
 
-def each_movie_once(duplicates: int) -> dg.AssetCheckResult:
-    """No movie of the collection is there twice; empty ratings and years count as equal."""
-    return dg.AssetCheckResult(
-        check_name="each_movie_once", passed=duplicates == 0, metadata={"rows_too_many": duplicates}
-    )
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """The checks of an asset, and whether they are evaluated for each partition."""
+
+    checks: tuple[Check, ...]
+    is_partitioned: bool
 
 
-def split_check(splits: Sequence[SplitCount]) -> dg.AssetCheckResult:
-    """The test share is 30 %, within 0.2 points at 1M rows and wider by the square root for fewer.
+_BUILT: dict[dg.AssetKey, _Built] = {}
+"""What ``build_checks`` was given, so that a failing asset finds the checks of the assets after it."""
 
-    A hash draws each row independently: 0.2 points are 4.4 standard deviations at 1M rows, and 4.4 standard deviations
-    are allowed at any size.
+
+def build_checks(
+    asset: dg.AssetsDefinition,
+    checks: Sequence[Check],
+    partitions_def: dg.PartitionsDefinition[str] | None = None,
+) -> dg.AssetChecksDefinition:
+    """Return the definition of an asset's checks, to be bound to a variable of its module.
+
+    Every check is evaluated before a blocking one fails the step, so that one fault hides no other.
     """
-    rows = sum(split.rows for split in splits)
-    test = sum(split.rows for split in splits if split.name == "test")
-    share = test / rows if rows else TEST_SHARE
-    allowed = 0.002 * max(1.0, (ROWS_FOR_A_TIGHT_SHARE / max(rows, 1)) ** 0.5)
-    return dg.AssetCheckResult(
-        check_name="split_share",
-        passed=abs(share - TEST_SHARE) <= allowed,
-        metadata={"test_share": round(share, 5), "allowed_difference": round(allowed, 5), "rows": rows},
-    )
+    with warnings.catch_warnings():
+        # Partitions of checks are a preview in Dagster 1.13; dagster_support/test_asset_checks.py pins what is used.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        specs = [
+            dg.AssetCheckSpec(
+                check.name,
+                asset=asset.key,
+                description=check.description,
+                blocking=check.blocking,
+                partitions_def=partitions_def,
+            )
+            for check in checks
+        ]
+    by_key = {spec.key: check for spec, check in zip(specs, checks, strict=True)}
+    _BUILT[asset.key] = _Built(tuple(checks), partitions_def is not None)
+
+    @dg.multi_asset_check(name=f"{asset.key.to_python_identifier()}_checks", specs=specs, can_subset=True)
+    def evaluate_checks(
+        context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
+    ) -> Iterator[dg.AssetCheckResult | dg.AssetCheckEvaluation | dg.Output[None]]:
+        selected = [key for key in by_key if key in context.selected_asset_check_keys]
+        run = context.op_execution_context
+        for key in selected:
+            if partitions_def is not None and not run.has_partition_key:
+                for partition in run.partition_keys:
+                    yield _evaluation(key, by_key[key], by_key[key].evaluate(platform, partition), partition)
+                yield dg.Output(None, output_name=f"{key.asset_key.to_python_identifier()}_{key.name}")
+                continue
+            outcome = by_key[key].evaluate(platform, run.partition_key if partitions_def is not None else None)
+            yield dg.AssetCheckResult(
+                asset_key=key.asset_key,
+                check_name=key.name,
+                passed=outcome.passed,
+                description=outcome.description,
+                severity=by_key[key].severity,
+                metadata=rounded(outcome.metadata),
+            )
+
+    return evaluate_checks
 
 
-def storage_check(warehouse: Warehouse, budget_mb: int) -> dg.AssetCheckResult:
-    """The database uses at most 85 % of its budget; above, it warns while there is time to act."""
-    used = warehouse.run(read_database_mb)
-    return dg.AssetCheckResult(
-        check_name="storage_budget",
-        passed=used <= WARN_SHARE * budget_mb,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={"used_mb": round(used, 1), "budget_mb": budget_mb, "share": round(used / budget_mb, 3)},
+@contextmanager
+def checked_when_failing(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[None]:
+    """When the asset's step fails, evaluate its checks and those after it, on what the tables hold; then raise.
+
+    Dagster skips these check steps, and shows each check of the run that was not evaluated as failed: a refused file
+    would turn checks red that it has nothing to do with, and in a range of partitions those of the good ones. What the
+    file was refused for is a check too, and is wanted just then.
+    """
+    try:
+        yield
+    except (CinematchError, dg.Failure):
+        _report_checks(context, platform)
+        raise
+
+
+def _report_checks(context: dg.AssetExecutionContext, platform: Platform) -> None:
+    for asset in _skipped_assets(context):
+        built = _BUILT.get(asset, _Built((), is_partitioned=False))
+        for partition in context.partition_keys if built.is_partitioned else [None]:
+            for check in built.checks:
+                try:
+                    outcome = check.evaluate(platform, partition)
+                except CinematchError as fault:  # the database, say, is the cause of the failure
+                    context.log.warning("check %s was not evaluated: %s", check.name, fault)
+                    continue
+                event = _evaluation(dg.AssetCheckKey(asset, check.name), check, outcome, partition)
+                context.op_execution_context.log_event(event)  # type: ignore[arg-type]  # its type leaves checks out
+
+
+def _skipped_assets(context: dg.AssetExecutionContext) -> list[dg.AssetKey]:
+    """The asset of the step, and those of the run that come after it."""
+    layer = context.job_def.asset_layer
+    selected, found = set(layer.selected_asset_keys), [context.asset_key]
+    for asset in found:
+        after = sorted(layer.asset_graph.get(asset).child_keys & selected - set(found))
+        found.extend(after)
+    return found
+
+
+def evaluate_now(
+    checks: Mapping[dg.AssetKey, Sequence[Check]], platform: Platform
+) -> Iterator[dg.AssetCheckEvaluation]:
+    """Evaluate checks of whole tables, in a step that belongs to no asset."""
+    for asset, of_asset in checks.items():
+        for check in of_asset:
+            yield _evaluation(dg.AssetCheckKey(asset, check.name), check, check.evaluate(platform, None), None)
+
+
+def _evaluation(
+    key: dg.AssetCheckKey, check: Check, outcome: Outcome, partition: str | None
+) -> dg.AssetCheckEvaluation:
+    return dg.AssetCheckEvaluation(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=outcome.passed,
+        metadata=rounded(outcome.metadata),
+        severity=check.severity,
+        description=outcome.description,
+        blocking=check.blocking,
+        partition=partition,
     )

@@ -21,12 +21,12 @@ def each_batch(context: dg.AssetExecutionContext, work: Callable[[str], Mapping[
             file stays refused.
     """
     results: dict[str, Mapping[str, Any]] = {}
-    failures: dict[str, str] = {}
+    failures: dict[str, CinematchError] = {}
     for batch in context.partition_keys:
         try:
             results[batch] = work(batch)
         except CinematchError as error:
-            failures[batch] = str(error)
+            failures[batch] = error
             context.log.error("%s: %s", batch, error)  # noqa: TRY400 - a refused file needs its message, no traceback
     for batch, metadata in results.items():
         if failures:  # Dagster materializes no partition of a step that fails
@@ -34,4 +34,6 @@ def each_batch(context: dg.AssetExecutionContext, work: Callable[[str], Mapping[
         else:
             context.add_asset_metadata(metadata, partition_key=batch)
     if failures:
-        raise dg.Failure("; ".join(failures.values()), metadata={"failed": list(failures)}, allow_retries=False)
+        message = "; ".join(map(str, failures.values()))
+        first = next(iter(failures.values()))  # by which the attempt is counted: the sensor starts one batch a run
+        raise dg.Failure(message, metadata={"failed": list(failures)}, allow_retries=False) from first

@@ -77,7 +77,7 @@ class GenreBasis:
         return {
             "genres": list(self.genres),
             "mean": self.mean.tolist(),
-            "components": self.components.tolist(),
+            "components": (self.components + 0.0).tolist(),  # Postgres' JSON has no negative zero
             "explained_variance": self.explained_variance.tolist(),
         }
 

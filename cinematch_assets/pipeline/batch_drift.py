@@ -29,7 +29,7 @@ from cinematch_assets.retraining import BatchFacts, Decision, Evidence, Retraini
 from cinematch_assets.values import DriftAlert
 from cinematch_assets.warehouse import drift_alerts as rows
 from cinematch_assets.warehouse import model_registry
-from cinematch_assets.warehouse.batches import Batch, read_stored_batch
+from cinematch_assets.warehouse.batches import Batch, list_unfinished_batches, mark_batch_reported, read_stored_batch
 from cinematch_assets.warehouse.champion import find_scorer, read_champion
 from cinematch_assets.warehouse.movies import read_movies
 
@@ -109,6 +109,12 @@ def assess_batch(platform: Platform, batch_id: str) -> BatchDrift:
     return BatchDrift(batch, alerts, null, decision, scored_by, unscored)
 
 
+def is_assessed(platform: Platform, batch_id: str) -> bool:
+    """Return whether the loaded content of a batch has its alerts and its decision."""
+    unfinished = {batch.batch_id: batch for batch in platform.warehouse.run(list_unfinished_batches)}
+    return batch_id not in unfinished or unfinished[batch_id].is_assessed
+
+
 def _why_unscored(scorer: model_registry.ModelVersion | None) -> str | None:
     if scorer is None:
         return "no champion yet"
@@ -147,4 +153,5 @@ def report_batch(platform: Platform, batch_id: str) -> str:
     key = f"reports/{batch_id}/{batch.md5}.html"
     with log_phase(_LOG, "draw the report"):
         platform.store.put_bytes(key, drift_html(baseline, ratings, movies, batch_id=batch_id, counts=counts))
+    platform.warehouse.run(mark_batch_reported, batch_id, batch.md5)
     return platform.store.uri(key)

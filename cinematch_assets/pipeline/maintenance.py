@@ -10,7 +10,14 @@ from datetime import UTC, datetime, timedelta
 from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse.landed_files import list_referenced_objects
-from cinematch_assets.warehouse.table_sizes import TableSize, archive_alerts, read_database_mb, read_table_sizes, vacuum
+from cinematch_assets.warehouse.table_sizes import (
+    TableSize,
+    archive_alerts,
+    count_old_alerts,
+    read_database_mb,
+    read_table_sizes,
+    vacuum,
+)
 
 _MIN_UNFINISHED_AGE = timedelta(days=1)
 _PREFIXES = ("landed/", "reports/", "models/", "recommendations/")
@@ -19,8 +26,9 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceReport:
-    """What a maintenance run did, and the sizes of database and tables after it."""
+    """What a maintenance run did, or would do if ``dry_run``, and the sizes of database and tables after it."""
 
+    dry_run: bool
     archived_alerts: int
     deleted_objects: int
     freed_mb: float
@@ -30,6 +38,7 @@ class MaintenanceReport:
     def as_metadata(self) -> dict[str, int | float]:
         """Return the counts and sizes, without those of single tables."""
         return {
+            "dry_run": self.dry_run,
             "archived_alerts": self.archived_alerts,
             "deleted_objects": self.deleted_objects,
             "freed_mb": round(self.freed_mb, 1),
@@ -37,23 +46,33 @@ class MaintenanceReport:
         }
 
 
-def run_maintenance(platform: Platform) -> MaintenanceReport:
-    """Archive old alerts, vacuum, delete unreferenced objects and unfinished writes; can be repeated at any time."""
-    days = platform.settings.keep_days
+def run_maintenance(platform: Platform, *, keep_days: int | None = None, dry_run: bool = False) -> MaintenanceReport:
+    """Archive old alerts, vacuum, delete unreferenced objects and unfinished writes; can be repeated at any time.
+
+    Args:
+        platform: what is maintained.
+        keep_days: days that alerts and unreferenced objects are kept; by default the setting.
+        dry_run: count only, and change nothing.
+    """
+    days = platform.settings.keep_days if keep_days is None else keep_days
     with platform.warehouse.session() as session:
-        archived = session.run(archive_alerts, days)
-        with log_phase(_LOG, "vacuum"):
-            session.run(vacuum)
+        if dry_run:
+            archived = session.run(count_old_alerts, days)
+        else:
+            archived = session.run(archive_alerts, days)
+            with log_phase(_LOG, "vacuum"):
+                session.run(vacuum)
         used = session.run(read_database_mb)
         sizes = tuple(session.run(read_table_sizes))
-    platform.store.remove_abandoned(_MIN_UNFINISHED_AGE)
-    with log_phase(_LOG, "delete unreferenced objects"):
-        deleted, freed = _delete_unreferenced(platform, timedelta(days=days))
-    return MaintenanceReport(archived, deleted, freed / 2**20, used, sizes)
+    if not dry_run:
+        platform.store.remove_abandoned(_MIN_UNFINISHED_AGE)
+    with log_phase(_LOG, "count unreferenced objects" if dry_run else "delete unreferenced objects"):
+        deleted, freed = _delete_unreferenced(platform, timedelta(days=days), dry_run=dry_run)
+    return MaintenanceReport(dry_run, archived, deleted, freed / 2**20, used, sizes)
 
 
-def _delete_unreferenced(platform: Platform, min_age: timedelta) -> tuple[int, int]:
-    """Delete objects that no row refers to; return their number and bytes."""
+def _delete_unreferenced(platform: Platform, min_age: timedelta, *, dry_run: bool) -> tuple[int, int]:
+    """Delete objects that no row refers to, or only count them; return their number and bytes."""
     referenced = platform.warehouse.run(list_referenced_objects)
     newest = datetime.now(UTC) - min_age
     deleted = freed = 0
@@ -61,6 +80,7 @@ def _delete_unreferenced(platform: Platform, min_age: timedelta) -> tuple[int, i
         for key in list(platform.store.keys(prefix)):
             if key not in referenced and platform.store.written_at(key) < newest:
                 freed += platform.store.size(key)
-                platform.store.delete(key)
+                if not dry_run:
+                    platform.store.delete(key)
                 deleted += 1
     return deleted, freed

@@ -98,7 +98,8 @@ def cast_to_table(rows: pa.Table | pa.RecordBatch, table: Table) -> pd.DataFrame
     values = {}
     for column in table.columns:
         exact = rows.column(column.name).to_numpy(zero_copy_only=False)
-        values[column.name] = exact.astype(column.dtype, copy=False)
+        with np.errstate(over="ignore", invalid="ignore"):  # what does not fit is told by the comparison
+            values[column.name] = exact.astype(column.dtype, copy=False)
         if exact.dtype.kind == "f" and not np.array_equal(values[column.name], exact):
             return None
     return pd.DataFrame(values, copy=False)

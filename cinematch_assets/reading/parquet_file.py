@@ -186,11 +186,11 @@ class ParquetFile:
         names = table.column_names
         try:
             with path.open("rb") as file:
+                differences = check_claims(file, names, name)
                 footer = pq.ParquetFile(file)
                 schema, self._rows = footer.schema_arrow, footer.metadata.num_rows
                 check_columns(name, schema.names, table)
                 self._check_types(schema)
-                differences = check_claims(file, footer.metadata, names, name)
         except _LIBRARY_FAULTS as error:
             raise self._unreadable(error) from error
         self._batch_rows = min(block_rows, max(1, BLOCK_TEXT_BYTES // max(differences.values(), default=1)))

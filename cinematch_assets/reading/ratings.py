@@ -14,8 +14,11 @@ from cinematch_assets.pairs import pair_keys
 from cinematch_assets.reading.duplicates import find_replaced
 from cinematch_assets.reading.results import Reading, RejectionLimit
 from cinematch_assets.reading.table_file import read_file
-from cinematch_assets.schemas.ratings_file import RATINGS_FILE
+from cinematch_assets.schemas.ratings_file import KNOWN_MOVIE, RATINGS_FILE
 from cinematch_assets.schemas.table import Rule, Table
+
+UNKNOWN_MOVIE = f"movieId is not {KNOWN_MOVIE}"
+"""The reason of a rejected row whose movie may come with a later file of movies."""
 
 
 def read_ratings(
@@ -44,7 +47,7 @@ def ratings_file_table(known_movies: NDArray[np.int32] | None) -> Table:
     """Return the declaration of a ratings file, with the rule that its movies are among ``known_movies``."""
     if known_movies is None:
         return RATINGS_FILE
-    return RATINGS_FILE.with_rule("movieId", Rule("among", (known_movies,), "in the table of movies"))
+    return RATINGS_FILE.with_rule("movieId", Rule("among", (known_movies,), KNOWN_MOVIE))
 
 
 def find_replaced_ratings(ratings: pd.DataFrame) -> NDArray[np.int64]:

@@ -232,7 +232,7 @@ class Reader:
         numbers = self._row_numbers(positions)
         firsts = np.array(self._first_rows)
         blocks = np.searchsorted(firsts, numbers, side="right") - 1
-        reason = (f"{' and '.join(self._table.key)} also in a newer row, which counts",)
+        reason = (self._table.replaced_reason,)
         for number, block in self._source.reread(np.unique(blocks).tolist()):
             here = numbers[blocks == number]
             for row_number, raw in zip(here.tolist(), block.raw(here - firsts[number]), strict=True):

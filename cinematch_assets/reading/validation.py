@@ -11,12 +11,9 @@ import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
 from cinematch_assets.reading.cells import Cells, is_missing, parse_cells
-from cinematch_assets.schemas.pandera_schema import NOT_A_NUMBER
-from cinematch_assets.schemas.table import Table
+from cinematch_assets.schemas.table import MISSING, NOT_A_NUMBER, Table
 
 Reasons = dict[int, list[str]]
-
-MISSING = "is missing"
 
 
 def is_valid(frame: pd.DataFrame, schema: pa.DataFrameSchema) -> bool:
@@ -35,6 +32,20 @@ def validate_cells(table: Table, cells: Cells, schema: pa.DataFrameSchema) -> tu
     reasons = _reasons(table, not_numbers | _broken_rules(_failure_cases(frame, schema), not_numbers))
     frame = frame[~frame.index.isin(list(reasons))]
     return frame.astype({column.name: column.dtype for column in table.columns if column.is_number}), reasons
+
+
+def find_invalid_rows(table: Table, frame: pd.DataFrame, schema: pa.DataFrameSchema) -> Reasons:
+    """Return the reasons of the rows that do not satisfy the schema, by position, in column order.
+
+    Args:
+        table: the declaration that the schema was built from.
+        frame: rows in their final types.
+        schema: as ``typed_schema`` builds it.
+    """
+    cases = _failure_cases(frame.reset_index(drop=True), schema)
+    # A column's type is not the row's fault: NULL where none is allowed makes integers floats.
+    of_rows = cases[cases["index"].notna() & ~cases["check"].astype(str).str.startswith("dtype(")]
+    return _reasons(table, _broken_rules(of_rows, {}))
 
 
 def _failure_cases(frame: pd.DataFrame, schema: pa.DataFrameSchema) -> pd.DataFrame:
@@ -67,7 +78,11 @@ def _broken_rules(cases: pd.DataFrame, known: Broken) -> Broken:
     numbers = pd.to_numeric(cases["check_number"]).fillna(-1).astype(int)
     broken = {}
     for position, column, number, check in zip(
-        cases["index"].tolist(), cases["column"].tolist(), numbers.tolist(), cases["check"].tolist(), strict=True
+        cases["index"].astype(int).tolist(),
+        cases["column"].tolist(),
+        numbers.tolist(),
+        cases["check"].tolist(),
+        strict=True,
     ):
         if (position, column, number) not in known:
             broken[position, column, number] = MISSING if check == "not_nullable" else check

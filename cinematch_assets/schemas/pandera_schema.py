@@ -12,10 +12,7 @@ import pandas as pd
 import pandera.pandas as pa
 from numpy.typing import NDArray
 
-from cinematch_assets.schemas.table import Column, Rule, Table
-
-NOT_A_NUMBER = "is not a number"
-NOT_AN_INTEGER = "is not a whole number"
+from cinematch_assets.schemas.table import NOT_AN_INTEGER, Column, Rule, Table
 
 
 def _in_steps_of(step: float) -> Callable[["pd.Series[float]"], "pd.Series[bool]"]:

@@ -2,6 +2,9 @@
 
 from cinematch_assets.schemas.table import HALF_STEPS, NOT_MILLISECONDS, POSITIVE, RATING_RANGE, SECONDS, Column, Table
 
+KNOWN_MOVIE = "in the table of movies"
+"""The words of the rule that a rated movie is known; its values are in the table, so it is added while reading."""
+
 RATINGS_FILE = Table(
     name="ratings file",
     description="Ratings as they arrive: one row per user and movie; of two, the newest counts.",

@@ -16,6 +16,9 @@ from cinematch_assets.table_names import BATCH_ID_PATTERN, BATCH_ID_RULE
 Dtype = Literal["int32", "int64", "float32", "float64", "str", "bool", "Int32", "boolean", "datetime64[us]", "object"]
 
 INT32_MAX = 2**31 - 1
+MISSING = "is missing"
+NOT_A_NUMBER = "is not a number"
+NOT_AN_INTEGER = "is not a whole number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,17 @@ class Column:
         """The rules in words, as the UI and the docs list them; nullable and unique are listed separately."""
         return tuple(rule.words for rule in self.rules)
 
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why a value can be invalid: each to be read after the column's name."""
+        return (*(() if self.nullable else (MISSING,)), *(rule.reason for rule in self.rules))
+
+    @property
+    def cell_reasons(self) -> tuple[str, ...]:
+        """Why a cell of a file can be invalid: the value, or text that is no value of the column."""
+        integer = (NOT_AN_INTEGER,) if self.is_integer else ()
+        return (*self.reasons, *((NOT_A_NUMBER, *integer) if self.is_number else ()))
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -79,6 +93,21 @@ class Table:
     def column_names(self) -> tuple[str, ...]:
         """Names in the order of declaration."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Every reason for which a row of the table can be invalid."""
+        return tuple(f"{column.name} {reason}" for column in self.columns for reason in column.reasons)
+
+    @property
+    def cell_reasons(self) -> tuple[str, ...]:
+        """Every reason for which the cells of a file's row can be invalid."""
+        return tuple(f"{column.name} {reason}" for column in self.columns for reason in column.cell_reasons)
+
+    @property
+    def replaced_reason(self) -> str:
+        """Why a row is rejected that a later row of the same key replaces."""
+        return f"{' and '.join(self.key)} also in a newer row, which counts"
 
     def column(self, name: str) -> Column:
         """The column of that name; ``KeyError`` when there is none."""

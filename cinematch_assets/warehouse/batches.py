@@ -44,6 +44,26 @@ class BatchLoad:
     rows: int
 
 
+@dataclass(frozen=True, slots=True)
+class UnfinishedBatch:
+    """A loaded content of a batch that lacks its assessment, or only its report."""
+
+    batch_id: str
+    md5: str
+    is_assessed: bool
+
+
+def list_unfinished_batches(connection: psycopg.Connection) -> list[UnfinishedBatch]:
+    """Return the batches that are loaded and not finished, by batch_id."""
+    with connection.cursor(row_factory=class_row(UnfinishedBatch)) as cursor:
+        return cursor.execute(statement("batches/select_unfinished_batches")).fetchall()
+
+
+def mark_batch_reported(connection: psycopg.Connection, batch_id: str, md5: str) -> None:
+    """Record that the report of a batch's content is in the store."""
+    connection.execute(statement("batches/mark_batch_reported"), {"batch_id": batch_id, "md5": md5})
+
+
 def read_stored_batch(connection: psycopg.Connection, batch_id: str) -> Batch | None:
     """Return the batch as it is in the tables, None if it is in none."""
     with connection.cursor(row_factory=class_row(Batch)) as cursor:

@@ -152,6 +152,26 @@ def read_frame(url: str, query: str, names: Sequence[str] = ()) -> pd.DataFrame:
 
 def read_frames(url: str, *queries: tuple[str, Sequence[str]]) -> list[pd.DataFrame]:
     """Read several queries in one snapshot, each with the names of its columns; see ``read_frame``."""
+    with _snapshot(url) as connection:
+        return [_fetch(connection, query, names) for query, names in queries]
+
+
+def stream_frames(url: str, query: str, names: Sequence[str]) -> Iterator[pd.DataFrame]:
+    """Read a query's result in blocks as the server sends them; the memory does not grow with the result."""
+    import pyarrow as pa  # noqa: PLC0415
+    from adbc_driver_manager import AdbcStatement  # noqa: PLC0415
+
+    with _snapshot(url) as connection, AdbcStatement(connection) as request:
+        request.set_sql_query(query)
+        stream, _ = request.execute_query()
+        with pa.RecordBatchReader.from_stream(stream) as reader:
+            for block in reader:
+                yield block.to_pandas().set_axis(list(names), axis=1)
+
+
+@contextmanager
+def _snapshot(url: str) -> Iterator[Any]:
+    """Yield an ADBC connection in a transaction that sees one state of the database."""
     from adbc_driver_manager import AdbcConnection, Error  # noqa: PLC0415 - only bulk reads pay for it
 
     require_tls(url)
@@ -159,7 +179,7 @@ def read_frames(url: str, *queries: tuple[str, Sequence[str]]) -> list[pd.DataFr
         with AdbcConnection(_arrow_database(url)) as connection:
             connection.set_autocommit(False)
             _execute(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            return [_fetch(connection, query, names) for query, names in queries]
+            yield connection
     except (Error, OSError) as fault:  # pyarrow says OSError when the server goes away in mid-stream
         cause = str(fault).splitlines()[0].rsplit("failed: ", 1)[-1]
         raise WarehouseUnavailableError(f"{describe(url)}: {cause} (in a bulk read); nothing was changed") from fault

@@ -4,7 +4,7 @@ Here: the rows. Not here: the statistics (``drift``), the decision (``retraining
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,31 @@ from cinematch_assets.warehouse.copy import read_frame
 from cinematch_assets.warehouse.locks import lock_batch
 from cinematch_assets.warehouse.ratings import rating_frame
 from cinematch_assets.warehouse.statements import scalar, statement
+
+
+@dataclass(frozen=True, slots=True)
+class AssessedStatistic:
+    """A row of ``drift_alerts`` with the statistic's bound without drift; None where it has none."""
+
+    feature_name: str
+    drift_score: float | None
+    threshold: float
+    alert_triggered: bool
+    notes: str | None
+    baseline_rows: int
+    batch_rows: int
+    null_bound: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDecision:
+    """The newest decision on a batch; ``unscored`` says why no champion's errors were measured on it."""
+
+    due: bool
+    reason: str
+    state: str
+    outcome: str | None
+    unscored: str | None
 
 
 class NoBaselineError(SurroundingsError):
@@ -62,6 +87,18 @@ def read_batch_rows(connection: psycopg.Connection, batch_id: str) -> pd.DataFra
     return rating_frame(rows)
 
 
+def read_batch_assessment(connection: psycopg.Connection, batch_id: str) -> list[AssessedStatistic]:
+    """Return a batch's statistics as they were assessed last, none before the first assessment."""
+    with connection.cursor(row_factory=class_row(AssessedStatistic)) as cursor:
+        return cursor.execute(statement("drift/select_batch_assessment"), {"batch_id": batch_id}).fetchall()
+
+
+def read_batch_decision(connection: psycopg.Connection, batch_id: str) -> BatchDecision | None:
+    """Return the newest decision on a batch."""
+    with connection.cursor(row_factory=class_row(BatchDecision)) as cursor:
+        return cursor.execute(statement("drift/select_batch_decision"), {"batch_id": batch_id}).fetchone()
+
+
 def write_assessment(
     connection: psycopg.Connection,
     batch_id: str,
@@ -98,11 +135,6 @@ def list_waiting_decisions(connection: psycopg.Connection) -> list[WaitingDecisi
     """Return the decisions to retrain without an outcome, oldest first."""
     with connection.cursor(row_factory=class_row(WaitingDecision)) as cursor:
         return cursor.execute(statement("drift/select_waiting_decisions")).fetchall()
-
-
-def give_up(connection: psycopg.Connection, decision_id: int, outcome: str) -> None:
-    """Record that no further attempt will be made for a waiting decision."""
-    connection.execute(statement("drift/fail_decision"), {"id": decision_id, "outcome": outcome})
 
 
 def count_unseen_ratings(connection: psycopg.Connection) -> int:

@@ -28,11 +28,12 @@ from cinematch_assets.warehouse.connection import WarehouseUnavailableError
 from cinematch_assets.warehouse.server_account import ServerAccount, account_of
 from cinematch_assets.warehouse.server_files import (
     SOCKET,
+    choose_server_folder,
     make_data_directory,
     make_socket_folder,
-    programs_of,
     remove_socket_folder,
     server_folder,
+    usable_programs,
     write_access_rules,
 )
 from cinematch_assets.warehouse.server_users import ServerUse, list_server_users, server_lock
@@ -76,6 +77,19 @@ def embedded_url(home: Path, database: str = WAREHOUSE) -> str:
             with contextlib.suppress(errors.DuplicateDatabase, errors.UniqueViolation):
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
     return _url(socket_folder, database)
+
+
+def embedded_server(home: Path) -> tuple[int, str]:
+    """Start the embedded server under ``home`` unless it runs; return the id of its process and the warehouse's URL.
+
+    Raises:
+        WarehouseUnavailableError: It does not start, or ended at once.
+    """
+    url, folder = embedded_url(home), server_folder(home)
+    server = find_server(folder)
+    if server is None:
+        raise WarehouseUnavailableError(f"the embedded server under {folder} ended right after its start")
+    return server.pid, url
 
 
 def stop_server(home: Path) -> bool:
@@ -131,8 +145,8 @@ def _connect(home: Path, *, deadline_s: float = 30.0) -> tuple[Path, psycopg.Con
 
 def _start(home: Path) -> Path:
     """Start the server unless it runs, under the lock; return the folder of its socket."""
-    folder = server_folder(home)
-    account = account_of(folder)
+    account = account_of(server_folder(home))
+    folder = choose_server_folder(home, account)
     running, written = find_server(folder), _read_pid_file(folder)
     if running and written:
         return written.socket_folder
@@ -144,7 +158,7 @@ def _start(home: Path) -> Path:
     end = time.monotonic() + _START_DEADLINE_S
     while True:
         log_start = (folder / "log").stat().st_size if (folder / "log").exists() else 0
-        if _run_server(home, folder, account):
+        if _run_server(folder, account):
             break
         said = _log_since(folder / "log", log_start)
         if _LEFTOVER not in said or time.monotonic() > end:
@@ -158,10 +172,10 @@ def _start(home: Path) -> Path:
     return written.socket_folder
 
 
-def _run_server(home: Path, folder: Path, account: ServerAccount) -> bool:
+def _run_server(folder: Path, account: ServerAccount) -> bool:
     """Start the server in the background and wait until it accepts connections; return whether it does."""
     socket_folder = make_socket_folder(folder, account)
-    rules, names = write_access_rules(home, account)
+    rules, names = write_access_rules(folder, account)
     options = ["-h", "", "-k", str(socket_folder), "-c", f"hba_file={rules}", "-c", f"ident_file={names}"]
     command: list[str | Path] = [
         "-w",
@@ -175,7 +189,9 @@ def _run_server(home: Path, folder: Path, account: ServerAccount) -> bool:
         shlex.join(options),
     ]
     try:
-        started = account.run([programs_of(folder) / "pg_ctl", *command, "start"], timeout_s=_START_DEADLINE_S + 30)
+        started = account.run(
+            [usable_programs(folder, account) / "pg_ctl", *command, "start"], timeout_s=_START_DEADLINE_S + 30
+        )
     except subprocess.TimeoutExpired:
         return False
     if started.returncode:

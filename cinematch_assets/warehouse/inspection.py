@@ -41,9 +41,9 @@ def read_split_counts(connection: psycopg.Connection) -> list[SplitCount]:
     return [SplitCount(*row) for row in connection.execute(statement("ratings/select_split_counts")).fetchall()]
 
 
-def count_orphans(connection: psycopg.Connection) -> Orphans:
-    """Count ratings of movies that are not in the catalogue."""
-    return Orphans(*single_row(connection, "ratings/count_orphans"))
+def count_orphans(connection: psycopg.Connection, batch_id: str | None = None) -> Orphans:
+    """Count ratings of movies that are not in the catalogue, in all rows or in those of one batch."""
+    return Orphans(*single_row(connection, "ratings/count_orphans", batch_id=batch_id))
 
 
 def column_differences(connection: psycopg.Connection, schema: str, table: Table) -> list[str]:

@@ -48,6 +48,16 @@ class LandedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedContent:
+    """A content that was refused, and why; ``lacked_movies`` if it is read again when the catalogue has more."""
+
+    path: str
+    md5: str
+    note: str
+    lacked_movies: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """Rows read = rows accepted + rows rejected, of one file."""
 
@@ -76,7 +86,13 @@ def find_newest_landed(connection: psycopg.Connection, table: str) -> LandedFile
 
 
 def finish_file(
-    connection: psycopg.Connection, file: LandedFile, counts: Counts | None, *, state: str, note: str | None = None
+    connection: psycopg.Connection,
+    file: LandedFile,
+    counts: Counts | None,
+    *,
+    state: str,
+    note: str | None = None,
+    refused_at_movies: int | None = None,
 ) -> None:
     """Record the outcome of a content; ``loaded`` makes the former contents of its table ``superseded``."""
     values = {
@@ -85,6 +101,7 @@ def finish_file(
         "table": table_of(file.path),
         "state": state,
         "note": note,
+        "refused_at_movies": refused_at_movies,
         "rows_read": None if counts is None else counts.read,
         "rows_accepted": None if counts is None else counts.accepted,
         "rows_rejected": None if counts is None else counts.rejected,
@@ -115,16 +132,35 @@ def refuse_file(
     counts: Counts | None,
     note: str,
     batch_id: str | None = None,
+    at_movies: int | None = None,
 ) -> None:
-    """Refuse a content: its rejected rows and the reason are stored, and its table stays as it was."""
+    """Refuse a content: its rejected rows and the reason are stored, and its table stays as it was.
+
+    Args:
+        connection: autocommit; the transaction is opened here.
+        file: the content.
+        table: the table that it was meant for.
+        rejected: its rejected rows.
+        counts: its row counts, as far as it was read.
+        note: the reason.
+        batch_id: the batch that it is.
+        at_movies: size of the catalogue when the content was refused for movies that it lacks: it is read again once
+            the catalogue has more. None when that would not help.
+    """
     with connection.transaction():
         replace_rejected_rows(connection, table, {file.content: rejected}, batch_id)
-        finish_file(connection, file, counts, state="refused", note=note)
+        finish_file(connection, file, counts, state="refused", note=note, refused_at_movies=at_movies)
 
 
 def list_processed_contents(connection: psycopg.Connection) -> set[tuple[str, str]]:
-    """Return (path, md5) of each content that needs no run: it is in the tables, or was refused for good."""
+    """Return (path, md5) of each content that needs no run: it is in the tables, or was refused and would be again."""
     return {(path, md5) for path, md5 in connection.execute(statement("files/select_processed_contents")).fetchall()}
+
+
+def list_refused_contents(connection: psycopg.Connection) -> list[RefusedContent]:
+    """Return each content that was refused."""
+    with connection.cursor(row_factory=class_row(RefusedContent)) as cursor:
+        return cursor.execute(statement("files/select_refused_contents")).fetchall()
 
 
 def list_referenced_objects(connection: psycopg.Connection) -> set[str]:

@@ -13,13 +13,13 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from cinematch_assets.errors import CinematchError
+from cinematch_assets.errors import SurroundingsError
 from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import scalar, statement
 
 
-class RegistryConflictError(CinematchError):
-    """The registry changed since the caller read it; nothing was written."""
+class RegistryConflictError(SurroundingsError):
+    """The registry changed since the caller read it; nothing was written, and another run may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,12 @@ def register_candidate(
     seed: int,
     data_size: int,
     batches: Sequence[TrainedBatch],
+    trained_on: str | None = None,
 ) -> str:
-    """Register a fitted model as version ``run_<first 8 of the run>_v<n>``; return that name."""
+    """Register a fitted model as version ``run_<first 8 of the run>_v<n>``; return that name.
+
+    ``trained_on`` is the hash of the contents that it was fitted on.
+    """
     with connection.transaction():
         lock(connection, "registry")
         values = {
@@ -106,6 +110,7 @@ def register_candidate(
             "config": Jsonb(dict(config)),
             "seed": seed,
             "data_size": data_size,
+            "trained_on": trained_on,
             **artifact_values(artifact),
         }
         version = scalar(connection, "registry/insert_model_version", **values)
@@ -137,6 +142,13 @@ def list_model_versions(connection: psycopg.Connection) -> list[ModelVersion]:
 def find_newest_version(connection: psycopg.Connection) -> ModelVersion | None:
     """Return the version that was registered last, None before the first."""
     return next(iter(list_model_versions(connection)), None)
+
+
+def find_rejection(connection: psycopg.Connection, trained_on: str, artifact_format: int) -> str | None:
+    """Return version and reason of the newest candidate that was fitted on these contents and rejected."""
+    values = {"trained_on": trained_on, "artifact_format": artifact_format}
+    row = connection.execute(statement("registry/select_rejection"), values).fetchone()
+    return None if row is None else f"{row[0]} was {row[1] or 'rejected'}"
 
 
 def read_champion_version(connection: psycopg.Connection) -> str | None:

@@ -18,7 +18,7 @@ from cinematch_assets.movielens import FEATURES
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.landed_files import LandedFile, finish_loaded_file
 from cinematch_assets.warehouse.locks import lock
-from cinematch_assets.warehouse.statements import single_row, statement
+from cinematch_assets.warehouse.statements import scalar, single_row, statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,11 @@ def read_stored_basis(connection: psycopg.Connection) -> StoredBasis | None:
     """Return the genre basis in force, or None before the first one."""
     row = connection.execute(statement("movies/select_genre_basis")).fetchone()
     return None if row is None else StoredBasis(dict(row[0]), bool(row[1]))
+
+
+def count_unprojected_movies(connection: psycopg.Connection) -> int:
+    """Count the movies whose features have to be computed."""
+    return int(scalar(connection, "movies/count_unprojected_movies"))
 
 
 def write_features(

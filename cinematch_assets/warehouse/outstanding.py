@@ -5,13 +5,30 @@ and why (``pipeline.ingest.folder_changes``, ``retraining``, ``attempts``).
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 
 import psycopg
 from psycopg.rows import class_row
 
 from cinematch_assets.values import OutstandingWork, WorkKind
-from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.statements import single_row, statement
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What loads and assessments need first."""
+
+    movies: int
+    """In the catalogue, which only grows."""
+    has_baseline: bool
+    has_champion: bool
+    expects_model: bool
+    """Whether a first model is being trained, or will be by itself."""
+
+
+def read_readiness(connection: psycopg.Connection) -> Readiness:
+    """Read what there is already."""
+    return Readiness(*single_row(connection, "outstanding/select_readiness"))
 
 
 def list_outstanding(connection: psycopg.Connection) -> list[OutstandingWork]:

@@ -74,3 +74,35 @@ def replace_rejected_rows(
 def storable(text: str) -> str:
     """Write visibly what a text column does not allow: NUL, and half of a surrogate pair."""
     return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRejectedRow:
+    """One of the first rejected rows; ``rows`` counts all of them."""
+
+    path: str
+    row_number: int
+    raw_row: str
+    reasons: list[str]
+    rows: int
+
+
+def count_rejected_reasons(
+    connection: psycopg.Connection, table: str, content: tuple[str, str] | None = None
+) -> dict[str, int]:
+    """Return rejected rows by reason, the most frequent first, of a content (path, md5) or of a whole table."""
+    return dict(connection.execute(statement("files/count_rejected_reasons"), _of_content(table, content)).fetchall())
+
+
+def read_first_rejected_rows(
+    connection: psycopg.Connection, table: str, content: tuple[str, str] | None = None, *, limit: int = 10
+) -> list[FirstRejectedRow]:
+    """Return the first rejected rows of a content (path, md5), or of a whole table."""
+    values = {**_of_content(table, content), "limit": limit}
+    with connection.cursor(row_factory=class_row(FirstRejectedRow)) as cursor:
+        return cursor.execute(statement("files/select_first_rejected_rows"), values).fetchall()
+
+
+def _of_content(table: str, content: tuple[str, str] | None) -> dict[str, str | None]:
+    path, md5 = content or (None, None)
+    return {"table": table, "path": path, "md5": md5}

@@ -63,16 +63,19 @@ class ServerAccount:
         except OSError as fault:
             raise ServerAccountError(f"{words[0]}: cannot be run as user {self.name} ({fault.strerror})") from fault
 
+    def may_enter(self, folder: Path) -> bool:
+        """Whether this user can enter ``folder``, which needs every folder above it as well."""
+        if not self.is_other:
+            return True
+        return self.run(["/bin/sh", "-c", 'cd "$1" 2>/dev/null', "sh", folder], timeout_s=30).returncode == 0
+
     def require_access(self, folder: Path, variable_hint: str) -> None:
         """Refuse a folder that this user cannot enter.
 
         Raises:
             ServerAccountError: naming the closed folder, and ``variable_hint``: what to set.
         """
-        if not self.is_other:
-            return
-        entered = self.run(["/bin/sh", "-c", 'cd "$1" 2>/dev/null', "sh", folder], timeout_s=30)
-        if entered.returncode:
+        if not self.may_enter(folder):
             closed = next((each for each in (*reversed(folder.parents), folder) if not self._may_pass(each)), folder)
             raise ServerAccountError(
                 f"{closed}: user {self.name}, which root's embedded server runs as because Postgres refuses to be "

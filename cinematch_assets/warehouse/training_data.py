@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cinematch_assets.warehouse.copy import read_frame, read_frames
 from cinematch_assets.warehouse.model_registry import TrainedBatch
 from cinematch_assets.warehouse.ratings import RATING_COLUMNS
-from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.statements import scalar, statement
 
 _BATCH_COLUMNS = (*RATING_COLUMNS, "batch_id", "md5", "waiting")
 
@@ -55,6 +55,11 @@ def read_training_data(url: str) -> TrainingData:
         test=test,
         left_out=tuple(left_out["batch_id"]),
     )
+
+
+def read_data_key(connection: psycopg.Connection) -> str:
+    """Return a hash of all contents that a model would be trained on now."""
+    return str(scalar(connection, "training/select_data_key"))
 
 
 def read_seen_pairs(url: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -17,7 +17,8 @@ import psycopg
 from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.warehouse import drift_alerts, readonly_query, training_data
+from cinematch_assets.schemas.table import Table
+from cinematch_assets.warehouse import drift_alerts, readonly_query, table_rows, training_data
 from cinematch_assets.warehouse.connection import connect, describe
 from cinematch_assets.warehouse.embedded import embedded_url
 from cinematch_assets.warehouse.migrations import list_pending_migrations, migrate
@@ -92,6 +93,10 @@ class Warehouse:
     def read_user_histograms(self) -> NDArray[np.int64]:
         """Return each train user's counts of 0.5, 1.0 … 5.0, shape (n_users, 10)."""
         return drift_alerts.read_user_histograms(self.url)
+
+    def read_table_blocks(self, schema: str, table: Table, batch_id: str | None = None) -> Iterator[pd.DataFrame]:
+        """Yield all rows of a table, or those of one batch, in blocks and with the declared types."""
+        return table_rows.read_table_blocks(self.url, schema, table, batch_id)
 
     def ask(self, query: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         """Run one read-only query as role ``analyst``; return the names of its columns, and its rows.

@@ -79,9 +79,9 @@ def test_recommend_shows_titles_and_predicted_ratings(cinematch: Command) -> Non
     new_user = cinematch("recommend", "987654")
     assert "who has no ratings: cold start" in new_user
     assert "because of" not in new_user
-    liking = json.loads(cinematch("recommend", "--likes", "Film 7", "--json"))
-    assert "likes Film 7" in liking["basis"]
-    assert {reason["movie"] for each in liking["suggestions"] for reason in each["because"]} == {7}
+    by_title = json.loads(cinematch("recommend", "--likes", "Film 7", "--json"))
+    assert "likes Film 7" in by_title["basis"]
+    assert {reason["movie"] for each in by_title["suggestions"] for reason in each["because"]} == {7}
     assert "name a USER" in cinematch("recommend", code=1)
 
 

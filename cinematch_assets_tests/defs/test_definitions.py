@@ -13,11 +13,14 @@ GRAPH = Path(__file__).with_name("graph.txt")
 
 
 def graph() -> str:
+    checks_of: dict[dg.AssetKey, list[str]] = {}
+    for key in loaded().resolve_asset_graph().asset_check_keys:
+        checks_of.setdefault(key.asset_key, []).append(key.name)
     lines = []
     for asset in repository().assets_defs_by_key.values():
         for spec in asset.specs:
             deps = ", ".join(sorted(dep.asset_key.to_user_string() for dep in spec.deps))
-            checks = ", ".join(sorted(check.name for check in asset.check_specs))
+            checks = ", ".join(sorted(checks_of.get(spec.key, [])))
             lines.append(f"{spec.group_name}/{spec.key.to_user_string()} ← {deps} [{checks}]".replace("←  [", "← ["))
     return "\n".join(sorted(lines)) + "\n"
 

@@ -180,13 +180,13 @@ def test_a_listing_of_one_level_names_the_folders_below(folder: Folder, write: W
 
 def test_what_is_not_wanted_is_named_and_not_read(folder: Folder, write: Write) -> None:
     write("movies.csv", b"1")
-    write("film.mkv", b"1")
+    write("movie.mkv", b"1")
     write("ratings.csv", b"1")
     assert [file.path for file in folder.list_files().files] == ["movies.csv", "ratings.csv"]
-    assert folder.list_files().others == ("film.mkv",)
+    assert folder.list_files().others == ("movie.mkv",)
     listing = folder.list_files(is_wanted=lambda path: path == "ratings.csv")
     assert [file.path for file in listing.files] == ["ratings.csv"]
-    assert listing.others == ("film.mkv", "movies.csv")
+    assert listing.others == ("movie.mkv", "movies.csv")
 
 
 def test_one_bad_entry_never_fails_a_listing(kind: Kind) -> None:

@@ -144,3 +144,9 @@ def test_ml_latest_small_keeps_most_of_its_genres() -> None:
     features = project_genres(movies, fit_genre_basis(movies["genres"].tolist()))
     assert features.projected == 9_708  # 34 of the 9,742 movies list no genres
     assert 0.75 < features.explained_variance < 1.0
+
+
+def test_a_basis_survives_a_store_without_negative_zero() -> None:
+    basis = GenreBasis(("Crime",), np.zeros(1), np.full((10, 1), -0.0), np.zeros(10))
+    stored = json.loads(json.dumps(basis.to_dict()).replace("-0.0", "0.0"))
+    assert GenreBasis.from_dict(stored).version == basis.version == stored["version"]

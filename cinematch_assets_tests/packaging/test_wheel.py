@@ -27,6 +27,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(wheel: Path) -> Iterator[Path]:
     """A folder that holds the wheel's content and nothing of the checkout."""
     with tempfile.TemporaryDirectory(prefix="cm") as folder:  # short: the embedded server's socket lies below it
+        Path(folder).chmod(0o755)  # root's embedded server runs as another user
         zipfile.ZipFile(wheel).extractall(folder)
         yield Path(folder)
 
@@ -69,6 +70,7 @@ def test_dagster_finds_the_definitions_outside_a_checkout(installed: Path) -> No
 def test_an_installed_wheel_runs_the_demo_in_an_empty_environment(wheel: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="cm") as folder:
         here = Path(folder)
+        here.chmod(0o755)
         subprocess.run([sys.executable, "-m", "venv", str(here / "venv")], check=True)
         pins = ["--require-hashes", "--no-deps", "-r", str(ROOT / "requirements" / "runtime.txt")]
         for arguments in (pins, ["--no-deps", str(wheel)]):

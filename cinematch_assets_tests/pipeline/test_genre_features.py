@@ -68,7 +68,7 @@ def test_a_basis_that_was_trained_on_changes_by_command_alone(platform: Platform
 
 
 def test_genres_separated_by_commas_are_genres(platform: Platform) -> None:
-    commas = [f'{n},Film {n},"{a}, {b}"\n' for n, (a, b) in enumerate(combinations(GENRES, 2), start=1)]
+    commas = [f'{n},Movie {n},"{a}, {b}"\n' for n, (a, b) in enumerate(combinations(GENRES, 2), start=1)]
     load_table(platform, "movies", MOVIES + "".join(commas))
     assert rows_of(platform, "SELECT genres FROM movies WHERE movieid = 1") == [("Action|Comedy",)]
     projected = project_movies(platform)
@@ -77,7 +77,7 @@ def test_genres_separated_by_commas_are_genres(platform: Platform) -> None:
 
 
 def test_genres_that_are_almost_all_unique_are_said_to_be(platform: Platform) -> None:
-    rows = (f"{n},Film {n},['Genre {n}' 'Drama']\n" for n in range(1, 41))
+    rows = (f"{n},Movie {n},['Genre {n}' 'Drama']\n" for n in range(1, 41))
     load_table(platform, "movies", MOVIES + "".join(rows))
     metadata = project_movies(platform).as_metadata()
     assert metadata["genres"].startswith("40 genres for 40 movies, such as")

@@ -60,7 +60,7 @@ def test_dat_files_that_changed_are_converted_again(tmp_path: Path) -> None:
     ("encoding", "note"), [("utf-8", "UTF-8"), ("utf-8-sig", "UTF-8"), ("latin-1", "Latin-1"), ("cp1252", "Latin-1")]
 )
 def test_dat_files_are_utf_8_if_they_decode_and_otherwise_latin_1(tmp_path: Path, encoding: str, note: str) -> None:
-    lines = [f"{number}::Film {number} (1950)::Drama" for number in range(2, 40_000)]
+    lines = [f"{number}::Movie {number} (1950)::Drama" for number in range(2, 40_000)]
     movies = "\n".join(["1::Misérables, Les (1995)::Drama|Musical", *lines, "40000::Él (1953)::Drama"])
     (tmp_path / "movies.dat").write_bytes(movies.encode(encoding))
     (tmp_path / "ratings.dat").write_text("1::1::5::978300760\n")

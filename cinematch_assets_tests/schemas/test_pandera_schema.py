@@ -4,9 +4,9 @@ import pytest
 from pandera.errors import SchemaErrors
 
 from cinematch_assets.schemas.movies_file import MOVIES_FILE
-from cinematch_assets.schemas.pandera_schema import NOT_AN_INTEGER, parsed_schema, typed_schema
+from cinematch_assets.schemas.pandera_schema import parsed_schema, typed_schema
 from cinematch_assets.schemas.ratings_file import RATINGS_FILE
-from cinematch_assets.schemas.table import Rule
+from cinematch_assets.schemas.table import NOT_AN_INTEGER, Rule
 
 
 def ratings(**columns: object) -> pd.DataFrame:

@@ -134,10 +134,10 @@ class Dev:
 
 
 @contextmanager
-def dev(home: Path) -> Iterator[Dev]:
+def dev(home: Path, *options: str) -> Iterator[Dev]:
     """``cinematch dev`` on ``home``, ready."""
     port = free_port()
-    with starting(home, port) as process:
+    with starting(home, port, *options) as process:
         said = ""
         while "is open at" not in said and (line := process.stdout.readline() if process.stdout else ""):
             said += line
@@ -146,9 +146,9 @@ def dev(home: Path) -> Iterator[Dev]:
 
 
 @contextmanager
-def starting(home: Path, port: int | None = None) -> Iterator[subprocess.Popen[str]]:
+def starting(home: Path, port: int | None = None, *options: str) -> Iterator[subprocess.Popen[str]]:
     """``cinematch dev`` on ``home``, begun; ended and cleaned up after, whatever happened."""
-    words, environment = command(home, "dev", "--port", str(port or free_port()))
+    words, environment = command(home, "dev", "--port", str(port or free_port()), *options)
     how = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "cwd": home.parent}
     with subprocess.Popen(words, env=environment, **how) as process:
         try:

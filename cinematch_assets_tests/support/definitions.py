@@ -25,7 +25,9 @@ def repository() -> dg.RepositoryDefinition:
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def run_job(name: str, platform: Platform, instance: dg.DagsterInstance, **how: Any) -> dg.ExecuteInProcessResult:
+def run_job(
+    name: str, platform: Platform, instance: dg.DagsterInstance, *, config: Any = None, **how: Any
+) -> dg.ExecuteInProcessResult:
     """Run a job in this process on ``platform``; a failure is a result, not an exception."""
     job = with_open_platform(loaded(), platform).get_repository_def().get_job(name)
-    return job.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False, **how)
+    return job.execute_in_process(instance=instance, run_config=QUIET | (config or {}), raise_on_error=False, **how)

@@ -173,6 +173,8 @@ def pgbouncer(behind: Postgres) -> Iterator[str]:
             f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
             f"auth_type = trust\nauth_file = {folder / 'users'}\npool_mode = transaction\ndefault_pool_size = 4\n"
         )
+        for name in ("users", "ini"):
+            (folder / name).chmod(0o644)  # it runs as another user, whatever the umask
         url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
         with running([program, folder / "ini"], folder / "log", lambda: _answers(url), cwd=folder, **user):
             yield url

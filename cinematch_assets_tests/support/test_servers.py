@@ -11,7 +11,7 @@ import psutil
 import psycopg
 import pytest
 
-from cinematch_assets_tests.support.servers import Postgres
+from cinematch_assets_tests.support.servers import Postgres, short_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -77,11 +77,12 @@ _SESSION = """
 
 
 @pytest.mark.parametrize("end", ["raise SystemExit", "import os, signal; os.kill(os.getpid(), signal.SIGINT)"])
-def test_no_server_outlives_its_session(tmp_path: Path, end: str) -> None:
+def test_no_server_outlives_its_session(end: str) -> None:
     code = textwrap.dedent(_SESSION).format(end=end)
-    environment = {"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path), "PYTHONWARNINGS": "ignore"}
-    command = [sys.executable, "-c", code]
-    session = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, cwd=ROOT)
-    assert session.stdout == "started\n", session.stderr
-    assert list(tmp_path.glob("cm-*")) == []
-    assert not [p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in " ".join(p.info["cmdline"] or ())]
+    with short_folder() as folder:
+        environment = {"PATH": "/usr/bin:/bin", "TMPDIR": str(folder), "PYTHONWARNINGS": "ignore"}
+        command = [sys.executable, "-c", code]
+        session = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, cwd=ROOT)
+        assert session.stdout == "started\n", session.stderr
+        assert list(folder.glob("cm-*")) == []
+        assert not [p for p in psutil.process_iter(["cmdline"]) if str(folder) in " ".join(p.info["cmdline"] or ())]

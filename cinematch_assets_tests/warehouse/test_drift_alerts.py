@@ -12,7 +12,6 @@ from cinematch_assets.warehouse.drift_alerts import (
     BatchReplacedError,
     NoBaselineError,
     count_unseen_ratings,
-    give_up,
     list_waiting_decisions,
     read_baseline_counts,
     read_baseline_sample,
@@ -92,18 +91,6 @@ def test_new_alerts_replace_the_batch_s_former_ones(connection: psycopg.Connecti
     assert read_rows(connection, "ops.retraining_decisions", "batch_id, due, state") == [
         ("w1", False, "not_due"),
         ("w2", True, "waiting"),
-    ]
-
-
-def test_a_decision_that_was_given_up_stays_so(connection: psycopg.Connection) -> None:
-    load(connection, "w1", make_ratings((1, 1, 4.0, 1)))
-    write_assessment(connection, "w1", md5_of("a"), [], due=True, reason="drift", evidence={})
-    (waiting,) = list_waiting_decisions(connection)
-    give_up(connection, waiting.id, "failed three times: no memory")
-    write_assessment(connection, "w1", md5_of("a"), [], due=True, reason="drift again", evidence={})
-    assert list_waiting_decisions(connection) == []
-    assert read_rows(connection, "ops.retraining_decisions", "state, outcome") == [
-        ("failed", "failed three times: no memory")
     ]
 
 

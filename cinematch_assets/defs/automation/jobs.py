@@ -5,6 +5,7 @@ Here: selections. Not here: what starts them (the sensors and the schedule besid
 
 import dagster as dg
 
+from cinematch_assets.dagster_support.failure_cause import record_cause
 from cinematch_assets.defs.drift.drift_report import drift_report
 from cinematch_assets.defs.drive.raw_ratings_batch import raw_ratings_batch
 from cinematch_assets.defs.features.movie_genre_features import movie_genre_features
@@ -21,6 +22,7 @@ NO_DAEMON_RETRY = {"dagster/max_retries": "0"}
 load_catalog = dg.define_asset_job(
     "load_catalog",
     tags=NO_DAEMON_RETRY,
+    hooks={record_cause},
     selection=dg.AssetSelection.assets(ratings, movie_genre_features, netflix_movies).upstream(),
     description="Everything that is not a batch, up to the features.",
 )
@@ -28,6 +30,7 @@ load_catalog = dg.define_asset_job(
 ingest_batch = dg.define_asset_job(
     "ingest_batch",
     tags=NO_DAEMON_RETRY,
+    hooks={record_cause},
     selection=dg.AssetSelection.assets(raw_ratings_batch, ratings_buffer, drift_report),
     description="One batch: landed, loaded, tested for drift.",
 )
@@ -36,5 +39,6 @@ retrain = dg.define_asset_job(
     "retrain",
     selection=dg.AssetSelection.assets(recommender_model, model_metrics, recommendations),
     tags={"cinematch/exclusive": "retrain"} | NO_DAEMON_RETRY,
+    hooks={record_cause},
     description="A candidate, the decision on it, and the champion's recommendations.",
 )

@@ -1,31 +1,50 @@
-"""``maintain`` and ``weekly_maintenance``: the run that keeps warehouse and store small.
+"""``maintain`` and ``weekly_maintenance``: the run that keeps warehouse and store small, and checks what they hold.
 
-Here: the job and its schedule. Not here: what it does (``pipeline.maintenance``).
+Here: the job, its options, its schedule. Not here: what it does (``pipeline.maintenance``), the checks (the assets').
 """
 
-import dagster as dg
+from collections.abc import Iterator
 
-from cinematch_assets.dagster_support.asset_checks import storage_check
+import dagster as dg
+from pydantic import Field
+
+from cinematch_assets.dagster_support.asset_checks import evaluate_now
+from cinematch_assets.defs.features import movie_genre_features
+from cinematch_assets.defs.model import model_metrics, recommendations, recommender_model
+from cinematch_assets.defs.tables import movies, netflix_movies, ratings
 from cinematch_assets.pipeline.maintenance import MaintenanceReport, run_maintenance
 from cinematch_assets.pipeline.platform import Platform
 
+CHECKS = {
+    movies.movies.key: movies.CHECKS,
+    ratings.ratings.key: ratings.CHECKS,
+    netflix_movies.netflix_movies.key: netflix_movies.CHECKS,
+    movie_genre_features.movie_genre_features.key: movie_genre_features.CHECKS,
+    recommender_model.recommender_model.key: recommender_model.CHECKS,
+    model_metrics.model_metrics.key: model_metrics.CHECKS,
+    recommendations.recommendations.key: recommendations.CHECKS,
+}
+"""The checks of whole tables and of the newest model; those of a batch run with its partition."""
 
-@dg.op(description="Vacuum, archive of old alerts, retention of files, reports and models.")
-def tidy_up(context: dg.OpExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Run the maintenance; log what it did and show it on the run's page."""
-    report = run_maintenance(platform)
-    budget = storage_check(platform.warehouse, platform.settings.storage_budget_mb)
-    context.log_event(
-        dg.AssetCheckEvaluation(  # type: ignore[arg-type]  # log_event takes it; its type does not say so
-            asset_key=dg.AssetKey("ratings"),
-            check_name="storage_budget",
-            passed=budget.passed,
-            severity=budget.severity,
-            metadata=budget.metadata,
-        )
+
+class MaintainConfig(dg.Config):
+    """Options of one run of ``maintain``."""
+
+    dry_run: bool = Field(default=False, description="Count what would be archived and deleted, and change nothing.")
+    keep_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="Days that alerts and unreferenced objects are kept; by default CINEMATCH_KEEP_DAYS.",
     )
+
+
+@dg.op(out=dg.Out(dg.Nothing), description="Vacuum, archive of old alerts, retention of files, reports and models.")
+def tidy_up(context: dg.OpExecutionContext, config: MaintainConfig, platform: dg.ResourceParam[Platform]) -> None:
+    """Run the maintenance; log what it did and show it on the run's page."""
+    report = run_maintenance(platform, keep_days=config.keep_days, dry_run=config.dry_run)
     context.log.info(
-        "archived %s alerts, deleted %s objects (%.1f MB)",
+        "%s %s alerts and %s objects (%.1f MB)",
+        "would archive and delete" if report.dry_run else "archived and deleted",
         report.archived_alerts,
         report.deleted_objects,
         report.freed_mb,
@@ -33,15 +52,22 @@ def tidy_up(context: dg.OpExecutionContext, platform: dg.ResourceParam[Platform]
     context.add_output_metadata({**report.as_metadata(), "sizes": dg.MetadataValue.md(_sizes(report))})
 
 
+@dg.op(ins={"after": dg.In(dg.Nothing)}, description="The checks of whole tables, on what they hold now.")
+def check_tables(platform: dg.ResourceParam[Platform]) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
+    """Evaluate the assets' own checks; a blocking one that does not pass fails the run."""
+    yield from evaluate_now(CHECKS, platform)
+    yield dg.Output(None)
+
+
 def _sizes(report: MaintenanceReport) -> str:
     lines = (f"| {size.table} | {size.bytes / 2**20:.1f} MB |" for size in report.sizes)
     return "\n".join(("| table | with indexes |", "|---|---|", *lines))
 
 
-@dg.job(description="The weekly maintenance: vacuum, archive, retention.")
+@dg.job(description="The weekly maintenance: vacuum, archive, retention; then the checks of all tables.")
 def maintain() -> None:
-    """Run the maintenance."""
-    tidy_up()
+    """Run the maintenance, then the checks."""
+    check_tables(after=tidy_up())
 
 
 weekly_maintenance = dg.ScheduleDefinition(

@@ -1,21 +1,37 @@
 """``drift_report``: drift of a batch against the baseline, and whether it is a reason to retrain.
 
-Here: the asset. Not here: statistics (``drift``), the decision (``retraining``), the shape of a row
+Here: the asset and its checks. Not here: statistics (``drift``), the decision (``retraining``), the shape of a row
 (``schemas.drift_alerts``).
 """
 
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
+from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
 from cinematch_assets.dagster_support.batch_runs import each_batch
+from cinematch_assets.dagster_support.drift_checks import drift_checks
 from cinematch_assets.dagster_support.metadata import table_metadata, uri_metadata
+from cinematch_assets.dagster_support.table_checks import pandera_schema
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
 from cinematch_assets.defs.tables.ratings import ratings
 from cinematch_assets.defs.tables.ratings_buffer import ratings_buffer
-from cinematch_assets.pipeline.batch_drift import BatchDrift, assess_batch, report_batch
+from cinematch_assets.pipeline.batch_drift import BatchDrift, assess_batch, is_assessed, report_batch
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.drift_alerts import DRIFT_ALERTS
+
+CHECKS = (pandera_schema(DRIFT_ALERTS), *drift_checks())
+
+
+class DriftReportConfig(dg.Config):
+    """Options of a run."""
+
+    only_missing: bool = Field(
+        default=False,
+        description="Keep an assessment of the loaded content, and only make the report: for a run that could write no "
+        "report.",
+    )
 
 
 @dg.asset(
@@ -27,10 +43,14 @@ from cinematch_assets.schemas.drift_alerts import DRIFT_ALERTS
     deps=[ratings_buffer, ratings],
     metadata=table_metadata("public.drift_alerts", DRIFT_ALERTS),
 )
-def drift_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Five statistics in ``drift_alerts``, the retraining decision, and Evidently's report on the batch."""
+def drift_report(
+    context: dg.AssetExecutionContext, config: DriftReportConfig, platform: dg.ResourceParam[Platform]
+) -> None:
+    """Five statistics in `drift_alerts`, the retraining decision, and Evidently's report on the batch."""
 
     def assess(batch: str) -> dict[str, Any]:
+        if config.only_missing and is_assessed(platform, batch):
+            return {"report": uri_metadata(report_batch(platform, batch))}
         drift = assess_batch(platform, batch)
         report = report_batch(platform, batch)
         return {
@@ -39,7 +59,11 @@ def drift_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam[P
             "report": uri_metadata(report),
         }
 
-    each_batch(context, assess)
+    with checked_when_failing(context, platform):
+        each_batch(context, assess)
+
+
+drift_report_checks = build_checks(drift_report, CHECKS, batch_id)
 
 
 def _statistics(drift: BatchDrift) -> str:

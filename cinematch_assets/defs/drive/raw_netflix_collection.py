@@ -5,6 +5,7 @@ Here: the asset. Not here: listing, fetching, the ledger (``pipeline.ingest.netf
 
 import dagster as dg
 
+from cinematch_assets.dagster_support.asset_checks import checked_when_failing
 from cinematch_assets.dagster_support.metadata import messages
 from cinematch_assets.dagster_support.progress_log import log_progress
 from cinematch_assets.defs.partitions import OWNERS
@@ -18,7 +19,8 @@ def raw_netflix_collection(
     context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.MaterializeResult:
     """Each movie file of the collection, in nested folders; what is new or changed is fetched once and verified."""
-    collection = fetch_collection(platform, log_progress(context.log.info))
+    with checked_when_failing(context, platform):
+        collection = fetch_collection(platform, log_progress(context.log.info))
     return dg.MaterializeResult(
         metadata={
             "folder": f"{platform.folder.spec}: {COLLECTION}",

@@ -5,6 +5,7 @@ Here: the asset. Not here: finding, fetching and verifying (``drive``).
 
 import dagster as dg
 
+from cinematch_assets.dagster_support.asset_checks import checked_when_failing
 from cinematch_assets.dagster_support.batch_runs import each_batch
 from cinematch_assets.dagster_support.landed import landed_metadata
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
@@ -26,4 +27,5 @@ def raw_ratings_batch(context: dg.AssetExecutionContext, platform: dg.ResourcePa
         landed = land_table(platform, f"batches/{batch}")
         return landed_metadata(landed, platform.store.uri(landed.key))
 
-    each_batch(context, land)
+    with checked_when_failing(context, platform):
+        each_batch(context, land)

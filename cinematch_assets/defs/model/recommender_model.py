@@ -6,37 +6,40 @@ Here: the asset and its check. Not here: the method (``recommender.model``), the
 
 import dagster as dg
 
+from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
 from cinematch_assets.dagster_support.metadata import uri_metadata
+from cinematch_assets.dagster_support.model_checks import artifact
 from cinematch_assets.dagster_support.progress_log import log_progress
 from cinematch_assets.defs.features.movie_genre_features import movie_genre_features
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.ratings import ratings
-from cinematch_assets.pipeline.models.artifacts import load_model
+from cinematch_assets.defs.tables.ratings_buffer import all_batches
 from cinematch_assets.pipeline.models.train_candidate import train_candidate
+from cinematch_assets.pipeline.models.training_lease import hold_training_lease, require_waiting
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.warehouse.model_registry import read_model_version
+from cinematch_assets.retraining import decisions_of
+
+CHECKS = (artifact(),)
 
 
 @dg.asset(
     group_name="model",
     kinds={"python", "numpy"},
     owners=OWNERS,
-    deps=[ratings, movie_genre_features],
-    check_specs=[
-        dg.AssetCheckSpec(
-            "artifact", asset="recommender_model", description="The stored bytes load, with the registered hash."
-        )
-    ],
+    deps=[ratings, all_batches, movie_genre_features],
 )
 def recommender_model(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """A model of all accepted ratings but the newest fifth of each waiting batch, which the gate measures it on."""
-    candidate = train_candidate(platform, context.run.run_id, log_progress(context.log.info))
-    stored = load_model(platform, platform.warehouse.run(read_model_version, candidate.version))
-    check = dg.AssetCheckResult(check_name="artifact", passed=stored.method == candidate.model.method)
+    # Until model_metrics has decided, the lease is kept.
+    with checked_when_failing(context, platform), hold_training_lease(platform, context.run.run_id, keep=True):
+        require_waiting(platform, decisions_of(context.run.tags))
+        candidate = train_candidate(platform, context.run.run_id, log_progress(context.log.info))
     return dg.MaterializeResult(
         metadata={
             **candidate.as_metadata(),
             "dagster/uri": uri_metadata(platform.store.uri(candidate.artifact.key)),
-        },
-        check_results=[check],
+        }
     )
+
+
+recommender_model_checks = build_checks(recommender_model, CHECKS)

@@ -1,19 +1,22 @@
 """``movies``: the catalogue.
 
-Here: the asset and its check. Not here: parsing (``reading``), SQL (``sql/queries``), the shape of a
+Here: the asset and its checks. Not here: parsing (``reading``), SQL (``sql/queries``), the shape of a
 row (``schemas.movies``).
 """
 
 import dagster as dg
 
-from cinematch_assets.dagster_support.asset_checks import schema_check
+from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
 from cinematch_assets.dagster_support.metadata import table_metadata
+from cinematch_assets.dagster_support.table_checks import pandera_schema, rejected_rows, structure
 from cinematch_assets.defs.drive.raw_movies import raw_movies
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.pipeline.ingest.load_tables import load_movies_file
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.movies import MOVIES
 from cinematch_assets.warehouse.inspection import count_rows
+
+CHECKS = (pandera_schema(MOVIES), structure(MOVIES), rejected_rows(MOVIES))
 
 
 @dg.asset(
@@ -22,13 +25,13 @@ from cinematch_assets.warehouse.inspection import count_rows
     owners=OWNERS,
     deps=[raw_movies],
     metadata=table_metadata("public.movies", MOVIES),
-    check_specs=[dg.AssetCheckSpec("schema", asset="movies", description="The columns are the declared ones.")],
 )
-def movies(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
+def movies(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """Every movie, upserted; movies that are no longer in the file stay, and are counted."""
-    loaded = load_movies_file(platform)
+    with checked_when_failing(context, platform):
+        loaded = load_movies_file(platform)
     rows = platform.warehouse.run(count_rows, "movies")
-    return dg.MaterializeResult(
-        metadata={**loaded.as_metadata(), "dagster/row_count": rows},
-        check_results=[schema_check(platform.warehouse, "public", MOVIES)],
-    )
+    return dg.MaterializeResult(metadata={**loaded.as_metadata(), "dagster/row_count": rows})
+
+
+movies_checks = build_checks(movies, CHECKS)

@@ -6,8 +6,14 @@ the rules of matching (``matching``), the shape of a row (``schemas.netflix_movi
 
 import dagster as dg
 
-from cinematch_assets.dagster_support.asset_checks import each_movie_once, schema_check
+from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
 from cinematch_assets.dagster_support.metadata import messages, table_metadata
+from cinematch_assets.dagster_support.table_checks import (
+    each_movie_once,
+    pandera_schema,
+    rejected_rows,
+    structure,
+)
 from cinematch_assets.defs.drive.raw_netflix_collection import raw_netflix_collection
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.movies import movies
@@ -17,8 +23,14 @@ from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.netflix_movies import NETFLIX_MOVIES
 from cinematch_assets.warehouse.collection_ledger import read_problem_files
 from cinematch_assets.warehouse.inspection import count_rows
-from cinematch_assets.warehouse.netflix import count_collection_duplicates
 from cinematch_assets.warehouse.status import count_collection_states
+
+CHECKS = (
+    pandera_schema(NETFLIX_MOVIES, "netflix"),
+    structure(NETFLIX_MOVIES, "netflix"),
+    rejected_rows(NETFLIX_MOVIES),
+    each_movie_once(),
+)
 
 
 @dg.asset(
@@ -27,22 +39,16 @@ from cinematch_assets.warehouse.status import count_collection_states
     owners=OWNERS,
     deps=[raw_netflix_collection, movies],
     metadata=table_metadata("netflix.movies", NETFLIX_MOVIES),
-    check_specs=[
-        dg.AssetCheckSpec("schema", asset="netflix_movies", description="The columns are the declared ones."),
-        dg.AssetCheckSpec(
-            "each_movie_once", asset="netflix_movies", description="No title, genre, rating and year come twice."
-        ),
-    ],
 )
-def netflix_movies(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
-    """The movies of all fetched files, loaded together with the ledger; then each title's movie in ``movies``."""
-    loaded = load_fetched(platform)
-    matched = match_titles(platform)
+def netflix_movies(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
+    """The movies of all fetched files, loaded together with the ledger; then each title's movie in `movies`."""
+    with checked_when_failing(context, platform):
+        loaded = load_fetched(platform)
+        matched = match_titles(platform)
     with platform.warehouse.session() as session:
         rows = session.run(count_rows, "netflix", "movies")
         states = session.run(count_collection_states)
         problems = session.run(read_problem_files)
-        duplicates = session.run(count_collection_duplicates)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": rows,
@@ -54,6 +60,8 @@ def netflix_movies(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult
             **matched.as_metadata(),
             "ambiguous": messages(matched.ambiguous_titles()),
             "problem_files": messages([f"{file.path}: {file.last_error}" for file in problems]),
-        },
-        check_results=[schema_check(platform.warehouse, "netflix", NETFLIX_MOVIES), each_movie_once(duplicates)],
+        }
     )
+
+
+netflix_movies_checks = build_checks(netflix_movies, CHECKS)

@@ -9,16 +9,29 @@ from typing import Any
 
 import dagster as dg
 
-from cinematch_assets.dagster_support.asset_checks import referential_integrity, schema_check
+from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
 from cinematch_assets.dagster_support.batch_runs import each_batch
 from cinematch_assets.dagster_support.metadata import table_metadata
+from cinematch_assets.dagster_support.table_checks import (
+    pandera_schema,
+    referential_integrity,
+    rejected_rows,
+    structure,
+)
 from cinematch_assets.defs.drive.raw_ratings_batch import raw_ratings_batch
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
 from cinematch_assets.defs.tables.movies import movies
 from cinematch_assets.pipeline.ingest.load_tables import load_batch_file
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.schemas.ratings import RATINGS
 from cinematch_assets.schemas.ratings_buffer import RATINGS_BUFFER
-from cinematch_assets.warehouse.inspection import count_orphans
+
+CHECKS = (
+    pandera_schema(RATINGS_BUFFER, merged_into=RATINGS),
+    structure(RATINGS_BUFFER),
+    rejected_rows(RATINGS_BUFFER),
+    referential_integrity(RATINGS_BUFFER),
+)
 
 
 @dg.asset(
@@ -31,24 +44,19 @@ from cinematch_assets.warehouse.inspection import count_orphans
     metadata=table_metadata("public.ratings_buffer", RATINGS_BUFFER),
     # A batch comes each week: one day late it warns, and after a second week without one it fails.
     freshness_policy=dg.FreshnessPolicy.time_window(warn_window=timedelta(days=8), fail_window=timedelta(days=15)),
-    check_specs=[
-        dg.AssetCheckSpec("schema", asset="ratings_buffer", description="The columns are the declared ones."),
-        dg.AssetCheckSpec(
-            "referential_integrity", asset="ratings_buffer", description="Every rating's movie is in movies."
-        ),
-    ],
 )
-def ratings_buffer(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
-    """One batch, loaded completely or not at all, with its row in ``ingestion_metadata``; a merged one is replaced."""
+def ratings_buffer(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+    """One batch, loaded completely or not at all, with its row in `ingestion_metadata`; a merged one is replaced."""
 
     def load(batch: str) -> dict[str, Any]:
         loaded = load_batch_file(platform, batch)
         return {**loaded.as_metadata(), "dagster/partition_row_count": loaded.counts.accepted}
 
-    each_batch(context, load)
-    return dg.MaterializeResult(
-        check_results=[
-            schema_check(platform.warehouse, "public", RATINGS_BUFFER),
-            referential_integrity(platform.warehouse.run(count_orphans).buffer),
-        ]
-    )
+    with checked_when_failing(context, platform):
+        each_batch(context, load)
+
+
+all_batches = dg.AssetDep(ratings_buffer, partition_mapping=dg.AllPartitionMapping())
+"""For assets that read the buffer whole."""
+
+ratings_buffer_checks = build_checks(ratings_buffer, CHECKS, batch_id)

@@ -19,10 +19,11 @@ from cinematch_assets.table_names import (
     is_file_of,
     near_miss,
     several_files_message,
+    table_of,
 )
 from cinematch_assets.values import DriveFile, SkippedEntry
 from cinematch_assets.warehouse.collection_ledger import list_processed_files
-from cinematch_assets.warehouse.landed_files import list_processed_contents
+from cinematch_assets.warehouse.landed_files import RefusedContent, list_processed_contents, list_refused_contents
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +33,17 @@ class FolderChanges:
     batches: tuple[tuple[str, str], ...]
     """(batch_id, md5), by batch_id."""
 
-    catalogue_key: str
-    """Identifies the new contents of ``movies`` and ``ratings``; empty when neither is new."""
+    tables: tuple[tuple[str, str], ...]
+    """(table, md5) of the new contents of ``movies`` and ``ratings``."""
 
     collection_key: str
     """Identifies the contents of the whole movie collection; empty when none is new."""
 
     left_out: tuple[SkippedEntry, ...]
     """What is left alone: unreadable entries, names that are nearly right; of the collection one entry for all."""
+
+    refused: tuple[RefusedContent, ...]
+    """Contents in the folder that were refused, and are not read again as they are."""
 
 
 def find_folder_changes(platform: Platform) -> FolderChanges:
@@ -50,19 +54,22 @@ def find_folder_changes(platform: Platform) -> FolderChanges:
     with platform.warehouse.session() as session:
         processed = session.run(list_processed_contents)
         processed_movies = session.run(list_processed_files)
+        refused = session.run(list_refused_contents)
     left_out = [*tables.skipped, *batches.skipped]
     left_out += [SkippedEntry(path, why) for path in (*tables.others, *batches.others) if (why := near_miss(path))]
     if collection.skipped:
         first = collection.skipped[0]
         reason = f"{len(collection.skipped):,} entries are skipped, the first is {first.path}: {first.reason}"
         left_out.append(SkippedEntry(COLLECTION, reason, for_now=all(entry.for_now for entry in collection.skipped)))
-    changed_batches, ambiguous = _changed_batches(batches, processed, platform.folder.spec)
-    changed = [file.md5 for file in tables.files if (file.path, file.md5) not in processed]
+    changed_tables, several = _changed_files(tables, processed, platform.folder.spec)
+    changed_batches, ambiguous = _changed_files(batches, processed, platform.folder.spec)
+    listed = {(file.path, file.md5) for file in (*tables.files, *batches.files)}
     return FolderChanges(
-        batches=changed_batches,
-        catalogue_key="-".join(sorted(changed)),
+        batches=tuple((table.removeprefix(f"{BATCHES}/"), md5) for table, md5 in changed_batches),
+        tables=changed_tables,
         collection_key=_collection_key(collection, processed_movies),
-        left_out=(*left_out, *ambiguous),
+        left_out=(*left_out, *several, *ambiguous),
+        refused=tuple(each for each in refused if (each.path, each.md5) in listed & processed),
     )
 
 
@@ -74,20 +81,19 @@ def _is_batch(path: str) -> bool:
     return batch_id_of(path) is not None
 
 
-def _changed_batches(
+def _changed_files(
     listing: FolderListing, processed: set[tuple[str, str]], folder: str
 ) -> tuple[tuple[tuple[str, str], ...], list[SkippedEntry]]:
-    """Return (batch_id, md5) of each new content, and an entry for each batch that is there more than once."""
+    """Return (table, md5) of each new content, and an entry for each table or batch that is there more than once."""
     changed, ambiguous = [], []
-    by_batch: dict[str, list[DriveFile]] = defaultdict(list)
+    by_table: dict[str, list[DriveFile]] = defaultdict(list)
     for file in listing.files:
-        by_batch[batch_id_of(file.path) or ""].append(file)
-    for batch_id, files in sorted(by_batch.items()):
+        by_table[table_of(file.path)].append(file)
+    for table, files in sorted(by_table.items()):
         if len(files) > 1:
-            message = several_files_message((file.path for file in files), folder)
-            ambiguous.append(SkippedEntry(f"{BATCHES}/{batch_id}", message))
+            ambiguous.append(SkippedEntry(table, several_files_message((file.path for file in files), folder)))
         elif (files[0].path, files[0].md5) not in processed:
-            changed.append((batch_id, files[0].md5))
+            changed.append((table, files[0].md5))
     return tuple(changed), ambiguous
 
 

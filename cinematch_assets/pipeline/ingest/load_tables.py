@@ -13,11 +13,12 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cinematch_assets.errors import CinematchError
+from cinematch_assets.errors import CinematchError, SurroundingsError
+from cinematch_assets.faults import Cause, cause_of
 from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.reading.movies import read_movies
-from cinematch_assets.reading.ratings import read_ratings
+from cinematch_assets.reading.ratings import UNKNOWN_MOVIE, read_ratings
 from cinematch_assets.reading.results import FileRefused, Reading, RejectionLimit
 from cinematch_assets.splitting import is_test
 from cinematch_assets.warehouse.batches import (
@@ -37,6 +38,12 @@ MAX_REFUSED_ROWS = 100_000
 """Rejected rows that are stored of a refused file: the complete file is in the store, and the budget is 512 MB."""
 
 _LOG = logging.getLogger(__name__)
+
+
+class EmptyCatalogueError(SurroundingsError):
+    """Ratings are to be loaded before there is any movie."""
+
+
 Load = TypeVar("Load", MoviesLoad, RatingsLoad, BatchLoad)
 
 
@@ -88,7 +95,8 @@ def load_ratings_file(platform: Platform) -> TableLoad[RatingsLoad]:
     """Replace the rows of the ratings file by those of the newest landed one, each with its ``data_split``.
 
     Raises:
-        CinematchError: there are no movies yet, or the file is refused.
+        EmptyCatalogueError: there are no movies yet.
+        FileRefused: the file is refused; for movies that the catalogue lacks, until it has more.
     """
     with platform.warehouse.session() as session:
         file = session.run(find_newest_landed, "ratings")
@@ -96,8 +104,8 @@ def load_ratings_file(platform: Platform) -> TableLoad[RatingsLoad]:
             return TableLoad(file, _known_counts(file), None, unchanged=True)
         movies = session.run(list_known_movies)
     if len(movies) == 0:
-        raise CinematchError(f"{file.path}: the catalogue is empty: materialize movies before ratings")
-    reading = _read(platform, file, "ratings", _ratings_reader(file, movies))
+        raise EmptyCatalogueError(f"{file.path}: the catalogue is empty: materialize movies before ratings")
+    reading = _read(platform, file, "ratings", _ratings_reader(file, movies), at_movies=len(movies))
     test = is_test(reading.accepted, platform.settings.split)
     with log_phase(_LOG, f"write {len(reading.accepted):,} ratings"):
         load = platform.warehouse.run(load_ratings, reading.accepted, test, file, reading.rejected)
@@ -108,7 +116,8 @@ def load_batch_file(platform: Platform, batch_id: str) -> TableLoad[BatchLoad]:
     """Load the newest landed content of a batch and record the outcome in ``ingestion_metadata``.
 
     Raises:
-        CinematchError: no row of the content is visible, and the batch is marked ``failed`` with the same message.
+        CinematchError: no row of the content is visible. For a fault of the content the batch is marked ``failed`` with
+            the same message; for one of the surroundings it stays ``in_progress``.
     """
     with platform.warehouse.session() as session:
         file = session.run(find_newest_landed, f"batches/{batch_id}")
@@ -120,11 +129,14 @@ def load_batch_file(platform: Platform, batch_id: str) -> TableLoad[BatchLoad]:
         session.run(start_batch, batch_id, file)
         movies = session.run(list_known_movies)
     try:
-        reading = _read(platform, file, "ratings_buffer", _ratings_reader(file, movies), batch_id)
+        reading = _read(
+            platform, file, "ratings_buffer", _ratings_reader(file, movies), batch_id, at_movies=len(movies)
+        )
         with log_phase(_LOG, f"write {len(reading.accepted):,} ratings of {batch_id}"):
             load = platform.warehouse.run(load_batch, batch_id, reading.accepted, file, reading.rejected)
     except CinematchError as error:
-        platform.warehouse.run(fail_batch, batch_id, str(error), file)
+        if cause_of(error) is Cause.CONTENT:  # otherwise it goes on by itself, and stays in_progress
+            platform.warehouse.run(fail_batch, batch_id, str(error), file)
         raise
     return TableLoad(file, _counts(reading), load, notes=reading.notes)
 
@@ -136,11 +148,23 @@ def _ratings_reader(file: LandedFile, movies: NDArray[np.int32]) -> FileReader:
     return lambda path, limit: read_ratings(path, known_movies=movies, limit=limit, name=file.path)
 
 
-def _read(platform: Platform, file: LandedFile, table: str, reader: FileReader, batch_id: str | None = None) -> Reading:
-    """Read a landed file; when it is refused, record that and its rejected rows before the error is raised."""
+def _read(
+    platform: Platform,
+    file: LandedFile,
+    table: str,
+    reader: FileReader,
+    batch_id: str | None = None,
+    *,
+    at_movies: int | None = None,
+) -> Reading:
+    """Read a landed file; when it is refused, record that and its rejected rows before the error is raised.
+
+    ``at_movies`` is the size of the catalogue that its rows are checked against.
+    """
+    limit = RejectionLimit(platform.settings.max_rejected_share)
     try:
         with log_phase(_LOG, f"read {file.path}"), platform.store.path(file.store_key) as path:
-            reading = reader(path, RejectionLimit(platform.settings.max_rejected_share))
+            reading = reader(path, limit)
     except FileRefused as refused:
         rejected = len(refused.rejected)
         platform.warehouse.run(
@@ -151,10 +175,17 @@ def _read(platform: Platform, file: LandedFile, table: str, reader: FileReader, 
             counts=Counts(refused.rows_read, refused.rows_read - rejected, rejected),
             note=str(refused),
             batch_id=batch_id,
+            at_movies=at_movies if _lacked_movies(refused, limit) else None,
         )
         raise
     platform.warehouse.run(remember_columns, file.path, file.md5, reading.columns)
     return reading
+
+
+def _lacked_movies(refused: FileRefused, limit: RejectionLimit) -> bool:
+    """Return whether the file would be accepted if the catalogue had all its movies."""
+    others = sum(row.reasons != (UNKNOWN_MOVIE,) for row in refused.rejected)
+    return 0 < len(refused.rejected) != others and not limit.exceeded(others, refused.rows_read)
 
 
 def _counts(reading: Reading) -> Counts:

@@ -11,6 +11,7 @@ from cinematch_assets.recommender.artifact import ArtifactRefusedError
 from cinematch_assets.recommender.data import Catalogue
 from cinematch_assets.recommender.environment import computed_by
 from cinematch_assets.recommender.model import FORMAT, Recommender, sha256_of
+from cinematch_assets.storage.base import MissingObjectError
 from cinematch_assets.warehouse.champion import require_champion
 from cinematch_assets.warehouse.model_registry import Artifact, ModelVersion, find_newest_version
 from cinematch_assets.warehouse.movies import read_movies
@@ -52,6 +53,20 @@ def load_model(platform: Platform, version: ModelVersion) -> Recommender:
     if FormatStatus.of(version) is not FormatStatus.READABLE:
         raise ArtifactRefusedError(format_message(version))
     return Recommender.from_bytes(platform.store.read_bytes(version.artifact_key), version.artifact_sha256)
+
+
+def find_artifact_fault(platform: Platform, version: ModelVersion) -> str | None:
+    """Read a version's stored bytes and say what is wrong with them; None when they load, with the registered hash.
+
+    A version of another release's format cannot be read here, which is no fault of its bytes: None.
+    """
+    if FormatStatus.of(version) is not FormatStatus.READABLE:
+        return None
+    try:
+        load_model(platform, version)
+    except (ArtifactRefusedError, MissingObjectError) as fault:
+        return str(fault)
+    return None
 
 
 def load_champion(platform: Platform) -> tuple[ModelVersion, Recommender]:

@@ -20,7 +20,7 @@ from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.model import Recommender, fit_recommender
 from cinematch_assets.recommender.progress import Progress
 from cinematch_assets.warehouse.model_registry import Artifact, TrainedBatch, register_candidate
-from cinematch_assets.warehouse.training_data import TrainingData
+from cinematch_assets.warehouse.training_data import TrainingData, read_data_key
 
 _LOG = logging.getLogger(__name__)
 
@@ -51,6 +51,8 @@ class Candidate:
     model: Recommender
     artifact: Artifact
     rows: TrainingRows
+    left_out: tuple[str, ...] = ()
+    """Batches that are loaded and were not trained on, because they were not assessed yet."""
 
     def as_metadata(self) -> dict[str, Any]:
         """Return version, method and the number of rows."""
@@ -61,6 +63,7 @@ class Candidate:
             "trained_on": len(self.rows.train),
             "held_out": len(self.rows.holdout),
             "batches": [batch.batch_id for batch in self.rows.batches],
+            "batches_not_assessed_yet": list(self.left_out),
             "artifact_mb": round(self.artifact.size / 2**20, 2),
             "computed_by": dict(self.artifact.computed_by or {}),
         }
@@ -90,8 +93,12 @@ def split_rows(data: TrainingData, batches: tuple[TrainedBatch, ...] | None = No
 def train_candidate(platform: Platform, run_id: str, progress: Progress | None = None) -> Candidate:
     """Fit, store and register a model on the ratings that are accepted now; batches that arrive later are not in it."""
     with log_phase(_LOG, "read training data"):
-        rows = split_rows(platform.warehouse.read_training_data())
+        trained_on = platform.warehouse.run(read_data_key)
+        data = platform.warehouse.read_training_data()
+        rows = split_rows(data)
         catalogue = read_catalogue(platform)
+    if data.left_out:
+        _LOG.info("left out, because they were not assessed yet: %s", ", ".join(data.left_out))
     config = RecommenderConfig()
     seed = platform.settings.seed
     with log_phase(_LOG, f"fit a candidate on {len(rows.train):,} ratings"):
@@ -106,6 +113,7 @@ def train_candidate(platform: Platform, run_id: str, progress: Progress | None =
         seed=seed,
         data_size=len(rows.train),
         batches=rows.batches,
+        trained_on=trained_on,
     )
     _LOG.info("registered %s: %s", version, model.reason)
-    return Candidate(version, model, artifact, rows)
+    return Candidate(version, model, artifact, rows, data.left_out)

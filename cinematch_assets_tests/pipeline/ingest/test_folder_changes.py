@@ -15,7 +15,7 @@ MOVIE = '{"title": "Heat", "genre": "Crime", "rating": 8.3, "year": 1995}'
 
 def test_an_empty_folder_has_no_changes(platform: Platform) -> None:
     changes = find_folder_changes(platform)
-    assert (changes.batches, changes.catalogue_key, changes.collection_key, changes.left_out) == ((), "", "", ())
+    assert (changes.batches, changes.tables, changes.collection_key, changes.left_out) == ((), (), "", ())
 
 
 def test_a_batch_is_new_until_it_is_loaded(platform: Platform) -> None:
@@ -37,16 +37,26 @@ def test_a_refused_content_is_processed(platform: Platform) -> None:
     assert find_folder_changes(platform).batches == ()
 
 
-def test_the_key_of_the_catalogue_depends_on_what_is_new(platform: Platform) -> None:
+def test_each_table_is_new_by_itself(platform: Platform) -> None:
+    def new() -> list[str]:
+        return [table for table, _ in find_folder_changes(platform).tables]
+
     drop(platform, "movies.csv", HEAT)
-    movies = find_folder_changes(platform).catalogue_key
+    assert new() == ["movies"]
     drop(platform, "ratings.csv", BATCH)
-    both = find_folder_changes(platform).catalogue_key
+    assert new() == ["movies", "ratings"]
     load_table(platform, "movies")
-    ratings = find_folder_changes(platform).catalogue_key
-    assert sorted([movies, ratings]) == both.split("-")
+    assert new() == ["ratings"]
     load_table(platform, "ratings")
-    assert find_folder_changes(platform).catalogue_key == ""
+    assert new() == []
+
+
+def test_two_files_of_one_table_wait_for_a_person(platform: Platform) -> None:
+    drop(platform, "movies.csv", HEAT)
+    drop(platform, "movies.parquet", b"PAR1")
+    changes = find_folder_changes(platform)
+    assert changes.tables == ()
+    assert [entry.path for entry in changes.left_out] == ["movies"]
 
 
 def test_the_key_of_the_collection_depends_on_its_contents(platform: Platform) -> None:
@@ -81,7 +91,7 @@ def test_names_that_are_nearly_right_are_left_out_with_the_reason(platform: Plat
         drop(platform, name, BATCH)
     drop(platform, "notes.txt", "nothing like a table")
     changes = find_folder_changes(platform)
-    assert (changes.batches, changes.catalogue_key) == ((), "")
+    assert (changes.batches, changes.tables) == ((), ())
     assert {entry.path: entry.reason.partition(":")[0] for entry in changes.left_out} == {
         "Ratings.csv": "is not read",
         "movies.csv.zip": "is not read",
@@ -95,10 +105,10 @@ def test_a_suffix_counts_in_any_case(platform: Platform) -> None:
     drop(platform, "movies.CSV", HEAT)
     drop(platform, "batches/batch_w1.Csv", BATCH)
     changes = find_folder_changes(platform)
-    assert changes.catalogue_key
+    assert [table for table, _ in changes.tables] == ["movies"]
     assert [batch for batch, _ in changes.batches] == ["batch_w1"]
     load_table(platform, "movies")
-    assert find_folder_changes(platform).catalogue_key == ""
+    assert find_folder_changes(platform).tables == ()
 
 
 def test_a_batch_in_two_formats_is_a_problem_and_stops_no_other(platform: Platform) -> None:

@@ -5,5 +5,6 @@ WITH former AS (
 )
 UPDATE ops.files
 SET state = %(state)s, rows_read = %(rows_read)s, rows_accepted = %(rows_accepted)s,
-    rows_rejected = %(rows_rejected)s, finished_at = clock_timestamp(), note = %(note)s
+    rows_rejected = %(rows_rejected)s, finished_at = clock_timestamp(), note = %(note)s,
+    refused_at_movies = %(refused_at_movies)s
 WHERE path = %(path)s AND md5 = %(md5)s

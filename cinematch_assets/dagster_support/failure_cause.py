@@ -1,0 +1,30 @@
+"""Why a step failed, recorded as a tag of its run: attempts are counted by cause.
+
+Here: the hook of the jobs. Not here: the classification (``faults``), what is done about it (``attempts``).
+"""
+
+import dagster as dg
+
+from cinematch_assets.dagster_support.runs import CAUSE_TAG
+from cinematch_assets.faults import Cause, cause_of
+
+MAX_MESSAGE_LENGTH = 500
+
+
+@dg.failure_hook(name="record_cause")
+def record_cause(context: dg.HookContext) -> None:
+    """Tag the run with the cause of the step's failure; without a tag it counts as interrupted."""
+    error = context.op_exception
+    if error is None:
+        return
+    value = describe_failure(error)
+    context.instance.add_run_tags(context.run_id, {f"{CAUSE_TAG}{context.op.name}": value})
+
+
+def describe_failure(error: BaseException) -> str:
+    """Return ``<cause>: <message>``; of a bug only the class, since its text may hold anything."""
+    cause = cause_of(error)
+    if cause is Cause.BUG:
+        return f"{cause}: {type(error).__name__}: see the run's log"
+    message = error.description if isinstance(error, dg.Failure) and error.description else str(error)
+    return f"{cause}: {(message.strip() or type(error).__name__)[:MAX_MESSAGE_LENGTH]}"

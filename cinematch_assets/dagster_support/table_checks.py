@@ -1,0 +1,217 @@
+"""The checks of tables, from their declarations.
+
+Here: facts about a table as outcomes of checks. Not here: rejecting rows, which comes before the write
+(``reading.validation``), events (``asset_checks``), facts about a batch's drift (``drift_checks``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import dagster as dg
+
+from cinematch_assets.dagster_support.asset_checks import Check, Outcome
+from cinematch_assets.dagster_support.markdown import plain, table
+from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.pipeline.table_validation import RejectedRows, find_rejected_rows, validate_table
+from cinematch_assets.schemas.movies_file import MOVIES_FILE
+from cinematch_assets.schemas.netflix_movies import COLLECTION_FILE
+from cinematch_assets.schemas.ratings_file import KNOWN_MOVIE, RATINGS_FILE
+from cinematch_assets.schemas.table import Table
+from cinematch_assets.splitting import TEST_SHARE
+from cinematch_assets.warehouse.inspection import column_differences, count_orphans, read_split_counts
+from cinematch_assets.warehouse.netflix import count_collection_duplicates
+from cinematch_assets.warehouse.table_sizes import read_database_mb
+
+ROWS_FOR_A_TIGHT_SHARE = 1_000_000
+WARN_SHARE = 0.85
+_RATING_REASONS = (*RATINGS_FILE.cell_reasons, f"movieId is not {KNOWN_MOVIE}", RATINGS_FILE.replaced_reason)
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The files that a table's rows come from, and why a row of them can be rejected."""
+
+    landed_as: str | None
+    reasons: tuple[str, ...]
+
+
+_FILES = {
+    "movies": _Files("movies", (*MOVIES_FILE.cell_reasons, MOVIES_FILE.replaced_reason)),
+    "ratings": _Files("ratings", _RATING_REASONS),
+    "ratings_buffer": _Files("batches/{}", _RATING_REASONS),
+    "netflix.movies": _Files(None, COLLECTION_FILE.cell_reasons),
+}
+
+
+def pandera_schema(declared: Table, schema: str = "public", *, merged_into: Table | None = None) -> Check:
+    """Every row that the table holds satisfies its Pandera schema. Blocking; of a batch, its rows alone."""
+
+    def evaluate(platform: Platform, batch: str | None) -> Outcome:
+        found = validate_table(platform, schema, declared, batch, merged_into=merged_into)
+        metadata = {"rows": found.rows, "invalid_rows": found.invalid, **found.counts}
+        if not found.invalid:
+            where = f" of `{batch}`" if batch else ""
+            return Outcome(True, f"All {found.rows:,} rows{where} satisfy every rule.", metadata)
+        broken = [f"{plain(rule)} ({count:,})" for rule, count in found.counts.items() if count]
+        examples = [(_in_words(row.values), plain("; ".join(row.reasons))) for row in found.examples]
+        rows = table(("row", "breaks"), examples)
+        return Outcome(
+            False,
+            f"**{found.invalid:,} of {found.rows:,} rows break a rule:** {'; '.join(broken)}\n\n{rows}\n\n"
+            "**Next:** the loader rejects such rows, so something else wrote them. Correct or delete them in the "
+            "table, then run this check alone.",
+            metadata,
+        )
+
+    return Check(
+        "pandera_schema", f"Each row of `{declared.name}` satisfies its Pandera schema.", evaluate, blocking=True
+    )
+
+
+def _in_words(values: Mapping[str, object]) -> str:
+    return plain(", ".join(f"{name}={value}" for name, value in values.items()))
+
+
+def rejected_rows(declared: Table) -> Check:
+    """The newest file brought all its rows into the table; a count for each rule, 0 included."""
+    files = _FILES[declared.name]
+
+    def evaluate(platform: Platform, batch: str | None) -> Outcome:
+        landed_as = None if files.landed_as is None else files.landed_as.format(batch)
+        found = find_rejected_rows(platform, declared, landed_as, files.reasons)
+        return Outcome(found.rows == 0, _why_rejected(found), {"rejected_rows": found.rows, **found.counts})
+
+    return Check(
+        "rejected_rows",
+        "Rows of the newest file that are in quarantine, by the rule they break, and what to do about them.",
+        evaluate,
+        severity=dg.AssetCheckSeverity.WARN,
+    )
+
+
+def _why_rejected(found: RejectedRows) -> str:
+    path = found.file.path if found.file else None
+    name = f" of {plain(path)}" if path else ""
+    refused = found.file is not None and found.file.state == "refused"
+    summary = f"**The file{name} was refused:** {plain(found.file.note or '', 400)}" if refused and found.file else ""
+    if found.rows == 0:
+        return summary or f"No row{name} was rejected."
+    reasons = "; ".join(f"{plain(reason)} ({count:,})" for reason, count in found.counts.items() if count)
+    rows = table(
+        ("file" if path is None else "row", "text", "reasons"),
+        [
+            (
+                f"{plain(row.path)}, {row.row_number}" if path is None else row.row_number,
+                plain(row.raw_row),
+                plain("; ".join(row.reasons), 200),
+            )
+            for row in found.examples
+        ],
+    )
+    more = f"\n\nand {found.rows - len(found.examples):,} more" if found.rows > len(found.examples) else ""
+    summary = summary or f"**{found.rows:,} rows{name} were rejected:** {reasons}"
+    return f"{summary}\n\n{rows}{more}\n\n**Next:** {_next_step(path, refused=refused)}"
+
+
+def _next_step(path: str | None, *, refused: bool) -> str:
+    if path is None:
+        return "correct the files in the folder; the next run reads them again."
+    again = "correct the file and put it into the folder again"
+    if refused:
+        return f"{again}. Nothing of this content is in the table; rows of an earlier one stay."
+    return (
+        f"{again}; or `cinematch rejects release --path {plain(path)}` once the rows are valid "
+        "(say, because their movies have arrived), with `--correct` for a single one."
+    )
+
+
+def structure(declared: Table, schema: str = "public") -> Check:
+    """The table in the database has the declared columns and types."""
+
+    def evaluate(platform: Platform, _: str | None) -> Outcome:
+        differences = platform.warehouse.run(column_differences, schema, declared)
+        text = "; ".join(map(plain, differences))
+        return Outcome(
+            not differences,
+            f"**{text}.** Next: run `cinematch migrate`."
+            if differences
+            else "Each declared column is there, with its type.",
+            {"columns": len(declared.columns), "differences": len(differences)},
+        )
+
+    return Check("structure", f"`{declared.name}` has the declared columns and types.", evaluate)
+
+
+def referential_integrity(declared: Table) -> Check:
+    """Every rating's movie is in the catalogue; the database does not enforce it."""
+
+    def evaluate(platform: Platform, batch: str | None) -> Outcome:
+        orphans = platform.warehouse.run(count_orphans, batch)
+        # The rows of a merged batch are in ratings.
+        count = orphans.ratings if declared.name == "ratings" else orphans.buffer + (orphans.ratings if batch else 0)
+        text = "Every rating's movie is in the catalogue."
+        if count:
+            text = f"**{count:,} ratings are of movies that the catalogue lacks.** Next: drop a complete `movies` file."
+        return Outcome(count == 0, text, {"ratings_without_movie": count})
+
+    return Check("referential_integrity", "Every rating's movie is in `movies`.", evaluate)
+
+
+def each_movie_once() -> Check:
+    """No movie of the collection is there twice; empty ratings and years count as equal."""
+
+    def evaluate(platform: Platform, _: str | None) -> Outcome:
+        count = platform.warehouse.run(count_collection_duplicates)
+        text = (
+            f"**{count:,} rows repeat title, genre, rating and year of another.**"
+            if count
+            else "No movie is there twice."
+        )
+        return Outcome(count == 0, text, {"rows_too_many": count})
+
+    return Check("each_movie_once", "No title, genre, rating and year come twice.", evaluate)
+
+
+def split_share() -> Check:
+    """The test share is 30 %, within 0.2 points at 1M rows and wider by the square root for fewer.
+
+    A hash draws each row independently: 0.2 points are 4.4 standard deviations at 1M rows, and 4.4 standard deviations
+    are allowed at any size.
+    """
+
+    def evaluate(platform: Platform, _: str | None) -> Outcome:
+        splits = {split.name: split.rows for split in platform.warehouse.run(read_split_counts)}
+        rows, test = sum(splits.values()), splits.get("test", 0)
+        share = test / rows if rows else TEST_SHARE
+        allowed = 0.002 * max(1.0, (ROWS_FOR_A_TIGHT_SHARE / max(rows, 1)) ** 0.5)
+        passed = abs(share - TEST_SHARE) <= allowed
+        text = f"{share:.2%} of the file's {rows:,} rows are test; {TEST_SHARE:.0%} ± {allowed:.2%} are expected."
+        return Outcome(
+            passed,
+            text if passed else f"**{text}** Next: materialize `ratings` from a file that was not split before.",
+            {"test_share": share, "allowed_difference": allowed, "rows": rows},
+        )
+
+    return Check("split_share", "30 % of the file's rows are test, as a hash of user and movie decides.", evaluate)
+
+
+def storage_budget() -> Check:
+    """The database uses at most 85 % of its budget; above, it warns while there is time to act."""
+
+    def evaluate(platform: Platform, _: str | None) -> Outcome:
+        budget_mb = platform.settings.storage_budget_mb
+        used_mb = platform.warehouse.run(read_database_mb)
+        passed = used_mb <= WARN_SHARE * budget_mb
+        text = f"{used_mb:,.0f} of {budget_mb:,} MB are used ({used_mb / budget_mb:.0%})"
+        return Outcome(
+            passed,
+            f"{text}." if passed else f"**{text}.** Next: run `maintain`, then remove batches or raise the budget.",
+            {"used_mb": used_mb, "budget_mb": budget_mb, "share": used_mb / budget_mb},
+        )
+
+    return Check(
+        "storage_budget",
+        f"The warehouse uses at most {WARN_SHARE:.0%} of its budget.",
+        evaluate,
+        severity=dg.AssetCheckSeverity.WARN,
+    )

@@ -1,0 +1,142 @@
+"""What the folder and the warehouse ask for: loads, features, assessments, reports; each a piece of work of its own.
+
+Here: which work is outstanding for which content, what it waits for, and what a person can do. Not here: which contents
+are new (``folder_changes``), whether a run is started for it now (``attempts``), models (``retraining``).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cinematch_assets.attempts import Work
+from cinematch_assets.errors import SurroundingsError
+from cinematch_assets.pipeline.ingest.folder_changes import FolderChanges, find_folder_changes
+from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.table_names import BATCHES, COLLECTION, table_of
+from cinematch_assets.values import OutstandingWork, WorkKind, WorkState
+from cinematch_assets.warehouse.batches import UnfinishedBatch, list_unfinished_batches
+from cinematch_assets.warehouse.landed_files import RefusedContent
+from cinematch_assets.warehouse.movies import count_unprojected_movies
+from cinematch_assets.warehouse.outstanding import Readiness, read_readiness
+from cinematch_assets.warehouse.training_data import read_data_key
+
+LOAD_ASSETS = ("raw_ratings_batch", "ratings_buffer")
+ASSESSMENT_ASSETS = ("drift_report",)
+_TABLE_ASSETS = {"movies": ("raw_movies", "movies"), "ratings": ("raw_ratings", "ratings")}
+_FEATURE_ASSETS = ("movie_genre_features",)
+_COLLECTION_ASSETS = ("raw_netflix_collection", "netflix_movies")
+_OF_THE_FOLDER: tuple[WorkKind, ...] = ("movies", "ratings", "collection", "batch", "folder entry")
+_OF_THE_WAREHOUSE: tuple[WorkKind, ...] = ("features", "assessment", "report")
+_CORRECT = "put a corrected file into the folder; cinematch rejects list shows its rejected rows"
+_LOOK = "see the run in the UI; then materialize it by hand, or change what the reason names"
+
+
+@dataclass(frozen=True, slots=True)
+class WantedWork:
+    """All that is asked for, and what needs a person without being work.
+
+    ``kinds`` are those that this look knows everything about: without the folder they are fewer.
+    """
+
+    work: tuple[Work, ...]
+    notes: tuple[OutstandingWork, ...]
+    kinds: tuple[WorkKind, ...]
+    data: str
+    """Hash of what is in the tables: work that failed for it is tried again when it changes."""
+    can_assess: bool
+    """Whether a batch that is loaded now can be assessed in the same run."""
+    folder_fault: str = ""
+    """Why the folder could not be listed; empty when it could."""
+
+
+def find_wanted_work(platform: Platform) -> WantedWork:
+    """Look at the folder and the warehouse; a folder that cannot be listed does not stop what does not need it."""
+    changes, fault = None, ""
+    try:
+        changes = find_folder_changes(platform)
+    except SurroundingsError as unreachable:
+        fault = str(unreachable)
+    with platform.warehouse.session() as session:
+        unfinished = session.run(list_unfinished_batches)
+        ready = session.run(read_readiness)
+        unprojected = session.run(count_unprojected_movies)
+        data = session.run(read_data_key)
+    work = [*_of_the_warehouse(unfinished, ready, unprojected)]
+    notes: list[OutstandingWork] = []
+    kinds = _OF_THE_WAREHOUSE
+    if changes is not None:
+        work = [*_of_the_folder(changes, ready), *work]
+        notes = [*_left_out(changes), *map(_refused, changes.refused)]
+        kinds = (*_OF_THE_FOLDER, *_OF_THE_WAREHOUSE)
+    return WantedWork(tuple(work), tuple(notes), kinds, data, not _assessment_waits_for(ready), fault)
+
+
+def _of_the_folder(changes: FolderChanges, ready: Readiness) -> Iterator[Work]:
+    waits, advice = "", _LOOK
+    if ready.movies == 0:
+        waits = "the catalogue is empty: movies are loaded first"
+        advice = "nothing to do" if "movies" in dict(changes.tables) else "put movies.csv into the folder"
+    for table, md5 in changes.tables:
+        if table == "movies":
+            yield Work("movies", table, md5, _TABLE_ASSETS[table], advice=_LOOK)
+        else:
+            yield Work("ratings", table, md5, _TABLE_ASSETS[table], waits, advice)
+    for batch, md5 in changes.batches:
+        yield Work("batch", batch, md5, LOAD_ASSETS, waits, advice)
+    if changes.collection_key:
+        yield Work("collection", "collection", changes.collection_key, _COLLECTION_ASSETS, advice=_LOOK)
+
+
+def _of_the_warehouse(unfinished: list[UnfinishedBatch], ready: Readiness, unprojected: int) -> Iterator[Work]:
+    if unprojected:
+        yield Work("features", "features", f"{unprojected}-of-{ready.movies}", _FEATURE_ASSETS, advice=_LOOK)
+    waits = _assessment_waits_for(ready)
+    for batch in unfinished:
+        if batch.is_assessed:
+            yield Work("report", batch.batch_id, batch.md5, ASSESSMENT_ASSETS, advice=_LOOK)
+        else:
+            advice = "" if not waits else "nothing to do" if ready.has_baseline else "put ratings.csv into the folder"
+            yield Work("assessment", batch.batch_id, batch.md5, ASSESSMENT_ASSETS, waits, advice or _LOOK)
+
+
+def _assessment_waits_for(ready: Readiness) -> str:
+    """Say what an assessment waits for: a baseline, and the first model if one is coming, which scores the batch."""
+    if not ready.has_baseline:
+        return "there are no ratings to compare it with yet"
+    if not ready.has_champion and ready.expects_model:
+        return "the first model is trained first: it scores the batch"
+    return ""
+
+
+def _left_out(changes: FolderChanges) -> Iterator[OutstandingWork]:
+    shown: set[str] = set()
+    for entry in changes.left_out:
+        if entry.path in shown:
+            continue
+        shown.add(entry.path)
+        if entry.for_now:
+            yield OutstandingWork(
+                "folder entry", entry.path, "", "waiting", entry.reason, "it is looked at again by itself"
+            )
+        else:
+            advice = f"see {COLLECTION}" if entry.path == COLLECTION else "correct, rename or remove it"
+            yield OutstandingWork("folder entry", entry.path, "", "left_out", entry.reason, advice)
+
+
+def _refused(content: RefusedContent) -> OutstandingWork:
+    """A refused content in the folder, under the kind of its table."""
+    table = table_of(content.path)
+    kind: WorkKind = "batch" if table.startswith(f"{BATCHES}/") else "movies" if table == "movies" else "ratings"
+    if content.lacked_movies:
+        advice = "put movies.csv with its movies into the folder: it is then read again; or put a corrected file there"
+        state: WorkState = "waiting"
+    else:
+        advice, state = _CORRECT, "given_up"
+    return OutstandingWork(
+        kind,
+        table.removeprefix(f"{BATCHES}/"),
+        content.md5,
+        state,
+        content.note,
+        advice,
+        attempts=1,
+    )

@@ -1,0 +1,1 @@
+"""The platform on AWS: network, data, tasks, alarms."""
