@@ -103,6 +103,23 @@ def test_active_users_and_popular_movies_stay_so(history: tuple[pd.DataFrame, np
         assert counts["before"].corr(counts["now"]) > 0.6
 
 
+def test_users_choose_movies_by_taste() -> None:
+    """Even users have rated nearly only even movies, odd users odd ones; all movies are about as popular."""
+    rng = np.random.default_rng(3)
+    users, movies = rng.integers(1, 201, 9_000), rng.integers(0, 150, 9_000) * 2
+    astray = rng.random(len(users)) < 0.05
+    ratings = pd.DataFrame(
+        {
+            "userId": users.astype(np.int32),
+            "movieId": (movies + 2 - (users + astray) % 2).astype(np.int32),
+            "rating": rng.integers(1, 6, len(users)).astype(np.float32),
+            "timestamp": np.arange(len(users)),
+        }
+    ).drop_duplicates(["userId", "movieId"])
+    batch = simulate_batch(ratings, np.arange(1, 301, dtype=np.int32), rows=2_000, seed=1)
+    assert (batch["userId"] % 2 == batch["movieId"] % 2).mean() > 0.8
+
+
 def test_users_and_movies_keep_their_biases(history: tuple[pd.DataFrame, np.ndarray]) -> None:
     ratings, movie_ids = history
     batch = simulate_batch(ratings, movie_ids, rows=20_000, drift=0.5, seed=0)
