@@ -27,7 +27,7 @@ class Taste:
 
     @classmethod
     def fit(cls, users: NDArray[np.int64], movies: NDArray[np.int64], shape: tuple[int, int], seed: int = 0) -> "Taste":
-        """Fit to rated pairs, given as positions below the ``shape`` (U, M); with one user or movie there is no taste."""
+        """Fit to rated pairs, positions below the ``shape`` (U, M); with one user or one movie there is no taste."""
         from scipy import sparse  # noqa: PLC0415
         from sklearn.utils.extmath import randomized_svd  # noqa: PLC0415  takes a second to import
 
