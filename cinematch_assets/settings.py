@@ -158,6 +158,11 @@ class Settings(BaseModel):
         alias="CINEMATCH_MAX_TOTAL_LOSS",
         description="How much worse, as a share, a challenger may be on the test split than the best champion so far.",
     )
+    auto_rollback: bool = Field(
+        default=False,
+        alias="CINEMATCH_AUTO_ROLLBACK",
+        description="Go back to the previous champion when the champion is shown worse on two batches running.",
+    )
     merge: Literal["merge", "delete"] = Field(
         default="merge",
         alias="CINEMATCH_MERGE",

@@ -18,6 +18,7 @@ from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
 from cinematch_assets.defs.tables.ratings import ratings
 from cinematch_assets.defs.tables.ratings_buffer import ratings_buffer
 from cinematch_assets.pipeline.batch_drift import BatchDrift, assess_batch, is_assessed, report_batch
+from cinematch_assets.pipeline.models.score_batch import roll_back_if_worse
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.drift_alerts import DRIFT_ALERTS
 
@@ -52,9 +53,11 @@ def drift_report(
         if config.only_missing and is_assessed(platform, batch):
             return {"report": uri_metadata(report_batch(platform, batch))}
         drift = assess_batch(platform, batch)
+        rollback = roll_back_if_worse(platform)
         report = report_batch(platform, batch)
         return {
             **drift.as_metadata(),
+            **({} if rollback is None else {"rollback": rollback}),
             "statistics": dg.MetadataValue.md(_statistics(drift)),
             "report": uri_metadata(report),
         }

@@ -65,8 +65,10 @@ def publish_recommendations(platform: Platform, k: int = MOVIES_PER_USER) -> Pub
     )
 
 
-def roll_back(platform: Platform) -> tuple[str, str]:
+def roll_back(platform: Platform, why: str = "") -> tuple[str, str]:
     """Make the previous champion champion again, with its recommendations; return the new and the former champion.
+
+    ``why`` is added to the recorded reason.
 
     Raises:
         CinematchError: the champion is the first one, or recommendations of the previous one were never published.
@@ -74,7 +76,8 @@ def roll_back(platform: Platform) -> tuple[str, str]:
     champion = platform.warehouse.run(require_champion)
     if champion.previous_champion is None:
         raise CinematchError(f"{champion.version} is the first champion: there is no previous one to go back to")
-    return set_champion(platform, champion.previous_champion, f"rolled back from {champion.version}"), champion.version
+    reason = f"rolled back from {champion.version}" + (f": {why}" if why else "")
+    return set_champion(platform, champion.previous_champion, reason), champion.version
 
 
 def set_champion(platform: Platform, version: str, reason: str) -> str:
