@@ -129,3 +129,46 @@ class OutstandingWork:
     def needs_a_person(self) -> bool:
         """Whether nothing happens by itself."""
         return self.state in {"given_up", "left_out"}
+
+
+NotificationKind = Literal[
+    "file refused",
+    "batch failed",
+    "given up",
+    "left out",
+    "drift",
+    "promoted",
+    "rejected",
+    "awaiting approval",
+    "champion changed",
+    "erasure",
+    "batch late",
+    "lists stale",
+    "storage",
+    "token",
+    "automation",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A fact that people are told, as plain text: what sends or shows it has to escape it."""
+
+    id: int
+    kind: str
+    subject: str
+    body: str
+    next_step: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What needs a person and is no work that was asked for: one row of ``ops.conditions`` while it lasts."""
+
+    name: str
+    """Which one; it is told once while it lasts."""
+    kind: NotificationKind
+    reason: str
+    next_step: str
+    since: datetime

@@ -1,10 +1,10 @@
-"""One command: ``python -m benchmarks.recommender [ml-100k] [ml-latest-small] [1m] [3m] [24m] [scale]``.
+"""One command: ``python -m benchmarks.recommender [DATA] [scale] [catalogue]``, DATA being sets of ``data``.
 
 Makes an environment for the peers beside this file, gives every contestant the same training rows in a process of its
 own, scores all answers with the code of ``cinematch evaluate``, and keeps a table for each data set in ``results/``.
 
 Here: the order of events. Not here: data (``data``), contestants (``ours``, ``peers``), figures (``scoring``), scale
-(``scale``).
+(``scale``), the size of the catalogue (``catalogue_size``).
 """
 
 import argparse
@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import machine
-from benchmarks.recommender import environment, scale, scoring
+from benchmarks.recommender import catalogue_size, environment, scale, scoring
 from benchmarks.recommender.data import DATA, Prepared, prepare
 
 HERE = Path(__file__).parent
+ALL = (*DATA, "scale", "catalogue")
 TIME_LIMIT_S, HUGE_TIME_LIMIT_S = 1_800, 3_600
 
 PACKAGE = {
@@ -44,13 +45,17 @@ SMALL_ONLY = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recommender", description=__doc__.splitlines()[0])
-    parser.add_argument("data", nargs="*", default=[*DATA, "scale"], help=f"any of {', '.join(DATA)}, scale")
+    parser.add_argument("data", nargs="*", default=ALL, help=f"any of {', '.join(ALL)}")
     parser.add_argument("--only", nargs="*", help="contestants to run again; the others keep their rows")
     asked = parser.parse_args()
-    if unknown := set(asked.data) - {*DATA, "scale"}:
-        parser.error(f"{', '.join(sorted(unknown))}: no such data; there are {', '.join(DATA)} and scale")
+    if unknown := set(asked.data) - {*ALL}:
+        parser.error(f"{', '.join(sorted(unknown))}: no such data; there are {', '.join(ALL)}")
+    if "catalogue" in asked.data:
+        catalogue_size.measure(HERE / "results", HERE / ".cache")
     peers = environment.ready(HERE / ".venv-peers")
     for name in asked.data:
+        if name == "catalogue":
+            continue
         if name == "scale":
             scale.compare(peers, HERE / "results")
         else:

@@ -32,7 +32,10 @@ SYNTHETIC = {
         "24m": LARGEST,
     }.items()
 }
-DATA = ("ml-100k", "ml-latest-small", *SYNTHETIC)
+AT_HAND = ("ml-25m-slice",)
+"""Sets that are not downloaded: Parquet files in a folder of this name under ``CINEMATCH_TEST_DATA``."""
+
+DATA = ("ml-100k", "ml-latest-small", *AT_HAND, *SYNTHETIC)
 COLUMNS = {"userId": np.int32, "movieId": np.int32, "rating": np.float32, "timestamp": np.int64}
 
 
@@ -109,10 +112,13 @@ def _synthetic(name: str, cache: Path) -> tuple[Ratings, pd.DataFrame, str]:
 
 
 def _movielens(name: str, cache: Path) -> tuple[Ratings, pd.DataFrame, str]:
+    at_hand = Path(os.environ.get("CINEMATCH_TEST_DATA", cache)) / name
+    if name in AT_HAND:
+        ratings, movies = (pd.read_parquet(at_hand / f"{table}.parquet") for table in ("ratings", "movies"))
+        return Ratings.from_frame(ratings), movies, "MovieLens, real ratings"
     if name == "ml-100k":
         folder = fetch_ml_100k(cache).folder
     else:
-        at_hand = Path(os.environ.get("CINEMATCH_TEST_DATA", cache)) / name
         folder = at_hand if (at_hand / "ratings.csv").exists() else fetch_ml_latest_small(cache).folder
     ratings, movies = (pd.read_csv(folder / f"{table}.csv") for table in ("ratings", "movies"))
     return Ratings.from_frame(ratings), movies, "MovieLens, real ratings"

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse.landed_files import list_referenced_objects
+from cinematch_assets.warehouse.notifications import delete_old_notifications
 from cinematch_assets.warehouse.table_sizes import (
     TableSize,
     archive_alerts,
@@ -60,6 +61,7 @@ def run_maintenance(platform: Platform, *, keep_days: int | None = None, dry_run
             archived = session.run(count_old_alerts, days)
         else:
             archived = session.run(archive_alerts, days)
+            session.run(delete_old_notifications, days)
             with log_phase(_LOG, "vacuum"):
                 session.run(vacuum)
         used = session.run(read_database_mb)

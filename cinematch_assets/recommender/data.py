@@ -189,6 +189,12 @@ class Catalogue:
         movie_ids = np.unique(np.asarray(movies, np.int32))
         return cls.of(movie_ids, [str(movie) for movie in movie_ids], [""] * len(movie_ids))
 
+    def among(self, movies: Ids) -> Catalogue:
+        """The rows whose movie is one of ``movies``."""
+        rows = np.flatnonzero(np.isin(self.movies, movies))
+        titles, genres = tuple(self.titles[row] for row in rows), tuple(self.genres[row] for row in rows)
+        return Catalogue(self.movies[rows], titles, genres, self.features[rows])
+
     def genre_names(self, row: int) -> tuple[str, ...]:
         """The genres of one row, none for "(no genres listed)"."""
         return split_genres(self.genres[row])

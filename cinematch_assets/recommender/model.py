@@ -166,10 +166,10 @@ def choose_method(rows: int, config: RecommenderConfig) -> tuple[str, str]:
     """The method for this number of ratings, and why."""
     if config.method != "auto":
         return config.method, "as configured"
-    limit = config.max_sampled_rows
+    limit = config.max_work // ((config.factors + 1) * 2 * config.min_sweeps)
     if rows <= limit:
-        return "bayesian_fm", f"{rows:,} ratings, at most {limit:,}: few enough to sample, which predicts best"
-    return "als", f"{rows:,} ratings, over {limit:,}: too many to sample, so alternating least squares"
+        return "bayesian_fm", f"{rows:,} ratings, at most {limit:,}: the work budget is enough to sample"
+    return "als", f"{rows:,} ratings, over {limit:,}: too many to sample within the work budget, so least squares"
 
 
 def sha256_of(data: bytes) -> str:

@@ -15,8 +15,9 @@ from psycopg.rows import class_row
 
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.copy import copy_columns
-from cinematch_assets.warehouse.landed_files import LandedFile, finish_loaded_file
+from cinematch_assets.warehouse.landed_files import CORRECT, LandedFile, finish_loaded_file
 from cinematch_assets.warehouse.locks import lock, lock_batch
+from cinematch_assets.warehouse.notifications import about_work, record_notification, without_cells
 from cinematch_assets.warehouse.ratings import rating_columns
 from cinematch_assets.warehouse.statements import scalar, statement
 
@@ -89,7 +90,16 @@ def fail_batch(connection: psycopg.Connection, batch_id: str, reason: str, file:
     values = {"batch_id": batch_id, "note": reason, "md5": None if file is None else file.md5}
     with connection.transaction():
         lock_batch(connection, batch_id)
-        connection.execute(statement("batches/fail_batch"), values)
+        failed = connection.execute(statement("batches/fail_batch"), values).rowcount == 1
+        if failed and file is not None:
+            record_notification(
+                connection,
+                "batch failed",
+                f"{batch_id} failed",
+                without_cells(reason),
+                next_step=CORRECT,
+                about=about_work("batch", batch_id, file.md5),
+            )
 
 
 def load_batch(

@@ -23,6 +23,7 @@ from cinematch_assets.warehouse.model_registry import (
     read_model_version,
     require_champion_is,
 )
+from cinematch_assets.warehouse.notifications import record_notification
 from cinematch_assets.warehouse.recommendations import replace_recommendations
 from cinematch_assets.warehouse.statements import statement
 
@@ -106,6 +107,9 @@ def promote(
         connection.execute(
             statement("drift/close_decisions"), {"version": version, "state": "retrained", "outcome": outcome}
         )
+        record_notification(
+            connection, "promoted", outcome, f"{change['reason']}; batches {merge}d: {', '.join(moved) or 'none'}"
+        )
     _LOG.info("%s; batches %sd: %s", outcome, merge, ", ".join(moved) or "none")
     return moved
 
@@ -124,9 +128,17 @@ def reject(connection: psycopg.Connection, version: str, gate_result: GateResult
             previous_champion=None,
             data_size=candidate.data_size,
         )
-        outcome = f"{version} rejected: {gate_result.evidence.get('reason', '')}"
+        reason = str(gate_result.evidence.get("reason", ""))
+        outcome = f"{version} rejected: {reason}"
         connection.execute(
             statement("drift/close_decisions"), {"version": version, "state": "rejected", "outcome": outcome}
+        )
+        record_notification(
+            connection,
+            "rejected",
+            f"{version} rejected, the champion stays",
+            reason,
+            next_step="the batches stay in the buffer; cinematch models list shows the evidence",
         )
 
 
@@ -142,6 +154,8 @@ def set_champion(
             statement("registry/insert_champion_change"), {"version": version, "former": former, "reason": reason}
         )
         replace_recommendations(connection, version, recommendations)
+        instead = f" instead of {former}" if former else ""
+        record_notification(connection, "champion changed", f"{version} is champion{instead}", reason)
     _LOG.info("%s is champion instead of %s: %s", version, former, reason)
     return former
 

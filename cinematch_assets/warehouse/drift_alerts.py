@@ -18,6 +18,7 @@ from cinematch_assets.errors import SurroundingsError
 from cinematch_assets.values import DriftAlert, WaitingDecision
 from cinematch_assets.warehouse.copy import read_frame
 from cinematch_assets.warehouse.locks import lock_batch
+from cinematch_assets.warehouse.notifications import record_notification
 from cinematch_assets.warehouse.ratings import rating_frame
 from cinematch_assets.warehouse.statements import scalar, statement
 
@@ -128,7 +129,25 @@ def write_assessment(
             connection.execute(statement("drift/insert_alert"), {**asdict(alert), "batch_id": batch_id})
         values = {"batch_id": batch_id, "md5": md5, "due": due, "reason": reason, "evidence": Jsonb(dict(evidence))}
         connection.execute(statement("drift/supersede_decisions"), values)
-        connection.execute(statement("drift/upsert_decision"), values)
+        decided = connection.execute(statement("drift/upsert_decision"), values).rowcount == 1
+        triggered = [alert.feature_name for alert in alerts if alert.alert_triggered]
+        if decided and (due or triggered):
+            _notify(connection, batch_id, md5, triggered, due=due, reason=reason)
+
+
+def _notify(
+    connection: psycopg.Connection, batch_id: str, md5: str, triggered: Sequence[str], *, due: bool, reason: str
+) -> None:
+    """Tell what a batch was found to be; one with nothing over its threshold and nothing due is not told."""
+    found = f"{', '.join(triggered)} over the threshold" if triggered else "nothing over its threshold"
+    record_notification(
+        connection,
+        "drift",
+        f"{batch_id}: retraining is {'due' if due else 'not due'}, {found}",
+        reason,
+        next_step="retraining_sensor starts a retraining" if due else "",
+        about=f"drift {batch_id} {md5} {'due' if due else 'not due'}",
+    )
 
 
 def list_waiting_decisions(connection: psycopg.Connection) -> list[WaitingDecision]:

@@ -11,10 +11,14 @@ import psycopg
 from psycopg.rows import class_row
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.table_names import expected_names, table_of
-from cinematch_assets.values import RejectedRow
+from cinematch_assets.table_names import BATCHES, expected_names, table_of
+from cinematch_assets.values import RejectedRow, WorkKind
+from cinematch_assets.warehouse.notifications import about_work, record_notification, without_cells
 from cinematch_assets.warehouse.rejected_rows import replace_rejected_rows
 from cinematch_assets.warehouse.statements import statement
+
+CORRECT = "put a corrected file into the folder; cinematch rejects list shows its rejected rows"
+ADD_MOVIES = "put movies.csv with its movies into the folder: it is then read again; or put a corrected file there"
 
 
 class NothingLandedError(CinematchError):
@@ -150,6 +154,23 @@ def refuse_file(
     with connection.transaction():
         replace_rejected_rows(connection, table, {file.content: rejected}, batch_id)
         finish_file(connection, file, counts, state="refused", note=note, refused_at_movies=at_movies)
+        kind, name = work_of(file.path)
+        record_notification(
+            connection,
+            "file refused",
+            f"{file.path} is refused",
+            without_cells(note),
+            next_step=CORRECT if at_movies is None else ADD_MOVIES,
+            about=about_work(kind, name, file.md5),
+        )
+
+
+def work_of(path: str) -> tuple[WorkKind, str]:
+    """Return the kind and the name of the work that loads a path."""
+    table = table_of(path)
+    if table.startswith(f"{BATCHES}/"):
+        return "batch", table.removeprefix(f"{BATCHES}/")
+    return ("movies", table) if table == "movies" else ("ratings", table)
 
 
 def list_processed_contents(connection: psycopg.Connection) -> set[tuple[str, str]]:

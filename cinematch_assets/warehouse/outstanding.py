@@ -10,7 +10,13 @@ from dataclasses import asdict, dataclass, replace
 import psycopg
 from psycopg.rows import class_row
 
-from cinematch_assets.values import OutstandingWork, WorkKind
+from cinematch_assets.values import NotificationKind, OutstandingWork, WorkKind
+from cinematch_assets.warehouse.notifications import (
+    about_work,
+    record_notification,
+    settle_notifications,
+    without_cells,
+)
 from cinematch_assets.warehouse.statements import single_row, statement
 
 
@@ -42,7 +48,8 @@ def replace_outstanding(
 ) -> None:
     """Make ``work`` all that is outstanding of these kinds; what is in the table as it is already is not written.
 
-    So a look at which nothing changed writes nothing, and does not fail where the database is read-only.
+    So a look at which nothing changed writes nothing, and does not fail where the database is read-only. What needs a
+    person from now on is recorded as a notification in the same transaction.
 
     Args:
         connection: autocommit; the transaction is opened here.
@@ -62,5 +69,27 @@ def replace_outstanding(
             statement("outstanding/delete_outstanding"),
             {"kinds": [kind for kind, _ in gone], "works": [work for _, work in gone]},
         )
+        ended = [known[key] for key in known if _has_ended(known[key], wanted.get(key))]
+        settle_notifications(connection, [_about(each) for each in ended])
         for each in changed:
             connection.execute(statement("outstanding/upsert_outstanding"), asdict(each))
+            if each.needs_a_person:
+                _notify(connection, each)
+
+
+def _has_ended(known: OutstandingWork, now: OutstandingWork | None) -> bool:
+    """Whether what people were told of a piece of work no longer holds."""
+    return now is None or now.content != known.content or (known.needs_a_person and not now.needs_a_person)
+
+
+def _about(work: OutstandingWork) -> str:
+    return about_work(work.kind, work.work, work.content)
+
+
+def _notify(connection: psycopg.Connection, work: OutstandingWork) -> None:
+    name = work.work if work.work == work.kind else f"{work.kind} {work.work}"
+    kind: NotificationKind = "left out" if work.state == "left_out" else "given up"
+    subject = f"{work.work if kind == 'left out' else name} is {kind}"
+    record_notification(
+        connection, kind, subject, without_cells(work.reason), next_step=work.next_step, about=_about(work)
+    )

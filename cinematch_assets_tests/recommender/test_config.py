@@ -22,7 +22,7 @@ from cinematch_assets.recommender.config import (
         ),
         (RecommenderConfig, {"factors": 0}, "factors is 0: input should be greater than 0"),
         (RecommenderConfig, {"rank": -1}, "rank is -1: input should be greater than 0"),
-        (RecommenderConfig, {"burn_in": 75}, "burn_in is 75, and must be below sweeps, 75"),
+        (RecommenderConfig, {"burn_in": 150}, "burn_in is 150, and must be below sweeps, 150"),
         (RecommenderConfig, {"als": {"sweeps": 0}}, "sweeps is 0: input should be greater than 0"),
         (
             RankingConfig,

@@ -48,8 +48,9 @@ def test_the_order_of_the_files_rows_changes_no_figure():
 
 
 def test_neither_movies_nor_times_are_needed():
+    # The shipped settings: without genres, 20 sweeps find the factors with some seeds only.
     bare = ["userId", "movieId", "rating"]
-    assert evaluate_frames(TRAIN[bare], TEST[bare], config=CONFIG).rmse < 0.8
+    assert evaluate_frames(TRAIN[bare], TEST[bare]).rmse < 0.65
 
 
 def test_times_of_test_rows_do_not_reach_the_model():

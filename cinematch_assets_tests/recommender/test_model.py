@@ -120,14 +120,14 @@ def test_the_newest_rating_of_a_movie_is_the_one_trained_on(model: Recommender):
 
 
 def test_size_chooses_the_method_and_says_why():
-    config = RecommenderConfig(max_sampled_rows=1000)
+    config = RecommenderConfig(factors=4, min_sweeps=10, max_work=100_000)
     assert choose_method(1000, config) == (
         "bayesian_fm",
-        "1,000 ratings, at most 1,000: few enough to sample, which predicts best",
+        "1,000 ratings, at most 1,000: the work budget is enough to sample",
     )
     assert choose_method(1001, config) == (
         "als",
-        "1,001 ratings, over 1,000: too many to sample, so alternating least squares",
+        "1,001 ratings, over 1,000: too many to sample within the work budget, so least squares",
     )
     assert choose_method(10**9, RecommenderConfig(method="bayesian_fm"))[0] == "bayesian_fm"
 

@@ -11,10 +11,10 @@ from cinematch_assets.attempts import Work
 from cinematch_assets.errors import SurroundingsError
 from cinematch_assets.pipeline.ingest.folder_changes import FolderChanges, find_folder_changes
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.table_names import BATCHES, COLLECTION, table_of
+from cinematch_assets.table_names import COLLECTION
 from cinematch_assets.values import OutstandingWork, WorkKind, WorkState
 from cinematch_assets.warehouse.batches import UnfinishedBatch, list_unfinished_batches
-from cinematch_assets.warehouse.landed_files import RefusedContent
+from cinematch_assets.warehouse.landed_files import ADD_MOVIES, CORRECT, RefusedContent, work_of
 from cinematch_assets.warehouse.movies import count_unprojected_movies
 from cinematch_assets.warehouse.outstanding import Readiness, read_readiness
 from cinematch_assets.warehouse.training_data import read_data_key
@@ -26,7 +26,6 @@ _FEATURE_ASSETS = ("movie_genre_features",)
 _COLLECTION_ASSETS = ("raw_netflix_collection", "netflix_movies")
 _OF_THE_FOLDER: tuple[WorkKind, ...] = ("movies", "ratings", "collection", "batch", "folder entry")
 _OF_THE_WAREHOUSE: tuple[WorkKind, ...] = ("features", "assessment", "report")
-_CORRECT = "put a corrected file into the folder; cinematch rejects list shows its rejected rows"
 _LOOK = "see the run in the UI; then materialize it by hand, or change what the reason names"
 
 
@@ -124,16 +123,12 @@ def _left_out(changes: FolderChanges) -> Iterator[OutstandingWork]:
 
 def _refused(content: RefusedContent) -> OutstandingWork:
     """A refused content in the folder, under the kind of its table."""
-    table = table_of(content.path)
-    kind: WorkKind = "batch" if table.startswith(f"{BATCHES}/") else "movies" if table == "movies" else "ratings"
-    if content.lacked_movies:
-        advice = "put movies.csv with its movies into the folder: it is then read again; or put a corrected file there"
-        state: WorkState = "waiting"
-    else:
-        advice, state = _CORRECT, "given_up"
+    kind, name = work_of(content.path)
+    advice = ADD_MOVIES if content.lacked_movies else CORRECT
+    state: WorkState = "waiting" if content.lacked_movies else "given_up"
     return OutstandingWork(
         kind,
-        table.removeprefix(f"{BATCHES}/"),
+        name,
         content.md5,
         state,
         content.note,

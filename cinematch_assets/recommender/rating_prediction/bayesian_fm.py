@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,14 +60,16 @@ class SamplingPlan:
 
 
 def plan_sampling(rows: int, config: RecommenderConfig) -> SamplingPlan:
-    """The configured plan, with fewer and shorter chains where the number of rows would make it too slow.
+    """The configured plan, with fewer factors for few ``rows``, and fewer and shorter chains within ``max_work``.
 
-    With more rows fewer samples are enough, as each is sharper; burn-in takes as many sweeps as with few rows.
+    With little work to share, two long chains say more than four short ones.
     """
-    chains = min(config.chains, max(2, config.max_row_sweeps // max(1, rows * config.sweeps)))
-    sweeps = min(config.sweeps, max(config.min_sweeps, config.max_row_sweeps // max(1, rows * chains)))
+    factors = config.factors if rows > config.few_rows else min(config.factors, config.few_rows_factors)
+    total = config.max_work // max(1, rows * (factors + 1))
+    chains = config.chains if total >= config.chains * config.sweeps else min(config.chains, 2)
+    sweeps = min(config.sweeps, max(config.min_sweeps, total // chains))
     burn_in = min(config.burn_in, sweeps // 3)
-    return SamplingPlan(config.factors, chains, sweeps, burn_in, config.thinning, config.rank)
+    return SamplingPlan(factors, chains, sweeps, burn_in, config.thinning, config.rank)
 
 
 def fit_bayesian_fm(
@@ -83,14 +86,15 @@ def fit_bayesian_fm(
     """
     plan = plan_sampling(len(train), config)
     users = np.unique(train.users)
-    movies = np.union1d(train.movies, catalogue.movies).astype(np.int32)
-    design = build_design(train, users, movies, catalogue)
+    movies = np.unique(train.movies)
+    # Movies without ratings are not sampled: they say nothing of the others, and get their rows from ``cold_start``.
+    design = build_design(train, users, movies, catalogue.among(movies))
     with log_phase(logger, "Bayesian factorization machine on %d ratings, %s", len(train), plan):
         samples = _run_chains(design, plan, rng, progress)
     with log_phase(logger, "rating table of %d samples", len(samples)):
         table = _average(samples, design, (users, movies), plan.rank, derive_stream(rng, plan.chains))
         with one_blas_thread():
-            return add_cold_start(table, train, catalogue)
+            return add_cold_start(_with_movies(table, catalogue.movies), train, catalogue)
 
 
 def _run_chains(design: Design, plan: SamplingPlan, rng: np.random.Generator, progress: Progress) -> list[Sample]:
@@ -151,6 +155,27 @@ def _average(
         movie_rated=np.diff(design.movies.pointers) > 0,
         user_choice=np.zeros(len(users) + 1, np.float32),
         movie_choice=np.zeros(len(movies) + 1, np.float32),
+    )
+
+
+def _with_movies(table: RatingTable, more: Ids) -> RatingTable:
+    """``table`` with rows of zeros for those of ``more`` movies that it lacks."""
+    movies = np.union1d(table.movies, more).astype(np.int32)
+    known = np.append(np.isin(movies, table.movies), True)
+
+    def spread(values: NDArray[Any]) -> NDArray[Any]:
+        out = np.zeros((len(movies) + 1, *values.shape[1:]), values.dtype)
+        out[known] = values
+        return out
+
+    return replace(
+        table,
+        movies=movies,
+        movie_bias=spread(table.movie_bias),
+        movie_factors=spread(table.movie_factors),
+        movie_variance=spread(table.movie_variance),
+        movie_rated=spread(table.movie_rated),
+        movie_choice=spread(table.movie_choice),
     )
 
 

@@ -48,7 +48,6 @@ class _Rows(NamedTuple):
 
     pointers: NDArray[np.int64]
     others: NDArray[np.uint32]
-    mirror: NDArray[np.uint32]
     scale: Floats
 
 
@@ -62,11 +61,19 @@ class _Sparse(NamedTuple):
 
 
 class _Weights(NamedTuple):
-    """Weights of one side, factor by factor; factor 0 is the bias. The same shapes hold normal draws."""
+    """Weights of one side, factor by factor; factor 0 is the bias."""
 
     own: F64  # (k + 1, E)
     neighbours: F64  # (k + 1, entities of the other side)
     columns: F64  # (k + 1, columns)
+
+
+class _Draws(NamedTuple):
+    """Standard normal draws in the shapes of ``_Weights``."""
+
+    own: Floats
+    neighbours: Floats
+    columns: Floats
 
 
 class _Prior(NamedTuple):
@@ -77,113 +84,140 @@ class _Prior(NamedTuple):
 
 
 class _Work(NamedTuple):
-    """Working arrays of one factor; values that are read together are adjacent, as most of the time goes into reading.
+    """Working arrays of one side; rows are in the order of the *other* side, so that kernels read them in sequence.
 
-    With all other weights given, a rating is x · (weight of this factor) + e, and has precision w = τ c_u.
+    With all other weights given, a rating is x · (weight of this factor) + e, and has precision w = τ c_u. What is
+    known of an entity is one record of 32 bytes, as most of the time goes into reading them.
     """
 
-    rows: Floats  # (n, 4): regressor x, residual e, w x, unused
-    entities: F64  # (E, 4): curvature Σ w x², gradient Σ w x e, change of the sum of weights, scale
-    precision: F64  # (E,) w of this side's entities, 1 where it belongs to the other side
-    other_precision: F64  # (entities of the other side,) likewise
+    residuals: Floats  # (n,) e
+    regressors: Floats  # (n,) x
+    entities: Floats  # (E, 8), see the constants below
+    other_precision: Floats  # (entities of the other side,) w, 1 where it belongs to this side's entities
+
+
+CURVATURE, GRADIENT, CHANGE, SCALE, PRECISION, PARTNER, LAST_CHANGE = range(7)
+"""Columns of ``_Work.entities``.
+
+In their order: Σ w x², Σ w x e, the change of the sum of weights, ``Side.scale``, w (1 where it belongs to the other
+side), the weight that the entity has as a neighbour of the other side, the change for the last factor.
+"""
 
 
 @compiled
-def _collect(rows: _Rows, other_scale: Floats, other: F64, neighbour: F64, work: _Work) -> None:
-    """Curvature Σ w x² and gradient Σ w x e of each entity; x is the other side's factor without the row's own part."""
-    for entity in range(len(rows.pointers) - 1):
-        curvature = gradient = np.float64(0.0)
-        for row in range(rows.pointers[entity], rows.pointers[entity + 1]):
-            partner = rows.others[row]
-            # x: the partner's sum, less what this entity contributes to it as one of its neighbours.
-            regressor = np.float32(other[partner] - other_scale[partner] * neighbour[entity])
-            weighted = np.float32(work.precision[entity] * work.other_precision[partner] * regressor)
-            work.rows[row, 0] = regressor
-            work.rows[row, 2] = weighted
-            curvature += weighted * regressor
-            gradient += weighted * work.rows[row, 1]
-        work.entities[entity, 0] = curvature
-        work.entities[entity, 1] = gradient
-        work.entities[entity, 2] = 0.0
-        work.entities[entity, 3] = rows.scale[entity]
+def _begin_factor(rows: _Rows, neighbour: F64, work: _Work) -> None:
+    """Clear each entity's sums for the next factor, and keep its change for the last one."""
+    for entity in range(len(rows.scale)):
+        record = work.entities[entity]
+        record[LAST_CHANGE] = record[CHANGE]
+        record[CURVATURE] = record[GRADIENT] = record[CHANGE] = np.float32(0.0)
+        record[PARTNER] = np.float32(neighbour[entity])
 
 
 @compiled
-def _draw_own(weights: F64, draws: F64, mean: float, precision: float, work: _Work) -> None:
+def _collect(other: _Rows, factor: F64, work: _Work) -> None:
+    """Take the last factor's change out of the residuals, and sum curvature and gradient of each entity for this one.
+
+    x is the other side's factor without what this entity contributes to it as one of its neighbours.
+    """
+    for j in range(len(factor)):
+        value, scale, precision = np.float32(factor[j]), other.scale[j], work.other_precision[j]
+        for cell in range(other.pointers[j], other.pointers[j + 1]):
+            record = work.entities[other.others[cell]]
+            residual = work.residuals[cell] - work.regressors[cell] * record[LAST_CHANGE]
+            regressor = value - scale * record[PARTNER]
+            weighted = precision * record[PRECISION] * regressor
+            record[CURVATURE] += weighted * regressor
+            record[GRADIENT] += weighted * residual
+            work.residuals[cell] = residual
+            work.regressors[cell] = regressor
+
+
+@compiled
+def _draw_own(weights: F64, draws: Floats, mean: float, precision: float, work: _Work) -> None:
     """Draw each entity's own weight given all else: a normal with precision Σ w x² + λ."""
     for entity in range(len(weights)):
-        curvature, gradient = work.entities[entity, 0], work.entities[entity, 1]
+        record = work.entities[entity]
+        curvature, gradient = np.float64(record[CURVATURE]), np.float64(record[GRADIENT])
         posterior = curvature + precision
         old = weights[entity]
         new = (gradient + old * curvature + precision * mean) / posterior + draws[entity] / np.sqrt(posterior)
         weights[entity] = new
         # The residuals of its rows fall by x · (new − old), and with them the gradient.
-        work.entities[entity, 1] -= (new - old) * curvature
-        work.entities[entity, 2] += new - old
+        record[GRADIENT] -= np.float32((new - old) * curvature)
+        record[CHANGE] += np.float32(new - old)
 
 
 @compiled
-def _draw_neighbours(
-    rows: _Rows, other: _Rows, weights: F64, draws: F64, mean: float, precision: float, work: _Work
-) -> None:
+def _draw_neighbours(other: _Rows, weights: F64, draws: Floats, mean: float, precision: float, work: _Work) -> None:
     """Draw, for each entity j of the other side, the weight that entities with a row of j share as its neighbours.
 
     It enters their sums times ``scale``, but not in j's own rows, which are taken out of curvature and gradient.
     """
     for j in range(len(weights)):
         start, stop = other.pointers[j], other.pointers[j + 1]
-        old = weights[j]
+        old, own_precision = weights[j], work.other_precision[j]
         # Σ over j's entities of their curvature and gradient, each without their row with j.
-        curvature, gradient = 0.0, 0.0
+        curvature, gradient = np.float64(0.0), np.float64(0.0)
         for cell in range(start, stop):
-            row, entity = work.rows[rows.mirror[cell]], work.entities[other.others[cell]]
-            residual = row[1] - row[0] * entity[2]
-            curvature += entity[3] * entity[3] * (entity[0] - row[2] * row[0])
-            gradient += entity[3] * (entity[1] - row[2] * residual)
+            record, regressor = work.entities[other.others[cell]], work.regressors[cell]
+            residual = work.residuals[cell] - regressor * record[CHANGE]
+            weighted = own_precision * record[PRECISION] * regressor
+            curvature += record[SCALE] * record[SCALE] * (record[CURVATURE] - weighted * regressor)
+            gradient += record[SCALE] * (record[GRADIENT] - weighted * residual)
         posterior = curvature + precision
         new = (gradient + old * curvature + precision * mean) / posterior + draws[j] / np.sqrt(posterior)
         weights[j] = new
+        difference = np.float32(new - old)
         # Pass the change on to the gradients and sums; j's own row is corrected for it, as its residual must not move.
         for cell in range(start, stop):
-            row, entity = work.rows[rows.mirror[cell]], work.entities[other.others[cell]]
-            change = entity[3] * (new - old)
-            entity[1] -= change * (entity[0] - row[2] * row[0])
-            entity[2] += change
-            row[1] += row[0] * change
+            record, regressor = work.entities[other.others[cell]], work.regressors[cell]
+            change = record[SCALE] * difference
+            weighted = own_precision * record[PRECISION] * regressor
+            record[GRADIENT] -= change * (record[CURVATURE] - weighted * regressor)
+            record[CHANGE] += change
+            work.residuals[cell] += regressor * change
 
 
 @compiled
-def _draw_columns(sparse: _Sparse, weights: F64, draws: F64, mean: F64, precision: F64, work: _Work) -> None:
+def _draw_columns(sparse: _Sparse, weights: F64, draws: Floats, mean: F64, precision: F64, work: _Work) -> None:
     """Draw the weight of each describing column; ``mean`` and ``precision`` have one number per group."""
     for group in range(len(sparse.groups) - 1):
         for column in range(sparse.groups[group], sparse.groups[group + 1]):
             start, stop = sparse.pointers[column], sparse.pointers[column + 1]
             old = weights[column]
             # Σ v² · curvature and Σ v · gradient over the column's entities, with values v.
-            curvature, gradient = 0.0, 0.0
+            curvature, gradient = np.float64(0.0), np.float64(0.0)
             for cell in range(start, stop):
-                value = sparse.values[cell]
-                curvature += value * value * work.entities[sparse.entities[cell], 0]
-                gradient += value * work.entities[sparse.entities[cell], 1]
+                value, record = sparse.values[cell], work.entities[sparse.entities[cell]]
+                curvature += value * value * record[CURVATURE]
+                gradient += value * record[GRADIENT]
             posterior = curvature + precision[group]
             centre = gradient + old * curvature + precision[group] * mean[group]
             new = centre / posterior + draws[column] / np.sqrt(posterior)
             weights[column] = new
+            difference = np.float32(new - old)
             # Pass the change on to the gradients and sums.
             for cell in range(start, stop):
-                entity, change = work.entities[sparse.entities[cell]], sparse.values[cell] * (new - old)
-                entity[1] -= change * entity[0]
-                entity[2] += change
+                record, change = work.entities[sparse.entities[cell]], sparse.values[cell] * difference
+                record[GRADIENT] -= change * record[CURVATURE]
+                record[CHANGE] += change
 
 
 @compiled
-def _apply_changes(rows: _Rows, total: F64, work: _Work) -> None:
-    """Add the change of each entity's sum of weights to the sum, and take x · change out of its rows' residuals."""
+def _end_factor(total: F64, work: _Work) -> None:
+    """Add the change of each entity's sum of weights to the sum."""
     for entity in range(len(total)):
-        change = work.entities[entity, 2]
-        total[entity] += change
-        for row in range(rows.pointers[entity], rows.pointers[entity + 1]):
-            work.rows[row, 1] -= work.rows[row, 0] * change
+        total[entity] += work.entities[entity, CHANGE]
+
+
+@compiled
+def _settle(other: _Rows, work: _Work) -> None:
+    """Take the change for the last factor out of the residuals."""
+    for cell in range(len(work.residuals)):
+        work.residuals[cell] -= work.regressors[cell] * work.entities[other.others[cell], CHANGE]
+    for entity in range(len(work.entities)):
+        work.entities[entity, CHANGE] = np.float32(0.0)
 
 
 @compiled
@@ -203,14 +237,14 @@ def _sweep_side(
     other: _Rows,
     sparse: _Sparse,
     weights: _Weights,
-    draws: _Weights,
+    draws: _Draws,
     prior: _Prior,
     totals: F64,
     other_totals: F64,
     other_neighbours: F64,
     work: _Work,
 ) -> None:
-    """Draw all weights of one side; keeps ``totals`` (k + 1, E) their sums and ``work.rows`` the residuals.
+    """Draw all weights of one side; keeps ``totals`` (k + 1, E) their sums and ``work.residuals`` the residuals.
 
     The regressor of a bias is one: a factor of ones on the other side, to which neighbours contribute nothing.
     """
@@ -220,11 +254,13 @@ def _sweep_side(
         regressors = ones if factor == 0 else other_totals[factor]
         neighbour = nothing if factor == 0 else other_neighbours[factor]
         mean, precision = prior.mean[:, factor].copy(), prior.precision[:, factor].copy()
-        _collect(rows, other.scale, regressors, neighbour, work)
+        _begin_factor(rows, neighbour, work)
+        _collect(other, regressors, work)
         _draw_own(weights.own[factor], draws.own[factor], mean[0], precision[0], work)
-        _draw_neighbours(rows, other, weights.neighbours[factor], draws.neighbours[factor], mean[1], precision[1], work)
+        _draw_neighbours(other, weights.neighbours[factor], draws.neighbours[factor], mean[1], precision[1], work)
         _draw_columns(sparse, weights.columns[factor], draws.columns[factor], mean[2:], precision[2:], work)
-        _apply_changes(rows, totals[factor], work)
+        _end_factor(totals[factor], work)
+    _settle(other, work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,30 +282,32 @@ class _SideState:
     """The state of one side, users or movies, in a chain."""
 
     def __init__(self, side: Side, other: Side, factors: int, rng: np.random.Generator) -> None:
-        self.rows = _Rows(side.pointers, side.others.view(np.uint32), side.mirror.view(np.uint32), side.scale)
+        self.rows = _Rows(side.pointers, side.others.view(np.uint32), side.scale)
         self.sparse = _as_tuple(side.columns)
         self.groups = np.concatenate([[0, side.entities, side.entities + other.entities]])
         self.groups = np.append(self.groups, self.groups[-1] + side.columns.groups[1:])
         self.flat = rng.standard_normal((factors + 1, int(self.groups[-1]))) * INITIAL_STD
         self.flat[0] = 0.0
-        self.weights = self.split(self.flat)
+        self.weights = _Weights(*self.split(self.flat))
         self.prior = _Prior(
             np.zeros((len(self.groups) - 1, factors + 1)), np.full((len(self.groups) - 1, factors + 1), 10.0)
         )
         self.totals = self._sums(side)
-        n, entities = len(side.others), side.entities
+        n = len(side.others)
+        records = np.zeros((side.entities, 8), np.float32)
+        records[:, SCALE], records[:, PRECISION] = side.scale, 1.0
         self.work = _Work(
-            rows=np.zeros((n, 4), np.float32),
-            entities=np.zeros((entities, 4)),
-            precision=np.ones(entities),
-            other_precision=np.ones(other.entities),
+            residuals=np.zeros(n, np.float32),
+            regressors=np.zeros(n, np.float32),
+            entities=records,
+            other_precision=np.ones(other.entities, np.float32),
         )
 
-    def split(self, flat: F64) -> _Weights:
+    def split(self, flat: NDArray[Any]) -> list[NDArray[Any]]:
         """Weights, or draws, of the three kinds out of one array (k + 1, all of them)."""
         own, neighbours = self.groups[1], self.groups[2]
         pieces = flat[:, :own], flat[:, own:neighbours], flat[:, neighbours:]
-        return _Weights(*(np.ascontiguousarray(piece) for piece in pieces))
+        return [np.ascontiguousarray(piece) for piece in pieces]
 
     def _sums(self, side: Side) -> F64:
         """Sums of weights, (k + 1, E), from scratch."""
@@ -321,7 +359,9 @@ class Chain:
         self._consistency = np.ones(design.users.entities)  # c_u
         self._mean = float(design.ratings.mean(dtype=np.float64))  # μ
         self._precision = 1.0 / max(float(design.ratings.var(dtype=np.float64)), 1e-6)  # τ
-        self._users.work.rows[:, 1] = design.ratings - self._expected(design)
+        # The residuals of the movies' draws are in the order of the users, and between sweeps they are the newest.
+        self._residuals = self._movies.work.residuals
+        self._residuals[:] = design.ratings - self._expected(design)
 
     def sweep(self, *, broad_priors: bool = False) -> None:
         """Draw every variable once, given the others; ``broad_priors`` are for the first part of burn-in."""
@@ -329,12 +369,11 @@ class Chain:
         self._users.draw_prior(self._rng, broad=broad_priors)
         self._movies.draw_prior(self._rng, broad=broad_priors)
         self._draw_mean()
+        by_movie = self._users.work.residuals
+        by_movie[:] = self._residuals[self._to_movies]
         self._sweep(self._users, self._movies)
-        # Residuals are kept in the order of the side that is drawn.
-        by_user, by_movie = self._users.work.rows[:, 1], self._movies.work.rows[:, 1]
-        by_movie[:] = by_user[self._to_movies]
+        self._residuals[self._to_movies] = by_movie
         self._sweep(self._movies, self._users)
-        by_user[self._to_movies] = by_movie
 
     def sample(self) -> Sample:
         """The last sweep as a sample for pairs without a rating, to which all n rows of an entity are neighbours."""
@@ -348,34 +387,35 @@ class Chain:
 
     def _half_width(self) -> float:
         """The interval's half-width is a quantile of residuals, which are more peaked than a normal distribution."""
-        work = self._users.work
-        standardized = np.abs(work.rows[:, 1]) * np.sqrt(work.precision)[self._user_of_row]
+        precision = self._precision * self._consistency
+        standardized = np.abs(self._residuals) * np.sqrt(precision)[self._user_of_row]
         return float(np.quantile(standardized, INTERVAL_SHARE))
 
     def _draw_noise(self) -> None:
         """Draw c_u and τ given the residuals: gamma posteriors."""
-        per_user = self._per_user(np.square(self._users.work.rows[:, 1], dtype=np.float64))
+        per_user = self._per_user(np.square(self._residuals, dtype=np.float64))
         shape = (NOISE_PSEUDO_RATINGS + self._rows_of_user) / 2.0
         self._consistency = self._rng.gamma(shape) / ((NOISE_PSEUDO_RATINGS + self._precision * per_user) / 2.0)
         total = float((self._consistency * per_user).sum())
         self._precision = float(self._rng.gamma((1.0 + len(self._user_of_row)) / 2.0) / ((1.0 + total) / 2.0))
-        self._users.work.precision[:] = self._movies.work.other_precision[:] = self._precision * self._consistency
+        precision = self._precision * self._consistency
+        self._users.work.entities[:, PRECISION] = self._movies.work.other_precision[:] = precision
 
     def _draw_mean(self) -> None:
         """Draw μ given all else: a normal with precision Σ τ c_u, under a flat prior."""
-        work = self._users.work
-        posterior = float(self._rows_of_user @ work.precision)
-        change = float(self._per_user(work.rows[:, 1]) @ work.precision) / posterior
+        precision = self._precision * self._consistency
+        posterior = float(self._rows_of_user @ precision)
+        change = float(self._per_user(self._residuals) @ precision) / posterior
         change += float(self._rng.standard_normal()) / np.sqrt(posterior)
         self._mean += change
-        work.rows[:, 1] -= np.float32(change)
+        self._residuals -= np.float32(change)
 
     def _per_user(self, values: NDArray[np.floating[Any]]) -> F64:
         """Sums of (n,) over the rows of each user."""
         return np.asarray(np.bincount(self._user_of_row, values, len(self._consistency)), np.float64)
 
     def _sweep(self, side: _SideState, other: _SideState) -> None:
-        draws = side.split(self._rng.standard_normal(side.flat.shape))
+        draws = _Draws(*side.split(self._rng.standard_normal(side.flat.shape, dtype=np.float32)))
         _sweep_side(
             side.rows,
             other.rows,

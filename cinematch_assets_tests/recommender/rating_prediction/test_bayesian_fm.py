@@ -88,11 +88,47 @@ def test_errors_are_larger_where_the_predicted_std_is():
 
 def test_more_rows_get_fewer_sweeps_but_never_too_few():
     config = RecommenderConfig()
-    small, large, huge = (plan_sampling(rows, config) for rows in (70_000, 400_000, 100_000_000))
+    small, large, huge = (plan_sampling(rows, config) for rows in (70_000, 700_000, 100_000_000))
     assert (small.chains, small.sweeps) == (config.chains, config.sweeps)
     assert large.chains * large.sweeps < small.chains * small.sweeps
     assert (huge.chains, huge.sweeps) == (2, config.min_sweeps)
     assert huge.burn_in < huge.sweeps
+
+
+def test_movies_without_ratings_are_not_sampled():
+    # 5,000 more movies change no byte of what was sampled; they get rows by their genres, and predictions near them.
+    world = make_world()
+    more = np.arange(20_000, 25_000, dtype=np.int32)
+    titles = [*world.catalogue.titles, *(f"Unseen {movie} (2001)" for movie in more)]
+    genres = [*world.catalogue.genres, *["Action"] * len(more)]
+    large = Catalogue.of(np.concatenate([world.catalogue.movies, more]), titles, genres)
+    alone, among = (
+        fit_bayesian_fm(world.ratings, catalogue, CONFIG, np.random.default_rng(1))
+        for catalogue in (world.catalogue, large)
+    )
+    rated = np.isin(among.movies, world.ratings.movies)
+    assert not among.movie_rated[:-1][~rated].any()
+    np.testing.assert_array_equal(among.user_factors[:-1], alone.user_factors[:-1])
+    np.testing.assert_array_equal(among.movie_factors[:-1][rated], alone.movie_factors[:-1])
+    np.testing.assert_array_equal(among.movie_bias[:-1][rated], alone.movie_bias[:-1])
+    action = world.catalogue.movies[np.array(world.catalogue.genres) == "Action"]
+    users = np.unique(world.ratings.users)
+    of_known = among.predict(np.repeat(users, len(action)), np.tile(action, len(users))).ratings.reshape(len(users), -1)
+    of_new = among.predict(users, np.full(len(users), more[0])).ratings
+    assert np.corrcoef(of_known.mean(axis=1), of_new)[0, 1] > 0.9
+
+
+def test_few_rows_get_fewer_factors_but_no_more_than_configured():
+    config = RecommenderConfig(factors=9, few_rows=100, few_rows_factors=4)
+    assert [plan_sampling(rows, config).factors for rows in (100, 101)] == [4, 9]
+    assert plan_sampling(100, config.with_values(factors=3)).factors == 3
+
+
+@pytest.mark.parametrize("rows", [70_000, 700_000, 1_700_000])
+def test_a_plan_stays_within_the_work_budget(rows: int):
+    config = RecommenderConfig()
+    plan = plan_sampling(rows, config)
+    assert rows * (plan.factors + 1) * plan.sweeps * plan.chains <= config.max_work
 
 
 def test_the_same_bytes_on_any_number_of_threads():

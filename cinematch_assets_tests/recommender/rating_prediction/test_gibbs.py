@@ -27,15 +27,15 @@ def test_residuals_stay_ratings_minus_expectations():
     chain = Chain(DESIGN, 3, np.random.default_rng(1))
     for _ in range(5):
         chain.sweep()
-    np.testing.assert_allclose(chain._users.work.rows[:, 1], DESIGN.ratings - chain._expected(DESIGN), atol=1e-4)
+    np.testing.assert_allclose(chain._residuals, DESIGN.ratings - chain._expected(DESIGN), atol=1e-4)
 
 
 def test_sums_stay_the_sums_of_their_weights():
     chain = Chain(DESIGN, 3, np.random.default_rng(1))
     for _ in range(5):
         chain.sweep()
-    np.testing.assert_allclose(chain._users.totals, chain._users._sums(DESIGN.users), atol=1e-8)
-    np.testing.assert_allclose(chain._movies.totals, chain._movies._sums(DESIGN.movies), atol=1e-8)
+    np.testing.assert_allclose(chain._users.totals, chain._users._sums(DESIGN.users), atol=1e-5)
+    np.testing.assert_allclose(chain._movies.totals, chain._movies._sums(DESIGN.movies), atol=1e-5)
 
 
 def test_the_same_seed_draws_the_same_and_another_does_not():
