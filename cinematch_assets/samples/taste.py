@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 COMPONENTS = 30
+POWER_ITERATIONS = 3
 DAMPING = 30.0  # pseudo-ratings of each user and each movie
 BLOCK_PAIRS = 1 << 17  # pairs whose coordinates are in memory at once: 30 MB
 
@@ -35,7 +36,7 @@ class Taste:
         user_scale = np.sqrt(np.bincount(users, minlength=shape[0]) + DAMPING)
         movie_scale = np.sqrt(np.bincount(movies, minlength=shape[1]) + DAMPING)
         scaled = sparse.csr_matrix((1 / (user_scale[users] * movie_scale[movies]), (users, movies)), shape=shape)
-        left, singular, right = randomized_svd(scaled, components, random_state=seed)
+        left, singular, right = randomized_svd(scaled, components, n_iter=POWER_ITERATIONS, random_state=seed)
         of_users = left[:, 1:] * singular[1:] / user_scale[:, None] * len(users)
         return cls(of_users.astype(np.float32), (right[1:].T / movie_scale[:, None]).astype(np.float32))
 
