@@ -48,7 +48,7 @@ class _Built:
     is_partitioned: bool
 
 
-_BUILT: dict[dg.AssetKey, _Built] = {}
+_BUILT: dict[dg.AssetKey, list[_Built]] = {}
 """What ``build_checks`` was given, so that a failing asset finds the checks of the assets after it."""
 
 
@@ -56,8 +56,12 @@ def build_checks(
     asset: dg.AssetsDefinition,
     checks: Sequence[Check],
     partitions_def: dg.PartitionsDefinition[str] | None = None,
+    *,
+    name: str = "checks",
 ) -> dg.AssetChecksDefinition:
     """Return the definition of an asset's checks, to be bound to a variable of its module.
+
+    A partitioned asset can have checks of single partitions and checks of the whole table, each with a ``name``.
 
     Every check is evaluated before a blocking one fails the step, so that one fault hides no other.
     """
@@ -75,9 +79,9 @@ def build_checks(
             for check in checks
         ]
     by_key = {spec.key: check for spec, check in zip(specs, checks, strict=True)}
-    _BUILT[asset.key] = _Built(tuple(checks), partitions_def is not None)
+    _BUILT.setdefault(asset.key, []).append(_Built(tuple(checks), partitions_def is not None))
 
-    @dg.multi_asset_check(name=f"{asset.key.to_python_identifier()}_checks", specs=specs, can_subset=True)
+    @dg.multi_asset_check(name=f"{asset.key.to_python_identifier()}_{name}", specs=specs, can_subset=True)
     def evaluate_checks(
         context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> Iterator[dg.AssetCheckResult | dg.AssetCheckEvaluation | dg.Output[None]]:
@@ -119,16 +123,22 @@ def checked_when_failing(context: dg.AssetExecutionContext, platform: Platform) 
 
 def _report_checks(context: dg.AssetExecutionContext, platform: Platform) -> None:
     for asset in _skipped_assets(context):
-        built = _BUILT.get(asset, _Built((), is_partitioned=False))
-        for partition in context.partition_keys if built.is_partitioned else [None]:
-            for check in built.checks:
-                try:
-                    outcome = check.evaluate(platform, partition)
-                except CinematchError as fault:  # the database, say, is the cause of the failure
-                    context.log.warning("check %s was not evaluated: %s", check.name, fault)
-                    continue
-                event = _evaluation(dg.AssetCheckKey(asset, check.name), check, outcome, partition)
-                context.op_execution_context.log_event(event)  # type: ignore[arg-type]  # its type leaves checks out
+        for built in _BUILT.get(asset, []):
+            for partition in context.partition_keys if built.is_partitioned else [None]:
+                for check in built.checks:
+                    _report_check(context, platform, asset, check, partition)
+
+
+def _report_check(
+    context: dg.AssetExecutionContext, platform: Platform, asset: dg.AssetKey, check: Check, partition: str | None
+) -> None:
+    try:
+        outcome = check.evaluate(platform, partition)
+    except CinematchError as fault:  # the database, say, is the cause of the failure
+        context.log.warning("check %s was not evaluated: %s", check.name, fault)
+        return
+    event = _evaluation(dg.AssetCheckKey(asset, check.name), check, outcome, partition)
+    context.op_execution_context.log_event(event)  # type: ignore[arg-type]  # its type leaves checks out
 
 
 def _skipped_assets(context: dg.AssetExecutionContext) -> list[dg.AssetKey]:

@@ -5,14 +5,16 @@ Here: stored statistics as outcomes of checks. Not here: computing them (``pipel
 """
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from cinematch_assets.dagster_support.asset_checks import Check, Outcome
 from cinematch_assets.dagster_support.markdown import plain, short
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.warehouse.batches import read_stored_batch
-from cinematch_assets.warehouse.drift_alerts import AssessedStatistic, read_batch_assessment, read_batch_decision
+
+if TYPE_CHECKING:
+    from cinematch_assets.warehouse.drift_alerts import AssessedStatistic
 
 STATISTICS = {
     "rating_mean": "The mean rating differs from the baseline's by at most its threshold, as a share.",
@@ -33,6 +35,9 @@ def drift_checks() -> tuple[Check, ...]:
 
 
 def _evaluate(statistic: str, platform: Platform, batch: str | None) -> Outcome:
+    from cinematch_assets.warehouse.batches import read_stored_batch
+    from cinematch_assets.warehouse.drift_alerts import read_batch_assessment, read_batch_decision
+
     if batch is None:
         return Outcome(True, "Statistics are of batches: run the check for a partition.")
     with platform.warehouse.session() as session:
@@ -61,7 +66,7 @@ def _evaluate(statistic: str, platform: Platform, batch: str | None) -> Outcome:
     )
 
 
-def _in_one_sentence(alert: AssessedStatistic) -> str:
+def _in_one_sentence(alert: "AssessedStatistic") -> str:
     score = short(alert.drift_score)
     without_drift = "" if alert.null_bound is None else f"; without drift it stays under {alert.null_bound:.4f}"
     side = "over" if alert.alert_triggered else "within"

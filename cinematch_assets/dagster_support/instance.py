@@ -77,7 +77,7 @@ def fail_orphaned_runs(settings: Settings) -> int:
     """
     if settings.dagster_postgres_url is not None:
         return 0
-    import dagster as dg  # noqa: PLC0415 - dagster.yaml names this module, which Dagster imports while importing itself
+    import dagster as dg
 
     with dg.DagsterInstance.from_config(str(prepare_home(settings))) as instance:
         orphans = instance.get_runs(

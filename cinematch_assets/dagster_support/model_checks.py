@@ -8,13 +8,7 @@ import dagster as dg
 
 from cinematch_assets.dagster_support.asset_checks import Check, Outcome
 from cinematch_assets.dagster_support.markdown import plain, short
-from cinematch_assets.features.genres import unlikely_genres
-from cinematch_assets.pipeline.models.artifacts import find_artifact_fault
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.warehouse.champion import read_champion
-from cinematch_assets.warehouse.model_registry import find_newest_version, list_model_versions
-from cinematch_assets.warehouse.movies import read_movies, read_stored_basis
-from cinematch_assets.warehouse.recommendations import read_recommended_version
 
 MIN_EXPLAINED_VARIANCE = 0.7
 """Ten of MovieLens' nineteen genre axes keep 0.80 (ML-100K) to 0.85 (ML-latest-small) of the variance."""
@@ -24,6 +18,10 @@ def artifact() -> Check:
     """The stored bytes of the newest version and of the champion load, with the registered hash. Blocking."""
 
     def evaluate(platform: Platform, _: str | None) -> Outcome:
+        from cinematch_assets.pipeline.models.artifacts import find_artifact_fault
+        from cinematch_assets.warehouse.champion import read_champion
+        from cinematch_assets.warehouse.model_registry import find_newest_version
+
         with platform.warehouse.session() as session:
             found = {row.version: row for row in (session.run(find_newest_version), session.run(read_champion)) if row}
         faults = {version: find_artifact_fault(platform, row) for version, row in found.items()}
@@ -46,6 +44,8 @@ def better_than_baselines() -> Check:
     """The newest measured version predicts better than every baseline, and ranks better than popularity."""
 
     def evaluate(platform: Platform, _: str | None) -> Outcome:
+        from cinematch_assets.warehouse.model_registry import list_model_versions
+
         measured = [row for row in platform.warehouse.run(list_model_versions) if row.metrics]
         if not measured:
             return Outcome(True, "No version was measured yet.")
@@ -82,6 +82,9 @@ def explained_variance() -> Check:
     """The ten components keep most of the variance of the genres."""
 
     def evaluate(platform: Platform, _: str | None) -> Outcome:
+        from cinematch_assets.features.genres import unlikely_genres
+        from cinematch_assets.warehouse.movies import read_movies, read_stored_basis
+
         with platform.warehouse.session() as session:
             stored = session.run(read_stored_basis)
             catalogue, *_features = session.run(read_movies)
@@ -108,6 +111,9 @@ def by_champion() -> Check:
     """The lists in the table are by the champion: after a rollback or an upgrade they may be by another version."""
 
     def evaluate(platform: Platform, _: str | None) -> Outcome:
+        from cinematch_assets.warehouse.champion import read_champion
+        from cinematch_assets.warehouse.recommendations import read_recommended_version
+
         with platform.warehouse.session() as session:
             champion = session.run(read_champion)
             published = session.run(read_recommended_version)

@@ -6,24 +6,25 @@ Here: facts about a table as outcomes of checks. Not here: rejecting rows, which
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from cinematch_assets.dagster_support.asset_checks import Check, Outcome
 from cinematch_assets.dagster_support.markdown import plain, table
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.pipeline.table_validation import RejectedRows, find_rejected_rows, validate_table
 from cinematch_assets.schemas.movies_file import MOVIES_FILE
 from cinematch_assets.schemas.netflix_movies import COLLECTION_FILE
 from cinematch_assets.schemas.ratings_file import KNOWN_MOVIE, RATINGS_FILE
 from cinematch_assets.schemas.table import Table
-from cinematch_assets.splitting import TEST_SHARE
-from cinematch_assets.warehouse.inspection import column_differences, count_orphans, read_split_counts
-from cinematch_assets.warehouse.netflix import count_collection_duplicates
-from cinematch_assets.warehouse.table_sizes import read_database_mb
+
+if TYPE_CHECKING:
+    from cinematch_assets.pipeline.table_validation import RejectedRows
 
 ROWS_FOR_A_TIGHT_SHARE = 1_000_000
 WARN_SHARE = 0.85
+MAX_BATCH_AGE_DAYS = 8
+"""A batch comes each week; a day of grace."""
 _RATING_REASONS = (*RATINGS_FILE.cell_reasons, f"movieId is not {KNOWN_MOVIE}", RATINGS_FILE.replaced_reason)
 
 
@@ -47,6 +48,8 @@ def pandera_schema(declared: Table, schema: str = "public", *, merged_into: Tabl
     """Every row that the table holds satisfies its Pandera schema. Blocking; of a batch, its rows alone."""
 
     def evaluate(platform: Platform, batch: str | None) -> Outcome:
+        from cinematch_assets.pipeline.table_validation import validate_table
+
         found = validate_table(platform, schema, declared, batch, merged_into=merged_into)
         metadata = {"rows": found.rows, "invalid_rows": found.invalid, **found.counts}
         if not found.invalid:
@@ -77,6 +80,8 @@ def rejected_rows(declared: Table) -> Check:
     files = _FILES[declared.name]
 
     def evaluate(platform: Platform, batch: str | None) -> Outcome:
+        from cinematch_assets.pipeline.table_validation import find_rejected_rows
+
         landed_as = None if files.landed_as is None else files.landed_as.format(batch)
         found = find_rejected_rows(platform, declared, landed_as, files.reasons)
         return Outcome(found.rows == 0, _why_rejected(found), {"rejected_rows": found.rows, **found.counts})
@@ -89,7 +94,7 @@ def rejected_rows(declared: Table) -> Check:
     )
 
 
-def _why_rejected(found: RejectedRows) -> str:
+def _why_rejected(found: "RejectedRows") -> str:
     path = found.file.path if found.file else None
     name = f" of {plain(path)}" if path else ""
     refused = found.file is not None and found.file.state == "refused"
@@ -129,6 +134,8 @@ def structure(declared: Table, schema: str = "public") -> Check:
     """The table in the database has the declared columns and types."""
 
     def evaluate(platform: Platform, _: str | None) -> Outcome:
+        from cinematch_assets.warehouse.inspection import column_differences
+
         differences = platform.warehouse.run(column_differences, schema, declared)
         text = "; ".join(map(plain, differences))
         return Outcome(
@@ -146,6 +153,8 @@ def referential_integrity(declared: Table) -> Check:
     """Every rating's movie is in the catalogue; the database does not enforce it."""
 
     def evaluate(platform: Platform, batch: str | None) -> Outcome:
+        from cinematch_assets.warehouse.inspection import count_orphans
+
         orphans = platform.warehouse.run(count_orphans, batch)
         # The rows of a merged batch are in ratings.
         count = orphans.ratings if declared.name == "ratings" else orphans.buffer + (orphans.ratings if batch else 0)
@@ -161,6 +170,8 @@ def each_movie_once() -> Check:
     """No movie of the collection is there twice; empty ratings and years count as equal."""
 
     def evaluate(platform: Platform, _: str | None) -> Outcome:
+        from cinematch_assets.warehouse.netflix import count_collection_duplicates
+
         count = platform.warehouse.run(count_collection_duplicates)
         text = (
             f"**{count:,} rows repeat title, genre, rating and year of another.**"
@@ -180,6 +191,9 @@ def split_share() -> Check:
     """
 
     def evaluate(platform: Platform, _: str | None) -> Outcome:
+        from cinematch_assets.splitting import TEST_SHARE
+        from cinematch_assets.warehouse.inspection import read_split_counts
+
         splits = {split.name: split.rows for split in platform.warehouse.run(read_split_counts)}
         rows, test = sum(splits.values()), splits.get("test", 0)
         share = test / rows if rows else TEST_SHARE
@@ -199,6 +213,8 @@ def storage_budget() -> Check:
     """The database uses at most 85 % of its budget; above, it warns while there is time to act."""
 
     def evaluate(platform: Platform, _: str | None) -> Outcome:
+        from cinematch_assets.warehouse.table_sizes import read_database_mb
+
         budget_mb = platform.settings.storage_budget_mb
         used_mb = platform.warehouse.run(read_database_mb)
         passed = used_mb <= WARN_SHARE * budget_mb
@@ -212,6 +228,32 @@ def storage_budget() -> Check:
     return Check(
         "storage_budget",
         f"The warehouse uses at most {WARN_SHARE:.0%} of its budget.",
+        evaluate,
+        severity=dg.AssetCheckSeverity.WARN,
+    )
+
+
+def newest_batch() -> Check:
+    """The newest batch came at most eight days ago, by when its first content was landed."""
+
+    def evaluate(platform: Platform, _: str | None) -> Outcome:
+        from cinematch_assets.warehouse.landed_files import find_newest_batch
+
+        newest = platform.warehouse.run(find_newest_batch)
+        if newest is None:
+            return Outcome(True, "No batch has come yet.")
+        text = f"The newest batch, `{newest.batch_id}`, is {newest.age_days:.1f} days old"
+        passed = newest.age_days <= MAX_BATCH_AGE_DAYS
+        next_step = "see whether the folder has a newer file, and `cinematch status` why it is not loaded."
+        return Outcome(
+            passed,
+            f"{text}." if passed else f"**{text}; one is expected each week.** Next: {next_step}",
+            {"age_days": newest.age_days, "most_days": MAX_BATCH_AGE_DAYS},
+        )
+
+    return Check(
+        "newest_batch",
+        f"The newest batch came at most {MAX_BATCH_AGE_DAYS} days ago; loading an old one again does not count.",
         evaluate,
         severity=dg.AssetCheckSeverity.WARN,
     )

@@ -1,22 +1,33 @@
-"""What all definitions share: the platform as a resource, and one process for all steps of a run.
+"""The platform as Dagster's resource, which all definitions are given.
 
-Here: how Dagster opens the platform. Not here: the settings it is opened by (``settings``).
+Here: how Dagster opens the platform, and what of it a single run may have otherwise. Not here: the settings it is
+opened by (``settings``).
 """
 
 import dagster as dg
+from pydantic import Field
 
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.settings import Settings
 
 
-@dg.resource(
-    description="Drive folder, store and warehouse, as the environment names them; an embedded server is started.",
-)
-def platform(_context: dg.InitResourceContext) -> Platform:
-    """Open the platform for a run; tests hand a ``Platform`` instead."""
-    return Platform.open()
+class PlatformResource(dg.ConfigurableResource[Platform]):
+    """Drive folder, store and warehouse, as the environment names them; an embedded server is started.
 
+    Assets are given the open ``Platform``; tests hand one instead.
+    """
 
-@dg.definitions
-def shared() -> dg.Definitions:
-    """Run steps in one process, because starting one takes longer than most steps; the executor is configurable."""
-    return dg.Definitions(resources={"platform": platform}, executor=dg.in_process_executor)
+    max_rejected_share: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="For this run, the share of rejected rows above which a file is refused; by default "
+        "CINEMATCH_MAX_REJECTED_SHARE.",
+    )
+
+    def create_resource(self, context: dg.InitResourceContext) -> Platform:  # noqa: ARG002 - Dagster's signature
+        """Open the platform for a run."""
+        settings = Settings.from_env()
+        if self.max_rejected_share is not None:
+            settings = settings.model_copy(update={"max_rejected_share": self.max_rejected_share})
+        return Platform.open(settings)

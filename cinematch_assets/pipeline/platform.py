@@ -1,18 +1,20 @@
 """The platform: settings, folder, store and warehouse, which every function of the pipeline is given.
 
 Here: opening them as the settings say. Not here: what is done with them.
+
+Each definition names this type, so that importing it is light: what opens the three is imported when they are opened.
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from cinematch_assets.drive.folder import Folder
-from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.private_files import make_home, make_private_folder
 from cinematch_assets.settings import Settings
-from cinematch_assets.storage.base import Store
-from cinematch_assets.storage.opening import open_store
-from cinematch_assets.warehouse.warehouse import Warehouse, open_warehouse
+
+if TYPE_CHECKING:
+    from cinematch_assets.drive.folder import Folder
+    from cinematch_assets.storage.base import Store
+    from cinematch_assets.warehouse.warehouse import Warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +22,17 @@ class Platform:
     """The folder that files come from, the store for objects, the warehouse for tables."""
 
     settings: Settings
-    folder: Folder
-    store: Store
-    warehouse: Warehouse
+    folder: "Folder"
+    store: "Store"
+    warehouse: "Warehouse"
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Self:
         """Open what the settings (by default the environment) name; start and migrate the embedded server."""
+        from cinematch_assets.drive.opening import open_folder
+        from cinematch_assets.storage.opening import open_store
+        from cinematch_assets.warehouse.warehouse import open_warehouse
+
         settings = settings or Settings.from_env()
         make_home(settings.home)
         if settings.drive is None:

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from cinematch_assets.schemas.table import Table
-from cinematch_assets.warehouse.statements import single_row, statement
+from cinematch_assets.warehouse.statements import scalar, single_row, statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,11 @@ def count_rows(connection: psycopg.Connection, *table: str) -> int:
 def read_split_counts(connection: psycopg.Connection) -> list[SplitCount]:
     """Return the splits of the ratings file, merged batches left out."""
     return [SplitCount(*row) for row in connection.execute(statement("ratings/select_split_counts")).fetchall()]
+
+
+def read_ratings_version(connection: psycopg.Connection) -> str:
+    """Return a hash of the contents that table ``ratings`` holds: the file, and the merged batches."""
+    return str(scalar(connection, "ratings/select_content_version"))
 
 
 def count_orphans(connection: psycopg.Connection, batch_id: str | None = None) -> Orphans:

@@ -62,6 +62,14 @@ class RefusedContent:
 
 
 @dataclass(frozen=True, slots=True)
+class NewestBatch:
+    """The batch that came last, and the days since its first content was landed; a later content does not renew it."""
+
+    batch_id: str
+    age_days: float
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """Rows read = rows accepted + rows rejected, of one file."""
 
@@ -187,3 +195,9 @@ def list_refused_contents(connection: psycopg.Connection) -> list[RefusedContent
 def list_referenced_objects(connection: psycopg.Connection) -> set[str]:
     """Return the keys in the store that the ledger or the registry still points to."""
     return {key for (key,) in connection.execute(statement("files/select_referenced_objects")).fetchall()}
+
+
+def find_newest_batch(connection: psycopg.Connection) -> NewestBatch | None:
+    """Return the batch whose first content was landed last; None without batches."""
+    with connection.cursor(row_factory=class_row(NewestBatch)) as cursor:
+        return cursor.execute(statement("files/select_newest_batch")).fetchone()

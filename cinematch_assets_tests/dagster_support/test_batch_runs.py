@@ -25,13 +25,13 @@ def make_asset(failing: str | None = None) -> dg.AssetsDefinition:
         partitions_def=dg.DynamicPartitionsDefinition(name="batches"),
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
     )
-    def table(context: dg.AssetExecutionContext) -> None:
-        def work(batch: str) -> dict[str, Any]:
+    def table(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        def work(batch: str) -> dg.MaterializeResult:
             if batch == failing:
                 raise CinematchError(f"{batch}.csv has no column rating")
-            return {"file": f"{batch}.csv"}
+            return dg.MaterializeResult(metadata={"file": f"{batch}.csv"}, data_version=dg.DataVersion(batch))
 
-        each_batch(context, work)
+        return each_batch(context, work)
 
     return table
 
@@ -61,3 +61,5 @@ def test_a_failing_batch_does_not_stop_the_others(instance: dg.DagsterInstance) 
 def test_a_run_of_one_batch_has_its_metadata(instance: dg.DagsterInstance) -> None:
     assert dg.materialize([make_asset()], instance=instance, partition_key="b").success
     assert metadata(instance) == {"b": {"file": "b.csv"}}
+    (record,) = instance.fetch_materializations(dg.AssetKey("table"), limit=1).records
+    assert (record.asset_materialization.tags or {})["dagster/data_version"] == "b"

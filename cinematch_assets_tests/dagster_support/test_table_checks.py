@@ -6,6 +6,7 @@ import pytest
 from cinematch_assets.dagster_support.asset_checks import Check
 from cinematch_assets.dagster_support.table_checks import (
     each_movie_once,
+    newest_batch,
     pandera_schema,
     referential_integrity,
     rejected_rows,
@@ -176,3 +177,20 @@ def test_the_budget_warns_above_85_percent(platform: Platform) -> None:
     assert storage_budget().evaluate(platform, None).passed
     small = make_platform(platform.settings.home / "small", platform.warehouse.url, CINEMATCH_STORAGE_BUDGET_MB="1")
     assert not storage_budget().evaluate(small, None).passed
+
+
+def test_an_old_batch_that_is_loaded_again_leaves_the_newest_one_as_old_as_it_was(platform: Platform) -> None:
+    check = newest_batch()
+    assert check.evaluate(platform, None).passed, "no batch has come yet"
+    for days, name in ((30, "batch_w1"), (9, "batch_w2")):
+        load_table(platform, f"batches/{name}", f"{RATINGS_HEADER}{GOOD}")
+        execute(
+            platform,
+            f"UPDATE ops.files SET landed_at = now() - interval '{days} days' WHERE for_table = 'batches/{name}'",
+        )
+    load_table(platform, "batches/batch_w1", f"{RATINGS_HEADER}{GOOD}101,10,4.0,1000000000\n")
+    outcome = check.evaluate(platform, None)
+    assert not outcome.passed
+    assert "`batch_w2`, is 9.0 days old; one is expected each week" in outcome.description
+    load_table(platform, "batches/batch_w3", f"{RATINGS_HEADER}{GOOD}")
+    assert check.evaluate(platform, None).passed

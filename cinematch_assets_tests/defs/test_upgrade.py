@@ -27,7 +27,7 @@ from cinematch_assets.recommender.model import FORMAT, Recommender, sha256_of
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.migrations import FOLDER
 from cinematch_assets.warehouse.training_data import read_data_key
-from cinematch_assets_tests.support.definitions import repository
+from cinematch_assets_tests.support.definitions import repository, run_job
 from cinematch_assets_tests.support.platforms import drop_history, make_platform, rows_of, take_in_history
 from cinematch_assets_tests.support.servers import Postgres, migrated_template
 
@@ -125,15 +125,7 @@ def evaluate_sensor(platform: Platform, instance: dg.DagsterInstance) -> dg.RunR
 
 def run_request(platform: Platform, instance: dg.DagsterInstance, request: dg.RunRequest) -> str | None:
     """Run what the sensor requested; return the error that ended it, None when it succeeded."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Platform, "open", lambda: platform)
-        job = repository().get_job("retrain")
-        result = job.execute_in_process(
-            instance=instance,
-            tags=dict(request.tags),
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            raise_on_error=False,
-        )
+    result = run_job("retrain", platform, instance, tags=dict(request.tags))
     failed = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
     return str((failed[0].cause or failed[0]).message) if failed else None
 

@@ -106,7 +106,7 @@ def test_active_users_and_popular_movies_stay_so(history: tuple[pd.DataFrame, np
 def test_users_choose_movies_by_taste() -> None:
     """Even users have rated nearly only even movies, odd users odd ones; all movies are about as popular."""
     rng = np.random.default_rng(3)
-    users, movies = rng.integers(1, 201, 9_000), rng.integers(0, 150, 9_000) * 2
+    users, movies = rng.integers(1, 601, 20_000), rng.integers(0, 150, 20_000) * 2
     astray = rng.random(len(users)) < 0.05
     ratings = pd.DataFrame(
         {

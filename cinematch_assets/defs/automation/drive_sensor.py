@@ -5,6 +5,7 @@ Here: requests. Not here: what is asked for (``pipeline.ingest.wanted_work``), w
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -12,10 +13,11 @@ from cinematch_assets.attempts import Pending, RetryPolicy, Work, next_attempt
 from cinematch_assets.dagster_support.runs import DATA_TAG, RELEASE_TAG, read_runs, release, runs_under_way
 from cinematch_assets.defs.automation.jobs import ingest_batch, load_catalog
 from cinematch_assets.defs.partitions import BATCH_PARTITIONS, batch_id
-from cinematch_assets.pipeline.ingest.wanted_work import WantedWork, find_wanted_work
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.values import OutstandingWork
-from cinematch_assets.warehouse.outstanding import replace_outstanding
+
+if TYPE_CHECKING:
+    from cinematch_assets.pipeline.ingest.wanted_work import WantedWork
 
 _PARTITION = "dagster/partition"
 
@@ -31,6 +33,9 @@ def drive_sensor(context: dg.SensorEvaluationContext, platform: dg.ResourceParam
 
     The number of a run is part of its key because Dagster skips a key that any earlier run had, a failed one too.
     """
+    from cinematch_assets.pipeline.ingest.wanted_work import find_wanted_work
+    from cinematch_assets.warehouse.outstanding import replace_outstanding
+
     wanted = find_wanted_work(platform)
     looked = [_look_up(context.instance, work, platform, wanted.data) for work in wanted.work]
     rows = [*wanted.notes, *(each.row for each in looked)]
@@ -77,7 +82,7 @@ def _one_each(rows: Iterable[OutstandingWork]) -> list[OutstandingWork]:
     return list({(row.kind, row.work): row for row in rows}.values())
 
 
-def _catalogue_runs(looked: Sequence[Pending], wanted: WantedWork) -> Iterator[dg.RunRequest]:
+def _catalogue_runs(looked: Sequence[Pending], wanted: "WantedWork") -> Iterator[dg.RunRequest]:
     """One run for movies, ratings and features together, so that movies come before ratings; one for the collection.
 
     New movies are a reason to match the collection again, so the whole job runs for them.
@@ -94,7 +99,7 @@ def _catalogue_runs(looked: Sequence[Pending], wanted: WantedWork) -> Iterator[d
         yield _run(load_catalog.name, [collection], wanted.data)
 
 
-def _batch_runs(looked: Sequence[Pending], wanted: WantedWork) -> Iterator[dg.RunRequest]:
+def _batch_runs(looked: Sequence[Pending], wanted: "WantedWork") -> Iterator[dg.RunRequest]:
     """One run a batch: the whole job for a new content if it can be assessed at once, else the part that is due."""
     for each in looked:
         if each.is_due and each.work.kind in ("batch", "assessment", "report"):

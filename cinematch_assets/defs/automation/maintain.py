@@ -4,6 +4,7 @@ Here: the job, its options, its schedule. Not here: what it does (``pipeline.mai
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field
@@ -11,13 +12,16 @@ from pydantic import Field
 from cinematch_assets.dagster_support.asset_checks import evaluate_now
 from cinematch_assets.defs.features import movie_genre_features
 from cinematch_assets.defs.model import model_metrics, recommendations, recommender_model
-from cinematch_assets.defs.tables import movies, netflix_movies, ratings
-from cinematch_assets.pipeline.maintenance import MaintenanceReport, run_maintenance
+from cinematch_assets.defs.tables import movies, netflix_movies, ratings, ratings_buffer
 from cinematch_assets.pipeline.platform import Platform
+
+if TYPE_CHECKING:
+    from cinematch_assets.pipeline.maintenance import MaintenanceReport
 
 CHECKS = {
     movies.movies.key: movies.CHECKS,
     ratings.ratings.key: ratings.CHECKS,
+    ratings_buffer.ratings_buffer.key: ratings_buffer.WHOLE_CHECKS,
     netflix_movies.netflix_movies.key: netflix_movies.CHECKS,
     movie_genre_features.movie_genre_features.key: movie_genre_features.CHECKS,
     recommender_model.recommender_model.key: recommender_model.CHECKS,
@@ -41,6 +45,8 @@ class MaintainConfig(dg.Config):
 @dg.op(out=dg.Out(dg.Nothing), description="Vacuum, archive of old alerts, retention of files, reports and models.")
 def tidy_up(context: dg.OpExecutionContext, config: MaintainConfig, platform: dg.ResourceParam[Platform]) -> None:
     """Run the maintenance; log what it did and show it on the run's page."""
+    from cinematch_assets.pipeline.maintenance import run_maintenance
+
     report = run_maintenance(platform, keep_days=config.keep_days, dry_run=config.dry_run)
     context.log.info(
         "%s %s alerts and %s objects (%.1f MB)",
@@ -59,7 +65,7 @@ def check_tables(platform: dg.ResourceParam[Platform]) -> Iterator[dg.AssetCheck
     yield dg.Output(None)
 
 
-def _sizes(report: MaintenanceReport) -> str:
+def _sizes(report: "MaintenanceReport") -> str:
     lines = (f"| {size.table} | {size.bytes / 2**20:.1f} MB |" for size in report.sizes)
     return "\n".join(("| table | with indexes |", "|---|---|", *lines))
 

@@ -5,16 +5,14 @@ choice of the next run (``retraining.retraining_request``).
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from cinematch_assets.attempts import Attempt, Pending, RetryPolicy, Work, next_attempt
 from cinematch_assets.dagster_support.runs import DATA_TAG, FINISHED, RELEASE_TAG, read_runs, release, runs_under_way
 from cinematch_assets.defs.automation.jobs import load_catalog, retrain
-from cinematch_assets.pipeline.models.artifacts import FormatStatus, format_message
-from cinematch_assets.pipeline.models.training_lease import RETRAINING
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.recommender.model import FORMAT
 from cinematch_assets.retraining import (
     NO_RATINGS,
     RetrainingPolicy,
@@ -25,16 +23,10 @@ from cinematch_assets.retraining import (
     retraining_work,
 )
 from cinematch_assets.values import WorkKind
-from cinematch_assets.warehouse.champion import read_champion
-from cinematch_assets.warehouse.drift_alerts import list_waiting_decisions, read_seconds_since_retraining
-from cinematch_assets.warehouse.inspection import count_rows
-from cinematch_assets.warehouse.leases import find_lease, return_lease
-from cinematch_assets.warehouse.model_registry import ModelVersion, find_rejection
-from cinematch_assets.warehouse.movies import count_unprojected_movies
-from cinematch_assets.warehouse.outstanding import list_outstanding, replace_outstanding
-from cinematch_assets.warehouse.recommendations import read_recommended_version
-from cinematch_assets.warehouse.training_data import read_data_key
-from cinematch_assets.warehouse.warehouse import Session
+
+if TYPE_CHECKING:
+    from cinematch_assets.warehouse.model_registry import ModelVersion
+    from cinematch_assets.warehouse.warehouse import Session
 
 _KINDS: tuple[WorkKind, ...] = ("model", "recommendations", "retraining")
 
@@ -49,6 +41,11 @@ def retraining_sensor(
     context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
 ) -> dg.RunRequest | dg.SkipReason:
     """Start what is due, one run at a time; rows and runs are the memory, so a restart loses and doubles nothing."""
+    from cinematch_assets.warehouse.champion import read_champion
+    from cinematch_assets.warehouse.drift_alerts import read_seconds_since_retraining
+    from cinematch_assets.warehouse.outstanding import replace_outstanding
+    from cinematch_assets.warehouse.training_data import read_data_key
+
     instance = context.instance
     with platform.warehouse.session() as session:
         champion = session.run(read_champion)
@@ -78,9 +75,15 @@ def retraining_sensor(
 
 
 def _find_work(
-    session: Session, instance: dg.DagsterInstance, champion: ModelVersion | None, data: str
+    session: "Session", instance: dg.DagsterInstance, champion: "ModelVersion | None", data: str
 ) -> Iterator[Work]:
     """All that a run of the job could be started for."""
+    from cinematch_assets.pipeline.models.artifacts import FormatStatus
+    from cinematch_assets.recommender.model import FORMAT
+    from cinematch_assets.warehouse.drift_alerts import list_waiting_decisions
+    from cinematch_assets.warehouse.inspection import count_rows
+    from cinematch_assets.warehouse.recommendations import read_recommended_version
+
     version = champion.version if champion else None
     readable = champion is not None and FormatStatus.of(champion) is FormatStatus.READABLE
     # Counting takes a while, and only a missing model asks for it.
@@ -98,8 +101,11 @@ def _find_work(
     yield from map(retraining_work, session.run(list_waiting_decisions))
 
 
-def _why_no_features(session: Session, instance: dg.DagsterInstance) -> str:
+def _why_no_features(session: "Session", instance: dg.DagsterInstance) -> str:
     """Say that genre features are on their way, which a model trained now would lack."""
+    from cinematch_assets.warehouse.movies import count_unprojected_movies
+    from cinematch_assets.warehouse.outstanding import list_outstanding
+
     if session.run(count_unprojected_movies) == 0:
         return ""
     rows = session.run(list_outstanding)
@@ -108,9 +114,12 @@ def _why_no_features(session: Session, instance: dg.DagsterInstance) -> str:
 
 
 def _decide(
-    platform: Platform, instance: dg.DagsterInstance, session: Session, work: Work, *, data: str, running: bool
+    platform: Platform, instance: dg.DagsterInstance, session: "Session", work: Work, *, data: str, running: bool
 ) -> Pending:
     """Decide on the next attempt. A model that was rejected for the data that there is, is not trained again on it."""
+    from cinematch_assets.recommender.model import FORMAT
+    from cinematch_assets.warehouse.model_registry import find_rejection
+
     runs = read_runs(instance, work, data=data)
     policy = RetryPolicy(platform.settings.retry_gap_s, platform.settings.retrain_max_attempts)
     attempt = next_attempt(runs.failures, running=running, policy=policy)
@@ -120,13 +129,18 @@ def _decide(
     return Pending(work, attempt, runs.ended + 1)
 
 
-def _find_newer_release(champion: ModelVersion | None) -> str:
+def _find_newer_release(champion: "ModelVersion | None") -> str:
+    from cinematch_assets.pipeline.models.artifacts import FormatStatus, format_message
+
     newer = champion is not None and FormatStatus.of(champion) is FormatStatus.NEWER
     return format_message(champion) if champion and newer else ""
 
 
-def _find_other_platform(session: Session, instance: dg.DagsterInstance) -> str:
+def _find_other_platform(session: "Session", instance: dg.DagsterInstance) -> str:
     """Say who else retrains on this warehouse; a lease of an own run that has ended is returned."""
+    from cinematch_assets.pipeline.models.training_lease import RETRAINING
+    from cinematch_assets.warehouse.leases import find_lease, return_lease
+
     lease = session.run(find_lease, RETRAINING)
     if lease is None:
         return ""

@@ -4,7 +4,7 @@ Here: the asset and its checks. Not here: statistics (``drift``), the decision (
 (``schemas.drift_alerts``).
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field
@@ -17,10 +17,11 @@ from cinematch_assets.dagster_support.table_checks import pandera_schema
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
 from cinematch_assets.defs.tables.ratings import ratings
 from cinematch_assets.defs.tables.ratings_buffer import ratings_buffer
-from cinematch_assets.pipeline.batch_drift import BatchDrift, assess_batch, is_assessed, report_batch
-from cinematch_assets.pipeline.models.score_batch import roll_back_if_worse
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.drift_alerts import DRIFT_ALERTS
+
+if TYPE_CHECKING:
+    from cinematch_assets.pipeline.batch_drift import BatchDrift
 
 CHECKS = (pandera_schema(DRIFT_ALERTS), *drift_checks())
 
@@ -46,30 +47,35 @@ class DriftReportConfig(dg.Config):
 )
 def drift_report(
     context: dg.AssetExecutionContext, config: DriftReportConfig, platform: dg.ResourceParam[Platform]
-) -> None:
+) -> dg.MaterializeResult:
     """Five statistics in `drift_alerts`, the retraining decision, and Evidently's report on the batch."""
 
-    def assess(batch: str) -> dict[str, Any]:
+    def assess(batch: str) -> dg.MaterializeResult:
+        from cinematch_assets.pipeline.batch_drift import assess_batch, is_assessed, report_batch
+        from cinematch_assets.pipeline.models.score_batch import roll_back_if_worse
+
         if config.only_missing and is_assessed(platform, batch):
-            return {"report": uri_metadata(report_batch(platform, batch))}
+            return dg.MaterializeResult(metadata={"report": uri_metadata(report_batch(platform, batch))})
         drift = assess_batch(platform, batch)
         rollback = roll_back_if_worse(platform)
         report = report_batch(platform, batch)
-        return {
-            **drift.as_metadata(),
-            **({} if rollback is None else {"rollback": rollback}),
-            "statistics": dg.MetadataValue.md(_statistics(drift)),
-            "report": uri_metadata(report),
-        }
+        return dg.MaterializeResult(
+            metadata={
+                **drift.as_metadata(),
+                **({} if rollback is None else {"rollback": rollback}),
+                "statistics": dg.MetadataValue.md(_statistics(drift)),
+                "report": uri_metadata(report),
+            }
+        )
 
     with checked_when_failing(context, platform):
-        each_batch(context, assess)
+        return each_batch(context, assess)
 
 
 drift_report_checks = build_checks(drift_report, CHECKS, batch_id)
 
 
-def _statistics(drift: BatchDrift) -> str:
+def _statistics(drift: "BatchDrift") -> str:
     lines = ["| statistic | score | threshold | without drift | alert | |", "|---|---|---|---|---|---|"]
     for alert in drift.alerts:
         score = "undefined" if alert.drift_score is None else f"{alert.drift_score:.4f}"

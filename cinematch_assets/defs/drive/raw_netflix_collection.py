@@ -9,7 +9,6 @@ from cinematch_assets.dagster_support.asset_checks import checked_when_failing
 from cinematch_assets.dagster_support.metadata import messages
 from cinematch_assets.dagster_support.progress_log import log_progress
 from cinematch_assets.defs.partitions import OWNERS
-from cinematch_assets.pipeline.ingest.netflix_collection import fetch_collection
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.table_names import COLLECTION
 
@@ -19,6 +18,8 @@ def raw_netflix_collection(
     context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.MaterializeResult:
     """Each movie file of the collection, in nested folders; what is new or changed is fetched once and verified."""
+    from cinematch_assets.pipeline.ingest.netflix_collection import fetch_collection
+
     with checked_when_failing(context, platform):
         collection = fetch_collection(platform, log_progress(context.log.info))
     return dg.MaterializeResult(

@@ -7,9 +7,8 @@ import dagster as dg
 
 from cinematch_assets.dagster_support.asset_checks import checked_when_failing
 from cinematch_assets.dagster_support.batch_runs import each_batch
-from cinematch_assets.dagster_support.landed import landed_metadata
+from cinematch_assets.dagster_support.landed import landed_result
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
-from cinematch_assets.pipeline.ingest.land_tables import land_table
 from cinematch_assets.pipeline.platform import Platform
 
 
@@ -20,12 +19,14 @@ from cinematch_assets.pipeline.platform import Platform
     partitions_def=batch_id,
     backfill_policy=one_run_a_batch,
 )
-def raw_ratings_batch(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+def raw_ratings_batch(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """A batch's file from the Drive folder, landed unchanged in the store, verified by size and md5."""
 
-    def land(batch: str) -> dict[str, dg.MetadataValue]:
+    def land(batch: str) -> dg.MaterializeResult:
+        from cinematch_assets.pipeline.ingest.land_tables import land_table
+
         landed = land_table(platform, f"batches/{batch}")
-        return landed_metadata(landed, platform.store.uri(landed.key))
+        return landed_result(landed, platform.store.uri(landed.key))
 
     with checked_when_failing(context, platform):
-        each_batch(context, land)
+        return each_batch(context, land)

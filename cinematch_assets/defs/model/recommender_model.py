@@ -5,6 +5,7 @@ Here: the asset and its check. Not here: the method (``recommender.model``), the
 """
 
 import dagster as dg
+from pydantic import Field
 
 from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
 from cinematch_assets.dagster_support.metadata import uri_metadata
@@ -14,12 +15,18 @@ from cinematch_assets.defs.features.movie_genre_features import movie_genre_feat
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.ratings import ratings
 from cinematch_assets.defs.tables.ratings_buffer import all_batches
-from cinematch_assets.pipeline.models.train_candidate import train_candidate
-from cinematch_assets.pipeline.models.training_lease import hold_training_lease, require_waiting
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.retraining import decisions_of
 
 CHECKS = (artifact(),)
+
+
+class TrainingConfig(dg.Config):
+    """Options of a run."""
+
+    seed: int | None = Field(
+        default=None, ge=0, description="Seed of all random numbers of this model; by default CINEMATCH_SEED."
+    )
 
 
 @dg.asset(
@@ -27,18 +34,25 @@ CHECKS = (artifact(),)
     kinds={"python", "numpy"},
     owners=OWNERS,
     deps=[ratings, all_batches, movie_genre_features],
+    code_version="artifact-format-4",
 )
-def recommender_model(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
+def recommender_model(
+    context: dg.AssetExecutionContext, config: TrainingConfig, platform: dg.ResourceParam[Platform]
+) -> dg.MaterializeResult:
     """A model of all accepted ratings but the newest fifth of each waiting batch, which the gate measures it on."""
+    from cinematch_assets.pipeline.models.train_candidate import train_candidate
+    from cinematch_assets.pipeline.models.training_lease import hold_training_lease, require_waiting
+
     # Until model_metrics has decided, the lease is kept.
     with checked_when_failing(context, platform), hold_training_lease(platform, context.run.run_id, keep=True):
         require_waiting(platform, decisions_of(context.run.tags))
-        candidate = train_candidate(platform, context.run.run_id, log_progress(context.log.info))
+        candidate = train_candidate(platform, context.run.run_id, log_progress(context.log.info), seed=config.seed)
     return dg.MaterializeResult(
         metadata={
             **candidate.as_metadata(),
             "dagster/uri": uri_metadata(platform.store.uri(candidate.artifact.key)),
-        }
+        },
+        data_version=dg.DataVersion(candidate.artifact.sha256),
     )
 
 

@@ -11,10 +11,8 @@ from cinematch_assets.dagster_support.metadata import table_metadata
 from cinematch_assets.dagster_support.table_checks import pandera_schema, rejected_rows, structure
 from cinematch_assets.defs.drive.raw_movies import raw_movies
 from cinematch_assets.defs.partitions import OWNERS
-from cinematch_assets.pipeline.ingest.load_tables import load_movies_file
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.movies import MOVIES
-from cinematch_assets.warehouse.inspection import count_rows
 
 CHECKS = (pandera_schema(MOVIES), structure(MOVIES), rejected_rows(MOVIES))
 
@@ -28,10 +26,16 @@ CHECKS = (pandera_schema(MOVIES), structure(MOVIES), rejected_rows(MOVIES))
 )
 def movies(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """Every movie, upserted; movies that are no longer in the file stay, and are counted."""
+    from cinematch_assets.pipeline.ingest.load_tables import load_movies_file
+    from cinematch_assets.warehouse.inspection import count_rows
+
     with checked_when_failing(context, platform):
         loaded = load_movies_file(platform)
     rows = platform.warehouse.run(count_rows, "movies")
-    return dg.MaterializeResult(metadata={**loaded.as_metadata(), "dagster/row_count": rows})
+    return dg.MaterializeResult(
+        metadata={**loaded.as_metadata(), "dagster/row_count": rows},
+        data_version=dg.DataVersion(f"{loaded.file.md5}-{rows}"),  # movies that left the file stay in the table
+    )
 
 
 movies_checks = build_checks(movies, CHECKS)

@@ -17,13 +17,8 @@ from cinematch_assets.dagster_support.table_checks import (
 from cinematch_assets.defs.drive.raw_netflix_collection import raw_netflix_collection
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.movies import movies
-from cinematch_assets.pipeline.ingest.netflix_collection import load_fetched
-from cinematch_assets.pipeline.ingest.netflix_matches import match_titles
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.netflix_movies import NETFLIX_MOVIES
-from cinematch_assets.warehouse.collection_ledger import read_problem_files
-from cinematch_assets.warehouse.inspection import count_rows
-from cinematch_assets.warehouse.status import count_collection_states
 
 CHECKS = (
     pandera_schema(NETFLIX_MOVIES, "netflix"),
@@ -42,6 +37,12 @@ CHECKS = (
 )
 def netflix_movies(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """The movies of all fetched files, loaded together with the ledger; then each title's movie in `movies`."""
+    from cinematch_assets.pipeline.ingest.netflix_collection import load_fetched
+    from cinematch_assets.pipeline.ingest.netflix_matches import match_titles
+    from cinematch_assets.warehouse.collection_ledger import read_problem_files
+    from cinematch_assets.warehouse.inspection import count_rows
+    from cinematch_assets.warehouse.status import count_collection_states
+
     with checked_when_failing(context, platform):
         loaded = load_fetched(platform)
         matched = match_titles(platform)

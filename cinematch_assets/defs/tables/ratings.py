@@ -19,10 +19,8 @@ from cinematch_assets.dagster_support.table_checks import (
 from cinematch_assets.defs.drive.raw_ratings import raw_ratings
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.movies import movies
-from cinematch_assets.pipeline.ingest.load_tables import load_ratings_file
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.ratings import RATINGS
-from cinematch_assets.warehouse.inspection import count_rows, read_split_counts
 
 CHECKS = (
     pandera_schema(RATINGS),
@@ -43,17 +41,22 @@ CHECKS = (
 )
 def ratings(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """The rows of the ratings file, each with its `data_split`; rows of merged batches stay in the table."""
+    from cinematch_assets.pipeline.ingest.load_tables import load_ratings_file
+    from cinematch_assets.warehouse.inspection import count_rows, read_ratings_version, read_split_counts
+
     with checked_when_failing(context, platform):
         loaded = load_ratings_file(platform)
     with platform.warehouse.session() as session:
         rows = session.run(count_rows, "ratings")
         splits = session.run(read_split_counts)
+        content = session.run(read_ratings_version)
     return dg.MaterializeResult(
         metadata={
             **loaded.as_metadata(),
             **{f"{split.name}_rows": split.rows for split in splits},
             "dagster/row_count": rows,
-        }
+        },
+        data_version=dg.DataVersion(content),
     )
 
 

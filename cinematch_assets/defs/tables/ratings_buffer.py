@@ -5,7 +5,6 @@ Here: the asset, its freshness, its checks. Not here: parsing (``reading``), the
 """
 
 from datetime import timedelta
-from typing import Any
 
 import dagster as dg
 
@@ -13,6 +12,7 @@ from cinematch_assets.dagster_support.asset_checks import build_checks, checked_
 from cinematch_assets.dagster_support.batch_runs import each_batch
 from cinematch_assets.dagster_support.metadata import table_metadata
 from cinematch_assets.dagster_support.table_checks import (
+    newest_batch,
     pandera_schema,
     referential_integrity,
     rejected_rows,
@@ -21,7 +21,6 @@ from cinematch_assets.dagster_support.table_checks import (
 from cinematch_assets.defs.drive.raw_ratings_batch import raw_ratings_batch
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
 from cinematch_assets.defs.tables.movies import movies
-from cinematch_assets.pipeline.ingest.load_tables import load_batch_file
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.ratings import RATINGS
 from cinematch_assets.schemas.ratings_buffer import RATINGS_BUFFER
@@ -32,6 +31,8 @@ CHECKS = (
     rejected_rows(RATINGS_BUFFER),
     referential_integrity(RATINGS_BUFFER),
 )
+WHOLE_CHECKS = (newest_batch(),)
+"""Of all batches together."""
 
 
 @dg.asset(
@@ -45,18 +46,24 @@ CHECKS = (
     # A batch comes each week: one day late it warns, and after a second week without one it fails.
     freshness_policy=dg.FreshnessPolicy.time_window(warn_window=timedelta(days=8), fail_window=timedelta(days=15)),
 )
-def ratings_buffer(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+def ratings_buffer(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """One batch, loaded completely or not at all, with its row in `ingestion_metadata`; a merged one is replaced."""
 
-    def load(batch: str) -> dict[str, Any]:
+    def load(batch: str) -> dg.MaterializeResult:
+        from cinematch_assets.pipeline.ingest.load_tables import load_batch_file
+
         loaded = load_batch_file(platform, batch)
-        return {**loaded.as_metadata(), "dagster/partition_row_count": loaded.counts.accepted}
+        return dg.MaterializeResult(
+            metadata={**loaded.as_metadata(), "dagster/partition_row_count": loaded.counts.accepted},
+            data_version=dg.DataVersion(f"{loaded.file.md5}-{loaded.counts.accepted}"),  # released rows come later
+        )
 
     with checked_when_failing(context, platform):
-        each_batch(context, load)
+        return each_batch(context, load)
 
 
 all_batches = dg.AssetDep(ratings_buffer, partition_mapping=dg.AllPartitionMapping())
 """For assets that read the buffer whole."""
 
 ratings_buffer_checks = build_checks(ratings_buffer, CHECKS, batch_id)
+ratings_buffer_age = build_checks(ratings_buffer, WHOLE_CHECKS, name="age")

@@ -95,7 +95,7 @@ def gate_candidate(platform: Platform, version: str, progress: Progress | None =
         evaluation = evaluate(candidate, rows.train, rows.test, catalogue)
         platform.warehouse.run(reject, version, _gate_result(decision, evaluation, measured, candidate, rows.test))
         return GatedCandidate(version, previous, decision, evaluation, measured, ())
-    final, train = _refit(platform, candidate, rows, catalogue, progress)
+    final, train = _refit(row, candidate, rows, catalogue, progress)
     evaluation = evaluate(final, train, rows.test, catalogue)
     merged = platform.warehouse.run(
         promote,
@@ -192,13 +192,17 @@ def _why_no_champion(champion: model_registry.ModelVersion | None) -> str:
 
 
 def _refit(
-    platform: Platform, candidate: Recommender, rows: TrainingRows, catalogue: Catalogue, progress: Progress | None
+    row: model_registry.ModelVersion,
+    candidate: Recommender,
+    rows: TrainingRows,
+    catalogue: Catalogue,
+    progress: Progress | None,
 ) -> tuple[Recommender, Ratings]:
-    """Fit the promoted model on the holdout too; without a holdout it is the candidate itself."""
+    """Fit the promoted model as the candidate, on the holdout too; without a holdout it is the candidate itself."""
     if len(rows.holdout) == 0:
         return candidate, rows.train
     train = rows.train_and_holdout.latest()
-    config, seed = RecommenderConfig(), platform.settings.seed
+    config, seed = RecommenderConfig(**row.config), row.seed
     with log_phase(_LOG, f"fit the promoted model on {len(train):,} ratings"):
         return fit_recommender(train, catalogue, config=config, seed=seed, progress=progress), train
 

@@ -16,6 +16,7 @@ from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.models.artifacts import FormatStatus, format_message, load_champion
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.data import Pairs
+from cinematch_assets.recommender.model import sha256_of
 from cinematch_assets.warehouse import champion as champion_table
 from cinematch_assets.warehouse.champion import require_champion
 from cinematch_assets.warehouse.model_registry import read_model_version
@@ -34,6 +35,8 @@ class PublishedRecommendations:
     rows: int
     users: int
     movies: int
+    sha256: str
+    """Of the lists as they are stored."""
 
     def as_metadata(self) -> dict[str, str | int]:
         """Return the version and the counts."""
@@ -57,11 +60,16 @@ def publish_recommendations(platform: Platform, k: int = MOVIES_PER_USER) -> Pub
         recommendations = top.to_frame().assign(because=pd.Series(model.explain(top).lists(), dtype=object))[_COLUMNS]
     buffer = io.BytesIO()
     recommendations.to_parquet(buffer, index=False)
-    platform.store.put_bytes(_key(version.version), buffer.getvalue())
+    content = buffer.getvalue()
+    platform.store.put_bytes(_key(version.version), content)
     with log_phase(_LOG, f"write {len(recommendations):,} recommendations"):
         rows = platform.warehouse.run(write_recommendations, version.version, recommendations)
     return PublishedRecommendations(
-        version.version, rows, int(recommendations["userId"].nunique()), int(recommendations["movieId"].nunique())
+        version.version,
+        rows,
+        int(recommendations["userId"].nunique()),
+        int(recommendations["movieId"].nunique()),
+        sha256_of(content),
     )
 
 

@@ -90,8 +90,13 @@ def split_rows(data: TrainingData, batches: tuple[TrainedBatch, ...] | None = No
     )
 
 
-def train_candidate(platform: Platform, run_id: str, progress: Progress | None = None) -> Candidate:
-    """Fit, store and register a model on the ratings that are accepted now; batches that arrive later are not in it."""
+def train_candidate(
+    platform: Platform, run_id: str, progress: Progress | None = None, *, seed: int | None = None
+) -> Candidate:
+    """Fit, store and register a model on the ratings that are accepted now; batches that arrive later are not in it.
+
+    Without ``seed`` that of the settings is taken.
+    """
     with log_phase(_LOG, "read training data"):
         trained_on = platform.warehouse.run(read_data_key)
         data = platform.warehouse.read_training_data()
@@ -100,7 +105,7 @@ def train_candidate(platform: Platform, run_id: str, progress: Progress | None =
     if data.left_out:
         _LOG.info("left out, because they were not assessed yet: %s", ", ".join(data.left_out))
     config = RecommenderConfig()
-    seed = platform.settings.seed
+    seed = platform.settings.seed if seed is None else seed
     with log_phase(_LOG, f"fit a candidate on {len(rows.train):,} ratings"):
         model = fit_recommender(rows.train, catalogue, config=config, seed=seed, progress=progress)
     artifact = keep_model(platform, model)
