@@ -3,8 +3,7 @@
 If users chose movies by popularity alone, user u would rate movie i in proportion to n_u n_i. The singular value
 decomposition of the co-occurrences, each divided by √(n_u n_i), has this as its first component; the next ones are the
 directions of taste, and u · i of their coordinates is the relative excess over independence (Greenacre, "Correspondence
-Analysis in Practice"). Small counts have ``DAMPING`` added, so that little-known users and movies stay near zero, and
-the singular value of the first component left out, which is taken for noise, is subtracted from the others.
+Analysis in Practice"). Small counts have ``DAMPING`` added, so that little-known users and movies stay near zero.
 
 Here: coordinates of users and movies. Not here: which pairs are drawn by them (``simulate``).
 """
@@ -33,13 +32,12 @@ class Taste:
         from scipy import sparse  # noqa: PLC0415
         from sklearn.utils.extmath import randomized_svd  # noqa: PLC0415  takes a second to import
 
-        components = min(COMPONENTS + 2, *shape)
+        components = min(COMPONENTS + 1, *shape)
         user_scale = np.sqrt(np.bincount(users, minlength=shape[0]) + DAMPING)
         movie_scale = np.sqrt(np.bincount(movies, minlength=shape[1]) + DAMPING)
         scaled = sparse.csr_matrix((1 / (user_scale[users] * movie_scale[movies]), (users, movies)), shape=shape)
         left, singular, right = randomized_svd(scaled, components, n_iter=POWER_ITERATIONS, random_state=seed)
-        above_noise = np.maximum(singular[1:] - singular[-1], 0)
-        of_users = left[:, 1:] * above_noise / user_scale[:, None] * len(users)
+        of_users = left[:, 1:] * singular[1:] / user_scale[:, None] * len(users)
         return cls(of_users.astype(np.float32), (right[1:].T / movie_scale[:, None]).astype(np.float32))
 
     def excess(self, users: NDArray[np.int64], movies: NDArray[np.int64]) -> NDArray[np.float32]:
