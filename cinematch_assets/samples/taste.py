@@ -1,10 +1,9 @@
 """How much more often than by chance a user rates a movie, by correspondence analysis of who rated what.
 
-If users chose movies by popularity alone, user u would rate movie i in proportion to n_u n_i. The singular value
-decomposition of the co-occurrences, each divided by √(n_u n_i), has this as its first component; the next ones are the
-directions of taste, and u · i of their coordinates is the relative excess over independence (Greenacre, "Correspondence
-Analysis in Practice"). Small counts have ``DAMPING`` added, so that little-known users and movies stay near zero, and
-the singular value of the first component left out, which is taken for noise, is subtracted from the others.
+If users chose movies by popularity alone, user u would rate movie i in proportion to n_u n_i. A truncated singular value
+decomposition of the co-occurrences, each divided by √(n_u n_i), smooths them; less what independence gives, they are
+the relative excess over it (Greenacre, "Correspondence Analysis in Practice"). Small counts have ``DAMPING`` added, so
+that little-known users and movies stay near zero.
 
 Here: coordinates of users and movies. Not here: which pairs are drawn by them (``simulate``).
 """
@@ -22,7 +21,7 @@ BLOCK_PAIRS = 1 << 17  # pairs whose coordinates are in memory at once: 30 MB
 
 @dataclass(frozen=True, slots=True)
 class Taste:
-    """Coordinates of users (U, f) and movies (M, f) in the space of taste."""
+    """Coordinates of users (U, f) and movies (M, f): their products are co-occurrences minus independence."""
 
     users: NDArray[np.float32]
     movies: NDArray[np.float32]
@@ -33,14 +32,17 @@ class Taste:
         from scipy import sparse  # noqa: PLC0415
         from sklearn.utils.extmath import randomized_svd  # noqa: PLC0415  takes a second to import
 
-        components = min(COMPONENTS + 2, *shape)
-        user_scale = np.sqrt(np.bincount(users, minlength=shape[0]) + DAMPING)
-        movie_scale = np.sqrt(np.bincount(movies, minlength=shape[1]) + DAMPING)
+        components = min(COMPONENTS + 1, *shape)
+        of_user, of_movie = np.bincount(users, minlength=shape[0]), np.bincount(movies, minlength=shape[1])
+        user_scale, movie_scale = np.sqrt(of_user + DAMPING), np.sqrt(of_movie + DAMPING)
         scaled = sparse.csr_matrix((1 / (user_scale[users] * movie_scale[movies]), (users, movies)), shape=shape)
         left, singular, right = randomized_svd(scaled, components, n_iter=POWER_ITERATIONS, random_state=seed)
-        above_noise = np.maximum(singular[1:] - singular[-1], 0)
-        of_users = left[:, 1:] * above_noise / user_scale[:, None] * len(users)
-        return cls(of_users.astype(np.float32), (right[1:].T / movie_scale[:, None]).astype(np.float32))
+        user_side = left * singular / user_scale[:, None] * len(users)
+        movie_side = right.T / movie_scale[:, None]
+        return cls(
+            np.column_stack([user_side, -of_user / user_scale**2]).astype(np.float32),
+            np.column_stack([movie_side, of_movie / movie_scale**2]).astype(np.float32),
+        )
 
     def excess(self, users: NDArray[np.int64], movies: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the relative excess over independence of pairs, (pairs,): 0 is by chance, 1 twice as often."""

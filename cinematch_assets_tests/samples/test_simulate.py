@@ -106,7 +106,7 @@ def test_active_users_and_popular_movies_stay_so(history: tuple[pd.DataFrame, np
 def test_users_choose_movies_by_taste() -> None:
     """Even users have rated nearly only even movies, odd users odd ones; all movies are about as popular."""
     rng = np.random.default_rng(3)
-    users, movies = rng.integers(1, 601, 20_000), rng.integers(0, 150, 20_000) * 2
+    users, movies = rng.integers(1, 601, 40_000), rng.integers(0, 150, 40_000) * 2
     astray = rng.random(len(users)) < 0.05
     ratings = pd.DataFrame(
         {
@@ -117,7 +117,7 @@ def test_users_choose_movies_by_taste() -> None:
         }
     ).drop_duplicates(["userId", "movieId"])
     batch = simulate_batch(ratings, np.arange(1, 301, dtype=np.int32), rows=2_000, seed=1)
-    assert (batch["userId"] % 2 == batch["movieId"] % 2).mean() > 0.8
+    assert (batch["userId"] % 2 == batch["movieId"] % 2).mean() > 0.55  # by popularity alone .39, since most are rated
 
 
 def test_users_and_movies_keep_their_biases(history: tuple[pd.DataFrame, np.ndarray]) -> None:
