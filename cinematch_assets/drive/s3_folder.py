@@ -1,7 +1,7 @@
 """A folder in an S3 bucket, read as a local one is: the keys below a prefix are its paths.
 
-Here: listing, hashing what changed, downloading. Not here: the client (``storage.s3``), what the files mean
-(``reading``).
+Here: listing, hashing what changed, downloading. Not here: the client and how it reads (``storage.s3``), what the files
+mean (``reading``).
 
 An ETag is the md5 of some objects only, not of those uploaded in parts or encrypted by a key of KMS, and nothing in a
 listing tells which. So an object's content is hashed, once a process for each ETag; it tells only that it changed.
@@ -31,7 +31,7 @@ from cinematch_assets.drive.folder import (
     shown_name,
 )
 from cinematch_assets.storage.atomic_file import write_atomically
-from cinematch_assets.storage.s3 import S3_PREFIX, open_s3_client
+from cinematch_assets.storage.s3 import MISSING, REPLACED, S3_PREFIX, error_code, open_s3_client, read_version
 from cinematch_assets.table_names import is_read
 from cinematch_assets.values import DriveFile, SkippedEntry
 
@@ -39,11 +39,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 HASHING_THREADS = 32
-_CHUNK_BYTES = 1 << 20
-_MAX_BROKEN_READS = 5
-"""A transfer that breaks off so many times without a byte in between is given up."""
-_MISSING = frozenset({"404", "NoSuchKey"})
-_CHANGED = frozenset({"412", "PreconditionFailed"})
 _MAX_REMEMBERED = 500_000
 
 _Version = tuple[str, str, str, str, int]
@@ -155,13 +150,13 @@ class S3Folder:
         try:
             if md5 is None:
                 digest = hashlib.md5(usedforsecurity=False)
-                for chunk in self._read(found.key, found.etag):
+                for chunk in read_version(self.client, self.bucket, found.key, found.etag):
                     digest.update(chunk)
                 md5 = digest.hexdigest()
                 _remember(version, md5)
         except ClientError as fault:
-            code = _code(fault)
-            if code in _CHANGED or code in _MISSING:
+            code = error_code(fault)
+            if code in REPLACED or code in MISSING:
                 return SkippedEntry(found.path, "is being replaced", for_now=True)
             return SkippedEntry(found.path, f"cannot be read: S3 says {code}")
         except BotoCoreError as fault:
@@ -170,41 +165,21 @@ class S3Folder:
         name = found.path.rpartition("/")[2]
         return DriveFile(id=path_id("s3", found.path), path=found.path, name=name, size=found.size, md5=md5)
 
-    def _read(self, key: str, etag: str) -> Iterator[bytes]:
-        """Give the bytes of one version of an object; a transfer that breaks off is resumed."""
-        position, broken = 0, 0
-        while True:
-            options: dict[str, Any] = {"IfMatch": etag} | ({"Range": f"bytes={position}-"} if position else {})
-            try:
-                answer = self.client.get_object(Bucket=self.bucket, Key=key, **options)
-                size = position + answer["ContentLength"]
-                for chunk in answer["Body"].iter_chunks(_CHUNK_BYTES):
-                    position, broken = position + len(chunk), 0
-                    yield chunk
-            except BotoCoreError as fault:
-                broken += 1
-                if broken >= _MAX_BROKEN_READS:
-                    raise
-                logger.info("S3 breaks off %r at byte %s: %s", key, f"{position:,}", fault)
-            else:
-                if position >= size:
-                    return
-
     def _content(self, file: DriveFile) -> Iterator[bytes]:
         """Give the file's bytes; raise at their end when they are not the listed ones."""
         digest, size = hashlib.md5(usedforsecurity=False), 0
         key = f"{self.prefix}/{file.path}" if self.prefix else file.path
         try:
             etag = self.client.head_object(Bucket=self.bucket, Key=key)["ETag"]
-            for chunk in self._read(key, etag):
+            for chunk in read_version(self.client, self.bucket, key, etag):
                 digest.update(chunk)
                 size += len(chunk)
                 yield chunk
         except ClientError as fault:
-            code = _code(fault)
-            if code in _MISSING:
+            code = error_code(fault)
+            if code in MISSING:
                 raise FileError(f"{file.path} is no longer in {self.spec}.") from fault
-            if code in _CHANGED:
+            if code in REPLACED:
                 raise self._changed(file) from fault
             raise FileError(f"{file.path} in {self.spec} cannot be read: S3 says {code}.") from fault
         except BotoCoreError as fault:
@@ -220,7 +195,7 @@ class S3Folder:
     def _refused(self, fault: ClientError) -> DriveError:
         logger.warning("S3 refuses to list %s: %s", self.spec, fault)
         return DriveError(
-            f"S3 says {_code(fault)} to a listing of {self.spec} (CINEMATCH_DRIVE): check the bucket's name, "
+            f"S3 says {error_code(fault)} to a listing of {self.spec} (CINEMATCH_DRIVE): check the bucket's name, "
             "its region, and that these credentials may list and read it."
         )
 
@@ -234,10 +209,6 @@ def _path_fault(path: str) -> str:
     if any(part in ("", "..") for part in path.split("/")):
         return "has a key with an empty step or '..'"
     return name_fault(path)
-
-
-def _code(fault: ClientError) -> str:
-    return str(fault.response.get("Error", {}).get("Code", "an error"))
 
 
 def _first_line(fault: BotoCoreError) -> str:

@@ -103,6 +103,8 @@ class RankingConfig(_Config):
     """What the implicit-ALS score weighs in the order of a list, the EASE score being 1."""
     rating_weight: NonNegativeFloat = 0.5
     """What the predicted rating weighs in it."""
+    genre_weight: NonNegativeFloat = 0.2
+    """What the match of a movie's genres with the user's history weighs in it."""
     max_dual_users: NonNegativeInt = 3_000
     """Up to this number of users ``ranking.ease_dual`` is taken, exact: one matrix of users², at most 36 MB."""
     head_items: PositiveInt = 6_000

@@ -1,7 +1,7 @@
 """How much more often than by chance a user rates a movie, by correspondence analysis of who rated what.
 
-If users chose movies by popularity alone, user u would rate movie i in proportion to n_u n_i. A truncated singular value
-decomposition of the co-occurrences, each divided by √(n_u n_i), smooths them; less what independence gives, they are
+If users chose movies by popularity alone, user u would rate movie i in proportion to n_u n_i. A truncated SVD
+of the co-occurrences, each divided by √(n_u n_i), smooths them; less what independence gives, they are
 the relative excess over it (Greenacre, "Correspondence Analysis in Practice"). Small counts have ``DAMPING`` added, so
 that little-known users and movies stay near zero.
 

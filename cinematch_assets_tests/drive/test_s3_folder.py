@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
+from cinematch_assets.drive import s3_folder
 from cinematch_assets.drive.diagnose import check_local
 from cinematch_assets.drive.folder import DriveError, Folder, UnreachableError
 from cinematch_assets.drive.opening import open_folder
+from cinematch_assets.storage.s3 import read_version
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -59,8 +61,12 @@ def test_a_content_is_read_once_a_process_and_again_when_it_changes(
     client.put_object(Bucket="drop", Key="movies.csv", Body=os.urandom(10))
     folder = open_folder("s3://drop")
     read: list[str] = []
-    before = type(folder)._read
-    monkeypatch.setattr(type(folder), "_read", lambda self, key, etag: read.append(key) or before(self, key, etag))
+
+    def read_and_note(client: "S3Client", bucket: str, key: str, etag: str) -> Iterator[bytes]:
+        read.append(key)
+        return read_version(client, bucket, key, etag)
+
+    monkeypatch.setattr(s3_folder, "read_version", read_and_note)
     assert folder.list_files() == folder.list_files()
     assert read == ["movies.csv"]
     client.put_object(Bucket="drop", Key="movies.csv", Body=b"same key, another content")

@@ -40,7 +40,7 @@ def figures(model: Recommender, split: Split, catalogue: Catalogue) -> Evaluatio
 def test_predictions_are_far_closer_than_those_of_biases(figures: Evaluation, split: Split, catalogue: Catalogue):
     # The best default Surprise model is at .863 on such a split, biases alone at .867.
     biases = evaluate(bias_only(split.train, catalogue), split.train, split.test, catalogue, rankings=False)
-    assert figures.rmse < 0.80
+    assert figures.rmse < 0.79
     assert figures.rmse < 0.93 * biases.rmse
 
 

@@ -21,7 +21,7 @@ def test_pairs_of_one_camp_are_above_chance_and_others_below() -> None:
 
 def test_a_movie_without_ratings_and_a_lone_user_have_no_taste() -> None:
     users, movies = two_camps()
-    unrated = Taste.fit(users, movies, (60, 41)).excess(np.arange(60), np.full(200, 100))
+    unrated = Taste.fit(users, movies, (200, 101)).excess(np.arange(200), np.full(200, 100))
     np.testing.assert_allclose(unrated, 0, atol=1e-5)
     alone = Taste.fit(np.zeros(5, np.int64), np.arange(5), (1, 5))
     np.testing.assert_allclose(alone.excess(np.zeros(5, np.int64), np.arange(5)), 0, atol=1e-6)

@@ -8,6 +8,7 @@ import compileall
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 GONE = (
@@ -33,14 +34,24 @@ GONE = (
     "**/*.hpp",
     "**/*.a",
     "dagster_webserver/**/*.map",
+    # Arrow's own client of S3 and its RPC: objects go through boto3. No other library of pyarrow links them.
+    "pyarrow/libarrow_flight.so*",
+    "pyarrow/libarrow_python_flight.so*",
+    "pyarrow/_flight.*.so",
+    "pyarrow/libarrow_s3.so*",
+    "pyarrow/_s3fs.*.so",
 )
 """Tests, headers, stubs, maps of scripts, notebooks' extensions, installers: patterns below the folder of packages."""
+KEPT = ("evidently/legacy/tests", "evidently/tests")
+"""What these patterns mean something else by: tests of data."""
 KEPT_INTERFACES = {
     "googleapiclient/discovery_cache/documents": ("drive.v3.json",),
     "botocore/data": ("s3", "secretsmanager", "ecs", "ec2", "logs", "sts", "sso", "sso-oidc"),
 }
 """Of the descriptions of Google's 560 and AWS' 400 interfaces, those that are used; botocore's own files stay."""
-SOURCELESS = ("plotly", "faker", "statsmodels", "nltk", "pygments", "litestar")
+ZIPPED = ("plotly",)
+"""Packages of so many small files, 14,000, that they are imported from one compressed file of byte code."""
+SOURCELESS = (*ZIPPED, "faker", "statsmodels", "nltk", "pygments", "litestar")
 """Packages that others need and whose source is not read here: of thousands of files the byte code is kept alone."""
 WITH_SYMBOLS = ("llvmlite/binding/*.so", "uvloop/*.so", "adbc_driver_manager/*.so")
 """Libraries that come with debugging symbols, a tenth to nine tenths of their size."""
@@ -54,6 +65,8 @@ def main(environment: Path) -> int:
     for pattern in WITH_SYMBOLS:
         subprocess.run(["strip", "--strip-unneeded", *packages.glob(pattern)], check=True)
     compiled = [compile_package(packages, name) for name in (*SOURCELESS, "")]
+    for name in ZIPPED:
+        zip_package(packages, name)
     if not all(compiled):
         sys.stdout.write("some files are written for other versions of Python and stay uncompiled\n")
     sys.stdout.write(f"{before / 1e6:,.0f} MB of packages, {size(packages) / 1e6:,.0f} MB trimmed and compiled\n")
@@ -64,6 +77,8 @@ def trim(packages: Path) -> None:
     """Remove what ``GONE`` names, and interfaces that are not kept."""
     for pattern in GONE:
         for found in list(packages.glob(pattern)):
+            if str(found.relative_to(packages)) in KEPT:
+                continue
             if found.is_dir():
                 shutil.rmtree(found)
             else:
@@ -86,6 +101,17 @@ def compile_package(packages: Path, name: str) -> bool:
             if source.with_suffix(".pyc").exists():
                 source.unlink()
     return bool(done)
+
+
+def zip_package(packages: Path, name: str) -> None:
+    """Move a package into ``<name>.zip`` and put that on Python's path; the same files make the same bytes."""
+    with zipfile.ZipFile(packages / f"{name}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(path for path in (packages / name).rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(str(file.relative_to(packages)))  # with the first date that a zip can hold
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, file.read_bytes())
+    shutil.rmtree(packages / name)
+    (packages / f"{name}.pth").write_text(f"{name}.zip\n")
 
 
 def size(folder: Path) -> int:

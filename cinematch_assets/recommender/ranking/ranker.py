@@ -1,12 +1,12 @@
 """The ranker: top-N recommendations for known and new users, and similar movies.
 
-The EASE score selects a pool of movies; EASE score, implicit-ALS score and predicted rating order it; a cap keeps
-franchises from filling a ranking.
+The EASE score selects a pool of movies; EASE score, implicit-ALS score, predicted rating and genre match order it; a
+cap keeps franchises from filling a ranking.
 
 Here: the fitted ranker, its training, the choice of the EASE method by the number of users. Not here: EASE
-(``ranking.ease_dual``, ``ranking.ease_sparse``), implicit ALS (``ranking.implicit_als``), the order of a pool
-(``ranking.rerank``), cap and discount (``ranking.diversity``), item similarity (``ranking.similar_items``), predicted
-ratings (``rating_prediction.rating_table``).
+(``ranking.ease_dual``, ``ranking.ease_sparse``), implicit ALS (``ranking.implicit_als``), genre match
+(``ranking.genre_match``), the order of a pool (``ranking.rerank``), cap and discount (``ranking.diversity``), item
+similarity (``ranking.similar_items``), predicted ratings (``rating_prediction.rating_table``).
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from cinematch_assets.recommender.ranking.diversity import (
     popularity_discount,
 )
 from cinematch_assets.recommender.ranking.ease_dual import DualEase, fit_ease_dual
+from cinematch_assets.recommender.ranking.genre_match import GenreMatch
 from cinematch_assets.recommender.ranking.histories import UserHistories, rating_weights
 from cinematch_assets.recommender.ranking.similar_items import ItemSimilarity, fit_similar_items
 
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 
 POPULARITY_TIE_BREAK = 1e-6
 """Weight of popularity in EASE scores: it decides between equal scores only, as all are for users without ratings."""
+
+SIGNALS = 3
+"""Signals that are added to the EASE score."""
 
 _ARRAYS = ("signal_weights", "popularity", "popularity_discount", "franchises")
 
@@ -68,6 +72,7 @@ class _Request:
     k: int
     shift: Floats  # (M,) added to EASE scores: −inf for movies that are no candidates
     implicit_factors: Floats  # (M, f) the movies' side of the implicit-ALS score
+    genre_match: GenreMatch
     rating_factors: tuple[RatingFactors, Floats] | None  # and of predicted ratings, (M, f)
 
 
@@ -80,7 +85,7 @@ class Ranker:
 
     ease: DualEase | SparseEase
     implicit_als: ImplicitFactors
-    signal_weights: Floats  # (2,) of the implicit-ALS score and the predicted rating, that of the EASE score being 1
+    signal_weights: Floats  # (3,) implicit-ALS score, predicted rating and genre match, the EASE score's being 1
     reason: str
     popularity: Floats  # (M,) ranks for users without ratings
     popularity_discount: Floats  # (M,)
@@ -194,12 +199,15 @@ class Ranker:
         from cinematch_assets.recommender.ranking.ease_sparse import SparseEase  # noqa: PLC0415  loads numba
         from cinematch_assets.recommender.ranking.implicit_als import ImplicitFactors  # noqa: PLC0415  loads numba
 
+        own = {name: arrays[name] for name in _ARRAYS}
+        # Artifacts from before the genre match have two weights, and rank as they did.
+        own["signal_weights"] = np.pad(own["signal_weights"], (0, SIGNALS - len(own["signal_weights"])))
         return cls(
             ease=DualEase.from_arrays(arrays) if "dual_inverse" in arrays else SparseEase.from_arrays(arrays),
             implicit_als=ImplicitFactors.from_arrays(arrays),
             reason=reason,
             item_similarity=ItemSimilarity.from_arrays(arrays),
-            **{name: arrays[name] for name in _ARRAYS},
+            **own,
         )
 
     def _reasons(self, weights: sparse.csr_matrix, listed: Ids) -> Reasons:
@@ -226,6 +234,7 @@ class Ranker:
             k=min(k, int(allowed.sum())),
             shift=shift,
             implicit_factors=self.implicit_als.movies * np.sqrt(self.popularity_discount)[:, None],
+            genre_match=GenreMatch.of(self.item_similarity.genres, self.popularity),
             rating_factors=(rating_factors, rating_factors.movie_side(self.movies)) if rating_factors else None,
         )
 
@@ -239,10 +248,15 @@ class Ranker:
             rerank_by_signals,
         )
 
-        signals = [Signal(user_factors, request.implicit_factors, float(self.signal_weights[0]))]
+        of_implicit, of_rating, of_genres = self.signal_weights.tolist()
+        genres = request.genre_match
+        signals = [
+            Signal(user_factors, request.implicit_factors, of_implicit),
+            Signal(genres.user_side(weights), genres.movies, of_genres),
+        ]
         if request.rating_factors:
             table, movie_side = request.rating_factors
-            signals.append(Signal(table.user_side(users), movie_side, float(self.signal_weights[1])))
+            signals.append(Signal(table.user_side(users), movie_side, of_rating))
         length = request.k * CANDIDATES_PER_PLACE
         scale_shift = self.popularity_discount, request.shift
         pool = self.ease.best(weights, scale_shift, max(POOL, length), excluded)
@@ -315,7 +329,7 @@ def fit_ease(
 
 
 def _signal_weights(config: RankingConfig) -> Floats:
-    return np.array([config.implicit_weight, config.rating_weight], np.float32)
+    return np.array([config.implicit_weight, config.rating_weight, config.genre_weight], np.float32)
 
 
 def _franchises(catalogue: Catalogue, movies: Ids) -> Ids:

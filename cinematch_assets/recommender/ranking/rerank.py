@@ -1,8 +1,8 @@
-"""Re-rank a user's candidate pool by a weighted sum of z-scored signals: EASE, implicit ALS, predicted rating.
+"""Re-rank a user's candidate pool by a weighted sum of z-scored signals: EASE, implicit ALS, predicted rating, genres.
 
 Here: the order within a pool. Not here: the pool (``ranking.ease_dual``, ``ranking.ease_sparse``), the signals
-(``ranking.implicit_als``, ``rating_prediction.rating_table``), franchises (``ranking.diversity``). Importing this
-module loads numba.
+(``ranking.implicit_als``, ``rating_prediction.rating_table``, ``ranking.genre_match``), franchises
+(``ranking.diversity``). Importing this module loads numba.
 
 Signals have scales of their own, so each is standardized over the user's pool before they are added up:
 s_i = z(e_i) + Σ w z(v_i), z(x) = (x − mean) / standard deviation. A signal that is constant over the pool adds nothing.

@@ -286,3 +286,28 @@ def test_one_user_and_few_movies_are_enough(config: RankingConfig, movies: int) 
     rankings = ranker.top(np.array([1, 2], np.int32), 2, train)
     assert rankings.movies[0].tolist() == [movies, movies + 1]
     assert np.isfinite(rankings.scores).all()
+
+
+def test_an_artifact_from_before_the_genre_match_ranks_without_it() -> None:
+    without = fit(RankingConfig(genre_weight=0.0))
+    older = fit().arrays()
+    older["signal_weights"] = older["signal_weights"][:2]
+    train = make_two_tastes()
+    users = np.unique(train.users)
+    np.testing.assert_array_equal(
+        Ranker.from_arrays(older).top(users, 5, train).scores, without.top(users, 5, train).scores
+    )
+
+
+def test_of_movies_that_the_same_users_rated_those_of_the_users_genres_come_first() -> None:
+    # Users 1 to 20 rated movies 0 to 5, dramas, and users 21 to 40 movies 6 to 11, horror; most rated 12 to 17 too.
+    genres = ["Drama"] * 6 + ["Horror"] * 6 + ["Horror", "Drama"] * 3
+    catalogue = Catalogue.of(np.arange(1, 19, dtype=np.int32), [f"Movie {n}" for n in range(18)], genres)
+    rows = [(user, movie) for user in range(1, 41) for movie in (range(6) if user <= 20 else range(6, 12))]
+    rows += [(user, movie) for user in range(1, 41) if user not in (1, 40) for movie in range(12, 18)]
+    users, movies = (np.array(column) for column in zip(*rows, strict=True))
+    train = Ratings.of(users, movies + 1, np.full(len(users), 4.0), np.zeros(len(users)))
+    for user, own in ((1, "Drama"), (40, "Horror")):
+        top = fit(train=train, catalogue=catalogue).top(np.array([user], np.int32), 18, train).movies[0]
+        shared = [genres[movie - 1] for movie in top if movie - 1 >= 12]
+        assert shared[:3] == [own] * 3
