@@ -8,7 +8,7 @@ PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test test-all dev stop lint bench requirements deploy-synth clean
+.PHONY: help setup setup-test demo test test-all test-security dev stop lint bench requirements deploy-synth clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: setup-test  ## tests, types, style and import rules (ARGS='-k drift')
 
 test-all: setup-test  ## the same, with the tests that take minutes
 	@$(VENV)/python -m pytest $(PARALLEL) $(ARGS)
+
+test-security: setup-test  ## the attacks that have to fail, a line for each (docs/security.md); the other targets run them too
+	@$(VENV)/python -m pytest -m security -v $(PARALLEL) $(ARGS)
 
 dev: setup  ## Dagster's UI and daemon on this machine (ARGS='--port 3001')
 	@$(VENV)/cinematch dev $(ARGS)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.urls import InvalidUrlError, address_of, has_user_info, normalize_database_url
 
-_DATABASE_URLS = {"CINEMATCH_DATABASE_URL", "NEON_CONNECTION_STRING", "DAGSTER_POSTGRES_URL"}
+_DATABASE_URLS = {"CINEMATCH_DATABASE_URL", "NEON_CONNECTION_STRING", "CINEMATCH_ANALYST_URL", "DAGSTER_POSTGRES_URL"}
 _ADDRESSES = {"CINEMATCH_STORE", "CINEMATCH_DRIVE", "GOOGLE_DRIVE_ENDPOINT"}
 ONE_DATABASE = (
     "CINEMATCH_DATABASE_URL (or NEON_CONNECTION_STRING) and DAGSTER_POSTGRES_URL name one database, and Dagster's "
@@ -47,6 +47,12 @@ class Settings(BaseModel):
         default=None,
         alias="NEON_CONNECTION_STRING",
         description="Another name for CINEMATCH_DATABASE_URL, as Neon's console writes it.",
+        repr=False,
+    )
+    analyst_url: str | None = Field(
+        default=None,
+        alias="CINEMATCH_ANALYST_URL",
+        description="The warehouse again, signed in as role analyst, for cinematch sql. Unset: the platform's user.",
         repr=False,
     )
     dagster_postgres_url: str | None = Field(

@@ -143,8 +143,21 @@ def browser() -> Iterator["Chrome"]:
         yield driver
 
 
+_ATTACKS = (
+    "cli/test_canaries.py", "cli/test_hostile_text.py", "dagster_support/test_markdown.py",
+    "reading/test_damaged_files.py", "test_private_files.py", "test_process_identity.py",
+    "test_visible_text.py", "warehouse/test_readonly_query.py",
+    "warehouse/test_role_matrix.py", "warehouse/test_roles.py", "warehouse/test_tls.py", "webserver/test_guard.py",
+)  # fmt: skip
+"""Test files that attack: `make test-security` runs these (docs/security.md)."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the tests that mostly wait first: at the end they would leave the other workers without work."""
+    """Mark the attacks. Start the tests that mostly wait first: at the end they would leave workers without work."""
+    for item in items:
+        if item.path.as_posix().endswith(_ATTACKS):
+            item.add_marker("security")
     items.sort(key=lambda item: item.get_closest_marker("waits") is None)
 
 

@@ -3,13 +3,13 @@
 Here: options and output. Not here: consent (``drive.login``) and the checks (``drive.diagnose``).
 """
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cinematch_assets.cli.output import out, print_json
 from cinematch_assets.drive.folder import GOOGLE_PREFIX, TokenError
 from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.settings import Settings
@@ -19,7 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,  # they hold secrets
 )
-_MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "failed": "[red]✗[/]"}
+_MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
 
 
 @app.command()
@@ -46,13 +46,13 @@ def login(
         open_browser=browser,
         timeout_s=timeout,
     )
-    typer.echo(f"Signed in as {signed_in.account}.")
-    typer.echo(f"It can see the folder {signed_in.folder}." if signed_in.folder else "CINEMATCH_DRIVE names no folder.")
+    out.print(f"Signed in as {signed_in.account}.")
+    out.print(f"It can see the folder {signed_in.folder}." if signed_in.folder else "CINEMATCH_DRIVE names no folder.")
     store_token(signed_in.token, settings.token_path)
-    typer.echo(f"The token is in {settings.token_path}, readable by you alone.")
+    out.print(f"The token is in {settings.token_path}, readable by you alone.")
     if push and settings.token_secret:
         outcome = push_token(signed_in.token, settings.token_secret)
-        typer.echo(f"The token is in AWS Secrets Manager: {settings.token_secret} ({outcome}).")
+        out.print(f"The token is in AWS Secrets Manager: {settings.token_secret} ({outcome}).")
 
 
 @app.command()
@@ -62,8 +62,7 @@ def check(
     ] = False,
 ) -> None:
     """Check that the folder can be read, and how long the access lasts."""
-    from rich.console import Console
-    from rich.markup import escape
+    from rich.text import Text
 
     from cinematch_assets.drive.diagnose import check_google, check_local
     from cinematch_assets.drive.token import token_source
@@ -76,14 +75,12 @@ def check(
         source = token_source(settings.token_path, settings.token_secret)
         findings = check_google(folder_id, source, endpoint=settings.drive_endpoint)
     checked = []
-    console = Console(highlight=False)
     for finding in findings:
         checked.append(finding)
         if not as_json:
-            message = escape(finding.message)
-            console.print(f"{_MARKS[finding.status]} {finding.subject:<9} {message}", soft_wrap=True)
+            out.print(Text.assemble(_MARKS[finding.status], f" {finding.subject:<9} {finding.message}"))
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in checked]))
+        print_json([asdict(finding) for finding in checked])
     if any(finding.status == "failed" for finding in checked):
         raise typer.Exit(1)
 

@@ -3,7 +3,7 @@
 Here: output. Not here: the migrations (``warehouse.migrations``).
 """
 
-from cinematch_assets.cli.output import out
+from cinematch_assets.cli.output import err, out
 from cinematch_assets.settings import Settings
 
 
@@ -19,5 +19,7 @@ def migrate() -> None:
     if settings.dagster_postgres_url:
         require_distinct_databases(url, settings.dagster_postgres_url)
     done = bring_up(url)
+    for warning in done.warnings:
+        err.print(f"warning: {warning}")
     message = f"applied {', '.join(done.applied)}" if done.applied else "nothing to do"
     out.print(f"{describe(url)}: {message}; the schema is {done.schema}")

@@ -1,7 +1,7 @@
 """Output of the command: tables, JSON, progress.
 
-Here: formatting, on consoles that print text as it is, so that a title with brackets is not taken for markup. Not here:
-what is printed (``status_tables``, ``recommend``).
+Here: formatting, on consoles on which text from outside is neither markup nor a terminal's control sequence, whatever
+it is part of. Not here: what is printed (``status_tables``, ``recommend``).
 """
 
 import json
@@ -11,13 +11,26 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-out = Console(soft_wrap=True, markup=False, highlight=False)
-err = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
+from cinematch_assets.visible_text import visible
+
+
+class _TextConsole(Console):
+    """A console that shows control characters instead of sending them; its own colours and cursor moves pass."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield what is written, with the text of each piece made visible."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
+
+out = _TextConsole(soft_wrap=True, markup=False, emoji=False, highlight=False)
+err = _TextConsole(stderr=True, soft_wrap=True, markup=False, emoji=False, highlight=False)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -26,7 +39,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     cells = [list(row) for row in rows]
     for position, column in enumerate(columns):
         numeric = any(isinstance(row[position], int | float | Decimal) for row in cells)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
     for row in cells:
         table.add_row(*(_cell(value) for value in row))
     out.print(table)
@@ -39,6 +52,21 @@ def print_json(value: object) -> None:
         out.print_json(text, indent=2)
     else:
         print(text)  # noqa: T201 - rich would fold long lines
+
+
+def print_json_rows(rows: Iterable[object]) -> None:
+    """Print an array for programs as its rows come, one a line; it is closed only when all of them came."""
+    separator = "["
+    for row in rows:
+        print(f"{separator}\n{json.dumps(row, default=_plain)}", end="")  # noqa: T201 - see print_json
+        separator = ","
+    print("[]" if separator == "[" else "\n]")  # noqa: T201
+
+
+def print_json_lines(rows: Iterable[object]) -> None:
+    """Print rows for programs as they come, one JSON value a line."""
+    for row in rows:
+        print(json.dumps(row, default=_plain))  # noqa: T201 - see print_json
 
 
 @contextmanager
@@ -72,7 +100,7 @@ def _cell(value: object) -> str:
         return f"{value:.4f}"
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S")
-    return str(value)
+    return visible(str(value)).replace("\n", "\\n")
 
 
 def _plain(value: Any) -> object:

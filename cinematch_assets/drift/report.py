@@ -13,6 +13,7 @@ import pandas as pd
 from cinematch_assets.drift.statistics import NothingToCompareError
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.values import SEED
+from cinematch_assets.visible_text import without_markup
 
 MAX_ROWS = 20_000
 """Rows drawn from either side: the standard error of a share is then below 0.4 points, and the page takes seconds."""
@@ -100,7 +101,8 @@ def _draw_genres(movie_ids: pd.Series, movies: pd.DataFrame) -> list[str]:
     genres = dict(zip(movies["movieId"].tolist(), movies["genres"].tolist(), strict=True))
     draws = np.random.default_rng(SEED).random(len(movie_ids)).tolist()
     listed = [str(genres.get(movie) or NO_GENRE).split("|") for movie in movie_ids.tolist()]
-    return [names[int(draw * len(names))] for names, draw in zip(listed, draws, strict=True)]
+    # Evidently writes labels into a script of its page as they are.
+    return [without_markup(names[int(draw * len(names))]) for names, draw in zip(listed, draws, strict=True)]
 
 
 def _require_columns(name: str, frame: pd.DataFrame, needed: tuple[str, ...]) -> None:

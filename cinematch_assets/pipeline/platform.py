@@ -46,5 +46,5 @@ class Platform:
                 secret_name=settings.token_secret,
             ),
             store=open_store(settings.store_url, scratch=settings.home.resolve() / "staging"),
-            warehouse=open_warehouse(settings.warehouse_url, settings.home),
+            warehouse=open_warehouse(settings.warehouse_url, settings.home, settings.analyst_url),
         )

@@ -85,8 +85,12 @@ def _is_local(host: str) -> bool:
 
 
 @contextmanager
-def connect(url: str, *, application: str = "cinematch", user: str | None = None) -> Iterator[psycopg.Connection]:
+def connect(
+    url: str, *, application: str = "cinematch", user: str | None = None, password: str | None = None
+) -> Iterator[psycopg.Connection]:
     """Yield an autocommit connection; to write, open ``connection.transaction()``.
+
+    ``user`` and ``password`` stand in for those of the URL; an empty password is looked up in libpq's password file.
 
     Raises:
         InvalidUrlError: see ``require_tls``.
@@ -96,7 +100,13 @@ def connect(url: str, *, application: str = "cinematch", user: str | None = None
     require_tls(url)
     with translate_errors(url):
         connection = psycopg.connect(
-            url, autocommit=True, prepare_threshold=None, application_name=application, connect_timeout=10, user=user
+            url,
+            autocommit=True,
+            prepare_threshold=None,
+            application_name=application,
+            connect_timeout=10,
+            user=user,
+            password=password,
         )
     with translate_errors(url), connection:
         yield connection
@@ -125,6 +135,8 @@ def _cause(fault: psycopg.OperationalError) -> str:
     """The first line of the driver's message, since the next ones are hints, without the host that stands before it."""
     lines = str(fault).strip().splitlines()
     cause = lines[0].rsplit(" failed: ", 1)[-1].removeprefix("FATAL:").strip() if lines else "connection lost"
+    if fault.sqlstate is None and "certificate" in cause:
+        return f"{cause} (sslrootcert has to name the CA that signed the server's certificate, and the URL its host)"
     if fault.sqlstate is None or fault.sqlstate.startswith(_GONE):
         return f"{cause} (the server is down, or CINEMATCH_DATABASE_URL is wrong)"
     return f"{cause} (sqlstate {fault.sqlstate}): run it again"

@@ -3,12 +3,15 @@
 Here: sizes, vacuum, the archive of alerts. Not here: objects in the store (``storage``).
 """
 
+import logging
 from dataclasses import dataclass
 
 import psycopg
 
 from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import scalar, statement
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,14 @@ def read_database_mb(connection: psycopg.Connection) -> float:
 
 
 def vacuum(connection: psycopg.Connection) -> None:
-    """Run the weekly ``VACUUM ANALYZE``; the connection is in autocommit and in no transaction."""
+    """Run the weekly ``VACUUM ANALYZE``; the connection is in autocommit and in no transaction.
+
+    Below Postgres 17 only an owner may vacuum: for others it is autovacuum's, and this renews the planner's statistics.
+    """
+    if not scalar(connection, "maintenance/may_vacuum"):
+        _LOG.info("vacuum is left to autovacuum: below Postgres 17 only the tables' owner may run it")
+        connection.execute(statement("maintenance/analyze_tables"))
+        return
     for order in statement("maintenance/vacuum_tables").split(";"):
         if order.strip():
             connection.execute(order.encode())
@@ -43,12 +53,8 @@ def count_old_alerts(connection: psycopg.Connection, days: int = 30) -> int:
 
 
 def archive_alerts(connection: psycopg.Connection, days: int = 30) -> int:
-    """Move alerts older than ``days`` into ``drift_alerts_archive``; return how many.
-
-    Role ``ml_pipeline`` makes no tables, so under it the archive has to be there already.
-    """
+    """Move alerts older than ``days`` into ``drift_alerts_archive``; return how many."""
     with connection.transaction():
         lock(connection, "drift_alerts_archive")
-        if not scalar(connection, "maintenance/has_alerts_archive"):
-            connection.execute(statement("maintenance/create_alerts_archive"))
+        connection.execute(statement("maintenance/make_alerts_archive"))
         return connection.execute(statement("maintenance/archive_alerts"), {"days": days}).rowcount

@@ -5,11 +5,11 @@ Here: running functions of this package, bulk reads, opening the database. Not h
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -48,11 +48,13 @@ class Session:
 class Warehouse:
     """A Postgres database with the newest schema.
 
-    ``is_embedded`` is true for the server under ``CINEMATCH_HOME``, which is ours.
+    ``is_embedded`` is true for the server under ``CINEMATCH_HOME``, which is ours; ``analyst_url`` signs in as role
+    ``analyst`` elsewhere.
     """
 
     url: str = field(repr=False)
     is_embedded: bool = False
+    analyst_url: str | None = field(default=None, repr=False)
 
     @contextmanager
     def connect(self) -> Iterator[psycopg.Connection]:
@@ -98,34 +100,38 @@ class Warehouse:
         """Yield all rows of a table, or those of one batch, in blocks and with the declared types."""
         return table_rows.read_table_blocks(self.url, schema, table, batch_id)
 
-    def ask(self, query: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        """Run one read-only query as role ``analyst``; return the names of its columns, and its rows.
+    def open_answer(
+        self, query: str, *, max_rows: int = readonly_query.MAX_ROWS
+    ) -> AbstractContextManager[readonly_query.Answer]:
+        """Run one read-only query as role ``analyst``; see ``readonly_query.open_answer``.
 
         Raises:
             QuestionRefusedError: the query is not one SELECT, or Postgres refuses it.
         """
-        return readonly_query.ask(self.url, query, embedded=self.is_embedded)
+        return readonly_query.open_answer(
+            self.url, query, embedded=self.is_embedded, analyst_url=self.analyst_url, max_rows=max_rows
+        )
 
     def describe(self) -> str:
         """Return ``host:port/database``, for messages."""
         return describe(self.url)
 
 
-def open_warehouse(url: str | None, home: Path) -> Warehouse:
+def open_warehouse(url: str | None, home: Path, analyst_url: str | None = None) -> Warehouse:
     """Open the database at ``url``, or the embedded one under ``home``, which is ours and so brought up to date.
 
     Raises:
         SchemaBehindError: an external database needs ``cinematch migrate``.
     """
-    return _opened(url, home.resolve())
+    return _opened(url, home.resolve(), analyst_url)
 
 
 @cache
-def _opened(url: str | None, home: Path) -> Warehouse:
+def _opened(url: str | None, home: Path, analyst_url: str | None) -> Warehouse:
     if url is None:
         url = embedded_url(home)
         migrate(url)
         return Warehouse(url, is_embedded=True)
     if missing := list_pending_migrations(url):
         raise SchemaBehindError(f"the warehouse misses {', '.join(missing)}: run cinematch migrate")
-    return Warehouse(url)
+    return Warehouse(url, analyst_url=analyst_url)

@@ -109,6 +109,16 @@ def test_sql_reads_as_the_analyst_and_writes_nothing(cinematch: Command) -> None
     assert "no query @nothing" in cinematch("sql", "@nothing", code=1)
 
 
+def test_sql_streams_json_and_says_when_it_cuts_an_answer(cinematch: Command) -> None:
+    query = "SELECT movieid FROM movies ORDER BY 1"
+    lines = cinematch("sql", query, "--lines").splitlines()
+    assert [json.loads(line) for line in lines] == json.loads(cinematch("sql", query, "--json"))
+    assert len(lines) == 150
+    assert json.loads(cinematch("sql", f"{query} LIMIT 0", "--json")) == []
+    assert "100 rows; there are more than 100 rows: add a LIMIT" in cinematch("sql", query, "--max-rows", "100")
+    assert "there are more than 100 rows" in cinematch("sql", query, "--max-rows", "100", "--json", code=1)
+
+
 def test_models_are_listed_and_the_first_one_cannot_be_rolled_back(cinematch: Command) -> None:
     (version,) = json.loads(cinematch("models", "list", "--json"))
     assert (version["version"], version["champion"], version["state"]) == ("run_abcdef01_v1", True, "promoted")

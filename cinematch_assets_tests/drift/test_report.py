@@ -34,6 +34,15 @@ def test_each_rating_has_one_of_its_movie_s_genres_by_equal_chances() -> None:
     assert shares["Comedy"] == pytest.approx(1 / 6, abs=0.03)
 
 
+def test_a_genre_cannot_close_the_script_that_the_page_puts_it_into() -> None:
+    hostile = pd.DataFrame({"movieId": [1], "genres": ["</script><script>alert(1)</script>"]})
+    ratings = pd.DataFrame({"userId": [1], "movieId": [1], "rating": [4.0]})
+    drawn = report_columns(ratings, hostile, BaselineCounts.of(ratings))
+    (genre,) = drawn["genre"]
+    assert "script" in genre
+    assert "<" not in genre
+
+
 def test_activity_and_popularity_are_counted_in_the_baseline() -> None:
     baseline = pd.DataFrame({"userId": [1] * 12 + [2], "movieId": [1] * 13, "rating": 3.0})
     batch = pd.DataFrame({"userId": [1, 2, 3], "movieId": [1, 1, 2], "rating": 4.0})

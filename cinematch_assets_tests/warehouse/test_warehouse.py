@@ -35,7 +35,8 @@ def test_functions_run_on_a_connection_of_their_own_or_on_one_together(url: str)
     assert [int(each.sum()) + len(test) for each in counts] == [50, 50]
     assert warehouse.read_user_histograms().sum() == counts[0].sum()
     assert len(warehouse.read_training_data().test) == len(test)
-    assert warehouse.ask("SELECT count(*) FROM ratings") == (("count",), [(50,)])
+    with warehouse.open_answer("SELECT count(*) FROM ratings") as answer:
+        assert (answer.columns, list(answer.rows)) == (("count",), [(50,)])
 
 
 def test_it_is_opened_once(url: str, tmp_path: Path) -> None:

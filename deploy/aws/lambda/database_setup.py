@@ -19,7 +19,6 @@ from cinematch_assets.errors import CinematchError
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.migrations import migrate
-from cinematch_assets.warehouse.statements import statement
 
 SETUP_APPLICATION = "cinematch database setup"
 _SECRETS_TIMEOUT_S = 5
@@ -63,11 +62,6 @@ def set_up(properties: Json) -> Json:
             for database, role in properties.get("Databases", {}).items():
                 _create_database(connection, database, role)
         migrated = migrate(owner)
-        with connect(owner, application=SETUP_APPLICATION) as connection:
-            # Only the owner may make tables: the weekly maintenance, which signs in as ml_pipeline, finds it made.
-            connection.execute(statement("maintenance/create_alerts_archive"))
-            if {"analyst", "ml_pipeline"} <= set(passwords):
-                connection.execute("GRANT analyst TO ml_pipeline")  # `cinematch sql` asks as analyst
     return {"applied": migrated.applied, "schema": migrated.schema}
 
 

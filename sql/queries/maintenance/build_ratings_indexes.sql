@@ -1,0 +1,2 @@
+-- Builds what drop_ratings_indexes dropped.
+SELECT ops.build_ratings_indexes()
