@@ -261,7 +261,7 @@ class _Raters:
 
 @dataclass(frozen=True, slots=True)
 class _Selection:
-    """The probability that a pair is rated, by a score of it: excess over chance by the user's taste, or expected rating."""
+    """The probability that a pair is rated, by a score of it: excess of taste over chance, or expected rating."""
 
     edges: NDArray[np.float64]  # (k - 1,)
     probability: NDArray[np.float64]  # (k,), from MIN_PROBABILITY to 1
