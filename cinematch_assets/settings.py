@@ -164,8 +164,8 @@ class Settings(BaseModel):
         alias="CINEMATCH_MAX_TOTAL_LOSS",
         description="How much worse, as a share, a challenger may be on the test split than the best champion so far.",
     )
-    auto_rollback: bool = Field(
-        default=False,
+    auto_rollback: Literal["off", "on"] = Field(
+        default="off",
         alias="CINEMATCH_AUTO_ROLLBACK",
         description="Go back to the previous champion when the champion is shown worse on two batches running.",
     )
@@ -181,6 +181,12 @@ class Settings(BaseModel):
         description="Days until unreferenced files and reports are deleted and drift alerts are archived.",
     )
 
+    actor: str | None = Field(
+        default=None,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,100}$",
+        alias="CINEMATCH_ACTOR",
+        description="Who acts, as ops.audit names them. Unset: the operating system's user and host.",
+    )
     ui_hosts: str | None = Field(
         default=None,
         alias="CINEMATCH_UI_HOSTS",

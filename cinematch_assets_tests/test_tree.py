@@ -109,6 +109,7 @@ DECLARED = "a declaration: sql/test_schema_reference.py compares it with the dat
 UNMIRRORED = {
     **dict.fromkeys(
         [
+            "cli/audit.py",
             "cli/evaluate.py",
             "cli/evaluate_inputs.py",
             "cli/features.py",
@@ -131,7 +132,6 @@ UNMIRRORED = {
         [
             "definitions.py",
             "defs/partitions.py",
-            "defs/resources.py",
             "defs/automation/jobs.py",
             "defs/drift/drift_report.py",
             "defs/features/movie_genre_features.py",
@@ -204,7 +204,7 @@ SHARED_NAMES = {
         ],
         TABLE,
     ),
-    **dict.fromkeys(["simulate.py", "status.py"], COMMAND),
+    **dict.fromkeys(["audit.py", "simulate.py", "status.py"], COMMAND),
     "opening.py": "of a folder and of a store: the implementation that a setting names",
 }
 """File names that several modules share because they are about the same thing, and what that is."""

@@ -14,6 +14,7 @@ from dotenv import load_dotenv
 from rich.text import Text
 
 from cinematch_assets.cli import (
+    audit,
     demo,
     dev,
     drive,
@@ -44,6 +45,7 @@ for command in (
     stop.stop,
     migrate.migrate,
     status.status,
+    audit.audit,
     simulate.simulate,
     recommend.recommend,
     similar.similar,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cinematch_assets.cli.options import Json
+from cinematch_assets.cli.options import Json, Reason
 from cinematch_assets.cli.output import out, print_json, print_table
 from cinematch_assets.cli.status_tables import print_performance
 from cinematch_assets.warehouse.batch_performance import list_batch_performance
@@ -62,19 +62,21 @@ def list_versions(json: Json = False) -> None:
 
 
 @app.command()
-def promote(version: Annotated[str, typer.Argument(help="A version that passed the gate before.")]) -> None:
+def promote(
+    version: Annotated[str, typer.Argument(help="A version that passed the gate before.")], reason: Reason = None
+) -> None:
     """Make a version champion again, with the recommendations it had."""
     from cinematch_assets.pipeline.models.publish import set_champion
     from cinematch_assets.pipeline.platform import Platform
 
-    out.print(f"{set_champion(Platform.open(), version, 'promoted by hand')} is champion")
+    out.print(f"{set_champion(Platform.open(), version, reason or 'promoted by hand')} is champion")
 
 
 @app.command()
-def rollback() -> None:
+def rollback(reason: Reason = None) -> None:
     """Make the previous champion champion again, with its recommendations."""
     from cinematch_assets.pipeline.models.publish import roll_back
     from cinematch_assets.pipeline.platform import Platform
 
-    champion, previous = roll_back(Platform.open())
+    champion, previous = roll_back(Platform.open(), reason)
     out.print(f"{champion} is champion again, instead of {previous}")

@@ -8,4 +8,5 @@ from typing import Annotated
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Reason = Annotated[str | None, typer.Option(help="Why, for the audit.")]
 HowMany = Annotated[int, typer.Option("-k", min=1, help="How many movies.")]

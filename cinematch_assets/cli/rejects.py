@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cinematch_assets.cli.options import Json
+from cinematch_assets.cli.options import Json, Reason
 from cinematch_assets.cli.output import out, print_json, print_table
 
 app = typer.Typer(help="Rejected rows: list them, and release those that are valid now.", no_args_is_help=True)
@@ -46,12 +46,13 @@ def release(
     correct: Annotated[
         str | None, typer.Option(help="With one id: the corrected row, in the file's own columns.")
     ] = None,
+    reason: Reason = None,
 ) -> None:
     """Validate rejected rows again; those that are valid now are loaded into their table."""
     from cinematch_assets.pipeline.ingest.release_rejects import release_rows
     from cinematch_assets.pipeline.platform import Platform
 
-    done = release_rows(Platform.open(), ids or [], path=path, correction=correct)
+    done = release_rows(Platform.open(), ids or [], path=path, correction=correct, reason=reason)
     out.print(f"{done.released:,} rows released, {done.kept:,} still rejected")
-    for reason, rows in done.reasons.items():
-        out.print(f"• {reason}: {rows:,}")
+    for rule, rows in done.reasons.items():
+        out.print(f"• {rule}: {rows:,}")

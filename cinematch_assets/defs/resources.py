@@ -7,6 +7,7 @@ opened by (``settings``).
 import dagster as dg
 from pydantic import Field
 
+from cinematch_assets.dagster_support.run_actor import run_actor
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.settings import Settings
 
@@ -25,9 +26,15 @@ class PlatformResource(dg.ConfigurableResource[Platform]):
         "CINEMATCH_MAX_REJECTED_SHARE.",
     )
 
-    def create_resource(self, context: dg.InitResourceContext) -> Platform:  # noqa: ARG002 - Dagster's signature
-        """Open the platform for a run."""
-        settings = Settings.from_env()
+    def create_resource(self, context: dg.InitResourceContext) -> Platform:
+        """Open the platform for a run, or a sensor's tick; a run acts as itself, and records changed settings."""
+        from cinematch_assets.pipeline.audited_settings import record_setting_changes
+
+        settings = environment = Settings.from_env()
         if self.max_rejected_share is not None:
             settings = settings.model_copy(update={"max_rejected_share": self.max_rejected_share})
-        return Platform.open(settings)
+        if context.run is None:
+            return Platform.open(settings)
+        opened = Platform.open(settings, run_actor(context.run, settings.actor))
+        record_setting_changes(opened, environment)
+        return opened

@@ -5,9 +5,10 @@ Here: opening them as the settings say. Not here: what is done with them.
 Each definition names this type, so that importing it is light: what opens the three is imported when they are opened.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from cinematch_assets.actor import Actor
 from cinematch_assets.private_files import make_home, make_private_folder
 from cinematch_assets.settings import Settings
 
@@ -19,16 +20,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The folder that files come from, the store for objects, the warehouse for tables."""
+    """The folder that files come from, the store for objects, the warehouse for tables, and who works with them."""
 
     settings: Settings
     folder: "Folder"
     store: "Store"
     warehouse: "Warehouse"
+    actor: Actor = field(default_factory=Actor.of_process)
 
     @classmethod
-    def open(cls, settings: Settings | None = None) -> Self:
-        """Open what the settings (by default the environment) name; start and migrate the embedded server."""
+    def open(cls, settings: Settings | None = None, actor: Actor | None = None) -> Self:
+        """Open what the settings (by default the environment) name; start and migrate the embedded server.
+
+        ``actor`` is who the audit names; by default CINEMATCH_ACTOR, or the user of this process.
+        """
         from cinematch_assets.drive.opening import open_folder
         from cinematch_assets.storage.opening import open_store
         from cinematch_assets.warehouse.warehouse import open_warehouse
@@ -47,4 +52,5 @@ class Platform:
             ),
             store=open_store(settings.store_url, scratch=settings.home.resolve() / "staging"),
             warehouse=open_warehouse(settings.warehouse_url, settings.home, settings.analyst_url),
+            actor=actor or Actor.of_process(settings.actor),
         )

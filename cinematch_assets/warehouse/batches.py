@@ -13,7 +13,9 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
+from cinematch_assets.actor import Actor
 from cinematch_assets.values import RejectedRow
+from cinematch_assets.warehouse.audit import Action, add_audit_entry
 from cinematch_assets.warehouse.copy import copy_columns
 from cinematch_assets.warehouse.landed_files import CORRECT, LandedFile, finish_loaded_file
 from cinematch_assets.warehouse.locks import lock, lock_batch
@@ -108,6 +110,7 @@ def load_batch(
     ratings: pd.DataFrame,
     file: LandedFile,
     rejected: Sequence[RejectedRow] = (),
+    by: Actor | None = None,
 ) -> BatchLoad:
     """Replace the batch's rows by these: in the buffer, or in ``ratings`` if it was merged.
 
@@ -120,6 +123,7 @@ def load_batch(
         ratings: userId, movieId, rating, timestamp; shape (n, 4).
         file: the content they come from.
         rejected: the rows of it that go into the quarantine.
+        by: who the audit names when it replaces another content; by default the user of this process.
     """
     with connection.transaction():
         lock_batch(connection, batch_id)
@@ -140,6 +144,9 @@ def load_batch(
         connection.execute(statement("batches/complete_batch"), values)
         connection.execute(statement("drift/supersede_decisions"), values)
         finish_loaded_file(connection, file, "ratings_buffer", len(ratings), rejected, batch_id)
+        if existing is not None:
+            why, contents = f"{file.path} has another content", {"old": existing.md5, "new": file.md5}
+            add_audit_entry(connection, Action.CORRECTION, batch_id, why, by, **contents, rows=len(ratings))
     return BatchLoad(batch_id, str(values["place"]), inserted=len(ratings), deleted=deleted, rows=len(ratings))
 
 

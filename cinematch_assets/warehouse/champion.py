@@ -10,7 +10,9 @@ import pandas as pd
 import psycopg
 from psycopg.types.json import Jsonb
 
+from cinematch_assets.actor import Actor
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.warehouse.audit import Action, add_audit_entry
 from cinematch_assets.warehouse.locks import lock, lock_batch
 from cinematch_assets.warehouse.model_registry import (
     Artifact,
@@ -76,6 +78,7 @@ def promote(
     over: str | None,
     data_size: int,
     merge: str,
+    by: Actor | None = None,
 ) -> tuple[str, ...]:
     """Make a candidate champion and move the batches it was trained on, in one transaction; return those batches.
 
@@ -89,6 +92,7 @@ def promote(
         over: the champion it was compared with, None for the first.
         data_size: ratings that the final artifact was fitted on.
         merge: ``merge`` moves the batches into ``ratings`` as train, ``delete`` removes them.
+        by: who the audit names; by default the user of this process.
 
     Raises:
         RegistryConflictError: the champion is not ``over``, or the version was promoted or rejected before.
@@ -100,9 +104,11 @@ def promote(
             connection, version, final, gate_result, state="promoted", previous_champion=over, data_size=data_size
         )
         connection.execute(statement("registry/upsert_champion"), {"version": version})
-        change = {"version": version, "former": over, "reason": str(gate_result.evidence.get("reason", "promoted"))}
+        reason = str(gate_result.evidence.get("reason", "promoted"))
+        change = {"version": version, "former": over, "reason": reason}
         connection.execute(statement("registry/insert_champion_change"), change)
         moved = _move_batches(connection, version, merge)
+        _audit_promotion(connection, version, reason, by, former=over, merge=merge, moved=moved)
         outcome = f"{version} promoted" + (f" over {over}" if over else "")
         connection.execute(
             statement("drift/close_decisions"), {"version": version, "state": "retrained", "outcome": outcome}
@@ -143,7 +149,12 @@ def reject(connection: psycopg.Connection, version: str, gate_result: GateResult
 
 
 def set_champion(
-    connection: psycopg.Connection, version: str, recommendations: pd.DataFrame, reason: str
+    connection: psycopg.Connection,
+    version: str,
+    recommendations: pd.DataFrame,
+    reason: str,
+    action: Action = Action.PROMOTION,
+    by: Actor | None = None,
 ) -> str | None:
     """Make an evaluated version champion by hand, and replace the recommendations; return the former one."""
     with connection.transaction():
@@ -154,6 +165,7 @@ def set_champion(
             statement("registry/insert_champion_change"), {"version": version, "former": former, "reason": reason}
         )
         replace_recommendations(connection, version, recommendations)
+        add_audit_entry(connection, action, version, reason, by, former=former)
         instead = f" instead of {former}" if former else ""
         record_notification(connection, "champion changed", f"{version} is champion{instead}", reason)
     _LOG.info("%s is champion instead of %s: %s", version, former, reason)
@@ -192,6 +204,22 @@ def _record_decision(
         "notes": gate_result.notes,
     }
     connection.execute(statement("registry/insert_model_metrics"), row)
+
+
+def _audit_promotion(
+    connection: psycopg.Connection,
+    version: str,
+    reason: str,
+    by: Actor | None,
+    *,
+    former: str | None,
+    merge: str,
+    moved: tuple[str, ...],
+) -> None:
+    add_audit_entry(connection, Action.PROMOTION, version, reason, by, former=former, batches=moved)
+    for batch_id in moved if merge == "delete" else ():
+        why = f"{version} was trained on it, and CINEMATCH_MERGE is delete"
+        add_audit_entry(connection, Action.BATCH_REMOVAL, batch_id, why, by)
 
 
 def _move_batches(connection: psycopg.Connection, version: str, merge: str) -> tuple[str, ...]:

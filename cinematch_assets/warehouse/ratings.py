@@ -12,7 +12,9 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
+from cinematch_assets.actor import Actor
 from cinematch_assets.values import RejectedRow
+from cinematch_assets.warehouse.audit import Action, add_audit_entry
 from cinematch_assets.warehouse.copy import copy_columns, without_ratings_indexes
 from cinematch_assets.warehouse.landed_files import LandedFile, finish_loaded_file
 from cinematch_assets.warehouse.locks import lock
@@ -37,6 +39,7 @@ def load_ratings(
     is_test: NDArray[np.bool_],
     file: LandedFile,
     rejected: Sequence[RejectedRow] = (),
+    by: Actor | None = None,
 ) -> RatingsLoad:
     """Replace the file's rows in ``ratings``; those of merged batches stay. Readers see the old rows or the new.
 
@@ -46,12 +49,16 @@ def load_ratings(
         is_test: which rows are ``test``, shape (n,); the others are ``train``.
         file: the content they come from; its state becomes ``loaded`` in the same transaction.
         rejected: the rows of it that go into the quarantine.
+        by: who the audit names when it replaces another content; by default the user of this process.
     """
     with connection.transaction():
         lock(connection, "ratings")
         deleted = connection.execute(statement("ratings/delete_file_ratings")).rowcount
         write_ratings(connection, ratings, is_test)
         finish_loaded_file(connection, file, "ratings", len(ratings), rejected)
+        if deleted:
+            why, counts = f"{file.path} has another content", {"deleted": deleted, "rows": len(ratings)}
+            add_audit_entry(connection, Action.CORRECTION, "ratings", why, by, new=file.md5, **counts)
         connection.execute(statement("drift/refresh_drift_baseline"))
     test = int(is_test.sum())
     return RatingsLoad(deleted=deleted, train=len(ratings) - test, test=test)

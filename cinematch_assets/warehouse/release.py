@@ -4,13 +4,16 @@ Here: the transaction. Not here: reading the rows again (``reading.released``), 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import psycopg
 from numpy.typing import NDArray
 
+from cinematch_assets.actor import Actor
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.warehouse.audit import Action, add_audit_entry
 from cinematch_assets.warehouse.batches import read_stored_batch
 from cinematch_assets.warehouse.locks import lock, lock_batch
 from cinematch_assets.warehouse.ratings import copy_splits
@@ -18,6 +21,15 @@ from cinematch_assets.warehouse.rejected_rows import QuarantinedRow
 from cinematch_assets.warehouse.statements import statement
 
 _MOVIE_COLUMNS = {"ids": "movieId", "titles": "title", "genres": "genres"}
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseReason:
+    """What the audit says of a release: who, why, and whether a person corrected the row."""
+
+    by: Actor
+    text: str = "valid now"
+    is_correction: bool = False
 
 
 class ReleaseConflictError(CinematchError):
@@ -38,6 +50,7 @@ def release_ratings(
     rows: Sequence[QuarantinedRow],
     ratings: pd.DataFrame,
     is_test: NDArray[np.bool_],
+    why: ReleaseReason | None = None,
 ) -> None:
     """Write released rows of one content into the table of its other rows, and mark them, in one transaction.
 
@@ -46,6 +59,7 @@ def release_ratings(
         rows: the rejected rows, all of one content, in the order of ``ratings``.
         ratings: what they read as, shape (n, 4).
         is_test: their split; rows of a batch are never test rows.
+        why: for the audit; by default the user of this process released what is valid now.
 
     Raises:
         ReleaseConflictError: the rows were released meanwhile, or their content is no longer in the tables.
@@ -54,7 +68,7 @@ def release_ratings(
     with connection.transaction():
         if batch_id is None:
             lock(connection, "ratings")
-            _mark(connection, rows)
+            _mark(connection, rows, why)
             copy_splits(connection, ratings, is_test)
             connection.execute(statement("drift/refresh_drift_baseline"))
         else:
@@ -66,19 +80,24 @@ def release_ratings(
                 )
             if existing.place == "merged":
                 lock(connection, "ratings")
-            _mark(connection, rows)
+            _mark(connection, rows, why)
             connection.execute(statement("batches/insert_released_batch_rows"), _batch_values(batch_id, ratings))
             connection.execute(statement("batches/grow_batch"), {"batch_id": batch_id, "rows": len(rows)})
             if existing.place == "merged":
                 connection.execute(statement("drift/refresh_drift_baseline"))
 
 
-def release_movies(connection: psycopg.Connection, rows: Sequence[QuarantinedRow], movies: pd.DataFrame) -> None:
+def release_movies(
+    connection: psycopg.Connection,
+    rows: Sequence[QuarantinedRow],
+    movies: pd.DataFrame,
+    why: ReleaseReason | None = None,
+) -> None:
     """Upsert released movies of one content and mark them, in one transaction."""
     values = {name: movies[column].tolist() for name, column in _MOVIE_COLUMNS.items()}
     with connection.transaction():
         lock(connection, "movies")
-        _mark(connection, rows)
+        _mark(connection, rows, why)
         connection.execute(statement("movies/upsert_movies"), values)
 
 
@@ -92,8 +111,8 @@ def _batch_values(batch_id: str, ratings: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def _mark(connection: psycopg.Connection, rows: Sequence[QuarantinedRow]) -> None:
-    """Mark rows under the lock of their table or batch, so that they cannot change meanwhile."""
+def _mark(connection: psycopg.Connection, rows: Sequence[QuarantinedRow], why: ReleaseReason | None) -> None:
+    """Mark rows under the lock of their table or batch, so that they cannot change meanwhile; the audit has no text."""
     values = {"ids": [row.id for row in rows], "path": rows[0].path, "md5": rows[0].md5, "rows": len(rows)}
     if connection.execute(statement("files/mark_released"), values).rowcount != len(rows):
         raise ReleaseConflictError(
@@ -101,3 +120,7 @@ def _mark(connection: psycopg.Connection, rows: Sequence[QuarantinedRow]) -> Non
             "run cinematch rejects again"
         )
     connection.execute(statement("files/move_released_counts"), values)
+    why = why or ReleaseReason(Actor.of_process())
+    action = Action.CORRECTION if why.is_correction else Action.RELEASE
+    numbers = [row.row_number for row in rows]
+    add_audit_entry(connection, action, rows[0].path, why.text, why.by, md5=rows[0].md5, row_numbers=numbers)

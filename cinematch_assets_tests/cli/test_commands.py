@@ -131,9 +131,27 @@ def test_models_are_listed_and_the_first_one_cannot_be_rolled_back(cinematch: Co
 def test_rejected_rows_are_listed_and_released_when_corrected(cinematch: Command, platform: Platform) -> None:
     (rejected,) = json.loads(cinematch("rejects", "list", "--json"))
     assert rejected["path"] == "ratings.csv"
-    corrected = "9999,1,4.0,1000000000"
-    assert "1 rows released" in cinematch("rejects", "release", str(rejected["id"]), "--correct", corrected)
+    corrected, why = ("--correct", "9999,1,4.0,1000000000"), ("--reason", "a typing error")
+    assert "1 rows released" in cinematch("rejects", "release", str(rejected["id"]), *corrected, *why)
+    (entry,) = json.loads(cinematch("audit", "--action", "correction", "--json"))
+    assert (entry["subject"], entry["reason"]) == ("ratings.csv", "a typing error")
+    assert entry["details"]["row_numbers"] == [rejected["row_number"]]
+    assert "9999" not in json.dumps(entry)
     assert json.loads(cinematch("rejects", "list", "--json")) == []
+
+
+def test_a_promotion_by_hand_is_in_the_audit_with_who_and_why(
+    cinematch: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CINEMATCH_ACTOR", "Ada of operations")
+    assert "is champion" in cinematch("models", "promote", "run_abcdef01_v1", "--reason", "a drill")
+    newest, *_, first = json.loads(cinematch("audit", "--action", "promotion", "--json"))
+    assert (newest["subject"], newest["actor"], newest["reason"]) == ("run_abcdef01_v1", "Ada of operations", "a drill")
+    assert "first model" in first["reason"]
+    shown = cinematch("audit")
+    assert "Ada of operations" in shown
+    assert "a drill" in shown
+    assert len(json.loads(cinematch("audit", "--limit", "1", "--json"))) == 1
 
 
 def test_simulate_puts_the_next_batch_into_the_folder(cinematch: Command, platform: Platform) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cinematch_assets.warehouse.audit import record_settings
 from cinematch_assets.warehouse.batches import start_batch
 from cinematch_assets.warehouse.champion import promote
 from cinematch_assets.warehouse.collection_ledger import take_fetched
@@ -44,6 +45,11 @@ def promote_version(url: str, version: str, over: str | None, die: int = 0) -> N
     with connect(url) as connection:
         final = warehouse_rows.make_artifact(f"final-{version}")
         promote(connection, version, final, warehouse_rows.make_gate_result(), over=over, data_size=1, merge="merge")
+
+
+def record_one_setting(url: str) -> None:
+    with connect(url) as connection:
+        record_settings(connection, "here", {"CINEMATCH_SEED": 7}, {"CINEMATCH_SEED": 42})
 
 
 def archive_old_alerts(url: str, die: int = 0) -> None:

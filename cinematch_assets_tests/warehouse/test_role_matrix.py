@@ -21,6 +21,7 @@ NARROWER = {  # table → role → rights
     "public._yoyo_log": {"ml_pipeline": {"SELECT"}},
     "public._yoyo_version": {"ml_pipeline": {"SELECT"}},
     "ops.dropped_indexes": {"ml_pipeline": {"SELECT"}},
+    "ops.audit": {"ml_pipeline": {"SELECT", "INSERT"}},
 }
 FUNCTIONS = {
     "ops.drop_ratings_indexes()",

@@ -108,7 +108,7 @@ def load_ratings_file(platform: Platform) -> TableLoad[RatingsLoad]:
     reading = _read(platform, file, "ratings", _ratings_reader(file, movies), at_movies=len(movies))
     test = is_test(reading.accepted, platform.settings.split)
     with log_phase(_LOG, f"write {len(reading.accepted):,} ratings"):
-        load = platform.warehouse.run(load_ratings, reading.accepted, test, file, reading.rejected)
+        load = platform.warehouse.run(load_ratings, reading.accepted, test, file, reading.rejected, platform.actor)
     return TableLoad(file, _counts(reading), load, notes=reading.notes)
 
 
@@ -133,7 +133,9 @@ def load_batch_file(platform: Platform, batch_id: str) -> TableLoad[BatchLoad]:
             platform, file, "ratings_buffer", _ratings_reader(file, movies), batch_id, at_movies=len(movies)
         )
         with log_phase(_LOG, f"write {len(reading.accepted):,} ratings of {batch_id}"):
-            load = platform.warehouse.run(load_batch, batch_id, reading.accepted, file, reading.rejected)
+            load = platform.warehouse.run(
+                load_batch, batch_id, reading.accepted, file, reading.rejected, platform.actor
+            )
     except CinematchError as error:
         if cause_of(error) is Cause.CONTENT:  # otherwise it goes on by itself, and stays in_progress
             platform.warehouse.run(fail_batch, batch_id, str(error), file)

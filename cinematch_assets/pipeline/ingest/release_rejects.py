@@ -18,7 +18,7 @@ from cinematch_assets.reading.results import Reading
 from cinematch_assets.splitting import is_test
 from cinematch_assets.warehouse.movies import list_known_movies
 from cinematch_assets.warehouse.rejected_rows import QuarantinedRow, read_rejected_rows
-from cinematch_assets.warehouse.release import find_existing_pairs, release_movies, release_ratings
+from cinematch_assets.warehouse.release import ReleaseReason, find_existing_pairs, release_movies, release_ratings
 from cinematch_assets.warehouse.warehouse import Session
 
 PAIR_EXISTS = "the table has a rating of this user and movie"
@@ -34,9 +34,16 @@ class ReleasedRows:
 
 
 def release_rows(
-    platform: Platform, ids: Sequence[int], *, path: str | None = None, correction: str | None = None
+    platform: Platform,
+    ids: Sequence[int],
+    *,
+    path: str | None = None,
+    correction: str | None = None,
+    reason: str | None = None,
 ) -> ReleasedRows:
     """Read the rows of ``ids``, or all of a file, once more; ``correction`` replaces the text of a single row.
+
+    ``reason`` is for the audit.
 
     Raises:
         CinematchError: nothing is named or found, or the file's rows are not in a table.
@@ -45,6 +52,8 @@ def release_rows(
         raise CinematchError("name the ids of rows in cinematch rejects list, or a file with --path")
     if correction is not None and len(ids) != 1:
         raise CinematchError("--correct is the new text of one row: name exactly one id")
+    default = "valid now" if correction is None else "corrected by hand"
+    why = ReleaseReason(platform.actor, reason or default, is_correction=correction is not None)
     with platform.warehouse.session() as session:
         rows = session.run(read_rejected_rows, path=path, ids=ids)
         if not rows:
@@ -53,14 +62,14 @@ def release_rows(
         for _, group in groupby(rows, key=lambda row: (row.path, row.md5)):
             of_file = list(group)
             _require_loaded(of_file[0])
-            count, why = _release_content(platform, session, of_file, correction)
+            count, kept = _release_content(platform, session, of_file, correction, why)
             released += count
-            reasons.update(why)
+            reasons.update(kept)
     return ReleasedRows(released, len(rows) - released, dict(reasons.most_common()))
 
 
 def _release_content(
-    platform: Platform, session: Session, rows: list[QuarantinedRow], correction: str | None
+    platform: Platform, session: Session, rows: list[QuarantinedRow], correction: str | None, why: ReleaseReason
 ) -> tuple[int, list[str]]:
     """Release the valid ones of a file's rows; return their number, and the reasons of the others."""
     texts = [correction] if correction is not None else [row.raw_row for row in rows]
@@ -69,7 +78,7 @@ def _release_content(
         reading = reread_movies(texts, columns)
         valid, reasons = _valid(rows, reading)
         if valid:
-            session.run(release_movies, valid, reading.accepted)
+            session.run(release_movies, valid, reading.accepted, why)
         return len(valid), reasons
     reading = reread_ratings(texts, columns, known_movies=session.run(list_known_movies))
     valid, reasons = _valid(rows, reading)
@@ -79,7 +88,7 @@ def _release_content(
     if valid:
         of_batch = rows[0].batch_id is not None
         test = np.zeros(len(accepted), bool) if of_batch else is_test(accepted, platform.settings.split)
-        session.run(release_ratings, valid, accepted, test)
+        session.run(release_ratings, valid, accepted, test, why)
     return len(valid), reasons + [PAIR_EXISTS] * int((~new).sum())
 
 

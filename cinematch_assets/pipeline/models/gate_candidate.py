@@ -105,6 +105,7 @@ def gate_candidate(platform: Platform, version: str, progress: Progress | None =
         over=previous,
         data_size=len(train),
         merge=platform.settings.merge,
+        by=platform.actor,
     )
     return GatedCandidate(version, previous, decision, evaluation, measured, merged)
 

@@ -18,6 +18,7 @@ from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.data import Pairs
 from cinematch_assets.recommender.model import sha256_of
 from cinematch_assets.warehouse import champion as champion_table
+from cinematch_assets.warehouse.audit import Action
 from cinematch_assets.warehouse.champion import require_champion
 from cinematch_assets.warehouse.model_registry import read_model_version
 from cinematch_assets.warehouse.recommendations import write_recommendations
@@ -73,10 +74,17 @@ def publish_recommendations(platform: Platform, k: int = MOVIES_PER_USER) -> Pub
     )
 
 
+<<<<<<< HEAD
 def roll_back(platform: Platform, why: str = "") -> tuple[str, str]:
     """Make the previous champion champion again, with its recommendations; return the new and the former champion.
 
     ``why`` is added to the recorded reason.
+=======
+def roll_back(platform: Platform, reason: str | None = None) -> tuple[str, str]:
+    """Make the previous champion champion again, with its recommendations; return the new and the former champion.
+
+    ``reason`` is for the audit.
+>>>>>>> main
 
     Raises:
         CinematchError: the champion is the first one, or recommendations of the previous one were never published.
@@ -84,11 +92,16 @@ def roll_back(platform: Platform, why: str = "") -> tuple[str, str]:
     champion = platform.warehouse.run(require_champion)
     if champion.previous_champion is None:
         raise CinematchError(f"{champion.version} is the first champion: there is no previous one to go back to")
+<<<<<<< HEAD
     reason = f"rolled back from {champion.version}" + (f": {why}" if why else "")
     return set_champion(platform, champion.previous_champion, reason), champion.version
+=======
+    why = f"rolled back from {champion.version}" + (f": {reason}" if reason else "")
+    return set_champion(platform, champion.previous_champion, why, Action.ROLLBACK), champion.version
+>>>>>>> main
 
 
-def set_champion(platform: Platform, version: str, reason: str) -> str:
+def set_champion(platform: Platform, version: str, reason: str, action: Action = Action.PROMOTION) -> str:
     """Make a version that was promoted before champion, with its recommendations; return it."""
     row = platform.warehouse.run(read_model_version, version)
     if row.state != "promoted":
@@ -100,7 +113,7 @@ def set_champion(platform: Platform, version: str, reason: str) -> str:
             f"{version} has no recommendations in the store: materialize recommendations under it first"
         )
     recommendations = pd.read_parquet(io.BytesIO(platform.store.read_bytes(_key(version))))
-    platform.warehouse.run(champion_table.set_champion, version, recommendations, reason)
+    platform.warehouse.run(champion_table.set_champion, version, recommendations, reason, action, platform.actor)
     _LOG.info("%s is the champion now: %s", version, reason)
     return version
 

@@ -70,7 +70,7 @@ def roll_back_if_worse(platform: Platform) -> str | None:
 
     Returns what was done, None when nothing was.
     """
-    if not platform.settings.auto_rollback:
+    if platform.settings.auto_rollback == "off":
         return None
     champion = platform.warehouse.run(read_champion)
     if champion is None or not is_worse_running(platform.warehouse.run(list_batch_performance), champion.version):

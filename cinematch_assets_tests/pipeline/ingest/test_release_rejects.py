@@ -5,6 +5,7 @@ import pytest
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.ingest.release_rejects import PAIR_EXISTS, release_rows
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.warehouse.audit import Action, list_audit_entries
 from cinematch_assets_tests.support.platforms import MOVIES, RATINGS, load_table, rows_of
 
 GOOD = "".join(f"{user},10,4.0,1000000000\n" for user in range(1, 41))
@@ -53,6 +54,17 @@ def test_a_released_row_of_a_batch_joins_its_batch(platform: Platform) -> None:
     assert release_rows(platform, [], path="batches/batch_w1.csv").released == 1
     assert rows_of(platform, "SELECT count(*) FROM ratings_buffer WHERE batch_id = 'batch_w1'") == [(41,)]
     assert rows_of(platform, "SELECT record_count FROM ingestion_metadata") == [(41,)]
+
+
+def test_rows_of_two_files_are_released_at_once_with_one_reason(platform: Platform) -> None:
+    load_ratings(platform)
+    load_table(platform, "batches/batch_w1", RATINGS + GOOD + UNKNOWN_MOVIE)
+    load_catalogue(platform, "10,Heat (1995),Action\n99,Ran (1985),Drama\n")
+    ids = [row[0] for row in rows_of(platform, "SELECT id FROM ops.rejected_rows WHERE raw_row LIKE '1,99,%'")]
+    assert release_rows(platform, [int(str(each)) for each in ids], reason="Ran is known now").released == 2
+    entries = platform.warehouse.run(list_audit_entries, action=Action.RELEASE)
+    assert {entry.subject for entry in entries} == {"ratings.csv", "batches/batch_w1.csv"}
+    assert {(entry.reason, entry.by) for entry in entries} == {("Ran is known now", platform.actor)}
 
 
 def test_a_row_is_released_once(platform: Platform) -> None:

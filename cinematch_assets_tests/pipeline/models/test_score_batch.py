@@ -82,7 +82,7 @@ def test_each_batch_is_scored_by_champion_and_predecessor_and_two_bad_ones_lead_
     assert row.listed_rows is not None
     assert row.unlisted_rows is not None
     assert row.listed_rows + row.unlisted_rows == 300
-    automatic = replace(platform, settings=platform.settings.model_copy(update={"auto_rollback": True}))
+    automatic = replace(platform, settings=platform.settings.model_copy(update={"auto_rollback": "on"}))
     assert roll_back_if_worse(automatic) is None
     worse = Scores(9, second, 0.95, 0.7, first, 0.9, 0.7, 0.05, 0.01, 0.09)
     for name in ("batch_w2", "batch_w3"):
