@@ -74,17 +74,10 @@ def publish_recommendations(platform: Platform, k: int = MOVIES_PER_USER) -> Pub
     )
 
 
-<<<<<<< HEAD
-def roll_back(platform: Platform, why: str = "") -> tuple[str, str]:
-    """Make the previous champion champion again, with its recommendations; return the new and the former champion.
-
-    ``why`` is added to the recorded reason.
-=======
 def roll_back(platform: Platform, reason: str | None = None) -> tuple[str, str]:
     """Make the previous champion champion again, with its recommendations; return the new and the former champion.
 
     ``reason`` is for the audit.
->>>>>>> main
 
     Raises:
         CinematchError: the champion is the first one, or recommendations of the previous one were never published.
@@ -92,13 +85,8 @@ def roll_back(platform: Platform, reason: str | None = None) -> tuple[str, str]:
     champion = platform.warehouse.run(require_champion)
     if champion.previous_champion is None:
         raise CinematchError(f"{champion.version} is the first champion: there is no previous one to go back to")
-<<<<<<< HEAD
-    reason = f"rolled back from {champion.version}" + (f": {why}" if why else "")
-    return set_champion(platform, champion.previous_champion, reason), champion.version
-=======
     why = f"rolled back from {champion.version}" + (f": {reason}" if reason else "")
     return set_champion(platform, champion.previous_champion, why, Action.ROLLBACK), champion.version
->>>>>>> main
 
 
 def set_champion(platform: Platform, version: str, reason: str, action: Action = Action.PROMOTION) -> str:
