@@ -115,6 +115,7 @@ UNMIRRORED = {
             "cli/features.py",
             "cli/migrate.py",
             "cli/models.py",
+            "cli/monitoring_report.py",
             "cli/options.py",
             "cli/recommend.py",
             "cli/rejects.py",
@@ -142,6 +143,7 @@ UNMIRRORED = {
             "defs/model/model_metrics.py",
             "defs/model/recommendations.py",
             "defs/model/recommender_model.py",
+            "defs/monitoring/monitoring_report.py",
             "defs/tables/movies.py",
             "defs/tables/ratings.py",
             "defs/tables/ratings_buffer.py",
@@ -166,6 +168,7 @@ UNMIRRORED = {
         ],
         DECLARED,
     ),
+    "warehouse/monitoring.py": "queries of one page: pipeline/monitoring/test_facts.py reads all of them from tables",
     "values.py": "records without behaviour: reading/test_results.py and drive/test_folder.py use them",
 }
 """Modules without a test file of the same path, and where they are tested instead."""
@@ -205,6 +208,7 @@ SHARED_NAMES = {
         TABLE,
     ),
     **dict.fromkeys(["audit.py", "simulate.py", "status.py"], COMMAND),
+    "monitoring_report.py": "the page's asset and its command",
     "opening.py": "of a folder and of a store: the implementation that a setting names",
 }
 """File names that several modules share because they are about the same thing, and what that is."""

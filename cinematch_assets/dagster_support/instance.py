@@ -4,6 +4,8 @@ Here: one instance for the command, the UI and the daemon. Not here: limits, ret
 Its database is never the warehouse's: the event log would use up the warehouse's budget.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -19,6 +21,7 @@ from cinematch_assets.warehouse.distinct_databases import require_distinct_datab
 from cinematch_assets.warehouse.embedded import DAGSTER, embedded_url
 
 if TYPE_CHECKING:
+    import dagster as dg
     from dagster._config import UserConfigSchema
     from dagster._serdes import ConfigurableClassData
 
@@ -67,6 +70,19 @@ def prepare_home(settings: Settings) -> Path:
     home = make_private_folder(make_home(settings.home).resolve() / "dagster")
     write_atomically(home / _CONFIGURATION, [project_file(_CONFIGURATION).read_bytes()])
     return home
+
+
+@contextmanager
+def existing_instance(settings: Settings) -> "Iterator[dg.DagsterInstance | None]":
+    """Open Dagster's instance for a command; None where no run was ever started, which would start a server for it."""
+    home = settings.home.resolve() / "dagster"
+    if settings.dagster_postgres_url is None and not (home / _CONFIGURATION).is_file():
+        yield None
+        return
+    import dagster as dg
+
+    with dg.DagsterInstance.from_config(str(prepare_home(settings))) as instance:
+        yield instance
 
 
 def fail_orphaned_runs(settings: Settings) -> int:

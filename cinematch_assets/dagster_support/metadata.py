@@ -7,6 +7,7 @@ Here: column schemas from the declarations, locations, message lists, numbers. N
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 
@@ -40,6 +41,11 @@ def table_metadata(name: str, table: Table) -> dict[str, Any]:
 def uri_metadata(uri: str) -> dg.MetadataValue:
     """Where an object is stored: a link for ``s3://``, a path for ``file://`` and plain paths."""
     return dg.MetadataValue.url(uri) if uri.startswith("s3://") else dg.MetadataValue.path(uri)
+
+
+def report_url(key: str) -> dg.MetadataValue:
+    """A link to a report in the store: root-relative, so that it opens wherever the UI does (``webserver.reports``)."""
+    return dg.MetadataValue.url(f"/{quote(key)}")
 
 
 def messages(texts: Sequence[str]) -> dg.MetadataValue:

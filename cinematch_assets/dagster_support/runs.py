@@ -57,13 +57,13 @@ def read_runs(instance: dg.DagsterInstance, work: Work, *, data: str = "") -> Ea
         if run.status is dg.DagsterRunStatus.SUCCESS:
             failures = [replace(failure, cause=Cause.SURROUNDINGS) for failure in failures]
             message = "the last run succeeded, and there is more to do since"
-            failures.append(Failure(Cause.SURROUNDINGS, message, _ended_at(record)))
+            failures.append(Failure(Cause.SURROUNDINGS, message, ended_at(record)))
         elif run.status in FINISHED:
             cause, message = _cause(run, work.assets)
             outdated = (cause is Cause.BUG and run.tags.get(RELEASE_TAG, release()) != release()) or (
                 cause is Cause.CONTENT and run.tags.get(DATA_TAG, data) != data
             )
-            failures.append(Failure(Cause.SURROUNDINGS if outdated else cause, message, _ended_at(record)))
+            failures.append(Failure(Cause.SURROUNDINGS if outdated else cause, message, ended_at(record)))
     ended = sum(record.dagster_run.status in FINISHED for record in records)
     return EarlierRuns(ended, ended < len(records), tuple(failures))
 
@@ -82,7 +82,7 @@ def _cause(run: dg.DagsterRun, assets: Collection[str]) -> tuple[Cause, str]:
     return found[0] if found else (Cause.SURROUNDINGS, "the run was interrupted")
 
 
-def _ended_at(record: dg.RunRecord) -> datetime:
+def ended_at(record: dg.RunRecord) -> datetime:
     """When a run ended, in UTC; Dagster stores update times in UTC without saying so."""
     if record.end_time is not None:
         return datetime.fromtimestamp(record.end_time, UTC)

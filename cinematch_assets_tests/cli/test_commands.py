@@ -51,6 +51,24 @@ def cinematch(platform: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     return run
 
 
+def test_the_page_says_what_status_says(cinematch: Command, platform: Platform, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    assert "nothing needs attention; v1 serves 200 users" in cinematch("report", "--out", str(page))
+    facts, state = json.loads(cinematch("report", "--json")), json.loads(cinematch("status", "--json"))
+    assert facts["champion"]["version"] == state["champion"]["version"]
+    assert facts["champion"]["rmse"] == state["champion"]["metrics"]["rmse"]
+    assert facts["rejected"] == state["rejected"]
+    assert facts["storage"]["budget_mb"] == state["budget_mb"]
+    assert facts["storage"]["used_bytes"] == pytest.approx(state["sizes"][0]["bytes"], rel=0.01)
+    loaded = {file["path"]: file["rows_accepted"] for file in state["files"]}
+    assert facts["ratings"] == loaded["ratings.csv"]
+    html = page.read_text(encoding="utf-8")
+    assert f"{facts['ratings']:,}" in html
+    assert f"{facts['champion']['rmse']:.3f}" in html
+    assert 'href="http://127.0.0.1:3000/"' in html
+    assert platform.store.exists("reports/monitoring_report.html")
+
+
 def test_status_shows_files_champion_storage_and_what_waits(cinematch: Command) -> None:
     output = cinematch("status")
     assert "run_abcdef01_v1" in output

@@ -12,6 +12,7 @@ import dagster as dg
 from cinematch_assets.attempts import Pending, RetryPolicy, Work, next_attempt
 from cinematch_assets.dagster_support.runs import DATA_TAG, RELEASE_TAG, read_runs, release, runs_under_way
 from cinematch_assets.defs.automation.jobs import ingest_batch, load_catalog
+from cinematch_assets.defs.monitoring.monitoring_report import monitoring_report
 from cinematch_assets.defs.partitions import BATCH_PARTITIONS, batch_id
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.values import OutstandingWork
@@ -104,7 +105,7 @@ def _batch_runs(looked: Sequence[Pending], wanted: "WantedWork") -> Iterator[dg.
     for each in looked:
         if each.is_due and each.work.kind in ("batch", "assessment", "report"):
             whole = each.work.kind == "batch" and wanted.can_assess
-            yield _run(ingest_batch.name, [each], wanted.data, partition=each.work.name, whole=whole)
+            yield _run(ingest_batch.name, [each], wanted.data, partition=each.work.name, whole=whole, page=True)
 
 
 def _run(
@@ -114,8 +115,11 @@ def _run(
     *,
     partition: str | None = None,
     whole: bool = False,
+    page: bool = False,
 ) -> dg.RunRequest:
     names = dict.fromkeys(asset for each in looked for asset in each.work.assets)
+    if page:
+        names[monitoring_report.key.to_user_string()] = None
     only_missing = {"ops": {"drift_report": {"config": {"only_missing": True}}}}
     return dg.RunRequest(
         run_key="+".join(each.run_key for each in looked),

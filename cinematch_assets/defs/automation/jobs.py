@@ -6,12 +6,14 @@ Here: selections. Not here: what starts them (the sensors and the schedule besid
 import dagster as dg
 
 from cinematch_assets.dagster_support.failure_cause import record_cause
+from cinematch_assets.dagster_support.monitoring_page import publish_page_after_failure
 from cinematch_assets.defs.drift.drift_report import drift_report
 from cinematch_assets.defs.drive.raw_ratings_batch import raw_ratings_batch
 from cinematch_assets.defs.features.movie_genre_features import movie_genre_features
 from cinematch_assets.defs.model.model_metrics import model_metrics
 from cinematch_assets.defs.model.recommendations import recommendations
 from cinematch_assets.defs.model.recommender_model import recommender_model
+from cinematch_assets.defs.monitoring.monitoring_report import monitoring_report
 from cinematch_assets.defs.tables.netflix_movies import netflix_movies
 from cinematch_assets.defs.tables.ratings import ratings
 from cinematch_assets.defs.tables.ratings_buffer import ratings_buffer
@@ -22,7 +24,7 @@ NO_DAEMON_RETRY = {"dagster/max_retries": "0"}
 load_catalog = dg.define_asset_job(
     "load_catalog",
     tags=NO_DAEMON_RETRY,
-    hooks={record_cause},
+    hooks={record_cause, publish_page_after_failure},
     selection=dg.AssetSelection.assets(ratings, movie_genre_features, netflix_movies).upstream(),
     description="Everything that is not a batch, up to the features.",
 )
@@ -30,15 +32,15 @@ load_catalog = dg.define_asset_job(
 ingest_batch = dg.define_asset_job(
     "ingest_batch",
     tags=NO_DAEMON_RETRY,
-    hooks={record_cause},
-    selection=dg.AssetSelection.assets(raw_ratings_batch, ratings_buffer, drift_report),
-    description="One batch: landed, loaded, tested for drift.",
+    hooks={record_cause, publish_page_after_failure},
+    selection=dg.AssetSelection.assets(raw_ratings_batch, ratings_buffer, drift_report, monitoring_report),
+    description="One batch: landed, loaded, tested for drift; then the monitoring page.",
 )
 
 retrain = dg.define_asset_job(
     "retrain",
-    selection=dg.AssetSelection.assets(recommender_model, model_metrics, recommendations),
+    selection=dg.AssetSelection.assets(recommender_model, model_metrics, recommendations, monitoring_report),
     tags={"cinematch/exclusive": "retrain"} | NO_DAEMON_RETRY,
-    hooks={record_cause},
-    description="A candidate, the decision on it, and the champion's recommendations.",
+    hooks={record_cause, publish_page_after_failure},
+    description="A candidate, the decision on it, the champion's recommendations; then the monitoring page.",
 )

@@ -10,6 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from cinematch_assets.dagster_support.asset_checks import evaluate_now
+from cinematch_assets.dagster_support.monitoring_page import ASSET, materialize_page, publish_page_after_failure
 from cinematch_assets.defs.features import movie_genre_features
 from cinematch_assets.defs.model import model_metrics, recommendations, recommender_model
 from cinematch_assets.defs.tables import movies, netflix_movies, ratings, ratings_buffer
@@ -65,15 +66,24 @@ def check_tables(platform: dg.ResourceParam[Platform]) -> Iterator[dg.AssetCheck
     yield dg.Output(None)
 
 
+@dg.op(ins={"after": dg.In(dg.Nothing)}, description="The monitoring page, with the sizes of now.")
+def write_page(context: dg.OpExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+    """Materialize the monitoring page."""
+    context.log_event(dg.AssetMaterialization(ASSET, metadata=materialize_page(platform, context.instance)))
+
+
 def _sizes(report: "MaintenanceReport") -> str:
     lines = (f"| {size.table} | {size.bytes / 2**20:.1f} MB |" for size in report.sizes)
     return "\n".join(("| table | with indexes |", "|---|---|", *lines))
 
 
-@dg.job(description="The weekly maintenance: vacuum, archive, retention; then the checks of all tables.")
+@dg.job(
+    hooks={publish_page_after_failure},
+    description="The weekly maintenance: vacuum, archive, retention; the checks of all tables; the monitoring page.",
+)
 def maintain() -> None:
-    """Run the maintenance, then the checks."""
-    check_tables(after=tidy_up())
+    """Run the maintenance, then the checks; then write the page."""
+    write_page(after=check_tables(after=tidy_up()))
 
 
 weekly_maintenance = dg.ScheduleDefinition(

@@ -12,6 +12,7 @@ import dagster as dg
 from cinematch_assets.attempts import Attempt, Pending, RetryPolicy, Work, next_attempt
 from cinematch_assets.dagster_support.runs import DATA_TAG, FINISHED, RELEASE_TAG, read_runs, release, runs_under_way
 from cinematch_assets.defs.automation.jobs import load_catalog, retrain
+from cinematch_assets.defs.monitoring.monitoring_report import monitoring_report
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.retraining import (
     NO_RATINGS,
@@ -70,7 +71,7 @@ def retraining_sensor(
     return dg.RunRequest(
         run_key=chosen.run_key,
         tags={**chosen.tags, DATA_TAG: data, RELEASE_TAG: release()},
-        asset_selection=[dg.AssetKey(name) for name in chosen.assets] or None,
+        asset_selection=[*map(dg.AssetKey, chosen.assets), monitoring_report.key] if chosen.assets else None,
     )
 
 

@@ -289,13 +289,13 @@ def test_a_batch_before_the_first_ratings_is_loaded_and_assessed_when_they_are_t
 ) -> None:
     drop(platform, "batches/batch_w1.csv", RATINGS + ROW)
     (request,) = tick(platform, instance).run_requests
-    assert names(request) == {"raw_ratings_batch", "ratings_buffer"}
+    assert names(request) == {"raw_ratings_batch", "ratings_buffer", "monitoring_report"}
     load_table(platform, "batches/batch_w1")
     assert not tick(platform, instance).run_requests
     assert row(platform, "assessment").next_step == "put ratings.csv into the folder"
     load_ratings(platform)
     (request,) = tick(platform, instance).run_requests
-    assert (request.partition_key, names(request)) == ("batch_w1", {"drift_report"})
+    assert (request.partition_key, names(request)) == ("batch_w1", {"drift_report", "monitoring_report"})
 
 
 def test_an_assessment_waits_for_the_first_model_while_one_is_on_its_way(
@@ -308,7 +308,7 @@ def test_an_assessment_waits_for_the_first_model_while_one_is_on_its_way(
     assert not tick(platform, instance).run_requests
     assert row(platform, "assessment").reason == "the first model is trained first: it scores the batch"
     platform.warehouse.run(replace_outstanding, ["model"], [replace(model, state="given_up")])
-    assert names(*tick(platform, instance).run_requests) == {"drift_report"}
+    assert names(*tick(platform, instance).run_requests) == {"drift_report", "monitoring_report"}
 
 
 def test_a_batch_that_was_loaded_and_never_assessed_is_asked_for_again(
@@ -324,7 +324,11 @@ def test_a_batch_that_was_loaded_and_never_assessed_is_asked_for_again(
     for run in instance.get_runs():
         instance.report_run_failed(run)
     (request,) = tick(platform, instance).run_requests
-    assert (request.partition_key, names(request), request.run_config) == ("batch_w1", {"drift_report"}, {})
+    assert (request.partition_key, names(request), request.run_config) == (
+        "batch_w1",
+        {"drift_report", "monitoring_report"},
+        {},
+    )
     assert rows(platform) == {("assessment", "batch_w1"): "running"}
     add_run(instance, request)  # a kill
     (again,) = tick(platform, instance).run_requests
@@ -378,7 +382,7 @@ def test_a_folder_that_cannot_be_listed_does_not_stop_what_does_not_need_it(
     folder = Path(platform.folder.spec)
     folder.rename(folder.with_name("away"))
     (request,) = tick(platform, instance).run_requests
-    assert (request.partition_key, names(request)) == ("batch_w1", {"drift_report"})
+    assert (request.partition_key, names(request)) == ("batch_w1", {"drift_report", "monitoring_report"})
     assert ("batch", "batch_w2") in rows(platform)  # as it was at the last look
     folder.with_name("away").rename(folder)
 

@@ -265,7 +265,7 @@ def test_recommendations_that_a_dead_run_did_not_publish_are_requested(
     version = given_champion(platform, published=False)
     request = tick(platform, instance)
     assert request.run_key == f"recommendations:{version}:1"
-    assert request.asset_selection == [dg.AssetKey("recommendations")]
+    assert request.asset_selection == [dg.AssetKey("recommendations"), dg.AssetKey("monitoring_report")]
 
 
 def test_recommendations_that_cannot_be_made_do_not_keep_a_decision_waiting(

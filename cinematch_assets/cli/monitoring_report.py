@@ -1,0 +1,52 @@
+"""``cinematch report``: the monitoring page.
+
+Here: arguments and output. Not here: the page (``pipeline.monitoring``), the asset (``defs.monitoring``).
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cinematch_assets.cli.options import Json
+from cinematch_assets.cli.output import err, out, print_json
+
+
+def report(
+    open_it: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    to: Annotated[Path | None, typer.Option("--out", help="Write the page into this file as well.")] = None,
+    json: Json = False,
+) -> None:
+    """Write the page on the state of the platform: what to do, what arrived, drift, models, lists, storage.
+
+    Example: cinematch report --open
+    """
+    from cinematch_assets.dagster_support.instance import existing_instance
+    from cinematch_assets.dagster_support.monitoring_page import read_failed_runs
+    from cinematch_assets.pipeline.monitoring.facts import headline
+    from cinematch_assets.pipeline.monitoring.page import render
+    from cinematch_assets.pipeline.monitoring.publish_page import KEY, publish_page
+    from cinematch_assets.pipeline.platform import Platform
+    from cinematch_assets.settings import Settings
+    from cinematch_assets.storage.atomic_file import write_atomically
+
+    settings = Settings.from_env()
+    platform = Platform.open(settings)
+    with err.status("reading the state of the platform ..."), existing_instance(settings) as instance:
+        facts = publish_page(platform, read_failed_runs(instance) if instance else [])
+    if to is None and open_it:
+        to = settings.home / "monitoring_report.html"
+    if to is not None:
+        # Outside the UI its links have to name it.
+        write_atomically(to, [render(facts, ui=UI).encode()])
+    if json:
+        print_json(facts.as_json())
+    else:
+        out.print(headline(facts))
+        out.print(f"the page: {to or platform.store.uri(KEY)}; in cinematch dev it is {UI}/{KEY}")
+    if open_it and to is not None:
+        typer.launch(to.resolve().as_uri())
+
+
+UI = "http://127.0.0.1:3000"
+"""Where ``cinematch dev`` opens the UI by default."""

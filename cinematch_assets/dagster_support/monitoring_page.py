@@ -1,0 +1,68 @@
+"""The monitoring page as Dagster makes it: with its failed runs, as a materialization, and after a failed step.
+
+Here: what of the page needs Dagster. Not here: the page itself (``pipeline.monitoring``), the asset
+(``defs.monitoring.monitoring_report``).
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from cinematch_assets.dagster_support.metadata import report_url, uri_metadata
+from cinematch_assets.dagster_support.runs import CAUSE_TAG, ended_at
+from cinematch_assets.pipeline.platform import Platform
+
+if TYPE_CHECKING:
+    from cinematch_assets.pipeline.monitoring.facts import FailedRun
+
+SHOWN_DAYS = 7
+MAX_RUNS = 20
+_PARTITION = "dagster/partition"
+
+
+ASSET = dg.AssetKey("monitoring_report")
+
+
+def materialize_page(platform: Platform, instance: dg.DagsterInstance) -> dict[str, Any]:
+    """Write the page; return the metadata of its materialization."""
+    from cinematch_assets.pipeline.monitoring.facts import headline
+    from cinematch_assets.pipeline.monitoring.publish_page import KEY, publish_page
+
+    facts = publish_page(platform, read_failed_runs(instance))
+    return {
+        "summary": headline(facts),
+        "page": report_url(KEY),
+        "needs_attention": len(facts.needs_a_person),
+        "dagster/uri": uri_metadata(platform.store.uri(KEY)),
+    }
+
+
+def read_failed_runs(instance: dg.DagsterInstance, *, now: datetime | None = None) -> "list[FailedRun]":
+    """Return the runs that failed within ``SHOWN_DAYS``, at most ``MAX_RUNS``, newest first."""
+    from cinematch_assets.pipeline.monitoring.facts import FailedRun
+
+    since = (now or datetime.now(UTC)) - timedelta(days=SHOWN_DAYS)
+    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
+    return [
+        FailedRun(
+            run_id=record.dagster_run.run_id,
+            job=record.dagster_run.job_name,
+            ended_at=ended_at(record),
+            batch=record.dagster_run.tags.get(_PARTITION),
+            message=_message(record.dagster_run),
+        )
+        for record in instance.get_run_records(filters=failed, limit=MAX_RUNS)
+    ]
+
+
+def _message(run: dg.DagsterRun) -> str:
+    """The recorded causes of its steps."""
+    found = [value.partition(": ")[2] for name, value in sorted(run.tags.items()) if name.startswith(CAUSE_TAG)]
+    return "; ".join(found) or "it was interrupted, or failed before its first step"
+
+
+@dg.failure_hook(name="publish_page_after_failure", required_resource_keys={"platform"})
+def publish_page_after_failure(context: dg.HookContext) -> None:
+    """Write the monitoring page: the asset that does it otherwise is skipped after a failed step."""
+    materialize_page(context.resources.platform, context.instance)

@@ -1,0 +1,1 @@
+"""What the platform tells people about itself."""
