@@ -193,7 +193,7 @@ def gate(
         test: errors on the test split, with those of at least one baseline when there is no champion.
         new: errors on the holdout of the waiting batches; None when no batch waits.
         policy: thresholds.
-        test_ranking: nDCG@10 of both models on the test split; None when there is no champion, or no user liked a movie.
+        test_ranking: nDCG@10 of both models on the test split; None without a champion or liked movies.
         new_ranking: the same on the new rows.
         best: the best champion so far on the same test split; None when there is none.
         no_champion: why there is no champion to compare with; used in the reason of a promotion without one.
