@@ -19,6 +19,7 @@ from cinematch_assets.cli import (
     dev,
     drive,
     evaluate,
+    export,
     features,
     migrate,
     models,
@@ -52,6 +53,7 @@ for command in (
     recommend.recommend,
     similar.similar,
     evaluate.evaluate,
+    export.export,
     sql.sql,
 ):
     app.command()(command)

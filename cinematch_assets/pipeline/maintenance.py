@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cinematch_assets.logs import log_phase
+from cinematch_assets.pipeline.models.export_recommendations import keys_in_use
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse.landed_files import list_referenced_objects
 from cinematch_assets.warehouse.notifications import delete_old_notifications
@@ -21,7 +22,7 @@ from cinematch_assets.warehouse.table_sizes import (
 )
 
 _MIN_UNFINISHED_AGE = timedelta(days=1)
-_PREFIXES = ("landed/", "reports/", "models/", "recommendations/")
+_PREFIXES = ("landed/", "reports/", "models/", "recommendations/", "exports/")
 _LOG = logging.getLogger(__name__)
 
 
@@ -75,7 +76,7 @@ def run_maintenance(platform: Platform, *, keep_days: int | None = None, dry_run
 
 def _delete_unreferenced(platform: Platform, min_age: timedelta, *, dry_run: bool) -> tuple[int, int]:
     """Delete objects that no row refers to, or only count them; return their number and bytes."""
-    referenced = platform.warehouse.run(list_referenced_objects)
+    referenced = platform.warehouse.run(list_referenced_objects) | keys_in_use(platform.store)
     newest = datetime.now(UTC) - min_age
     deleted = freed = 0
     for prefix in _PREFIXES:

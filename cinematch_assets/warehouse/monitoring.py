@@ -119,7 +119,7 @@ def list_drift_scores(connection: psycopg.Connection) -> list[DriftScore]:
     """Return the scores of all batches, those that maintenance archived before the others."""
     with connection.cursor(row_factory=class_row(DriftScore)) as cursor:
         scores = cursor.execute(statement("monitoring/select_drift_scores")).fetchall()
-        if not scalar(connection, "maintenance/has_alerts_archive"):
+        if not scalar(connection, "monitoring/has_alerts_archive"):
             return scores
         return cursor.execute(statement("monitoring/select_archived_drift_scores")).fetchall() + scores
 

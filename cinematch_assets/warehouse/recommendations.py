@@ -9,7 +9,7 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
-from cinematch_assets.warehouse.copy import copy_columns
+from cinematch_assets.warehouse.copy import copy_columns, read_frame
 from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.model_registry import require_champion_is
 from cinematch_assets.warehouse.statements import statement
@@ -22,6 +22,13 @@ def read_recommended_version(connection: psycopg.Connection) -> str | None:
     """
     row = connection.execute(statement("registry/select_recommended_version")).fetchone()
     return None if row is None else str(row[0])
+
+
+def read_titled_recommendations(url: str) -> pd.DataFrame:
+    """Return the published lists with the titles of their movies, in order of userId and rank."""
+    columns = {"userId": "int32", "rank": "int16", "movieId": "int32", "score": "float32"}
+    frame = read_frame(url, statement("registry/select_titled_recommendations"), (*columns, "model_version", "title"))
+    return frame.astype(columns)
 
 
 def write_recommendations(connection: psycopg.Connection, version: str, recommendations: pd.DataFrame) -> int:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.schemas.table import Table
-from cinematch_assets.warehouse import drift_alerts, readonly_query, table_rows, training_data
+from cinematch_assets.warehouse import drift_alerts, readonly_query, recommendations, table_rows, training_data
 from cinematch_assets.warehouse.connection import connect, describe
 from cinematch_assets.warehouse.embedded import embedded_url
 from cinematch_assets.warehouse.migrations import list_pending_migrations, migrate
@@ -87,6 +87,10 @@ class Warehouse:
     def read_seen_pairs(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Return users and movies, (n,) each, of every rating in any table and any split."""
         return training_data.read_seen_pairs(self.url)
+
+    def read_titled_recommendations(self) -> pd.DataFrame:
+        """Read the published lists with titles: userId, rank, movieId, score, model_version, title, in order."""
+        return recommendations.read_titled_recommendations(self.url)
 
     def read_rating_counts(self) -> tuple[pd.Series, pd.Series]:
         """Return the number of train ratings by userId, and by movieId."""

@@ -146,6 +146,14 @@ def test_models_are_listed_and_the_first_one_cannot_be_rolled_back(cinematch: Co
     assert "no model version" in cinematch("models", "promote", "run_zzz_v9", code=1)
 
 
+def test_export_says_where_the_lists_are(cinematch: Command, tmp_path: Path) -> None:
+    assert "recommendations for" in cinematch("export", str(tmp_path / "out"))
+    exported = json.loads(cinematch("export", str(tmp_path / "out"), "--json"))
+    latest = json.loads((tmp_path / "out" / "exports" / "recommendations" / "latest.json").read_text())
+    assert latest["folder"] == exported["folder"]
+    assert (tmp_path / "out" / latest["folder"] / "recommendations.csv").is_file()
+
+
 def test_rejected_rows_are_listed_and_released_when_corrected(cinematch: Command, platform: Platform) -> None:
     (rejected,) = json.loads(cinematch("rejects", "list", "--json"))
     assert rejected["path"] == "ratings.csv"

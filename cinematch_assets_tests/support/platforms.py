@@ -112,7 +112,12 @@ def rows_of(platform: Platform, query: str) -> list[tuple[object, ...]]:
 
 
 def given_champion(
-    platform: Platform, *, published: bool = True, artifact_format: int = FORMAT, data_size: int = 1
+    platform: Platform,
+    *,
+    over: str | None = None,
+    published: bool = True,
+    artifact_format: int = FORMAT,
+    data_size: int = 1,
 ) -> str:
     """Register and promote a version without a model, by default with recommendations; return it."""
     artifact = Artifact("models/x", "0" * 64, 1, artifact_format)
@@ -121,7 +126,7 @@ def given_champion(
         version = register_candidate(
             connection, "run00000", artifact, method="m", config={}, seed=0, data_size=data_size, batches=[]
         )
-        promote(connection, version, artifact, gate_result, over=None, data_size=data_size, merge="merge")
+        promote(connection, version, artifact, gate_result, over=over, data_size=data_size, merge="merge")
         if published:
             rows = pd.DataFrame({"userId": [1], "rank": [1], "movieId": [10], "score": [0.5]})
             write_recommendations(connection, version, rows)

@@ -12,6 +12,7 @@ from cinematch_assets.defs.drive.raw_ratings_batch import raw_ratings_batch
 from cinematch_assets.defs.features.movie_genre_features import movie_genre_features
 from cinematch_assets.defs.model.model_metrics import model_metrics
 from cinematch_assets.defs.model.recommendations import recommendations
+from cinematch_assets.defs.model.recommendations_export import recommendations_export
 from cinematch_assets.defs.model.recommender_model import recommender_model
 from cinematch_assets.defs.monitoring.monitoring_report import monitoring_report
 from cinematch_assets.defs.tables.netflix_movies import netflix_movies
@@ -39,7 +40,9 @@ ingest_batch = dg.define_asset_job(
 
 retrain = dg.define_asset_job(
     "retrain",
-    selection=dg.AssetSelection.assets(recommender_model, model_metrics, recommendations, monitoring_report),
+    selection=dg.AssetSelection.assets(
+        recommender_model, model_metrics, recommendations, recommendations_export, monitoring_report
+    ),
     tags={"cinematch/exclusive": "retrain"} | NO_DAEMON_RETRY,
     hooks={record_cause, publish_page_after_failure},
     description="A candidate, the decision on it, the champion's recommendations; then the monitoring page.",

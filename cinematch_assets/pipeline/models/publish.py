@@ -14,6 +14,7 @@ import pandas as pd
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.models.artifacts import FormatStatus, format_message, load_champion
+from cinematch_assets.pipeline.models.export_recommendations import renew_export
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.data import Pairs
 from cinematch_assets.recommender.model import sha256_of
@@ -103,6 +104,7 @@ def set_champion(platform: Platform, version: str, reason: str, action: Action =
     recommendations = pd.read_parquet(io.BytesIO(platform.store.read_bytes(_key(version))))
     platform.warehouse.run(champion_table.set_champion, version, recommendations, reason, action, platform.actor)
     _LOG.info("%s is the champion now: %s", version, reason)
+    renew_export(platform)
     return version
 
 

@@ -1,0 +1,2 @@
+-- Dagster's own storage, never the warehouse's database. The image of Postgres runs this once, on an empty volume.
+CREATE DATABASE dagster;
