@@ -181,6 +181,12 @@ class Settings(BaseModel):
         description="Days until unreferenced files and reports are deleted and drift alerts are archived.",
     )
 
+    notify: str | None = Field(
+        default=None,
+        alias="CINEMATCH_NOTIFY",
+        description="Where people are told: apprise URLs (mail, chat, webhook), separated by spaces. Unset: nowhere.",
+        repr=False,
+    )
     actor: str | None = Field(
         default=None,
         pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,100}$",

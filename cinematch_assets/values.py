@@ -171,4 +171,22 @@ class Condition:
     kind: NotificationKind
     reason: str
     next_step: str
-    since: datetime
+    since: datetime | None
+    """None when it is not known: then it counts from when it was recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The newest tick of a sensor, None before the first, and whether a person turned the sensor off."""
+
+    name: str
+    at: datetime | None
+    is_off: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Automation:
+    """Signs of life of Dagster's sensors and of the daemon that evaluates them; None when it never ran."""
+
+    ticks: tuple[Tick, ...] = ()
+    heartbeat_at: datetime | None = None

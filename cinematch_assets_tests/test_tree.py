@@ -115,6 +115,7 @@ UNMIRRORED = {
             "cli/features.py",
             "cli/migrate.py",
             "cli/models.py",
+            "cli/notify.py",
             "cli/monitoring_report.py",
             "cli/options.py",
             "cli/recommend.py",

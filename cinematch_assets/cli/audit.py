@@ -17,7 +17,10 @@ def audit(
     limit: Annotated[int, typer.Option(min=1, help="How many entries.")] = 50,
     json: Json = False,
 ) -> None:
-    """List promotions, rollbacks, releases, corrections, removals, erasures and changed settings, with who and why."""
+    """List promotions, rollbacks, releases, corrections, removals, erasures and changed settings, with who and why.
+
+    Example: cinematch audit --action promotion --limit 10
+    """
     from dataclasses import asdict
 
     from cinematch_assets.pipeline.platform import Platform

@@ -13,7 +13,10 @@ def demo(
         str, typer.Option(help="ml-100k, ml-latest-small, synthetic, synthetic:1_000_000, or a folder.")
     ] = "ml-100k",
 ) -> None:
-    """Run the whole loop on an embedded database: files, tables, model, three batches, drift, recommendations."""
+    """Run the whole loop on an embedded database: files, tables, model, three batches, drift, recommendations.
+
+    Example: cinematch demo --data ml-latest-small
+    """
     from cinematch_assets.cli.demo_run import run_demo
 
     run_demo(data)

@@ -313,5 +313,8 @@ def dev(
     port: Annotated[int, typer.Option(help="The UI's port on 127.0.0.1.", min=1, max=65535)] = 3000,
     read_only: Annotated[bool, typer.Option("--read-only", help="Nothing can be changed from the UI.")] = False,
 ) -> None:
-    """Run Dagster's UI, daemon and sensors: files dropped into the folder are loaded automatically."""
+    """Run Dagster's UI, daemon and sensors: files dropped into the folder are loaded automatically.
+
+    Example: cinematch dev --port 3001
+    """
     run_dev(port, read_only=read_only)

@@ -33,7 +33,10 @@ def login(
     browser: Annotated[bool, typer.Option(help="Open the browser; otherwise only print the address.")] = True,
     timeout: Annotated[int, typer.Option(help="Seconds to wait for the consent.")] = 300,
 ) -> None:
-    """Let the platform read the Drive folder with your account."""
+    """Let the platform read the Drive folder with your account.
+
+    Example: cinematch drive login --client-secrets client_secret.json
+    """
     from cinematch_assets.drive.login import push_token, sign_in, store_token
 
     settings = Settings.from_env()
@@ -61,7 +64,10 @@ def check(
         bool, typer.Option("--json", help="For programs: a list of subject, status and message.")
     ] = False,
 ) -> None:
-    """Check that the folder can be read, and how long the access lasts."""
+    """Check that the folder can be read, and how long the access lasts.
+
+    Example: cinematch drive check --json
+    """
     from rich.text import Text
 
     from cinematch_assets.drive.diagnose import check_google, check_local

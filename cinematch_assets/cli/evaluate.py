@@ -27,7 +27,10 @@ def evaluate(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Fit and measure the recommender on files, with no database."""
+    """Fit and measure the recommender on files, with no database.
+
+    Example: cinematch evaluate --train train.csv --test test.csv --movies movies.csv
+    """
     from cinematch_assets.cli.evaluate_inputs import evaluate_files, walk_files
 
     if split not in {"given", "temporal"}:

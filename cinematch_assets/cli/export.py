@@ -17,7 +17,10 @@ def export(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Write the published recommendations as Parquet and CSV, and point exports/recommendations/latest.json to them."""
+    """Write the published recommendations as Parquet and CSV, and point exports/recommendations/latest.json to them.
+
+    Example: cinematch export s3://bucket/lists
+    """
     from dataclasses import asdict
 
     from cinematch_assets.pipeline.models.export_recommendations import LATEST_KEY, export_recommendations

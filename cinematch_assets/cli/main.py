@@ -17,13 +17,16 @@ from cinematch_assets.cli import (
     audit,
     demo,
     dev,
+    doctor,
     drive,
     evaluate,
     export,
     features,
+    forget,
     migrate,
     models,
     monitoring_report,
+    notify,
     recommend,
     rejects,
     similar,
@@ -46,9 +49,11 @@ for command in (
     dev.dev,
     stop.stop,
     migrate.migrate,
+    doctor.doctor,
     status.status,
     monitoring_report.report,
     audit.audit,
+    forget.forget,
     simulate.simulate,
     recommend.recommend,
     similar.similar,
@@ -60,6 +65,7 @@ for command in (
 app.add_typer(models.app, name="models")
 app.add_typer(rejects.app, name="rejects")
 app.add_typer(drive.app, name="drive")
+app.add_typer(notify.app, name="notify")
 app.add_typer(features.app, name="features")
 
 

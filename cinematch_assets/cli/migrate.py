@@ -8,7 +8,10 @@ from cinematch_assets.settings import Settings
 
 
 def migrate() -> None:
-    """Bring the database to the newest schema; safe to run twice or from two places at once."""
+    """Bring the database to the newest schema; safe to run twice or from two places at once.
+
+    Example: cinematch migrate
+    """
     from cinematch_assets.warehouse.connection import describe
     from cinematch_assets.warehouse.distinct_databases import require_distinct_databases
     from cinematch_assets.warehouse.embedded import embedded_url

@@ -19,7 +19,10 @@ app = typer.Typer(help="Model versions: list them, change the champion.", no_arg
 
 @app.command("list")
 def list_versions(json: Json = False) -> None:
-    """List all versions, newest first, with the champion marked."""
+    """List all versions, newest first, with the champion marked.
+
+    Example: cinematch models list --json
+    """
     from dataclasses import asdict
 
     from cinematch_assets.pipeline.platform import Platform
@@ -65,7 +68,10 @@ def list_versions(json: Json = False) -> None:
 def promote(
     version: Annotated[str, typer.Argument(help="A version that passed the gate before.")], reason: Reason = None
 ) -> None:
-    """Make a version champion again, with the recommendations it had."""
+    """Make a version champion again, with the recommendations it had.
+
+    Example: cinematch models promote run_1a2b3c4d_v3 --reason "the drift was an error of the source"
+    """
     from cinematch_assets.pipeline.models.publish import set_champion
     from cinematch_assets.pipeline.platform import Platform
 
@@ -74,7 +80,10 @@ def promote(
 
 @app.command()
 def rollback(reason: Reason = None) -> None:
-    """Make the previous champion champion again, with its recommendations."""
+    """Make the previous champion champion again, with its recommendations.
+
+    Example: cinematch models rollback --reason "users complain"
+    """
     from cinematch_assets.pipeline.models.publish import roll_back
     from cinematch_assets.pipeline.platform import Platform
 

@@ -4,12 +4,16 @@ Here: arguments and output. Not here: the page (``pipeline.monitoring``), the as
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cinematch_assets.cli.options import Json
 from cinematch_assets.cli.output import err, out, print_json
+
+if TYPE_CHECKING:
+    from cinematch_assets.pipeline.monitoring.facts import Facts
+    from cinematch_assets.pipeline.platform import Platform
 
 
 def report(
@@ -21,21 +25,19 @@ def report(
 
     Example: cinematch report --open
     """
-    from cinematch_assets.dagster_support.instance import existing_instance
-    from cinematch_assets.dagster_support.monitoring_page import read_failed_runs
     from cinematch_assets.pipeline.monitoring.facts import headline
     from cinematch_assets.pipeline.monitoring.page import render
-    from cinematch_assets.pipeline.monitoring.publish_page import KEY, publish_page
+    from cinematch_assets.pipeline.monitoring.publish_page import KEY, OPENED_PAGE
     from cinematch_assets.pipeline.platform import Platform
     from cinematch_assets.settings import Settings
     from cinematch_assets.storage.atomic_file import write_atomically
 
     settings = Settings.from_env()
     platform = Platform.open(settings)
-    with err.status("reading the state of the platform ..."), existing_instance(settings) as instance:
-        facts = publish_page(platform, read_failed_runs(instance) if instance else [])
+    with err.status("reading the state of the platform ..."):
+        facts = store_page(platform)
     if to is None and open_it:
-        to = settings.home / "monitoring_report.html"
+        to = settings.home / OPENED_PAGE
     if to is not None:
         # Outside the UI its links have to name it.
         write_atomically(to, [render(facts, ui=UI).encode()])
@@ -46,6 +48,16 @@ def report(
         out.print(f"the page: {to or platform.store.uri(KEY)}; in cinematch dev it is {UI}/{KEY}")
     if open_it and to is not None:
         typer.launch(to.resolve().as_uri())
+
+
+def store_page(platform: "Platform") -> "Facts":
+    """Write the page into the store, with the failed runs that Dagster knows; return what it says."""
+    from cinematch_assets.dagster_support.instance import existing_instance
+    from cinematch_assets.dagster_support.monitoring_page import read_failed_runs
+    from cinematch_assets.pipeline.monitoring.publish_page import publish_page
+
+    with existing_instance(platform.settings) as instance:
+        return publish_page(platform, read_failed_runs(instance) if instance else [])
 
 
 UI = "http://127.0.0.1:3000"

@@ -27,7 +27,10 @@ def recommend(
     available: Annotated[bool, typer.Option("--available", help="Only movies that the collection has.")] = False,
     json: Json = False,
 ) -> None:
-    """Recommend movies to a user, or to a new user by movies that they like."""
+    """Recommend movies to a user, or to a new user by movies that they like.
+
+    Example: cinematch recommend --likes "the godfather" --likes "Heat (1995)" -k 5
+    """
     from cinematch_assets.pipeline.models.query import recommend_for_likes, recommend_for_user
     from cinematch_assets.pipeline.platform import Platform
 

@@ -10,6 +10,7 @@ import typer
 
 from cinematch_assets.cli.options import Json, Reason
 from cinematch_assets.cli.output import out, print_json, print_table
+from cinematch_assets.plurals import count
 
 app = typer.Typer(help="Rejected rows: list them, and release those that are valid now.", no_args_is_help=True)
 
@@ -20,7 +21,10 @@ def list_rows(
     limit: Annotated[int, typer.Option(help="How many rows.")] = 20,
     json: Json = False,
 ) -> None:
-    """List rejected rows with their reasons, the newest file first."""
+    """List rejected rows with their reasons, the newest file first.
+
+    Example: cinematch rejects list batches/batch_w1.csv --limit 50
+    """
     from dataclasses import asdict
 
     from cinematch_assets.pipeline.platform import Platform
@@ -48,11 +52,16 @@ def release(
     ] = None,
     reason: Reason = None,
 ) -> None:
-    """Validate rejected rows again; those that are valid now are loaded into their table."""
+    """Validate rejected rows again and load those that are valid now; ends with 1 when none is.
+
+    Example: cinematch rejects release 17 --correct "1,318,4.5,880000000" --reason "a typing error"
+    """
     from cinematch_assets.pipeline.ingest.release_rejects import release_rows
     from cinematch_assets.pipeline.platform import Platform
 
     done = release_rows(Platform.open(), ids or [], path=path, correction=correct, reason=reason)
-    out.print(f"{done.released:,} rows released, {done.kept:,} still rejected")
+    out.print(f"{count(done.released, 'row')} released, {done.kept:,} still rejected")
     for rule, rows in done.reasons.items():
         out.print(f"• {rule}: {rows:,}")
+    if not done.released:
+        raise typer.Exit(1)

@@ -16,7 +16,10 @@ def similar(
     k: HowMany = 10,
     json: Json = False,
 ) -> None:
-    """List the movies most similar to one."""
+    """List the movies most similar to one.
+
+    Example: cinematch similar "the godfather"
+    """
     from cinematch_assets.pipeline.models.query import similar_movies
     from cinematch_assets.pipeline.platform import Platform
 

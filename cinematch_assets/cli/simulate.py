@@ -15,7 +15,10 @@ def simulate(
     rows: Annotated[int | None, typer.Option(help="Number of ratings; by default 4.3 % of the history's.")] = None,
     seed: Annotated[int | None, typer.Option(help="Random seed; by default the number of the batch.")] = None,
 ) -> None:
-    """Put the next weekly batch into the local folder."""
+    """Put the next weekly batch into the local folder.
+
+    Example: cinematch simulate --drift 0.5
+    """
     from cinematch_assets.pipeline.platform import Platform
     from cinematch_assets.pipeline.simulate_batch import simulate_next
 

@@ -10,6 +10,7 @@ import typer
 from cinematch_assets.cli.options import Json
 from cinematch_assets.cli.output import err, out, print_json_lines, print_json_rows, print_table
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.plurals import count
 
 
 class AnswerCutError(CinematchError):
@@ -22,7 +23,10 @@ def sql(
     lines: Annotated[bool, typer.Option("--lines", help="Print a JSON object per line, and no array.")] = False,
     max_rows: Annotated[int, typer.Option(min=1, help="Rows after which the answer is cut.")] = 10_000,
 ) -> None:
-    """Run one read-only query on the warehouse, as role analyst; JSON is printed while rows arrive."""
+    """Run one read-only query on the warehouse, as role analyst; JSON is printed while rows arrive.
+
+    Example: cinematch sql "SELECT count(*) FROM ratings" --json
+    """
     from cinematch_assets.pipeline.platform import Platform
     from cinematch_assets.warehouse.readonly_query import read_shipped_query
 
@@ -40,4 +44,4 @@ def sql(
         rows = list(answer.rows)
     if answer.columns:
         print_table("", answer.columns, rows)
-    out.print(f"{len(rows):,} rows{f'; {answer.cut}' if answer.cut else ''}")
+    out.print(f"{count(len(rows), 'row')}{f'; {answer.cut}' if answer.cut else ''}")

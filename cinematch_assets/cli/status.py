@@ -8,11 +8,16 @@ from cinematch_assets.cli.output import print_json
 
 
 def status(json: Json = False) -> None:
-    """Show files, batches, drift, the champion, storage against its budget, and what needs attention."""
+    """Show what needs attention first, then files, batches, drift, the champion, storage against its budget.
+
+    Example: cinematch status --json
+    """
     from cinematch_assets.cli.status_tables import print_status, read_status
+    from cinematch_assets.dagster_support.ticks import find_automation
     from cinematch_assets.pipeline.platform import Platform
 
-    found = read_status(Platform.open())
+    platform = Platform.open()
+    found = read_status(platform, find_automation(platform.settings))
     if json:
         print_json(found.as_json())
     else:

@@ -3,27 +3,30 @@
 Here: which facts, and their tables. Not here: the queries (``warehouse.status``).
 """
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC
 from typing import Any
 
 from cinematch_assets.cli.output import out, print_table
-from cinematch_assets.pipeline.models.artifacts import FormatStatus, champion_format_message
+from cinematch_assets.pipeline.attention import AttentionRow, attention
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.values import OutstandingWork
+from cinematch_assets.values import Automation, OutstandingWork
 from cinematch_assets.warehouse import status
 from cinematch_assets.warehouse.batch_performance import BatchPerformance, list_batch_performance
-from cinematch_assets.warehouse.batches import list_unfinished_batches
 from cinematch_assets.warehouse.champion import read_champion
 from cinematch_assets.warehouse.drift_alerts import count_unseen_ratings
 from cinematch_assets.warehouse.model_registry import ModelVersion
 from cinematch_assets.warehouse.outstanding import list_outstanding
 from cinematch_assets.warehouse.table_sizes import TableSize, read_table_sizes
 
+SHOWN_BATCHES = 10
+"""The newest ones; ``--json`` has all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of the platform. ``outstanding`` is work that is not done, ``needs_attention`` are further messages."""
+    """The state of the platform; ``attention`` is what needs a person, then what waits."""
 
     database: str
     folder: str
@@ -36,40 +39,31 @@ class Status:
     sizes: list[TableSize]
     budget_mb: int
     outstanding: list[OutstandingWork]
-    needs_attention: list[str]
+    attention: list[AttentionRow]
+    unseen_ratings: int
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self)
 
 
-def read_status(platform: Platform) -> Status:
-    """Read the state from the warehouse."""
+def read_status(platform: Platform, automation: Automation | None = None) -> Status:
+    """Read the state from the warehouse; ``automation`` are signs of life of sensors and daemon, None if not known."""
     with platform.warehouse.session() as session:
-        champion = session.run(read_champion)
-        batches = session.run(status.list_batches)
-        unseen = session.run(count_unseen_ratings)
-        left_out = [batch.batch_id for batch in session.run(list_unfinished_batches) if not batch.is_assessed]
-        other_format = None
-        if champion is not None and FormatStatus.of(champion) is not FormatStatus.READABLE:
-            other_format = champion_format_message(platform, champion)
         return Status(
             database=platform.warehouse.describe(),
             folder=platform.folder.spec,
             files=session.run(status.list_files),
-            batches=batches,
-            champion=champion,
+            batches=session.run(status.list_batches),
+            champion=session.run(read_champion),
             performance=session.run(list_batch_performance),
             rejected=session.run(status.list_rejected_reasons),
             collection=session.run(status.count_collection_states),
             sizes=session.run(read_table_sizes),
             budget_mb=platform.settings.storage_budget_mb,
             outstanding=session.run(list_outstanding),
-            needs_attention=[
-                *([f"{unseen:,} ratings wait in the buffer"] if unseen else []),
-                *([f"{', '.join(left_out)}: loaded and not assessed yet, so not trained on"] if left_out else []),
-                *([other_format] if other_format else []),
-            ],
+            attention=attention(platform, automation),
+            unseen_ratings=session.run(count_unseen_ratings),
         )
 
 
@@ -82,14 +76,7 @@ def print_status(status: Status) -> None:
         ("path", "state", "read", "accepted", "rejected", "landed"),
         [(f.path, f.state, f.rows_read, f.rows_accepted, f.rows_rejected, f.landed_at) for f in status.files],
     )
-    print_table(
-        "Batches",
-        ("batch", "status", "rows", "location", "alerts", "retraining", "reason or outcome"),
-        [
-            (b.batch_id, b.status, b.record_count, b.place, b.triggered, b.state, b.outcome or b.reason or b.notes)
-            for b in status.batches
-        ],
-    )
+    _print_batches(status)
     if status.champion:
         metrics = status.champion.metrics or {}
         names = ("rmse", "mae", "precision_at_10", "catalogue_ndcg_at_10", "coverage")
@@ -150,11 +137,47 @@ def _share(share: float | None, rows: int | None) -> str:
 
 
 def _print_attention(status: Status) -> None:
-    """What needs a person, what waits and what runs, each with its next step."""
-    for row in status.outstanding:
+    """What needs a person, then what waits, each with its next step; then what runs."""
+    waiting = False
+    for row in status.attention:
+        if not row.needs_a_person and not waiting:
+            waiting = True
+            out.print("Waits, and goes on by itself:")
+        since = f", since {row.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if row.since else ""
         again = f" (at {row.retry_at.astimezone(UTC):%H:%M:%S} UTC)" if row.retry_at else ""
-        name = row.work if row.work == row.kind else f"{row.kind} {row.work}"
-        out.print(f"• {name}, {row.state.replace('_', ' ')}: {row.reason}", style="bold" if row.needs_a_person else "")
-        out.print(f"  next: {row.next_step}{again}")
-    for message in status.needs_attention:
-        out.print(f"• {message}")
+        _print_folded(f"• {row.what}{since}: {row.why}", style="bold" if row.needs_a_person else "")
+        _print_folded(f"  next: {row.next_step}{again}")
+    if not any(row.needs_a_person for row in status.attention):
+        out.print("nothing needs attention")
+    running = [
+        work.work if work.work == work.kind else f"{work.kind} {work.work}"
+        for work in status.outstanding
+        if work.state == "running"
+    ]
+    if running:
+        _print_folded(f"runs: {', '.join(running)}")
+    if status.unseen_ratings:
+        out.print(f"{status.unseen_ratings:,} ratings wait in the buffer for the next model")
+
+
+def _print_batches(status: Status) -> None:
+    """The newest batches, and how many there are in each state."""
+    if not status.batches:
+        return
+    states = Counter(batch.status for batch in status.batches)
+    counts = ", ".join(f"{number:,} {state}" for state, number in states.most_common())
+    older = len(status.batches) - SHOWN_BATCHES
+    title = f"Batches: {counts}" + (f"; the newest {SHOWN_BATCHES} of {len(status.batches):,}" if older > 0 else "")
+    print_table(
+        title,
+        ("batch", "status", "rows", "location", "alerts", "retraining", "reason or outcome"),
+        [
+            (b.batch_id, b.status, b.record_count, b.place, b.triggered, b.state, b.outcome or b.reason or b.notes)
+            for b in status.batches[-SHOWN_BATCHES:]
+        ],
+    )
+
+
+def _print_folded(text: str, style: str = "") -> None:
+    """Print a line folded to the terminal's width, and whole where a program reads it."""
+    out.print(text, style=style, soft_wrap=not out.is_terminal)

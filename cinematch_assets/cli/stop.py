@@ -14,7 +14,10 @@ from cinematch_assets.warehouse.embedded import list_users, stop_server
 
 
 def stop() -> None:
-    """Stop `dev`, or clean up after one that was killed; then stop the embedded database."""
+    """Stop `dev`, or clean up after one that was killed; then stop the embedded database.
+
+    Example: cinematch stop
+    """
     home = Settings.from_env().home
     stopped = []
     if running := holder(home):

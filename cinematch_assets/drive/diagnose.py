@@ -17,6 +17,7 @@ from cinematch_assets.drive.google_client import SIGN_IN, GoogleClient
 from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets.drive.login import read_account
 from cinematch_assets.drive.token import SCOPE, DriveCredentials, Token, TokenFile, TokenSource
+from cinematch_assets.plurals import count
 
 TESTING_LIFETIME = timedelta(days=7)
 """Lifetime of a refresh token while the app's consent screen is in "Testing"."""
@@ -103,7 +104,7 @@ def _is_readable_by_others(path: Path) -> bool:
 def _check_files(folder: Folder) -> Finding:
     listing = folder.list_files()
     size_mb = sum(file.size for file in listing.files) / 1e6
-    message = f"{len(listing.files):,} files, {size_mb:,.1f} MB in {folder.spec}"
+    message = f"{count(len(listing.files), 'file')}, {size_mb:,.1f} MB in {folder.spec}"
     if not listing.skipped:
         return Finding("files", "ok", message)
     first = listing.skipped[0]

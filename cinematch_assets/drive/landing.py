@@ -53,6 +53,12 @@ def landing_key(file: DriveFile) -> str:
     return f"{LANDED_PREFIX}{file.id}/{file.md5}{suffix_of(file.name)}"
 
 
+def cleaned_key(key: str, md5: str) -> str:
+    """Return the key of a landed object's new content ``md5``, from which rows were left out."""
+    folder, _, name = key.rpartition("/")
+    return f"{folder}/{md5}{suffix_of(name)}"
+
+
 def _is_stored(store: Store, key: str, file: DriveFile) -> bool:
     return store.exists(key) and store.size(key) == file.size
 

@@ -5,6 +5,7 @@ Here: names of columns, encodings that are refused. Not here: the rows below it 
 """
 
 import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -15,6 +16,7 @@ from cinematch_assets.schemas.table import Table
 
 MAX_HEADER_BYTES = 2**16
 BOM = b"\xef\xbb\xbf"
+_BEGINS_AS_NUMBER = re.compile(r"[-+.]?[0-9]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,11 @@ def check_columns(file: str, seen: Sequence[str], table: Table) -> None:
     """
     missing = [column for column in table.column_names if column not in seen]
     if missing:
+        absent = f"no column {', '.join(missing)} in its header"
+        if any(map(_BEGINS_AS_NUMBER.match, seen)):  # not shown: it may be a rating, and reasons are kept and sent
+            raise FileRefused(file, f"{absent}: its first line is a row of data")
         shown = printable(", ".join(seen).encode("utf-8", "backslashreplace"))[:200]
-        raise FileRefused(file, f"no column {', '.join(missing)} in its header (found: {shown})")
+        raise FileRefused(file, f"{absent} (found: {shown})")
     repeated = [column for column in table.column_names if list(seen).count(column) > 1]
     if repeated:
         raise FileRefused(file, f"its header names {', '.join(repeated)} more than once")

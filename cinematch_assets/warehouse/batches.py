@@ -14,6 +14,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from cinematch_assets.actor import Actor
+from cinematch_assets.plurals import count
 from cinematch_assets.values import RejectedRow
 from cinematch_assets.warehouse.audit import Action, add_audit_entry
 from cinematch_assets.warehouse.copy import copy_columns
@@ -22,6 +23,7 @@ from cinematch_assets.warehouse.locks import lock, lock_batch
 from cinematch_assets.warehouse.notifications import about_work, record_notification, without_cells
 from cinematch_assets.warehouse.ratings import rating_columns
 from cinematch_assets.warehouse.statements import scalar, statement
+from cinematch_assets.warehouse.suppressed_users import require_suppressed
 
 _BUFFER = sql.Identifier("ratings_buffer")
 
@@ -111,6 +113,7 @@ def load_batch(
     file: LandedFile,
     rejected: Sequence[RejectedRow] = (),
     by: Actor | None = None,
+    suppressed: int = 0,
 ) -> BatchLoad:
     """Replace the batch's rows by these: in the buffer, or in ``ratings`` if it was merged.
 
@@ -124,6 +127,7 @@ def load_batch(
         file: the content they come from.
         rejected: the rows of it that go into the quarantine.
         by: who the audit names when it replaces another content; by default the user of this process.
+        suppressed: how many erased users the file was read without; see ``suppressed_users.require_suppressed``.
     """
     with connection.transaction():
         lock_batch(connection, batch_id)
@@ -147,6 +151,7 @@ def load_batch(
         if existing is not None:
             why, contents = f"{file.path} has another content", {"old": existing.md5, "new": file.md5}
             add_audit_entry(connection, Action.CORRECTION, batch_id, why, by, **contents, rows=len(ratings))
+        require_suppressed(connection, suppressed)
     return BatchLoad(batch_id, str(values["place"]), inserted=len(ratings), deleted=deleted, rows=len(ratings))
 
 
@@ -179,4 +184,4 @@ def _replace_merged(connection: psycopg.Connection, batch_id: str, ratings: pd.D
 
 def _note(file: LandedFile, rejected: Sequence[RejectedRow]) -> str:
     loaded = f"{file.path} ({file.md5[:8]}) loaded"
-    return f"{loaded}; {len(rejected):,} rows rejected, see ops.rejected_rows" if rejected else loaded
+    return f"{loaded}; {count(len(rejected), 'row')} rejected, see ops.rejected_rows" if rejected else loaded

@@ -16,6 +16,7 @@ from cinematch_assets.values import RejectedRow, WorkKind
 from cinematch_assets.warehouse.notifications import about_work, record_notification, without_cells
 from cinematch_assets.warehouse.rejected_rows import replace_rejected_rows
 from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.suppressed_users import require_suppressed
 
 CORRECT = "put a corrected file into the folder; cinematch rejects list shows its rejected rows"
 ADD_MOVIES = "put movies.csv with its movies into the folder: it is then read again; or put a corrected file there"
@@ -78,10 +79,42 @@ class Counts:
     rejected: int
 
 
-def record_landing(connection: psycopg.Connection, path: str, md5: str, size: int, store_key: str) -> None:
-    """Record that a content is in the store; if it was known, its state stays."""
-    values = {"path": path, "md5": md5, "size": size, "store_key": store_key, "for_table": table_of(path)}
-    connection.execute(statement("files/upsert_landed_file"), values)
+def record_landing(
+    connection: psycopg.Connection,
+    path: str,
+    md5: str,
+    size: int,
+    store_key: str,
+    *,
+    known: int | None = 0,
+    stored: tuple[str, int] | None = None,
+) -> None:
+    """Record that a content is in the store; if it was known, its state stays.
+
+    Args:
+        connection: autocommit; the transaction is opened here.
+        path: of the file.
+        md5: of its content in the folder.
+        size: of that, in bytes.
+        store_key: the object.
+        known: how many erased users it was looked through for; None for files without users.
+        stored: md5 and size of the object, when rows of erased users were left out.
+    """
+    stored_md5, stored_size = stored or (None, None)
+    values = {
+        "path": path,
+        "md5": md5,
+        "size": size,
+        "store_key": store_key,
+        "for_table": table_of(path),
+        "stored_md5": stored_md5,
+        "stored_size": stored_size,
+        "known": known or 0,
+    }
+    with connection.transaction():
+        connection.execute(statement("files/upsert_landed_file"), values)
+        if known is not None:
+            require_suppressed(connection, known)
 
 
 def find_newest_landed(connection: psycopg.Connection, table: str) -> LandedFile:

@@ -1,7 +1,8 @@
 """What people are told: the outbox ``ops.notifications``.
 
 Here: recording a fact, in the transaction that makes it one, and reading the newest. Not here: which facts there are
-(the functions that write them), sending them.
+(the functions that write them), what a channel was sent
+(``notification_messages``), sending (``messaging``).
 """
 
 from collections.abc import Sequence

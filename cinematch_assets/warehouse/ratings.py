@@ -3,7 +3,7 @@
 Here: replacing all its rows. Not here: batches (``batches``), which row is train or test (``splitting``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from cinematch_assets.warehouse.copy import copy_columns, without_ratings_indexe
 from cinematch_assets.warehouse.landed_files import LandedFile, finish_loaded_file
 from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import scalar, statement
+from cinematch_assets.warehouse.suppressed_users import require_suppressed
 
 RATING_COLUMNS = ("userId", "movieId", "rating", "timestamp")
 _RATINGS = sql.Identifier("ratings")
@@ -40,6 +41,7 @@ def load_ratings(
     file: LandedFile,
     rejected: Sequence[RejectedRow] = (),
     by: Actor | None = None,
+    suppressed: int = 0,
 ) -> RatingsLoad:
     """Replace the file's rows in ``ratings``; those of merged batches stay. Readers see the old rows or the new.
 
@@ -50,6 +52,7 @@ def load_ratings(
         file: the content they come from; its state becomes ``loaded`` in the same transaction.
         rejected: the rows of it that go into the quarantine.
         by: who the audit names when it replaces another content; by default the user of this process.
+        suppressed: how many erased users the file was read without; see ``suppressed_users.require_suppressed``.
     """
     with connection.transaction():
         lock(connection, "ratings")
@@ -60,6 +63,7 @@ def load_ratings(
             why, counts = f"{file.path} has another content", {"deleted": deleted, "rows": len(ratings)}
             add_audit_entry(connection, Action.CORRECTION, "ratings", why, by, new=file.md5, **counts)
         connection.execute(statement("drift/refresh_drift_baseline"))
+        require_suppressed(connection, suppressed)
     test = int(is_test.sum())
     return RatingsLoad(deleted=deleted, train=len(ratings) - test, test=test)
 
@@ -75,6 +79,16 @@ def write_ratings(connection: psycopg.Connection, ratings: pd.DataFrame, is_test
             copy_splits(connection, ratings, is_test)
     else:
         copy_splits(connection, ratings, is_test)
+
+
+def split_again(connection: psycopg.Connection, decide: Callable[[pd.DataFrame], NDArray[np.bool_]]) -> None:
+    """Decide on train or test again for all rows of the file, in the caller's transaction.
+
+    ``decide`` returns which rows of a ratings frame are test, shape (n,).
+    """
+    rows = rating_frame(connection.execute(statement("ratings/select_file_ratings")).fetchall())
+    connection.execute(statement("ratings/delete_file_ratings"))
+    write_ratings(connection, rows, decide(rows))
 
 
 def copy_splits(connection: psycopg.Connection, ratings: pd.DataFrame, is_test: NDArray[np.bool_]) -> None:

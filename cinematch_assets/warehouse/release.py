@@ -19,6 +19,7 @@ from cinematch_assets.warehouse.locks import lock, lock_batch
 from cinematch_assets.warehouse.ratings import copy_splits
 from cinematch_assets.warehouse.rejected_rows import QuarantinedRow
 from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.suppressed_users import require_suppressed
 
 _MOVIE_COLUMNS = {"ids": "movieId", "titles": "title", "genres": "genres"}
 
@@ -51,6 +52,7 @@ def release_ratings(
     ratings: pd.DataFrame,
     is_test: NDArray[np.bool_],
     why: ReleaseReason | None = None,
+    suppressed: int = 0,
 ) -> None:
     """Write released rows of one content into the table of its other rows, and mark them, in one transaction.
 
@@ -60,6 +62,7 @@ def release_ratings(
         ratings: what they read as, shape (n, 4).
         is_test: their split; rows of a batch are never test rows.
         why: for the audit; by default the user of this process released what is valid now.
+        suppressed: how many erased users the rows were compared with; see ``suppressed_users.require_suppressed``.
 
     Raises:
         ReleaseConflictError: the rows were released meanwhile, or their content is no longer in the tables.
@@ -85,6 +88,7 @@ def release_ratings(
             connection.execute(statement("batches/grow_batch"), {"batch_id": batch_id, "rows": len(rows)})
             if existing.place == "merged":
                 connection.execute(statement("drift/refresh_drift_baseline"))
+        require_suppressed(connection, suppressed)
 
 
 def release_movies(

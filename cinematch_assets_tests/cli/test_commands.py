@@ -17,6 +17,7 @@ from cinematch_assets.pipeline.models.train_candidate import train_candidate
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets_tests.support.platforms import drop, drop_history, make_platform, take_in_history
 from cinematch_assets_tests.support.servers import Postgres, migrated_template
+from cinematch_assets_tests.support.sinks import web_sink
 
 Command = Callable[..., str]
 
@@ -40,13 +41,13 @@ def cinematch(platform: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(platform.settings.home)
 
-    def run(*words: str, code: int = 0) -> str:
+    def run(*words: str, code: int = 0, printed: bool = False) -> str:
         monkeypatch.setattr(sys, "argv", ["cinematch", *words])
         with pytest.raises(SystemExit) as ended:
             main()
         output = capsys.readouterr()
         assert (ended.value.code or 0) == code, output.err
-        return output.out if code == 0 else output.err
+        return output.out if code == 0 or printed else output.err
 
     return run
 
@@ -76,6 +77,43 @@ def test_status_shows_files_champion_storage_and_what_waits(cinematch: Command) 
     assert "of 512 MB" in output
     facts = json.loads(cinematch("status", "--json"))
     assert facts["champion"]["version"] == "run_abcdef01_v1"
+
+
+def test_status_at_300_batches_shows_the_newest_ten_in_80_columns_and_counts_all(
+    cinematch: Command, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason = "rating_mean 0.121 over 0.100 and its null bound 0.034; a long reason that has to be folded somewhere"
+    with platform.warehouse.connect() as connection:
+        connection.execute(
+            "INSERT INTO ingestion_metadata (batch_id, ingestion_date, record_count, status, notes) SELECT "
+            "'batch_w' || n, now(), 43000, CASE WHEN n %% 100 = 0 THEN 'failed' ELSE 'completed' END, %s "
+            "FROM generate_series(1, 300) AS n",
+            [reason],
+        )
+        try:
+            monkeypatch.setenv("COLUMNS", "80")
+            output = cinematch("status")
+        finally:
+            connection.execute("DELETE FROM ingestion_metadata WHERE notes = %s", [reason])
+    assert "297 completed, 3 failed; the newest 10 of 300" in output
+    assert [f"batch_w{n}" in output for n in (290, 291, 300)] == [False, True, True]
+    tables = output[output.index("Files") :].splitlines()
+    assert max(map(len, tables)) <= 80
+
+
+def test_notify_tries_the_channels_and_lists_what_people_were_told(
+    cinematch: Command, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "CINEMATCH_NOTIFY names no channel" in cinematch("notify", "test", code=1)
+    with web_sink() as sink:
+        monkeypatch.setenv("CINEMATCH_NOTIFY", sink.url)
+        assert cinematch("notify", "test") == "sent: JSON (URL 1)\n"
+        assert "CineMatch: test" in sink.text
+        monkeypatch.setenv("CINEMATCH_NOTIFY", f"{sink.url} nosuch://s3cr3t")
+        assert "1 of 2 channels of CINEMATCH_NOTIFY failed" in cinematch("notify", "test", code=1)
+    assert "run_abcdef01_v1 promoted" in cinematch("notify", "list")
+    told = json.loads(cinematch("notify", "list", "--json"))
+    assert "promoted" in [each["kind"] for each in told["notifications"]]
 
 
 def test_recommend_shows_titles_and_predicted_ratings(cinematch: Command) -> None:
@@ -114,6 +152,7 @@ def test_recommend_says_why_stars_are_not_in_descending_order(
 
 def test_similar_answers_by_title_or_id_and_names_near_titles(cinematch: Command) -> None:
     assert "movies similar to Film 7 (1957)" in cinematch("similar", "7")
+    assert "movies similar to Film 7 (1957)" in cinematch("similar", "the film 7")
     assert "did you mean" in cinematch("similar", "Film 7 (1999)", code=1)
 
 
@@ -124,6 +163,7 @@ def test_sql_reads_as_the_analyst_and_writes_nothing(cinematch: Command) -> None
     for forbidden in ("DELETE FROM movies", "CREATE TEMP TABLE t (x int)", "SELECT 1; DELETE FROM movies"):
         assert len(cinematch("sql", forbidden, code=1).strip().splitlines()) == 1
     assert json.loads(cinematch("sql", "SELECT count(*) FROM movies", "--json")) == [{"count": 150}]
+    assert cinematch("sql", "SELECT 1").endswith("\n1 row\n")
     assert "no query @nothing" in cinematch("sql", "@nothing", code=1)
 
 
@@ -157,8 +197,10 @@ def test_export_says_where_the_lists_are(cinematch: Command, tmp_path: Path) -> 
 def test_rejected_rows_are_listed_and_released_when_corrected(cinematch: Command, platform: Platform) -> None:
     (rejected,) = json.loads(cinematch("rejects", "list", "--json"))
     assert rejected["path"] == "ratings.csv"
+    as_before = ("rejects", "release", str(rejected["id"]))
+    assert "0 rows released, 1 still rejected" in cinematch(*as_before, code=1, printed=True)
     corrected, why = ("--correct", "9999,1,4.0,1000000000"), ("--reason", "a typing error")
-    assert "1 rows released" in cinematch("rejects", "release", str(rejected["id"]), *corrected, *why)
+    assert "1 row released" in cinematch("rejects", "release", str(rejected["id"]), *corrected, *why)
     (entry,) = json.loads(cinematch("audit", "--action", "correction", "--json"))
     assert (entry["subject"], entry["reason"]) == ("ratings.csv", "a typing error")
     assert entry["details"]["row_numbers"] == [rejected["row_number"]]

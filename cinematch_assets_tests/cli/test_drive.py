@@ -60,7 +60,7 @@ def test_login_stores_pushes_and_says_so_and_check_agrees(
     assert screen.exit_code == 0
     assert "✓ token     renews; kept in the AWS secret cinematch/login" in screen.output
     assert "✓ folder    Shared CineMatch" in screen.output
-    assert "✓ files     1 files" in screen.output
+    assert "✓ files     1 file" in screen.output
 
 
 def test_check_fails_with_a_revoked_token(

@@ -1,5 +1,7 @@
 """What all commands share: help, version, completion, how errors end."""
 
+import re
+import shlex
 import sys
 from importlib.metadata import version
 
@@ -17,6 +19,13 @@ ROOT = typer.main.get_command(app)
 def command_names(command: click.Command, *above: str) -> list[tuple[str, ...]]:
     below = getattr(command, "commands", {})
     return [above, *(name for word, each in below.items() for name in command_names(each, *above, word))]
+
+
+def command_of(words: tuple[str, ...]) -> click.Command:
+    command = ROOT
+    for word in words:
+        command = command.commands[word]  # type: ignore[attr-defined]
+    return command
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
@@ -37,6 +46,21 @@ def test_every_command_and_option_has_a_help_text(words: tuple[str, ...]) -> Non
     for parameter in command.params:
         if parameter.name != "help":
             assert getattr(parameter, "help", None), f"{' '.join(words)}: {parameter.name}"
+
+
+def test_commands_have_an_example_in_their_help() -> None:
+    with_one = {" ".join(words) for words in command_names(ROOT) if "Example: " in (command_of(words).help or "")}
+    often_used = "demo|dev|doctor|status|recommend|similar|sql|rejects list|rejects release|models list|models promote"
+    assert set(often_used.split("|")) <= with_one
+
+
+@pytest.mark.parametrize("words", [words for words in command_names(ROOT) if words], ids=" ".join)
+def test_an_example_is_one_that_the_command_takes(words: tuple[str, ...]) -> None:
+    command = command_of(words)
+    for example in re.findall(r"Example: (.*)", command.help or ""):
+        program, *typed = shlex.split(example)
+        assert (program, tuple(typed[: len(words)])) == ("cinematch", words)
+        command.make_context(words[-1], typed[len(words) :])  # raises for an option or argument that there is not
 
 
 def test_the_version_is_that_of_the_distribution() -> None:

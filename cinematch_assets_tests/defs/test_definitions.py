@@ -61,7 +61,11 @@ def test_every_table_shows_its_columns_with_their_meaning() -> None:
 def test_jobs_sensors_and_the_schedule_have_the_agreed_names() -> None:
     jobs = {job.name for job in repository().get_all_jobs()} - {"__ASSET_JOB"}
     assert jobs == {"load_catalog", "ingest_batch", "retrain", "maintain"}
-    assert {sensor.name for sensor in repository().sensor_defs} == {"drive_sensor", "retraining_sensor"}
+    assert {sensor.name for sensor in repository().sensor_defs} == {
+        "drive_sensor",
+        "notification_sensor",
+        "retraining_sensor",
+    }
     assert {schedule.name for schedule in repository().schedule_defs} == {"weekly_maintenance"}
 
 

@@ -235,7 +235,7 @@ def test_until_then_questions_fail_with_what_has_to_happen_first(
         question(upgraded)
     message = f"champion {FIRST} has format {FORMER}, and this version of the platform reads {FORMAT}: the retraining"
     assert str(raised.value).startswith(message)
-    assert str(raised.value) in read_status(upgraded).needs_attention
+    assert str(raised.value) in [each.why for each in read_status(upgraded).attention]
     assert rows_of(upgraded, LISTS) == lists
 
 
@@ -269,7 +269,7 @@ def test_a_rejected_candidate_is_not_retried_without_end_and_a_later_batch_allow
     assert "was rejected: test RMSE" in given_up.skip_message
     assert any(
         "was rejected: test RMSE" in each and f"format {FORMER}" in each
-        for each in read_status(upgraded).needs_attention
+        for each in (row.why for row in read_status(upgraded).attention)
     )
     assert rows_of(upgraded, LISTS) == lists
     assert ingest(upgraded).decision.due

@@ -26,7 +26,7 @@ def test_each_requirement_has_a_finding(drive: DriveServer, google: GoogleFolder
     assert found["scope"] == ("ok", "may only read: https://www.googleapis.com/auth/drive.readonly")
     assert found["account"] == ("ok", "owner@example.org")
     assert found["folder"] == ("ok", f"CineMatch (gdrive:{google.folder_id})")
-    assert found["files"] == ("ok", f"1 files, 2.0 MB in gdrive:{google.folder_id}")
+    assert found["files"] == ("ok", f"1 file, 2.0 MB in gdrive:{google.folder_id}")
 
 
 def test_the_first_failure_is_the_last_finding(drive: DriveServer, google: GoogleFolder, token_file: Path) -> None:
@@ -79,6 +79,6 @@ def test_a_token_that_may_end_is_a_warning(token: dict[str, str], status: str, m
 def test_a_local_folder_needs_no_token(tmp_path: Path) -> None:
     (tmp_path / "movies.csv").write_bytes(b"1")
     (finding,) = check_local(LocalFolder(tmp_path, min_age_s=0))
-    assert (finding.status, finding.message) == ("ok", f"1 files, 0.0 MB in {tmp_path}")
+    assert (finding.status, finding.message) == ("ok", f"1 file, 0.0 MB in {tmp_path}")
     (finding,) = check_local(LocalFolder(tmp_path / "none"))
     assert finding.status == "failed"

@@ -49,3 +49,9 @@ def test_columns_are_each_there_once():
         check_columns("f", ["movieId"], MOVIES_FILE)
     with pytest.raises(FileRefused, match=r"^f: its header names title more than once$"):
         check_columns("f", ["movieId", "title", "genres", "title"], MOVIES_FILE)
+
+
+@pytest.mark.parametrize("line", ["777000111,31,2.5,1234567000", " 777000111;31;2.5", "a,-1"])
+def test_a_first_line_of_ratings_is_not_quoted(line):
+    with pytest.raises(FileRefused, match=r"in its header: its first line is a row of data$"):
+        header_of(line.encode() + b"\n")

@@ -7,7 +7,8 @@ what is claimed of them.
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.context import ForkServerProcess
 from typing import Any
 
@@ -50,8 +51,9 @@ def die_at(order: int) -> None:
         setattr(owner, name, mortal(getattr(owner, name)))
 
 
-def count_orders(job: Callable[[], Any]) -> int:
-    """Run a job here and count its orders to Postgres."""
+@contextmanager
+def counted_orders() -> Iterator[list[int]]:
+    """Count the orders that this process gives to Postgres, in the one element of the list."""
     given = [0]
     before = {(o, n): getattr(o, n) for o, n in ((psycopg.Cursor, "execute"), (psycopg.Copy, "write"))}
 
@@ -65,8 +67,14 @@ def count_orders(job: Callable[[], Any]) -> int:
     try:
         for (owner, name), method in before.items():
             setattr(owner, name, counted(method))
-        job()
+        yield given
     finally:
         for (owner, name), method in before.items():
             setattr(owner, name, method)
+
+
+def count_orders(job: Callable[[], Any]) -> int:
+    """Run a job here and count its orders to Postgres."""
+    with counted_orders() as given:
+        job()
     return given[0]

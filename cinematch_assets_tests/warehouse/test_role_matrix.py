@@ -22,6 +22,8 @@ NARROWER = {  # table → role → rights
     "public._yoyo_version": {"ml_pipeline": {"SELECT"}},
     "ops.dropped_indexes": {"ml_pipeline": {"SELECT"}},
     "ops.audit": {"ml_pipeline": {"SELECT", "INSERT"}},
+    "ops.suppressed_users": {"ml_pipeline": {"SELECT", "INSERT"}},
+    "ops.erasures": {"ml_pipeline": {"SELECT", "INSERT", "UPDATE"}},
 }
 FUNCTIONS = {
     "ops.drop_ratings_indexes()",

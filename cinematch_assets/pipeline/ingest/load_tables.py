@@ -33,6 +33,7 @@ from cinematch_assets.warehouse.landed_files import Counts, LandedFile, find_new
 from cinematch_assets.warehouse.movies import MoviesLoad, list_known_movies, load_movies
 from cinematch_assets.warehouse.ratings import RatingsLoad, load_ratings
 from cinematch_assets.warehouse.rejected_rows import remember_columns
+from cinematch_assets.warehouse.suppressed_users import count_suppressed_users
 
 MAX_REFUSED_ROWS = 100_000
 """Rejected rows that are stored of a refused file: the complete file is in the store, and the budget is 512 MB."""
@@ -99,6 +100,7 @@ def load_ratings_file(platform: Platform) -> TableLoad[RatingsLoad]:
         FileRefused: the file is refused; for movies that the catalogue lacks, until it has more.
     """
     with platform.warehouse.session() as session:
+        suppressed = session.run(count_suppressed_users)
         file = session.run(find_newest_landed, "ratings")
         if file.is_loaded:
             return TableLoad(file, _known_counts(file), None, unchanged=True)
@@ -108,7 +110,9 @@ def load_ratings_file(platform: Platform) -> TableLoad[RatingsLoad]:
     reading = _read(platform, file, "ratings", _ratings_reader(file, movies), at_movies=len(movies))
     test = is_test(reading.accepted, platform.settings.split)
     with log_phase(_LOG, f"write {len(reading.accepted):,} ratings"):
-        load = platform.warehouse.run(load_ratings, reading.accepted, test, file, reading.rejected, platform.actor)
+        load = platform.warehouse.run(
+            load_ratings, reading.accepted, test, file, reading.rejected, platform.actor, suppressed
+        )
     return TableLoad(file, _counts(reading), load, notes=reading.notes)
 
 
@@ -120,6 +124,7 @@ def load_batch_file(platform: Platform, batch_id: str) -> TableLoad[BatchLoad]:
             the same message; for one of the surroundings it stays ``in_progress``.
     """
     with platform.warehouse.session() as session:
+        suppressed = session.run(count_suppressed_users)
         file = session.run(find_newest_landed, f"batches/{batch_id}")
         stored = session.run(read_stored_batch, batch_id)
         if stored is not None and stored.md5 == file.md5:
@@ -134,7 +139,7 @@ def load_batch_file(platform: Platform, batch_id: str) -> TableLoad[BatchLoad]:
         )
         with log_phase(_LOG, f"write {len(reading.accepted):,} ratings of {batch_id}"):
             load = platform.warehouse.run(
-                load_batch, batch_id, reading.accepted, file, reading.rejected, platform.actor
+                load_batch, batch_id, reading.accepted, file, reading.rejected, platform.actor, suppressed
             )
     except CinematchError as error:
         if cause_of(error) is Cause.CONTENT:  # otherwise it goes on by itself, and stays in_progress

@@ -13,6 +13,7 @@ import numpy as np
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.pipeline.suppression import read_suppression
 from cinematch_assets.reading.released import reread_movies, reread_ratings
 from cinematch_assets.reading.results import Reading
 from cinematch_assets.splitting import is_test
@@ -22,6 +23,7 @@ from cinematch_assets.warehouse.release import ReleaseReason, find_existing_pair
 from cinematch_assets.warehouse.warehouse import Session
 
 PAIR_EXISTS = "the table has a rating of this user and movie"
+USER_ERASED = "the user was erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +84,17 @@ def _release_content(
         return len(valid), reasons
     reading = reread_ratings(texts, columns, known_movies=session.run(list_known_movies))
     valid, reasons = _valid(rows, reading)
-    new = ~session.run(find_existing_pairs, rows[0].batch_id, reading.accepted)
+    suppression = read_suppression(platform)
+    erased = suppression.of_people(reading.accepted["userId"].to_numpy(np.int64))
+    exists = session.run(find_existing_pairs, rows[0].batch_id, reading.accepted) & ~erased
+    new = ~(exists | erased)
     valid = [row for row, is_new in zip(valid, new.tolist(), strict=True) if is_new]
     accepted = reading.accepted[new]
     if valid:
         of_batch = rows[0].batch_id is not None
         test = np.zeros(len(accepted), bool) if of_batch else is_test(accepted, platform.settings.split)
-        session.run(release_ratings, valid, accepted, test, why)
-    return len(valid), reasons + [PAIR_EXISTS] * int((~new).sum())
+        session.run(release_ratings, valid, accepted, test, why, suppression.known)
+    return len(valid), reasons + [PAIR_EXISTS] * int(exists.sum()) + [USER_ERASED] * int(erased.sum())
 
 
 def _valid(rows: Sequence[QuarantinedRow], reading: Reading) -> tuple[list[QuarantinedRow], list[str]]:

@@ -21,6 +21,7 @@ from cinematch_assets.recommender.model import sha256_of
 from cinematch_assets.warehouse import champion as champion_table
 from cinematch_assets.warehouse.audit import Action
 from cinematch_assets.warehouse.champion import require_champion
+from cinematch_assets.warehouse.erasures import find_version_erasure
 from cinematch_assets.warehouse.model_registry import read_model_version
 from cinematch_assets.warehouse.recommendations import write_recommendations
 
@@ -95,6 +96,11 @@ def set_champion(platform: Platform, version: str, reason: str, action: Action =
     row = platform.warehouse.run(read_model_version, version)
     if row.state != "promoted":
         raise CinematchError(f"{version} is {row.state}: only a version that passed the gate may become champion")
+    erased_at = platform.warehouse.run(find_version_erasure, version)
+    if erased_at is not None:
+        raise CinematchError(
+            f"{version} knew a person who was erased on {erased_at:%Y-%m-%d}: it cannot become champion again"
+        )
     if FormatStatus.of(row) is not FormatStatus.READABLE:
         raise CinematchError(f"{format_message(row)}: it cannot become champion again")
     if not platform.store.exists(_key(version)):

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.matching import title_parts
 from cinematch_assets.movielens import title_without_year
 from cinematch_assets.pipeline.models.artifacts import load_champion, read_catalogue
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.plurals import count
 from cinematch_assets.recommender.data import Catalogue, Pairs
 from cinematch_assets.recommender.protocol import Reasons, TopN
 from cinematch_assets.warehouse.netflix import read_available_movies
@@ -67,7 +69,7 @@ def recommend_for_user(platform: Platform, user: int, k: int = 10, *, available:
     candidates = _available(platform) if available else None
     top = model.recommend(users, k, seen=Pairs(np.full(len(seen), user, np.int32), seen), candidates=candidates)
     known = bool(model.predict(users, catalogue.movies[:1]).user_known[0])
-    basis = f"user {user}, who has rated {len(seen):,} movies" if known else _cold_start(user, len(seen))
+    basis = f"user {user}, who has rated {count(len(seen), 'movie')}" if known else _cold_start(user, len(seen))
     return Answer(basis, version.version, _suggestions(top, model.explain(top), catalogue))
 
 
@@ -100,23 +102,47 @@ def similar_movies(platform: Platform, movie: str, k: int = 10) -> Answer:
 
 
 def find_movie(catalogue: Catalogue, name: str) -> int:
-    """Return the movieId that an id or a title, with or without its year, means.
+    """Return the movieId that an id or a title means; case, accents, the place of its article and its year may differ.
 
     Raises:
         CinematchError: no movie or several are called that; near titles are named.
     """
     if name.isdigit() and int(name) in set(catalogue.movies.tolist()):
         return int(name)
-    wanted = name.casefold().strip()
-    titles = [title.casefold() for title in catalogue.titles]
-    bare = [title_without_year(title) for title in titles]
-    found = [i for i, title in enumerate(titles) if title == wanted] or [i for i, t in enumerate(bare) if t == wanted]
+    found = _rows_called(catalogue, name)
     if len(found) == 1:
         return int(catalogue.movies[found[0]])
     if found:
         raise CinematchError(f"{name} may be {_or(catalogue.titles[i] for i in found)}: give the year or the movieId")
-    near = [catalogue.titles[titles.index(t)] for t in difflib.get_close_matches(wanted, titles, n=3, cutoff=0.5)]
+    near = _near_titles(catalogue, name)
     raise CinematchError(f"no movie is called {name}" + (f"; did you mean {_or(near)}?" if near else ""))
+
+
+def _rows_called(catalogue: Catalogue, name: str) -> list[int]:
+    """Return the rows of the movies that are called so, by the strictest rule that finds any.
+
+    A title as it is written, then without its year, then as people say it ("the godfather"), then by one of the names
+    in its brackets, then without its article ("godfather"). A year in ``name`` has to be the movie's.
+    """
+    wanted = name.casefold().strip()
+    for bare in (str, title_without_year):
+        if found := [row for row, title in enumerate(catalogue.titles) if bare(title).casefold() == wanted]:
+            return found
+    asked = title_parts(name)
+    parts = ((row, title_parts(title)) for row, title in enumerate(catalogue.titles))
+    same_year = {row: set(each.keyed()) for row, each in parts if asked.year is None or each.year == asked.year}
+    keys = dict(asked.keyed())
+    for asked_kind, kind in (("full", "full"), ("full", "alternative"), ("bare", "bare"), ("bare", "bare alternative")):
+        if found := [row for row, each in same_year.items() if (kind, keys.get(asked_kind)) in each]:
+            return found
+    return []
+
+
+def _near_titles(catalogue: Catalogue, name: str, n: int = 3) -> list[str]:
+    said = {title_parts(title).name.casefold(): title for title in catalogue.titles}
+    titles = said | {title.casefold(): title for title in catalogue.titles}
+    near = difflib.get_close_matches(name.casefold().strip(), titles, n=2 * n, cutoff=0.5)
+    return list(dict.fromkeys(titles[each] for each in near))[:n]
 
 
 def _or(names: Iterable[str]) -> str:
@@ -124,7 +150,7 @@ def _or(names: Iterable[str]) -> str:
 
 
 def _cold_start(user: int, seen: int) -> str:
-    reason = f"whose {seen:,} ratings came after the model was trained" if seen else "who has no ratings"
+    reason = f"whose {count(seen, 'rating')} came after the model was trained" if seen else "who has no ratings"
     return f"user {user}, {reason}: cold start, the movies most users like"
 
 

@@ -17,6 +17,7 @@ from cinematch_assets.warehouse import status
 from cinematch_assets.warehouse.champion import read_champion
 from cinematch_assets.warehouse.drift_alerts import NoBaselineError, count_unseen_ratings, read_baseline_counts
 from cinematch_assets.warehouse.drift_alerts import read_batch_counts as read_histogram
+from cinematch_assets.warehouse.erasures import list_erasures
 from cinematch_assets.warehouse.inspection import count_rows
 from cinematch_assets.warehouse.model_registry import ModelVersion, list_model_versions
 from cinematch_assets.warehouse.outstanding import list_outstanding
@@ -209,6 +210,8 @@ def _attention(platform: Platform, session: Session, champion: ModelVersion | No
     if champion is not None and FormatStatus.of(champion) is not FormatStatus.READABLE:
         message = champion_format_message(platform, champion)
         yield Attention("model", message, "see cinematch models list", needs_a_person=True)
+    for erasure in session.run(list_erasures, unfinished=True):
+        yield Attention("erasure", erasure.state, "cinematch forget --resume", needs_a_person=True)
     named = {each.reason for each in outstanding}
     for path, note in session.run(rows.list_refused_files):
         if note not in named:

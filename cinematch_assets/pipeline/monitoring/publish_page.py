@@ -1,6 +1,7 @@
 """Store the monitoring page where the UI serves it.
 
-Here: its key. Not here: what is in it (``pipeline.monitoring.page``), the route (``webserver.reports``).
+Here: its key, and the name of its copy. Not here: what is in it (``pipeline.monitoring.page``), the route
+(``webserver.reports``).
 """
 
 import logging
@@ -11,6 +12,8 @@ from cinematch_assets.pipeline.monitoring.facts import Facts, FailedRun, read_fa
 from cinematch_assets.pipeline.platform import Platform
 
 KEY = "reports/monitoring_report.html"
+OPENED_PAGE = "monitoring_report.html"
+"""The copy that ``cinematch report --open`` makes under ``CINEMATCH_HOME``."""
 _LOG = logging.getLogger(__name__)
 
 

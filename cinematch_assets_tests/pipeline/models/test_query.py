@@ -28,3 +28,51 @@ def test_a_movie_is_found_by_id_or_by_title_with_or_without_its_year(name: str, 
 def test_a_title_of_no_movie_or_of_several_is_refused_with_similar_titles(name: str, message: str) -> None:
     with pytest.raises(CinematchError, match=message):
         find_movie(CATALOGUE, name)
+
+
+FAMOUS = Catalogue.of(
+    np.arange(1, 8),
+    [
+        "Godfather, The (1972)",
+        "Godfather: Part II, The (1974)",
+        "City of Lost Children, The (Cité des enfants perdus, La) (1995)",
+        "Dracula (Bram Stoker's Dracula) (1992)",
+        "Dracula (1931)",
+        "WALL·E (2008)",
+        "2001: A Space Odyssey (1968)",
+    ],
+    [""] * 7,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "movie"),
+    [
+        ("the godfather", 1),
+        ("The Godfather (1972)", 1),
+        ("godfather", 1),
+        ("Godfather, The", 1),
+        ("the godfather: part 2", 2),
+        ("la cite des enfants perdus", 3),
+        ("the city of lost children", 3),
+        ("dracula (1931)", 5),
+        ("dracula (1992)", 4),
+        ("bram stokers dracula", 4),
+        ("wall-e", 6),
+        ("2001: a space odyssey", 7),
+    ],
+)
+def test_a_title_is_found_as_people_say_it(name: str, movie: int) -> None:
+    assert find_movie(FAMOUS, name) == movie
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("The Godfather (1973)", "no movie is called"),
+        ("the godfathre", r"did you mean Godfather, The \(1972\)"),
+    ],
+)
+def test_a_title_that_is_not_one_movie_s_is_refused_as_people_say_it(name: str, message: str) -> None:
+    with pytest.raises(CinematchError, match=message):
+        find_movie(FAMOUS, name)

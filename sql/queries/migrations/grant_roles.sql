@@ -9,7 +9,9 @@ DECLARE
         ['public._yoyo_log', 'ml_pipeline', 'SELECT'],
         ['public._yoyo_version', 'ml_pipeline', 'SELECT'],
         ['ops.dropped_indexes', 'ml_pipeline', 'SELECT'],
-        ['ops.audit', 'ml_pipeline', 'SELECT, INSERT']
+        ['ops.audit', 'ml_pipeline', 'SELECT, INSERT'],
+        ['ops.suppressed_users', 'ml_pipeline', 'SELECT, INSERT'],
+        ['ops.erasures', 'ml_pipeline', 'SELECT, INSERT, UPDATE']
     ];
     version CONSTANT INTEGER := current_setting('server_version_num');
     may_take_on CONSTANT TEXT := CASE WHEN version >= 160000 THEN 'SET' ELSE 'MEMBER' END;

@@ -7,7 +7,8 @@ WITH RECURSIVE line AS (
     FROM line JOIN ops.model_versions v ON v.version = line.replaced
 )
 SELECT version FROM line
-WHERE NOT EXISTS (SELECT FROM ops.model_batches b WHERE b.version = line.version AND b.batch_id = %(batch_id)s)
+WHERE EXISTS (SELECT FROM ops.model_versions v WHERE v.version = line.version AND v.erased_by IS NULL)
+  AND NOT EXISTS (SELECT FROM ops.model_batches b WHERE b.version = line.version AND b.batch_id = %(batch_id)s)
   AND NOT EXISTS (SELECT FROM ops.batches stored
                   JOIN ops.model_versions mover ON mover.version = stored.merged_by
                   JOIN ops.model_versions v ON v.version = line.version

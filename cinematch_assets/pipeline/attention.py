@@ -1,0 +1,145 @@
+"""What needs a person, what waits, and what to do about each: one list for the command, the checks and the page.
+
+Here: the list, and conditions that no run would notice (a late batch, stale lists, a full database, a silent sensor or
+daemon). Not here: work that is outstanding (``warehouse.outstanding``), telling people (``send_notifications``).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cinematch_assets.messaging.channels import read_channels
+from cinematch_assets.pipeline.models.artifacts import FormatStatus, champion_format_message
+from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.values import Automation, Condition, OutstandingWork
+from cinematch_assets.warehouse.batches import list_unfinished_batches
+from cinematch_assets.warehouse.champion import read_champion
+from cinematch_assets.warehouse.conditions import Freshness, list_conditions, read_freshness, replace_conditions
+from cinematch_assets.warehouse.drift_alerts import list_waiting_decisions
+from cinematch_assets.warehouse.erasures import list_erasures
+from cinematch_assets.warehouse.notification_messages import list_channel_states
+from cinematch_assets.warehouse.outstanding import list_outstanding
+
+MAX_STORAGE_SHARE = 0.85
+"""There is time to act before writes fail; the check on storage and the alarm on AWS use it too."""
+MAX_BATCH_AGE = timedelta(days=8)
+"""Batches come each week; a day late is late."""
+MAX_STALE_LISTS = timedelta(hours=1)
+"""A retraining publishes the lists within minutes of the promotion."""
+MAX_SILENCE = timedelta(minutes=5)
+"""Sensors are evaluated every 10 to 30 s, the daemon's heartbeat comes every 30 s; a restart takes a minute or two."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionRow:
+    """One thing that needs a person, or waits; plain text, which has to be escaped where it goes out."""
+
+    what: str
+    since: datetime | None
+    why: str
+    next_step: str
+    needs_a_person: bool
+    """False for what goes on by itself."""
+    retry_at: datetime | None = None
+
+
+def attention(platform: Platform, automation: Automation | None = None) -> list[AttentionRow]:
+    """Return what needs a person, then what waits, each with the oldest first.
+
+    Args:
+        platform: whose state is read.
+        automation: ticks and heartbeat; None where Dagster is not known, and then nothing is concluded from them.
+    """
+    now = datetime.now(UTC)
+    channels = read_channels(platform.settings.notify)
+    with platform.warehouse.session() as session:
+        outstanding = session.run(list_outstanding)
+        champion = session.run(read_champion)
+        decisions = session.run(list_waiting_decisions)
+        unfinished = session.run(list_unfinished_batches)
+        freshness = session.run(read_freshness)
+        erasures = session.run(list_erasures, unfinished=True)
+        recorded = {each.name: each.since for each in session.run(list_conditions)}
+        states = session.run(list_channel_states, [channel.key for channel in channels.usable])
+    rows = [_outstanding_row(each) for each in outstanding if each.state != "running"]
+    known = {(each.kind, each.work) for each in outstanding}
+    for decision in decisions:
+        if ("retraining", decision.batch_id) not in known:
+            why = f"{decision.reason}; retraining_sensor has not looked at it"
+            step = "turn retraining_sensor on in the UI, or materialize the job retrain"
+            rows.append(AttentionRow(f"retraining {decision.batch_id}", None, why, step, needs_a_person=True))
+    for batch in unfinished:
+        if not batch.is_assessed and not known & {("assessment", batch.batch_id), ("batch", batch.batch_id)}:
+            why = "loaded and not assessed yet, so not trained on; drive_sensor has not looked at it"
+            step = "turn drive_sensor on in the UI, or materialize drift_report for it"
+            rows.append(AttentionRow(f"assessment {batch.batch_id}", None, why, step, needs_a_person=True))
+    for erasure in erasures:
+        step = "run cinematch forget --resume; it goes on where it was cut off"
+        rows.append(AttentionRow("erasure", erasure.requested_at, erasure.state, step, needs_a_person=True))
+    if champion is not None and FormatStatus.of(champion) is not FormatStatus.READABLE:
+        why = champion_format_message(platform, champion)
+        rows.append(AttentionRow("champion", None, why, "do what the reason names", needs_a_person=True))
+    budget = platform.settings.storage_budget_mb * 2**20
+    for each in find_conditions(freshness, automation, budget_bytes=budget, now=now):
+        since = recorded.get(each.name, each.since)
+        rows.append(AttentionRow(each.name, since, each.reason, each.next_step, needs_a_person=True))
+    test = "run cinematch notify test"
+    rows += [AttentionRow("notifications", None, fault, test, needs_a_person=True) for fault in channels.faults]
+    for state in states:
+        if state.fault:
+            why = f"{state.fault}; {state.waiting:,} wait for it"
+            rows.append(AttentionRow("notifications", state.failing_since, why, test, needs_a_person=True))
+    return sorted(rows, key=lambda row: (not row.needs_a_person, row.since or now))
+
+
+def watch(platform: Platform, automation: Automation | None) -> None:
+    """Record the conditions that hold, so that people are told; nothing is written when nothing changed."""
+    now = datetime.now(UTC)
+    with platform.warehouse.session() as session:
+        budget = platform.settings.storage_budget_mb * 2**20
+        found = find_conditions(session.run(read_freshness), automation, budget_bytes=budget, now=now)
+        session.run(replace_conditions, list(found))
+
+
+def find_conditions(
+    freshness: Freshness, automation: Automation | None, *, budget_bytes: int, now: datetime
+) -> Iterator[Condition]:
+    """Find the conditions that hold; their words stay the same as long as they do."""
+    share = freshness.used_bytes / budget_bytes
+    if share > MAX_STORAGE_SHARE:
+        why = f"over {MAX_STORAGE_SHARE:.0%} of {budget_bytes // 2**20:,} MB are used"
+        step = "run the job maintain, remove old batches, or raise CINEMATCH_STORAGE_BUDGET_MB"
+        yield Condition("storage is nearly full", "storage", why, step, None)
+    newest = freshness.newest_batch_at
+    if newest is not None and now - newest > MAX_BATCH_AGE:
+        why = f"the newest batch was loaded on {newest:%Y-%m-%d}, and one is expected each week"
+        step = "put the next batch into the folder, or see why it was not read"
+        yield Condition("a batch is late", "batch late", why, step, newest + MAX_BATCH_AGE)
+    stale = freshness.lists_stale_since
+    if stale is not None and now - stale > MAX_STALE_LISTS:
+        why = "the recommendations are not those of the champion"
+        yield Condition("recommendations are stale", "lists stale", why, "materialize recommendations", stale)
+    if automation is not None:
+        yield from _silences(automation, now)
+
+
+def _silences(automation: Automation, now: datetime) -> Iterator[Condition]:
+    beat = automation.heartbeat_at
+    restart = "start cinematch dev, or dagster-daemon where it runs as a service"
+    if beat is not None and now - beat > MAX_SILENCE:
+        why = f"its last heartbeat was at {beat:%Y-%m-%d %H:%M} UTC: no sensor looks at anything"
+        yield Condition("Dagster's daemon is silent", "automation", why, restart, beat)
+        return
+    for tick in automation.ticks:
+        if tick.is_off:
+            step = "turn it on in the UI, under Automation"
+            yield Condition(f"{tick.name} is off", "automation", "nothing of what it does happens", step, tick.at)
+        elif tick.at is not None and now - tick.at > MAX_SILENCE:
+            why = f"its last tick was at {tick.at:%Y-%m-%d %H:%M} UTC"
+            yield Condition(f"{tick.name} is silent", "automation", why, f"see its ticks in the UI; {restart}", tick.at)
+
+
+def _outstanding_row(work: OutstandingWork) -> AttentionRow:
+    name = work.work if work.work == work.kind else f"{work.kind} {work.work}"
+    what = f"{name}, {work.state.replace('_', ' ')}"
+    return AttentionRow(what, work.since, work.reason, work.next_step, work.needs_a_person, work.retry_at)

@@ -1,0 +1,2 @@
+-- The ratings of people.
+DELETE FROM ratings WHERE userId = ANY(%(users)s)

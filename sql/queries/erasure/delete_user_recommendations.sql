@@ -1,0 +1,2 @@
+-- The recommendations of people.
+DELETE FROM recommendations WHERE userId = ANY(%(users)s)

@@ -1,0 +1,14 @@
+-- For each channel in use: what it was not sent yet, and since when and why it takes nothing.
+SELECT known.channel, known.label,
+       (SELECT count(*) FROM ops.notifications notification
+        WHERE notification.recorded_at >= known.since
+          AND NOT EXISTS (SELECT FROM ops.notification_deliveries delivery
+                          JOIN ops.notification_messages carrier ON carrier.id = delivery.message_id
+                          WHERE delivery.notification_id = notification.id AND delivery.channel = known.channel
+                            AND carrier.sent_at IS NOT NULL)) AS waiting,
+       message.created_at AS failing_since, message.attempts, message.fault
+FROM ops.notification_channels known
+LEFT JOIN ops.notification_messages message
+       ON message.channel = known.channel AND message.sent_at IS NULL AND message.fault IS NOT NULL
+WHERE known.channel = ANY(%(channels)s)
+ORDER BY known.label
