@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
     from cinematch_assets.pipeline.platform import Platform
 
+# pytest-xdist tells its workers the width of its own terminal, and the console would keep it from its import on.
+os.environ.pop("COLUMNS", None)
+
 _OURS = ("CINEMATCH_", "NEON_", "DAGSTER_", "GCP_", "GOOGLE_", "AWS_", "PG")
 _KEPT = ("CINEMATCH_TEST_", "AWS_CA_BUNDLE")
 

@@ -1,4 +1,4 @@
-"""One command: ``python -m benchmarks.recommender [DATA] [scale] [catalogue]``, DATA being sets of ``data``.
+"""One command: ``python -m benchmarks.recommender [DATA] [scale] [catalogue] [--folder DIR]``; DATA: sets of ``data``.
 
 Makes an environment for the peers beside this file, gives every contestant the same training rows in a process of its
 own, scores all answers with the code of ``cinematch evaluate``, and keeps a table for each data set in ``results/``.
@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.measuring import machine
 from benchmarks.recommender import catalogue_size, environment, scale, scoring
-from benchmarks.recommender.data import DATA, Prepared, prepare
+from benchmarks.recommender.data import DATA, Prepared, prepare, prepare_folder
 
 HERE = Path(__file__).parent
 ALL = (*DATA, "scale", "catalogue")
@@ -46,13 +46,21 @@ SMALL_ONLY = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recommender", description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="*", default=ALL, help=f"any of {', '.join(ALL)}")
+    parser.add_argument(
+        "--folder", type=Path, help="compare on the MovieLens files of this folder, and on no other data"
+    )
     parser.add_argument("--only", nargs="*", help="contestants to run again; the others keep their rows")
     asked = parser.parse_args()
     if unknown := set(asked.data) - {*ALL}:
         parser.error(f"{', '.join(sorted(unknown))}: no such data; there are {', '.join(ALL)}")
-    if "catalogue" in asked.data:
+    if asked.folder and not all((asked.folder / f"{table}.csv").is_file() for table in ("ratings", "movies")):
+        parser.error(f"{asked.folder}: there are no ratings.csv and movies.csv")
+    if "catalogue" in asked.data and not asked.folder:
         catalogue_size.measure(HERE / "results", HERE / ".cache")
     peers = environment.ready(HERE / ".venv-peers")
+    if asked.folder:
+        compare(prepare_folder(asked.folder, HERE / ".cache"), peers, asked.only)
+        return
     for name in asked.data:
         if name == "catalogue":
             continue
@@ -72,6 +80,7 @@ def compare(prepared: Prepared, peers: environment.Peers, only: list[str] | None
         if only and contestant not in only:
             continue
         rows[contestant] = _row(prepared, contestant, peers)
+        scoring.add_intervals(prepared, rows, {name for name, package in PACKAGE.items() if package})
         print(f"{prepared.name}: {contestant}: {rows[contestant]}", file=sys.stderr, flush=True)
         ours_first = sorted(rows, key=lambda name: (PACKAGE[name] != "", [*PACKAGE].index(name)))
         ordered = {name: rows[name] for name in ours_first}
@@ -86,7 +95,7 @@ def _row(prepared: Prepared, contestant: str, peers: environment.Peers) -> dict[
         return {"missing": peers.missing[package]}
     if prepared.large and contestant in SMALL_ONLY:
         return {"missing": f"not asked at this size: {SMALL_ONLY[contestant]}"}
-    answers = prepared.folder / "answers.npz"
+    answers = scoring.answers_file(prepared, contestant)
     answers.unlink(missing_ok=True)
     python = peers.python if package else Path(sys.executable)
     command = [str(python), str(HERE / "worker.py"), contestant, str(prepared.folder), str(answers)]

@@ -71,7 +71,18 @@ class Prepared:
 
 def prepare(name: str, cache: Path) -> Prepared:
     """The split of one data set. MovieLens comes from the folder ``CINEMATCH_TEST_DATA`` where it is there."""
-    ratings, movies, about = _synthetic(name, cache) if name in SYNTHETIC else _movielens(name, cache)
+    return _prepared(name, *(_synthetic(name, cache) if name in SYNTHETIC else _movielens(name, cache)), cache)
+
+
+def prepare_folder(folder: Path, cache: Path) -> Prepared:
+    """The split of the MovieLens files in a folder; its name is the data set's. Times may be missing."""
+    ratings, movies, _ = _read(folder)
+    name = folder.resolve().name
+    about = f"MovieLens files of {name}, {len(ratings):,} ratings of {len(np.unique(ratings.users)):,} users"
+    return _prepared(name, ratings, movies, about, cache)
+
+
+def _prepared(name: str, ratings: Ratings, movies: pd.DataFrame, about: str, cache: Path) -> Prepared:
     split = random_split(ratings, TEST_SHARE, SEED)
     folder = cache / f"split-{name}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -120,5 +131,9 @@ def _movielens(name: str, cache: Path) -> tuple[Ratings, pd.DataFrame, str]:
         folder = fetch_ml_100k(cache).folder
     else:
         folder = at_hand if (at_hand / "ratings.csv").exists() else fetch_ml_latest_small(cache).folder
+    return _read(folder)
+
+
+def _read(folder: Path) -> tuple[Ratings, pd.DataFrame, str]:
     ratings, movies = (pd.read_csv(folder / f"{table}.csv") for table in ("ratings", "movies"))
-    return Ratings.from_frame(ratings), movies, "MovieLens, real ratings"
+    return Ratings.from_frame(ratings).latest(), movies, "MovieLens, real ratings"

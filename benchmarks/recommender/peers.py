@@ -276,15 +276,19 @@ class CornacMf(Peer):
     def fit(self, _split: dict[str, Any]) -> None:
         import cornac
 
-        uid, iid = ({one: at for at, one in enumerate(ids.tolist())} for ids in (self.users, self.movies))
-        triples = (self.rows.astype(np.int64), self.columns.astype(np.int64), self.ratings.astype(np.float64))
+        # Only rated movies: cornac takes the highest column for the number of movies, and has no factors beyond it.
+        rated = self.movies[self.rated]
+        uid, iid = ({one: at for at, one in enumerate(ids.tolist())} for ids in (self.users, rated))
+        columns = np.searchsorted(self.rated, self.columns).astype(np.int64)
+        triples = (self.rows.astype(np.int64), columns, self.ratings.astype(np.float64))
         known = cornac.data.Dataset(len(uid), len(iid), uid, iid, triples, seed=42)
         self.model = cornac.models.MF(k=64, seed=42, verbose=False).fit(known)
 
     def predict(self, users: Array, movies: Array) -> Array:
         m = self.model
-        u, i = self.row_of(users), np.searchsorted(self.movies, movies)
-        known_user, known_movie = self.users[u] == users, np.isin(i, self.rated)
+        rated = self.movies[self.rated]
+        u, i = self.row_of(users), np.minimum(np.searchsorted(rated, movies), len(rated) - 1)
+        known_user, known_movie = self.users[u] == users, rated[i] == movies
         stars = self.mean + np.where(known_user, m.u_biases[u], 0) + np.where(known_movie, m.i_biases[i], 0)
         both = known_user & known_movie
         stars[both] += _products(m.u_factors, m.i_factors, u[both], i[both])
@@ -292,8 +296,7 @@ class CornacMf(Peer):
 
     def recommend(self, users: Array, k: int) -> Array:
         m = self.model
-        movies, bias = m.i_factors[self.rated].T, m.i_biases[self.rated]
-        return self.best(lambda rows: self.of_rated(m.u_factors[rows] @ movies + bias), users, k)
+        return self.best(lambda rows: self.of_rated(m.u_factors[rows] @ m.i_factors.T + m.i_biases), users, k)
 
 
 class SparkAls(Peer):

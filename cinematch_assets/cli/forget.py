@@ -87,12 +87,15 @@ def _find(platform: "Platform", number: int | None) -> "Erasure":
 def _print(erasure: "Erasure", *, json: bool) -> None:
     from dataclasses import asdict
 
+    from cinematch_assets.warehouse.erasures import STEPS
+
     if json:
         print_json(asdict(erasure) | {"proven": erasure.is_proven})
         return
     counts = {
         step: ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in found.items() if name != "done")
-        for step, found in erasure.steps.items()
+        for step in STEPS
+        if (found := erasure.steps.get(step)) is not None
     }
     print_table(
         f"Certificate of erasure {erasure.id}",

@@ -1,4 +1,4 @@
-"""``cinematch models list | promote | rollback``: the model registry.
+"""``cinematch models list | promote | rollback | verify``: the model registry.
 
 Here: arguments and output. Not here: the registry (``warehouse.model_registry``).
 """
@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from cinematch_assets.cli.options import Json, Reason
-from cinematch_assets.cli.output import out, print_json, print_table
+from cinematch_assets.cli.output import out, print_json, print_table, progress
 from cinematch_assets.cli.status_tables import print_performance
+from cinematch_assets.errors import CinematchError
 from cinematch_assets.warehouse.batch_performance import list_batch_performance
 from cinematch_assets.warehouse.champion import read_champion
 from cinematch_assets.warehouse.model_registry import list_model_versions
@@ -72,10 +73,14 @@ def promote(
 
     Example: cinematch models promote run_1a2b3c4d_v3 --reason "the drift was an error of the source"
     """
+    from cinematch_assets.dagster_support.change_events import champion_changes, show_changes
     from cinematch_assets.pipeline.models.publish import set_champion
     from cinematch_assets.pipeline.platform import Platform
 
-    out.print(f"{set_champion(Platform.open(), version, reason or 'promoted by hand')} is champion")
+    platform = Platform.open()
+    champion = set_champion(platform, version, reason or "promoted by hand")
+    out.print(f"{champion} is champion")
+    show_changes(platform, champion_changes(f"{champion} was promoted by hand"), reason)
 
 
 @app.command()
@@ -84,8 +89,29 @@ def rollback(reason: Reason = None) -> None:
 
     Example: cinematch models rollback --reason "users complain"
     """
+    from cinematch_assets.dagster_support.change_events import champion_changes, show_changes
     from cinematch_assets.pipeline.models.publish import roll_back
     from cinematch_assets.pipeline.platform import Platform
 
-    champion, previous = roll_back(Platform.open(), reason)
+    platform = Platform.open()
+    champion, previous = roll_back(platform, reason)
     out.print(f"{champion} is champion again, instead of {previous}")
+    show_changes(platform, champion_changes(f"rolled back from {previous} to {champion}"), reason)
+
+
+@app.command()
+def verify(
+    version: Annotated[str, typer.Argument(help="A version of cinematch models list.")], json: Json = False
+) -> None:
+    """Rebuild a version from the landed files and compare its hash with the registry; nothing is changed."""
+    from cinematch_assets.pipeline.models.verify_version import verify_version
+    from cinematch_assets.pipeline.platform import Platform
+
+    with progress("rebuild") as bar:
+        verification = verify_version(Platform.open(), version, bar)
+    if json:
+        print_json(verification.as_metadata())
+    elif verification.is_passed:
+        out.print(f"{version} {verification.outcome}: {verification.sentence}")
+    if not verification.is_passed:
+        raise CinematchError(f"{version} {verification.outcome}: {verification.sentence}")

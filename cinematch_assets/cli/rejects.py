@@ -56,12 +56,19 @@ def release(
 
     Example: cinematch rejects release 17 --correct "1,318,4.5,880000000" --reason "a typing error"
     """
+    from cinematch_assets.dagster_support.change_events import ChangedAsset, show_changes
     from cinematch_assets.pipeline.ingest.release_rejects import release_rows
     from cinematch_assets.pipeline.platform import Platform
 
-    done = release_rows(Platform.open(), ids or [], path=path, correction=correct, reason=reason)
+    platform = Platform.open()
+    done = release_rows(platform, ids or [], path=path, correction=correct, reason=reason)
     out.print(f"{count(done.released, 'row')} released, {done.kept:,} still rejected")
     for rule, rows in done.reasons.items():
         out.print(f"• {rule}: {rows:,}")
     if not done.released:
         raise typer.Exit(1)
+    changes = [
+        ChangedAsset(table, f"{count(rows, 'rejected row')} released", batch)
+        for (table, batch), rows in done.released_into.items()
+    ]
+    show_changes(platform, changes, reason)

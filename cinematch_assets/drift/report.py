@@ -1,9 +1,11 @@
 """A batch beside its baseline as an HTML page of Evidently's charts.
 
-Here: the four columns that are charted, and the page; nothing is decided by it. Not here: scores and alerts
-(``drift.alerts``). Only this module imports Evidently, which takes seconds, at the first report.
+Here: the four columns that are charted, and the page; nothing is decided by it, and it says so. Not here: scores and
+alerts (``drift.alerts``), the words of the assessment (``pipeline.batch_drift``). Only this module imports Evidently,
+which takes seconds, at the first report.
 """
 
+import re
 import warnings
 from dataclasses import dataclass
 
@@ -21,6 +23,12 @@ MAX_ROWS = 20_000
 RATING_COLUMNS = ("userId", "movieId", "rating")
 NO_GENRE = "(none)"
 """The genre of a movie whose genres are NULL, and of one that is not in the catalogue."""
+
+TITLE = "What decides"
+CHARTS_DECIDE_NOTHING = (
+    "The charts below show where a difference lies, ratings first. They decide nothing: their own score is a "
+    "Jensen-Shannon distance, and what they call drift is a distance over 0.1."
+)
 
 COUNT_EDGES = (0, 1, 10, 30, 100, 300, 1_000, np.inf)
 COUNT_CLASSES = ("0 (new)", "1 to 9", "10 to 29", "30 to 99", "100 to 299", "300 to 999", "1000 or more")
@@ -50,6 +58,7 @@ def drift_html(
     movies: pd.DataFrame,
     *,
     batch_id: str,
+    assessment: str,
     counts: BaselineCounts | None = None,
 ) -> bytes:
     """Chart one batch beside the baseline: ratings, genres, activity of users and popularity of movies.
@@ -62,6 +71,7 @@ def drift_html(
         batch: the same columns.
         movies: ``movieId, genres``.
         batch_id: for the report's own metadata.
+        assessment: what was decided on the batch and by which statistics, as plain text, a line a paragraph.
         counts: over the whole baseline; None counts in ``baseline``, which must then be no sample.
 
     Returns:
@@ -76,7 +86,7 @@ def drift_html(
     with warnings.catch_warnings():
         # Evidently 0.7 calls functions that its own dependencies have deprecated.
         warnings.simplefilter("ignore")
-        return _page(old, new, batch_id)
+        return _page(old, new, batch_id, assessment)
 
 
 def report_columns(ratings: pd.DataFrame, movies: pd.DataFrame, counts: BaselineCounts) -> pd.DataFrame:
@@ -117,18 +127,39 @@ def _count_classes(ids: pd.Series, counts: pd.Series) -> list[str]:
     return classes.astype(str).tolist()
 
 
-def _page(old: pd.DataFrame, new: pd.DataFrame, batch_id: str) -> bytes:
+def _page(old: pd.DataFrame, new: pd.DataFrame, batch_id: str, assessment: str) -> bytes:
     from evidently import DataDefinition, Dataset, Report  # noqa: PLC0415 - costs seconds of CPU
+    from evidently.core.container import MetricContainer, MetricOrContainer  # noqa: PLC0415
+    from evidently.core.report import Context  # noqa: PLC0415
+    from evidently.legacy.model.widget import BaseWidgetInfo  # noqa: PLC0415
+    from evidently.legacy.renderers.html_widgets import text_widget  # noqa: PLC0415
     from evidently.metrics import RowCount, ValueDrift  # noqa: PLC0415
+
+    class AssessmentText(MetricContainer):  # type: ignore[misc]  # Evidently has no types
+        """A text among the charts: Evidently's interface for what is no metric."""
+
+        def generate_metrics(self, context: Context) -> list[MetricOrContainer]:  # noqa: ARG002 - Evidently's signature
+            return []
+
+        def render(self, context: Context, child_widgets: object = None) -> list[BaseWidgetInfo]:  # noqa: ARG002 - as above
+            return [text_widget(title=TITLE, text=_paragraphs(assessment))]
 
     kinds = DataDefinition(
         numerical_columns=["rating"], categorical_columns=["genre", "user_activity", "item_popularity"]
     )
     # Distances, not p-values: with thousands of rows every difference is significant.
     drift = [ValueDrift(column=column, method="jensenshannon", threshold=0.1) for column in old.columns]
-    report = Report([RowCount(), *drift], metadata={"batch_id": batch_id}, tags=[batch_id], include_tests=False)
+    report = Report(
+        [AssessmentText(), *drift, RowCount()], metadata={"batch_id": batch_id}, tags=[batch_id], include_tests=False
+    )
     result = report.run(
         Dataset.from_pandas(new, data_definition=kinds), Dataset.from_pandas(old, data_definition=kinds)
     )
     page: str = result.get_html_str(as_iframe=False)
     return page.encode()
+
+
+def _paragraphs(text: str) -> str:
+    """The lines as paragraphs of Evidently's Markdown, which they cannot steer."""
+    lines = [*text.splitlines(), CHARTS_DECIDE_NOTHING]
+    return "\n\n".join(re.sub(r"([\\*_#\[\]~|])", r"\\\1", without_markup(line)) for line in lines)

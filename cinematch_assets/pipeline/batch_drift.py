@@ -5,6 +5,7 @@ Here: reading what the domain needs, writing what it decides, and the report. No
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -48,6 +49,8 @@ class BatchDrift:
     decision: Decision
     scored_by: str | None
     unscored: str | None
+    baseline: RatingHistogram
+    histogram: RatingHistogram
     scores: Scores | None = None
     """Errors of that version and of its predecessor; None where no version was measured."""
 
@@ -113,7 +116,7 @@ def assess_batch(platform: Platform, batch_id: str) -> BatchDrift:
         reason=decision.reason,
         evidence={"null_spread": null.as_metadata(), "scored_by": scored_by, "unscored": unscored},
     )
-    return BatchDrift(batch, alerts, null, decision, scored_by, unscored, scores)
+    return BatchDrift(batch, alerts, null, decision, scored_by, unscored, baseline, histogram, scores)
 
 
 def is_assessed(platform: Platform, batch_id: str) -> bool:
@@ -142,7 +145,7 @@ def _model_errors(
 
 
 def report_batch(platform: Platform, batch_id: str) -> str:
-    """Store Evidently's HTML report of a batch beside the baseline; return its URI.
+    """Store Evidently's HTML report of a batch beside the baseline, with the decision on top; return its key.
 
     Raises:
         CinematchError: the batch is not in the tables.
@@ -156,9 +159,37 @@ def report_batch(platform: Platform, batch_id: str) -> str:
         ratings = session.run(rows.read_batch_rows, batch_id)
         movies, _ = session.run(read_movies)
         baseline = session.run(rows.read_baseline_sample)
+        assessment = _assessment_text(
+            session.run(rows.read_batch_assessment, batch_id), session.run(rows.read_batch_decision, batch_id)
+        )
     counts = BaselineCounts(*platform.warehouse.read_rating_counts())
     key = f"reports/{batch_id}/{batch.md5}.html"
     with log_phase(_LOG, "draw the report"):
-        platform.store.put_bytes(key, drift_html(baseline, ratings, movies, batch_id=batch_id, counts=counts))
+        page = drift_html(baseline, ratings, movies, batch_id=batch_id, assessment=assessment, counts=counts)
+        platform.store.put_bytes(key, page)
     platform.warehouse.run(mark_batch_reported, batch_id, batch.md5)
-    return platform.store.uri(key)
+    return key
+
+
+def _assessment_text(statistics: Sequence[rows.AssessedStatistic], decision: rows.BatchDecision | None) -> str:
+    """Say on the page what was decided, and by which of the statistics; one thing a line."""
+    if decision is None:
+        return "This batch was not assessed yet: nothing is decided on it."
+    lines = [f"Retraining is {'due' if decision.due else 'not due'}. {decision.reason}"]
+    lines += [
+        "These statistics decide, each over its threshold and over what differences between users reach by chance:"
+    ]
+    lines += [_line(each) for each in statistics]
+    return "\n".join(
+        [*lines, *([f"The model's errors are not measured: {decision.unscored}"] if decision.unscored else [])]
+    )
+
+
+def _line(statistic: rows.AssessedStatistic) -> str:
+    if statistic.drift_score is None:
+        return f"{statistic.feature_name}: undefined"
+    over = "over" if statistic.alert_triggered else "under"
+    chance = "" if statistic.null_bound is None else f", by chance up to {statistic.null_bound:.4f}"
+    return (
+        f"{statistic.feature_name}: {statistic.drift_score:.4f}, {over} its threshold {statistic.threshold:.2f}{chance}"
+    )

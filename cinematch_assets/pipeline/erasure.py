@@ -19,17 +19,20 @@ from cinematch_assets.drive.landing import LANDED_PREFIX
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.ingest.land_tables import clean_object
-from cinematch_assets.pipeline.models.artifacts import keep_model, read_catalogue
+from cinematch_assets.pipeline.ingest.release_rejects import RELEASED_PREFIX, keep_released_rows
+from cinematch_assets.pipeline.models.artifacts import keep_model, read_loaded_catalogue
 from cinematch_assets.pipeline.models.export_recommendations import keys_in_use, renew_export
 from cinematch_assets.pipeline.models.publish import publish_recommendations
 from cinematch_assets.pipeline.models.rebuild import rebuild_sha256
 from cinematch_assets.pipeline.models.train_candidate import split_rows
+from cinematch_assets.pipeline.models.trained_from import describe_training
 from cinematch_assets.pipeline.models.training_lease import hold_training_lease
 from cinematch_assets.pipeline.monitoring.publish_page import OPENED_PAGE
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.pipeline.suppression import Suppression, ensure_key, fingerprint, hash_users, read_suppression
 from cinematch_assets.private_files import make_private_folder
 from cinematch_assets.reading.people import find_rows_of_people
+from cinematch_assets.reading.released import unpack_released_rows
 from cinematch_assets.reading.results import FileRefused
 from cinematch_assets.recommender.artifact import ArtifactRefusedError, unpack
 from cinematch_assets.recommender.baselines import bias_only, global_mean, popularity
@@ -43,6 +46,7 @@ from cinematch_assets.warehouse.champion import promote, read_champion
 from cinematch_assets.warehouse.erasures import Erasure, RatingFile
 from cinematch_assets.warehouse.model_registry import GateResult, register_candidate
 from cinematch_assets.warehouse.suppressed_users import list_suppressed_users
+from cinematch_assets.warehouse.table_loads import MOVIES, list_loads, replace_content
 from cinematch_assets.warehouse.table_sizes import vacuum
 from cinematch_assets.warehouse.training_data import read_data_key
 
@@ -100,12 +104,12 @@ def _carry_out(platform: Platform, erasure: int, redact: Redact, progress: Progr
         "vacuum": lambda: platform.warehouse.run(vacuum),
     }
     with hold_training_lease(platform, f"erasure-{erasure}"):
-        for number, (name, step) in enumerate(steps.items()):
-            progress(f"erasure {erasure}: {name}", number / len(steps))
+        for number, name in enumerate(rows.STEPS):
+            progress(f"erasure {erasure}: {name}", number / len(rows.STEPS))
             if "done" in platform.warehouse.run(rows.read_erasure, erasure).steps.get(name, {}):
                 continue
             with log_phase(_LOG, f"erasure {erasure}: {name}"):
-                step()
+                steps[name]()
             platform.warehouse.run(rows.finish_step, erasure, name)
         platform.warehouse.run(rows.finish_erasure, erasure, platform.actor)
     return platform.warehouse.run(rows.read_erasure, erasure)
@@ -147,7 +151,25 @@ def _clean_files(platform: Platform, erasure: int, suppression: Suppression) -> 
         for key in list(platform.store.keys(f"{folder}/")):
             if key not in kept and key.startswith(LANDED_PREFIX):
                 platform.store.delete(key)
+    _clean_released_rows(platform, suppression)
     platform.store.remove_abandoned(_MIN_UNFINISHED_AGE)
+
+
+def _clean_released_rows(platform: Platform, suppression: Suppression) -> None:
+    """Replace the texts of released rows by those without the people, and delete objects that no load has."""
+    of_table = {str(load.store_key): load.for_table for load in platform.warehouse.run(list_loads)}
+    for key in list(platform.store.keys(RELEASED_PREFIX)):
+        if of_table.get(key) == MOVIES:
+            continue
+        if key in of_table:
+            texts, columns = unpack_released_rows(platform.store.read_bytes(key))
+            theirs = find_rows_of_people(texts, columns, suppression.of_people)
+            if not theirs.any():
+                continue
+            others = [text for text, is_theirs in zip(texts, theirs.tolist(), strict=True) if not is_theirs]
+            kept = keep_released_rows(platform.store, others, columns) if others else None
+            platform.warehouse.run(replace_content, key, kept)
+        platform.store.delete(key)
 
 
 def _delete_rows(platform: Platform, erasure: int, suppression: Suppression) -> None:
@@ -202,11 +224,15 @@ def _replace_champion(platform: Platform, erasure: int, progress: Progress) -> N
 
 def _promote_retrained(platform: Platform, erasure: int, over: str, progress: Progress) -> None:
     trained_on = platform.warehouse.run(read_data_key)
-    fitted = split_rows(platform.warehouse.read_training_data(), batches=())
-    catalogue = read_catalogue(platform)
+    data = platform.warehouse.read_training_data()
+    fitted = split_rows(data, batches=())
+    catalogue, movies_load = read_loaded_catalogue(platform)
     config, seed = RecommenderConfig(), platform.settings.seed
     model = fit_recommender(fitted.train, catalogue, config=config, seed=seed, progress=progress)
     artifact = keep_model(platform, model)
+    trained_from = describe_training(
+        data, (), fitted.train, catalogue, movies_load=movies_load, config=config, seed=seed, is_held_out=False
+    )
     version = platform.warehouse.run(
         register_candidate,
         platform.actor.run_id or uuid.uuid4().hex,
@@ -217,6 +243,7 @@ def _promote_retrained(platform: Platform, erasure: int, over: str, progress: Pr
         data_size=len(fitted.train),
         batches=(),
         trained_on=trained_on,
+        trained_from=trained_from.to_dict(),
     )
     evaluation = evaluate(model, fitted.train, fitted.test, catalogue)
     baselines = [make(fitted.train, catalogue) for make in (global_mean, bias_only, popularity)]

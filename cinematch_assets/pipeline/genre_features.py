@@ -16,7 +16,7 @@ from cinematch_assets.features.genres import (
 )
 from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.warehouse.movies import read_movies, read_stored_basis, write_features
+from cinematch_assets.warehouse.movies import read_stored_basis, read_stored_movies, write_features
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,6 +31,8 @@ class ProjectedMovies:
     """Version of the basis that was in force before; None for the first one."""
     advice: str = ""
     """What is wrong with the genres, and what to do; empty when nothing is."""
+    explained_by_feature: tuple[float, ...] = ()
+    """The share of the genres' variance that each feature keeps, descending."""
 
     def as_metadata(self) -> dict[str, Any]:
         """Return the counts and the explained variance."""
@@ -49,13 +51,22 @@ def project_movies(platform: Platform, *, refit: bool = False) -> ProjectedMovie
     unless ``refit`` asks for a new version.
     """
     with log_phase(_LOG, "project movies"), platform.warehouse.session() as session:
-        movies, _ = session.run(read_movies)
+        known = session.run(read_stored_movies)
+        movies = known.frame
         stored = session.run(read_stored_basis)
         former = GenreBasis.from_dict(stored.content) if stored else None
         is_fixed = stored is not None and stored.is_trained_on and not refit
         basis = former if former and is_fixed and not former.is_empty else fit_genre_basis(movies["genres"].tolist())
         fitted = None if former and basis.version == former.version else basis.to_dict()
         features = project_genres(movies, basis)
-        changed = session.run(write_features, fitted, features.explained_variance, features.rows())
+        changed = session.run(
+            write_features,
+            fitted,
+            features.explained_variance,
+            features.rows(),
+            basis=basis.version,
+            known_movies=known.load,
+        )
     advice = unlikely_genres(movies["genres"].tolist())
-    return ProjectedMovies(features, changed, former.version if former else None, advice)
+    by_feature = tuple(basis.explained_variance.tolist())
+    return ProjectedMovies(features, changed, former.version if former else None, advice, by_feature)

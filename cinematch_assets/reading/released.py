@@ -4,6 +4,7 @@ Here: raw rows as a source like any file. Not here: which rows (``warehouse.reje
 (``warehouse.release``).
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -87,6 +88,17 @@ def reread_ratings(
 def reread_movies(raw_rows: Sequence[str], columns: Sequence[str]) -> Reading:
     """Read raw rows of movies, as ``reread_ratings``."""
     return with_usual_genres(_reader(raw_rows, columns, MOVIES_FILE).read(find_replaced_movies))
+
+
+def pack_released_rows(raw_rows: Sequence[str], columns: Sequence[str]) -> bytes:
+    """Return raw rows and their columns as a file of their own."""
+    return json.dumps({"columns": list(columns), "rows": list(raw_rows)}).encode()
+
+
+def unpack_released_rows(content: bytes) -> tuple[list[str], list[str]]:
+    """Return the raw rows and columns of ``pack_released_rows``."""
+    stored = json.loads(content)
+    return list(stored["rows"]), list(stored["columns"])
 
 
 def _reader(raw_rows: Sequence[str], columns: Sequence[str], table: Table) -> Reader:

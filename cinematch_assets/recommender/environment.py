@@ -1,4 +1,4 @@
-"""What a model is computed by: versions of libraries, BLAS kernel, numba's CPU target.
+"""What a model is computed by: this release, versions of libraries, BLAS kernel, numba's CPU target.
 
 Here: reading it from the running process. Not here: storing it with a version (``warehouse.model_registry``).
 
@@ -8,7 +8,11 @@ kernels round differently on another processor or in another version.
 
 from __future__ import annotations
 
+import hashlib
 import platform
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +20,8 @@ import numpy as np
 
 def computed_by() -> dict[str, Any]:
     """Return names and versions as JSON values; ``blas`` has one entry for each BLAS that is loaded.
+
+    ``code`` tells two states of one release apart, such as a checkout before and after a change.
 
     Numpy and scipy each bring a BLAS of their own, and its ``kernel`` is chosen by the processor.
     """
@@ -31,6 +37,8 @@ def computed_by() -> dict[str, Any]:
         if each["user_api"] == "blas"
     }
     return {
+        "release": version("cinematch-assets"),
+        "code": _hash_of_code(),
         "blas": [
             {"library": library, "version": version, "kernel": kernel} for library, version, kernel in sorted(blas)
         ],
@@ -41,3 +49,13 @@ def computed_by() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
     }
+
+
+@cache
+def _hash_of_code() -> str:
+    """Hash the sources of this package, which alone decide what a model's bytes are for given rows."""
+    folder = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    return digest.hexdigest()[:12]

@@ -20,8 +20,15 @@ from cinematch_assets.recommender.evaluation import Evaluation, evaluate
 from cinematch_assets.recommender.model import fit_recommender
 from cinematch_assets.recommender.progress import Progress
 from cinematch_assets.recommender.splits import Split, refuse_leaks, temporal_split, walk_through_time
+from cinematch_assets.recommender.strong_generalization import (
+    FoldedInModel,
+    LongListMetrics,
+    hold_out_users,
+    measure_long_lists,
+)
 
 DEFAULT_SEED = 20_251_220
+_COLUMNS = ("users", "movies", "ratings", "timestamps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,9 @@ class FileEvaluation:
     fit_seconds: float
     predict_seconds: float
     peak_rss_mb: float
+    recall_at_20: float | None = None
+    recall_at_50: float | None = None
+    ndcg_at_100: float | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return plain values, one per key."""
@@ -82,12 +92,72 @@ def evaluate_frames(
     model.predict(split.test.users, split.test.movies)
     predicted = time.perf_counter()
     figures = evaluate(model, split.train, split.test, catalogue)
-    return FileEvaluation(
-        method=model.method,
+    return _file_evaluation(
+        figures,
         reason=model.reason,
         split="temporal" if temporal else "as given",
         train_rows=len(split.train),
-        test_rows=len(split.test),
+        fit_seconds=fitted - started,
+        predict_seconds=predicted - fitted,
+    )
+
+
+def evaluate_unseen_users(
+    ratings: pd.DataFrame,
+    movies: pd.DataFrame | None = None,
+    *,
+    config: RecommenderConfig | None = None,
+    seed: int = DEFAULT_SEED,
+    progress: Progress | None = None,
+) -> FileEvaluation:
+    """Fit on all but a tenth of the users, fold in four fifths of what each of these rated, measure on the rest.
+
+    Raises:
+        RecommenderInputError: a column is missing, or no user can be held out.
+    """
+    split = hold_out_users(Ratings.from_frame(ratings).latest(), seed)
+    catalogue = Catalogue.without_titles(split.train.movies) if movies is None else Catalogue.from_frame(movies)
+    split = split.among(np.union1d(catalogue.movies, split.train.movies))
+    started = time.perf_counter()
+    fitted_model = fit_recommender(
+        split.train, catalogue, config=config or RecommenderConfig(), seed=seed, progress=progress
+    )
+    fitted = time.perf_counter()
+    model = FoldedInModel(fitted_model, split.history)
+    model.predict(split.test.users, split.test.movies)
+    predicted = time.perf_counter()
+    known = Ratings.of(
+        *(np.concatenate([getattr(split.train, name), getattr(split.history, name)]) for name in _COLUMNS)
+    )
+    figures = evaluate(model, known, split.test, catalogue)
+    lists = measure_long_lists(model, split.test)
+    return _file_evaluation(
+        figures,
+        reason=fitted_model.reason,
+        split="users held out",
+        train_rows=len(split.train),
+        fit_seconds=fitted - started,
+        predict_seconds=predicted - fitted,
+        lists=lists,
+    )
+
+
+def _file_evaluation(
+    figures: Evaluation,
+    *,
+    reason: str,
+    split: str,
+    train_rows: int,
+    fit_seconds: float,
+    predict_seconds: float,
+    lists: LongListMetrics | None = None,
+) -> FileEvaluation:
+    return FileEvaluation(
+        method=figures.method,
+        reason=reason,
+        split=split,
+        train_rows=train_rows,
+        test_rows=figures.rows,
         rmse=figures.rmse,
         mae=figures.mae,
         precision_at_10=figures.precision_at_10,
@@ -96,9 +166,12 @@ def evaluate_frames(
         coverage=figures.coverage,
         novelty=figures.novelty,
         interval_80=figures.interval_80,
-        fit_seconds=fitted - started,
-        predict_seconds=predicted - fitted,
+        fit_seconds=fit_seconds,
+        predict_seconds=predict_seconds,
         peak_rss_mb=_peak_rss_mb(),
+        recall_at_20=lists.recall_at_20 if lists else None,
+        recall_at_50=lists.recall_at_50 if lists else None,
+        ndcg_at_100=lists.ndcg_at_100 if lists else None,
     )
 
 
@@ -122,10 +195,7 @@ def backtest(
 
 def _by_time(given: Split) -> Split:
     pooled = Ratings.of(
-        *(
-            np.concatenate([getattr(given.train, name), getattr(given.test, name)])
-            for name in ("users", "movies", "ratings", "timestamps")
-        )
+        *(np.concatenate([getattr(given.train, name), getattr(given.test, name)]) for name in _COLUMNS)
     ).latest()
     return temporal_split(pooled, len(given.test) / (len(given.train) + len(given.test)))
 

@@ -149,7 +149,7 @@ def _ranking_metrics(model: Model, train: Ratings, test: Ratings, catalogue: Cat
     top = model.recommend(users.astype(np.int32), k, seen=train)
     listed = _listed(top, users, k)
     return RankingMetrics(
-        precision=float(_hits(users, listed, liked).mean()),
+        precision=float(find_hits(users, listed, liked).mean()),
         ndcg=float(ndcg_by_user(users, listed, liked).mean()),
         coverage=len(np.unique(top.movies)) / len(np.union1d(catalogue.movies, train.movies)),
         novelty=_novelty(top, train),
@@ -181,10 +181,10 @@ def ndcg_by_user(users: Ids, listed: Ids, liked: Ratings) -> NDArray[np.float64]
     discounts = 1.0 / np.log2(np.arange(2, listed.shape[1] + 2))
     relevant = np.bincount(np.searchsorted(users, liked.users), minlength=len(users))
     ideal = np.cumsum(discounts)[np.minimum(relevant, listed.shape[1]) - 1]
-    return np.asarray(_hits(users, listed, liked) @ discounts / ideal, np.float64)
+    return np.asarray(find_hits(users, listed, liked) @ discounts / ideal, np.float64)
 
 
-def _hits(users: Ids, listed: Ids, liked: Ratings) -> NDArray[np.bool_]:
+def find_hits(users: Ids, listed: Ids, liked: Ratings) -> NDArray[np.bool_]:
     """Which entries of the rankings (users, k) are in ``liked``."""
     return np.isin(pair_keys(users[:, None], listed), pair_keys(liked.users, liked.movies))
 

@@ -24,6 +24,7 @@ from cinematch_assets.warehouse.notifications import about_work, record_notifica
 from cinematch_assets.warehouse.ratings import rating_columns
 from cinematch_assets.warehouse.statements import scalar, statement
 from cinematch_assets.warehouse.suppressed_users import require_suppressed
+from cinematch_assets.warehouse.table_loads import LoadRules
 
 _BUFFER = sql.Identifier("ratings_buffer")
 
@@ -114,6 +115,8 @@ def load_batch(
     rejected: Sequence[RejectedRow] = (),
     by: Actor | None = None,
     suppressed: int = 0,
+    *,
+    rules: LoadRules | None = None,
 ) -> BatchLoad:
     """Replace the batch's rows by these: in the buffer, or in ``ratings`` if it was merged.
 
@@ -128,6 +131,7 @@ def load_batch(
         rejected: the rows of it that go into the quarantine.
         by: who the audit names when it replaces another content; by default the user of this process.
         suppressed: how many erased users the file was read without; see ``suppressed_users.require_suppressed``.
+        rules: which movies the rows were checked against.
     """
     with connection.transaction():
         lock_batch(connection, batch_id)
@@ -147,7 +151,7 @@ def load_batch(
         connection.execute(statement("batches/upsert_batch"), values)
         connection.execute(statement("batches/complete_batch"), values)
         connection.execute(statement("drift/supersede_decisions"), values)
-        finish_loaded_file(connection, file, "ratings_buffer", len(ratings), rejected, batch_id)
+        finish_loaded_file(connection, file, "ratings_buffer", len(ratings), rejected, batch_id, rules=rules)
         if existing is not None:
             why, contents = f"{file.path} has another content", {"old": existing.md5, "new": file.md5}
             add_audit_entry(connection, Action.CORRECTION, batch_id, why, by, **contents, rows=len(ratings))

@@ -5,6 +5,8 @@ Here: transactions that change the champion. Not here: the gate's rule (``promot
 """
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 import psycopg
@@ -79,6 +81,7 @@ def promote(
     data_size: int,
     merge: str,
     by: Actor | None = None,
+    trained_from: Mapping[str, Any] | None = None,
 ) -> tuple[str, ...]:
     """Make a candidate champion and move the batches it was trained on, in one transaction; return those batches.
 
@@ -91,6 +94,7 @@ def promote(
         gate_result: the evidence.
         over: the champion it was compared with, None for the first.
         data_size: ratings that the final artifact was fitted on.
+        trained_from: what rebuilding the final artifact needs; None when it is the candidate's.
         merge: ``merge`` moves the batches into ``ratings`` as train, ``delete`` removes them.
         by: who the audit names; by default the user of this process.
 
@@ -101,7 +105,14 @@ def promote(
         lock(connection, "registry")
         require_champion_is(connection, over)
         _record_decision(
-            connection, version, final, gate_result, state="promoted", previous_champion=over, data_size=data_size
+            connection,
+            version,
+            final,
+            gate_result,
+            state="promoted",
+            previous_champion=over,
+            data_size=data_size,
+            trained_from=trained_from,
         )
         connection.execute(statement("registry/upsert_champion"), {"version": version})
         reason = str(gate_result.evidence.get("reason", "promoted"))
@@ -181,6 +192,7 @@ def _record_decision(
     state: str,
     previous_champion: str | None,
     data_size: int,
+    trained_from: Mapping[str, Any] | None = None,
 ) -> None:
     values = {
         "version": version,
@@ -189,6 +201,7 @@ def _record_decision(
         "evidence": Jsonb(dict(gate_result.evidence)),
         "previous_champion": previous_champion,
         "data_size": data_size,
+        "trained_from": None if trained_from is None else Jsonb(dict(trained_from)),
         **artifact_values(artifact),
     }
     if connection.execute(statement("registry/decide_model_version"), values).rowcount != 1:

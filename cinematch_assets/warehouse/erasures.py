@@ -25,6 +25,9 @@ from cinematch_assets.warehouse.ratings import split_again
 from cinematch_assets.warehouse.statements import scalar, single_row, statement
 from cinematch_assets.warehouse.suppressed_users import suppress_users
 
+STEPS = ("dagster", "files", "tables", "model", "versions", "exports", "reports", "vacuum")
+"""Steps of an erasure, in their order."""
+
 
 class NoErasureError(CinematchError):
     """There is no such erasure."""
@@ -55,7 +58,7 @@ class Erasure:
         """Say how far it is."""
         if self.finished_at is not None:
             return f"erasure {self.id} is complete"
-        done = [step for step, counts in self.steps.items() if "done" in counts]
+        done = [step for step in STEPS if "done" in self.steps.get(step, {})]
         so_far = f"done so far: {', '.join(done)}" if done else "no step is done"
         return (
             f"erasure {self.id}, asked for on {self.requested_at:%Y-%m-%d}, is not complete ({so_far}): "
@@ -190,15 +193,18 @@ def clean_file(
     cleaned: CleanedFile | None,
     rejected_ids: Sequence[int],
 ) -> None:
-    """Let the ledger point to the object without people, and delete their rejected rows.
+    """Let the ledger and recorded loads point to the object without people, and delete their rejected rows.
 
     ``cleaned`` is None when no row of the content itself was theirs, and ``known`` how many people are on the list.
     """
     content = {"path": path, "md5": md5}
     with connection.transaction():
         counted, deleted = single_row(connection, "erasure/delete_quarantined_rows", ids=list(rejected_ids))
-        if cleaned is None:
-            connection.execute(statement("erasure/mark_file_clean"), {**content, "known": known})
+        looked_through = 1
+        if cleaned is None:  # 0 where it was looked through before a kill
+            looked_through = connection.execute(
+                statement("erasure/mark_file_clean"), {**content, "known": known}
+            ).rowcount
         else:
             removed = list(cleaned.removed)
             connection.execute(statement("erasure/shift_row_numbers"), {**content, "removed": removed})
@@ -211,9 +217,10 @@ def clean_file(
                 "removed": len(removed),
                 "removed_rejected": counted,
             }
+            connection.execute(statement("loads/replace_cleaned_loads"), values)
             connection.execute(statement("erasure/update_cleaned_file"), values)
         counts = {
-            "contents": 1,
+            "contents": looked_through,
             "rewritten": int(cleaned is not None),
             "rows": len(cleaned.removed) if cleaned else 0,
             "rejected_rows": int(deleted),

@@ -17,6 +17,7 @@ from cinematch_assets.warehouse.notifications import about_work, record_notifica
 from cinematch_assets.warehouse.rejected_rows import replace_rejected_rows
 from cinematch_assets.warehouse.statements import statement
 from cinematch_assets.warehouse.suppressed_users import require_suppressed
+from cinematch_assets.warehouse.table_loads import LoadRules, ReleasedContent, record_load
 
 CORRECT = "put a corrected file into the folder; cinematch rejects list shows its rejected rows"
 ADD_MOVIES = "put movies.csv with its movies into the folder: it is then read again; or put a corrected file there"
@@ -161,11 +162,16 @@ def finish_loaded_file(
     accepted: int,
     rejected: Sequence[RejectedRow],
     batch_id: str | None = None,
+    *,
+    rules: LoadRules | None = None,
+    kept: int | None = None,
 ) -> None:
     """Record that a content is in its table: its counts, its rejected rows. In the transaction that wrote its rows."""
     replace_rejected_rows(connection, table, {file.content: rejected}, batch_id)
     counts = Counts(accepted + len(rejected), accepted, len(rejected))
     finish_file(connection, file, counts, state="loaded")
+    content = ReleasedContent(file.md5, file.store_key)
+    record_load(connection, table_of(file.path), file.path, content, rules=rules, kept=kept)
 
 
 def refuse_file(

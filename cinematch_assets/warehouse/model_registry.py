@@ -61,6 +61,7 @@ class ModelVersion:
     artifact_size: int
     artifact_format: int
     computed_by: dict[str, Any] | None
+    trained_from: dict[str, Any] | None
     metrics: dict[str, Any] | None
     evidence: dict[str, Any] | None
     decided_at: datetime | None
@@ -97,10 +98,11 @@ def register_candidate(
     data_size: int,
     batches: Sequence[TrainedBatch],
     trained_on: str | None = None,
+    trained_from: Mapping[str, Any] | None = None,
 ) -> str:
     """Register a fitted model as version ``run_<first 8 of the run>_v<n>``; return that name.
 
-    ``trained_on`` is the hash of the contents that it was fitted on.
+    ``trained_on`` is the hash of the contents that it was fitted on, ``trained_from`` what rebuilding it needs.
     """
     with connection.transaction():
         lock(connection, "registry")
@@ -111,6 +113,7 @@ def register_candidate(
             "seed": seed,
             "data_size": data_size,
             "trained_on": trained_on,
+            "trained_from": None if trained_from is None else Jsonb(dict(trained_from)),
             **artifact_values(artifact),
         }
         version = scalar(connection, "registry/insert_model_version", **values)
@@ -137,6 +140,11 @@ def list_model_versions(connection: psycopg.Connection) -> list[ModelVersion]:
     """Return every version, newest first."""
     with connection.cursor(row_factory=class_row(ModelVersion)) as cursor:
         return cursor.execute(statement("registry/select_model_versions")).fetchall()
+
+
+def list_kept_trainings(connection: psycopg.Connection, days: int) -> dict[str, dict[str, Any]]:
+    """Return ``trained_from`` by version: the champion, and what was champion, registered or decided on in ``days``."""
+    return dict(connection.execute(statement("registry/select_kept_versions"), {"days": days}).fetchall())
 
 
 def find_newest_version(connection: psycopg.Connection) -> ModelVersion | None:

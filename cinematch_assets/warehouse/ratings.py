@@ -20,6 +20,7 @@ from cinematch_assets.warehouse.landed_files import LandedFile, finish_loaded_fi
 from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import scalar, statement
 from cinematch_assets.warehouse.suppressed_users import require_suppressed
+from cinematch_assets.warehouse.table_loads import LoadRules
 
 RATING_COLUMNS = ("userId", "movieId", "rating", "timestamp")
 _RATINGS = sql.Identifier("ratings")
@@ -42,6 +43,8 @@ def load_ratings(
     rejected: Sequence[RejectedRow] = (),
     by: Actor | None = None,
     suppressed: int = 0,
+    *,
+    rules: LoadRules | None = None,
 ) -> RatingsLoad:
     """Replace the file's rows in ``ratings``; those of merged batches stay. Readers see the old rows or the new.
 
@@ -53,12 +56,13 @@ def load_ratings(
         rejected: the rows of it that go into the quarantine.
         by: who the audit names when it replaces another content; by default the user of this process.
         suppressed: how many erased users the file was read without; see ``suppressed_users.require_suppressed``.
+        rules: which movies the rows were checked against, and how they were split.
     """
     with connection.transaction():
         lock(connection, "ratings")
         deleted = connection.execute(statement("ratings/delete_file_ratings")).rowcount
         write_ratings(connection, ratings, is_test)
-        finish_loaded_file(connection, file, "ratings", len(ratings), rejected)
+        finish_loaded_file(connection, file, "ratings", len(ratings), rejected, rules=rules)
         if deleted:
             why, counts = f"{file.path} has another content", {"deleted": deleted, "rows": len(ratings)}
             add_audit_entry(connection, Action.CORRECTION, "ratings", why, by, new=file.md5, **counts)

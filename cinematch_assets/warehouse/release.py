@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cinematch_assets.actor import Actor
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.table_names import table_of
 from cinematch_assets.warehouse.audit import Action, add_audit_entry
 from cinematch_assets.warehouse.batches import read_stored_batch
 from cinematch_assets.warehouse.locks import lock, lock_batch
@@ -20,6 +21,7 @@ from cinematch_assets.warehouse.ratings import copy_splits
 from cinematch_assets.warehouse.rejected_rows import QuarantinedRow
 from cinematch_assets.warehouse.statements import statement
 from cinematch_assets.warehouse.suppressed_users import require_suppressed
+from cinematch_assets.warehouse.table_loads import LoadRules, ReleasedContent, record_load
 
 _MOVIE_COLUMNS = {"ids": "movieId", "titles": "title", "genres": "genres"}
 
@@ -53,6 +55,9 @@ def release_ratings(
     is_test: NDArray[np.bool_],
     why: ReleaseReason | None = None,
     suppressed: int = 0,
+    *,
+    texts: ReleasedContent,
+    rules: LoadRules | None = None,
 ) -> None:
     """Write released rows of one content into the table of its other rows, and mark them, in one transaction.
 
@@ -63,6 +68,8 @@ def release_ratings(
         is_test: their split; rows of a batch are never test rows.
         why: for the audit; by default the user of this process released what is valid now.
         suppressed: how many erased users the rows were compared with; see ``suppressed_users.require_suppressed``.
+        texts: the object that holds the texts they were read from.
+        rules: which movies they were checked against, and how they were split.
 
     Raises:
         ReleaseConflictError: the rows were released meanwhile, or their content is no longer in the tables.
@@ -71,7 +78,7 @@ def release_ratings(
     with connection.transaction():
         if batch_id is None:
             lock(connection, "ratings")
-            _mark(connection, rows, why)
+            _mark(connection, rows, why, texts, rules)
             copy_splits(connection, ratings, is_test)
             connection.execute(statement("drift/refresh_drift_baseline"))
         else:
@@ -83,7 +90,7 @@ def release_ratings(
                 )
             if existing.place == "merged":
                 lock(connection, "ratings")
-            _mark(connection, rows, why)
+            _mark(connection, rows, why, texts, rules)
             connection.execute(statement("batches/insert_released_batch_rows"), _batch_values(batch_id, ratings))
             connection.execute(statement("batches/grow_batch"), {"batch_id": batch_id, "rows": len(rows)})
             if existing.place == "merged":
@@ -96,12 +103,14 @@ def release_movies(
     rows: Sequence[QuarantinedRow],
     movies: pd.DataFrame,
     why: ReleaseReason | None = None,
+    *,
+    texts: ReleasedContent,
 ) -> None:
     """Upsert released movies of one content and mark them, in one transaction."""
     values = {name: movies[column].tolist() for name, column in _MOVIE_COLUMNS.items()}
     with connection.transaction():
         lock(connection, "movies")
-        _mark(connection, rows, why)
+        _mark(connection, rows, why, texts)
         connection.execute(statement("movies/upsert_movies"), values)
 
 
@@ -115,8 +124,17 @@ def _batch_values(batch_id: str, ratings: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def _mark(connection: psycopg.Connection, rows: Sequence[QuarantinedRow], why: ReleaseReason | None) -> None:
-    """Mark rows under the lock of their table or batch, so that they cannot change meanwhile; the audit has no text."""
+def _mark(
+    connection: psycopg.Connection,
+    rows: Sequence[QuarantinedRow],
+    why: ReleaseReason | None,
+    texts: ReleasedContent,
+    rules: LoadRules | None = None,
+) -> None:
+    """Mark rows and record their release, under the lock of their table or batch: they cannot change meanwhile.
+
+    The audit has no text of a row.
+    """
     values = {"ids": [row.id for row in rows], "path": rows[0].path, "md5": rows[0].md5, "rows": len(rows)}
     if connection.execute(statement("files/mark_released"), values).rowcount != len(rows):
         raise ReleaseConflictError(
@@ -124,6 +142,7 @@ def _mark(connection: psycopg.Connection, rows: Sequence[QuarantinedRow], why: R
             "run cinematch rejects again"
         )
     connection.execute(statement("files/move_released_counts"), values)
+    record_load(connection, table_of(rows[0].path), rows[0].path, texts, kind="released", rules=rules)
     why = why or ReleaseReason(Actor.of_process())
     action = Action.CORRECTION if why.is_correction else Action.RELEASE
     numbers = [row.row_number for row in rows]

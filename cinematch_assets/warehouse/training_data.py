@@ -3,7 +3,8 @@
 Here: bulk reads. Which rows those are is defined by the view ops.training_ratings.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,8 @@ class TrainingData:
     waiting: pd.DataFrame
     test: pd.DataFrame
     left_out: tuple[str, ...] = ()
+    loads: Mapping[str, int] = field(default_factory=dict)
+    """The last recorded load of ``ratings`` and of each ``batches/<batch_id>``, see ``table_loads``."""
 
     def waiting_batches(self) -> list[TrainedBatch]:
         """The batches of the buffer with their contents."""
@@ -40,12 +43,13 @@ class TrainingData:
 
 def read_training_data(url: str) -> TrainingData:
     """Read everything in one snapshot, so that rows and batch contents belong together."""
-    file, batches, test, left_out = read_frames(
+    file, batches, test, left_out, loads = read_frames(
         url,
         (statement("training/select_training_file_rows"), RATING_COLUMNS),
         (statement("training/select_training_batch_rows"), _BATCH_COLUMNS),
         (statement("training/select_test_rows"), RATING_COLUMNS),
         (statement("training/select_left_out_batches"), ("batch_id",)),
+        (statement("training/select_last_loads"), ("for_table", "load")),
     )
     waiting = batches["waiting"].to_numpy(bool)
     return TrainingData(
@@ -54,6 +58,7 @@ def read_training_data(url: str) -> TrainingData:
         waiting=batches[waiting].drop(columns="waiting"),
         test=test,
         left_out=tuple(left_out["batch_id"]),
+        loads={str(table): int(load) for table, load in loads.itertuples(index=False)},
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from benchmarks.recommender.intervals import PerUser, intervals
 
 from benchmarks.recommender import data, peers, scoring
 from cinematch_assets.recommender.data import Catalogue, Ratings
@@ -106,3 +107,71 @@ def test_a_search_climbs_to_the_best_hyperparameters_without_trying_them_all() -
 
     assert peers.climb(score, (32, 100.0, 10.0)) == (8, 300.0, 3.0)
     assert len(set(points)) < 30 < 5 * 5 * 4
+
+
+def test_intervals_are_of_users_and_the_difference_is_to_the_best_peer() -> None:
+    rng = np.random.default_rng(1)
+    hardness, rows = rng.gamma(2.0, 0.5, 400), np.full(400, 10.0)
+    figures = {
+        "ours": PerUser((hardness - 0.02) * rows, rows, is_root=True),
+        "best peer": PerUser(hardness * rows, rows, is_root=True),
+        "worse peer": PerUser((hardness + 0.1) * rows, rows, is_root=True),
+    }
+    found = intervals(figures, {"best peer", "worse peer"})
+    ours, best = found["ours"], found["best peer"]
+    rmse = np.sqrt(hardness.mean())
+    assert (ours.peer, best.peer) == ("best peer", None)
+    assert ours.difference == pytest.approx(np.sqrt((hardness - 0.02).mean()) - rmse)
+    expected = 1.96 * hardness.std() / np.sqrt(400) / (2 * rmse)  # of the root, by the delta method
+    assert best.half_width == pytest.approx(expected, rel=0.15)
+    assert ours.low < ours.difference < ours.high < 0  # paired: far narrower than either figure's own interval
+    assert ours.high - ours.low < best.half_width / 2
+    assert found["worse peer"].low > 0
+
+
+def test_more_users_than_blocks_have_the_same_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    ndcg = {"peer": PerUser(np.random.default_rng(2).random(3_000), np.ones(3_000))}
+    every = intervals(ndcg, {"peer"})["peer"].half_width
+    monkeypatch.setattr("benchmarks.recommender.intervals.MAX_BLOCKS", 600)
+    assert intervals(ndcg, {"peer"})["peer"].half_width == pytest.approx(every, rel=0.2)
+
+
+def test_a_table_has_plus_minus_and_the_difference_to_the_best_peer(tmp_path: Path) -> None:
+    users = np.repeat(np.arange(1, 41), 2)
+    test = Ratings.of(users, np.tile([5, 6], 40), np.tile([4.0, 2.0], 40))
+    train = Ratings.of(np.arange(1, 41), np.ones(40), np.full(40, 3.0))
+    given = data.Prepared("tiny", tmp_path, train, test, Catalogue.without_titles(MOVIES), "made by hand")
+    rows = {}
+    for name, stars, listed in (("cinematch", [4.0, 2.5], [5, 6]), ("cornac MF", [3.5, 3.0], [6, 5])):
+        facts = json.dumps({"versions": "1", "note": ""})
+        file = scoring.answers_file(given, name)
+        np.savez(
+            file,
+            facts=np.array(facts),
+            ratings=np.tile(np.array(stars, np.float32), 40),
+            rankings=np.tile(np.array([listed], np.int32), (40, 1)),
+        )
+        rows[name] = scoring.figures(given, file)
+    scoring.add_intervals(given, rows, {"cornac MF"})
+    ours = rows["cinematch"]["intervals"]
+    assert ours["rmse"]["difference"] == pytest.approx(rows["cinematch"]["rmse"] - rows["cornac MF"]["rmse"])
+    assert ours["catalogue_ndcg_at_10"]["peer"] == "cornac MF"
+    line = next(
+        line
+        for line in scoring.report(given, rows, "a machine", tmp_path / "t.json").splitlines()
+        if line.startswith("| cinematch")
+    )
+    assert f"{rows['cinematch']['rmse']:.4f} ± 0.0000" in line  # every user is the same
+    assert f"{ours['rmse']['difference']:+.4f} (" in line
+
+
+def test_any_folder_with_movielens_files_can_be_compared_on_without_times(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "movies.csv").write_text("movieId,title,genres\n" + "".join(f"{n},Film {n},Drama\n" for n in range(1, 8)))
+    lines = [f"{user},{movie},4.0\n" for user in range(1, 11) for movie in range(1, 7)]
+    (folder / "ratings.csv").write_text("userId,movieId,rating\n" + "".join(lines))
+    made = data.prepare_folder(folder, tmp_path / "cache")
+    assert (made.name, len(made.train), len(made.test), len(made.catalogue)) == ("mine", 42, 18, 7)
+    assert "60 ratings of 10 users" in made.about
+    assert set(np.load(made.folder / "split.npz")["catalogue"]) == set(range(1, 8))

@@ -15,6 +15,7 @@ from cinematch_assets.pipeline.models.publish import publish_recommendations
 from cinematch_assets.pipeline.models.query import Answer, Suggestion
 from cinematch_assets.pipeline.models.train_candidate import train_candidate
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.warehouse.inspection import count_rows
 from cinematch_assets_tests.support.platforms import drop, drop_history, make_platform, take_in_history
 from cinematch_assets_tests.support.servers import Postgres, migrated_template
 from cinematch_assets_tests.support.sinks import web_sink
@@ -186,6 +187,18 @@ def test_models_are_listed_and_the_first_one_cannot_be_rolled_back(cinematch: Co
     assert "no model version" in cinematch("models", "promote", "run_zzz_v9", code=1)
 
 
+def test_models_verify_rebuilds_a_version_or_names_what_differs(cinematch: Command, platform: Platform) -> None:
+    answer = json.loads(cinematch("models", "verify", "run_abcdef01_v1", "--json"))
+    assert (answer["outcome"], answer["rebuilt_sha256"]) == ("equal", answer["registered_sha256"])
+    assert "no model version" in cinematch("models", "verify", "run_zzz_v9", code=1)
+    with platform.warehouse.connect() as connection:
+        connection.execute("UPDATE ops.model_versions SET seed = seed + 1")
+        try:
+            assert "other settings" in cinematch("models", "verify", "run_abcdef01_v1", code=1)
+        finally:
+            connection.execute("UPDATE ops.model_versions SET seed = seed - 1")
+
+
 def test_export_says_where_the_lists_are(cinematch: Command, tmp_path: Path) -> None:
     assert "recommendations for" in cinematch("export", str(tmp_path / "out"))
     exported = json.loads(cinematch("export", str(tmp_path / "out"), "--json"))
@@ -201,6 +214,8 @@ def test_rejected_rows_are_listed_and_released_when_corrected(cinematch: Command
     assert "0 rows released, 1 still rejected" in cinematch(*as_before, code=1, printed=True)
     corrected, why = ("--correct", "9999,1,4.0,1000000000"), ("--reason", "a typing error")
     assert "1 row released" in cinematch("rejects", "release", str(rejected["id"]), *corrected, *why)
+    ratings = platform.warehouse.run(count_rows, "ratings")
+    assert f"{ratings:,}" in platform.store.read_bytes("reports/monitoring_report.html").decode()
     (entry,) = json.loads(cinematch("audit", "--action", "correction", "--json"))
     assert (entry["subject"], entry["reason"]) == ("ratings.csv", "a typing error")
     assert entry["details"]["row_numbers"] == [rejected["row_number"]]
@@ -209,10 +224,11 @@ def test_rejected_rows_are_listed_and_released_when_corrected(cinematch: Command
 
 
 def test_a_promotion_by_hand_is_in_the_audit_with_who_and_why(
-    cinematch: Command, monkeypatch: pytest.MonkeyPatch
+    cinematch: Command, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CINEMATCH_ACTOR", "Ada of operations")
     assert "is champion" in cinematch("models", "promote", "run_abcdef01_v1", "--reason", "a drill")
+    assert b"a drill" in platform.store.read_bytes("reports/monitoring_report.html")
     newest, *_, first = json.loads(cinematch("audit", "--action", "promotion", "--json"))
     assert (newest["subject"], newest["actor"], newest["reason"]) == ("run_abcdef01_v1", "Ada of operations", "a drill")
     assert "first model" in first["reason"]
@@ -243,6 +259,12 @@ def test_evaluate_measures_on_files_alone(cinematch: Command, tmp_path: Path, pl
     agreed = "method rmse mae precision_at_10 catalogue_precision_at_10 catalogue_ndcg_at_10 coverage fit_seconds"
     assert {*agreed.split(), "predict_seconds", "peak_rss_mb"} <= set(output)
     assert 0.5 < output["rmse"] < 0.8
+    bare = tmp_path / "bare.csv"
+    ratings.drop(columns="timestamp").to_csv(bare, index=False)
+    strong = json.loads(cinematch("evaluate", "--train", str(bare), "--protocol", "strong", "--json"))
+    assert 0 < strong["recall_at_20"] <= 1
+    assert strong["split"] == "users held out"
+    assert "--protocol is odd" in cinematch("evaluate", "--train", str(bare), "--protocol", "odd", code=1)
     assert "--test is missing" in cinematch("evaluate", "--train", str(train), code=1)
     assert "no file" in cinematch("evaluate", "--train", str(train), "--test", "nothing.csv", code=1)
 

@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from cinematch_assets.dagster_support.markdown import INLINE_CHARACTERS
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.project_files import project_file
 from cinematch_assets_tests.support.definitions import run_job
@@ -64,15 +65,40 @@ def test_each_job_succeeds_with_all_its_checks(runs: Loaded, job: str) -> None:
         ("movies", {"rows_read", "rows_accepted", "rows_rejected", "unchanged", "inserted", "dagster/row_count"}),
         ("ratings", {"rows_read", "unchanged", "inserted", "train_rows", "test_rows", "dagster/row_count"}),
         ("ratings_buffer", {"rows_read", "unchanged", "inserted", "place", "dagster/partition_row_count"}),
-        ("movie_genre_features", {"explained_variance", "rows_changed", "dagster/row_count"}),
-        ("drift_report", {"retraining_due", "reason", "statistics", "report", "rating_mean"}),
+        ("movie_genre_features", {"explained_variance", "variance_by_feature", "rows_changed", "dagster/row_count"}),
+        ("drift_report", {"retraining_due", "reason", "scores", "ratings", "statistics", "report", "rating_mean"}),
         ("recommender_model", {"version", "method", "trained_on", "held_out", "batches", "dagster/uri"}),
-        ("model_metrics", {"version", "promoted", "reason", "figures", "evidence", "rmse"}),
-        ("recommendations", {"version", "users", "different_movies", "dagster/row_count"}),
+        (
+            "model_metrics",
+            {"promoted", "reason", "figures", "evidence", "rmse", "loss_since_best", "rmse_over_versions"},
+        ),
+        ("recommendations", {"version", "users", "different_movies", "samples", "dagster/row_count"}),
     ],
 )
 def test_the_page_of_each_asset_has_these_values(runs: Loaded, asset: str, keys: set[str]) -> None:
     assert keys - set(metadata(runs, asset)) == set()
+
+
+@pytest.mark.parametrize(
+    ("asset", "names"),
+    [
+        ("movie_genre_features", ["variance_by_feature"]),
+        ("drift_report", ["scores", "ratings", "statistics"]),
+        ("model_metrics", ["rmse_over_versions", "ndcg_over_versions", "figures"]),
+        ("recommendations", ["samples"]),
+    ],
+)
+def test_pictures_and_tables_are_shown_in_place(runs: Loaded, asset: str, names: list[str]) -> None:
+    found = metadata(runs, asset)
+    lengths = {name: len(found[name]) for name in names}
+    assert {name: length for name, length in lengths.items() if not 100 < length < INLINE_CHARACTERS} == {}
+
+
+def test_the_drift_report_is_a_link_to_a_page_that_the_ui_serves(runs: Loaded) -> None:
+    link = metadata(runs, "drift_report")["report"]
+    assert link.startswith("/reports/batch_w1/")
+    assert b"What decides" in runs[0].store.read_bytes(link.removeprefix("/"))
+    assert metadata(runs, "monitoring_report")["page"] == "/reports/monitoring_report.html"
 
 
 def test_a_file_is_unchanged_in_the_second_run(runs: Loaded) -> None:

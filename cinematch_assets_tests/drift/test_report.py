@@ -8,6 +8,7 @@ import pytest
 from cinematch_assets.drift.report import (
     COUNT_CLASSES,
     MAX_ROWS,
+    TITLE,
     BaselineCounts,
     ReportRefusedError,
     drift_html,
@@ -62,7 +63,9 @@ def test_a_bounded_number_of_rows_is_drawn_the_same_each_time() -> None:
 
 def test_the_page_charts_all_four_columns_and_loads_nothing_from_elsewhere() -> None:
     baseline = make_ratings(4_000)
-    page = drift_html(baseline, make_ratings(1_000, raised=0.5, seed=2), MOVIES, batch_id="batch_w3").decode()
+    page = drift_html(
+        baseline, make_ratings(1_000, raised=0.5, seed=2), MOVIES, batch_id="batch_w3", assessment="due"
+    ).decode()
     for column in ("rating", "genre", "user_activity", "item_popularity"):
         assert f"Drift in column '{column}'" in page or f"Drift in column \\'{column}\\'" in page
     assert "<!DOCTYPE html>" in page[:200]
@@ -72,8 +75,22 @@ def test_the_page_charts_all_four_columns_and_loads_nothing_from_elsewhere() -> 
 
 def test_a_single_rating_is_enough_for_a_page() -> None:
     baseline = make_ratings(500)
-    page = drift_html(baseline, make_ratings(1), MOVIES, batch_id="tiny", counts=BaselineCounts.of(baseline))
+    counts = BaselineCounts.of(baseline)
+    page = drift_html(baseline, make_ratings(1), MOVIES, batch_id="tiny", assessment="too few", counts=counts)
     assert b"<!DOCTYPE html>" in page[:200]
+
+
+def test_the_assessment_comes_first_then_the_ratings_and_nothing_in_it_is_markup() -> None:
+    baseline = make_ratings(500)
+    assessment = "rating_mean over 0.10\n</script><b>[x](y)"
+    page = drift_html(baseline, make_ratings(50), MOVIES, batch_id="w1", assessment=assessment).decode()
+    places = [
+        page.index(text) for text in (TITLE, "in column 'rating'", "in column 'genre'", "in column 'user_activity'")
+    ]
+    assert places == sorted(places)
+    assert "They decide nothing" in page
+    assert "</script><b>" not in page
+    assert "[x](y)" not in page
 
 
 def test_a_missing_column_is_named() -> None:

@@ -1,6 +1,5 @@
 """Drift of a loaded batch: rows of statistics, one decision, a stored report."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -92,7 +91,17 @@ def test_the_report_is_stored_and_knows_which_users_are_new(
 ) -> None:
     batch = history.sample(500, random_state=1)
     load_batch(platform, batch.assign(userId=batch["userId"] + 10_000) if new_users else batch)
-    uri = report_batch(platform, "batch_w1")
-    page = Path(uri.removeprefix("file://")).read_bytes()
+    page = platform.store.read_bytes(report_batch(platform, "batch_w1"))
     assert b"<html" in page[:2000]
     assert (b"0 (new)" in page) is new_users
+
+
+def test_the_report_says_what_was_decided_and_by_which_statistics(platform: Platform, history: pd.DataFrame) -> None:
+    load_batch(platform, history.sample(1_500, random_state=1).assign(rating=5.0))
+    assert b"not assessed yet" in platform.store.read_bytes(report_batch(platform, "batch_w1"))
+    drift = assess_batch(platform, "batch_w1")
+    page = platform.store.read_bytes(report_batch(platform, "batch_w1")).decode()
+    assert "Retraining is due" in page
+    mean = next(each for each in drift.alerts if each.feature_name == "rating_mean")
+    assert f"mean: {mean.drift_score:.4f}, over its threshold 0.10, by chance up to " in page
+    assert "errors are not measured: no champion yet" in page

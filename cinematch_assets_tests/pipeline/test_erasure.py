@@ -1,6 +1,7 @@
 """A person is gone from every place, stays gone, and the champion is the one that never knew them."""
 
 import gzip
+import hashlib
 import importlib.util
 import io
 import subprocess
@@ -15,19 +16,22 @@ import pytest
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.batch_drift import assess_batch
 from cinematch_assets.pipeline.erasure import UnfinishedErasureError, forget_users, resume_erasures
-from cinematch_assets.pipeline.ingest.release_rejects import USER_ERASED, release_rows
+from cinematch_assets.pipeline.ingest.release_rejects import RELEASED_PREFIX, USER_ERASED, release_rows
 from cinematch_assets.pipeline.models.artifacts import load_champion
 from cinematch_assets.pipeline.models.export_recommendations import export_recommendations, keys_in_use
 from cinematch_assets.pipeline.models.gate_candidate import gate_candidate
 from cinematch_assets.pipeline.models.publish import publish_recommendations, roll_back
 from cinematch_assets.pipeline.models.train_candidate import train_candidate
+from cinematch_assets.pipeline.models.verify_version import Outcome, verify_version
 from cinematch_assets.pipeline.monitoring.publish_page import KEY as PAGE
 from cinematch_assets.pipeline.monitoring.publish_page import OPENED_PAGE, publish_page
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.pipeline.suppression import KEY, SuppressionKeyError
+from cinematch_assets.reading.released import unpack_released_rows
 from cinematch_assets.warehouse.audit import Action, list_audit_entries
 from cinematch_assets.warehouse.erasures import Erasure, list_erasures
 from cinematch_assets.warehouse.model_registry import list_model_versions
+from cinematch_assets.warehouse.table_loads import list_loads
 from cinematch_assets_tests.support import workers
 from cinematch_assets_tests.support.erasure_jobs import forget_and_die
 from cinematch_assets_tests.support.platforms import (
@@ -174,6 +178,8 @@ def test_the_champion_equals_the_one_that_never_knew_them_byte_for_byte(
     lists = "SELECT userid, rank, movieid, score, because FROM recommendations ORDER BY 1, 2"
     publish_recommendations(never_knew)
     assert rows_of(platform, lists) == rows_of(never_knew, lists)
+    verification = verify_version(platform, version.version)
+    assert verification.outcome is Outcome.EQUAL, verification.sentence
 
 
 def test_the_tables_are_those_that_never_held_them(erased: tuple[Platform, Erasure], never_knew: Platform) -> None:
@@ -204,6 +210,7 @@ def test_the_certificate_says_what_was_done_and_nothing_about_them(erased: tuple
 def test_no_way_leads_back_to_a_version_that_knew_them(erased: tuple[Platform, Erasure]) -> None:
     with pytest.raises(CinematchError, match=r"knew a person who was erased on .*cannot become champion again"):
         roll_back(erased[0])
+    assert verify_version(erased[0], "run_11111111_v1").sentence.startswith("it knew a person who was erased on ")
     kept = {version.artifact_key for version in erased[0].warehouse.run(list_model_versions)[:1]}
     assert set(erased[0].store.keys("models/")) == kept
 
@@ -264,6 +271,36 @@ def test_before_the_first_model_only_the_rows_go(platform: Platform) -> None:
     assert rows_of(platform, "SELECT DISTINCT userid FROM ratings") == [(5,)]
 
 
+def test_released_rows_of_others_stay_and_theirs_go(platform: Platform) -> None:
+    """Released in one go with another user's, and in one of their own."""
+    catalogue = "movieId,title,genres\n2,Heat (1995),Action\n4,Ran (1985),Drama\n"
+    later = pd.DataFrame({"userId": [CANARY, 5], "movieId": [6, 6], "rating": [4.0, 3.5], "timestamp": [1, 2]})
+    wrong = pd.DataFrame({"userId": [SECOND], "movieId": [2], "rating": [9.0], "timestamp": [3]})
+    others = [pd.DataFrame({"userId": user, "movieId": [2, 4], "rating": 3.0, "timestamp": 9}) for user in range(6, 50)]
+    load_table(platform, "movies", catalogue)
+    load_table(platform, "ratings", pd.concat([*others, later, wrong]))
+    load_table(platform, "movies", catalogue + "6,Ikiru (1952),Drama\n")
+    assert release_rows(platform, [], path="ratings.csv").released == 2
+    ((row,),) = rows_of(platform, "SELECT id FROM ops.rejected_rows WHERE released_at IS NULL")
+    assert isinstance(row, int)
+    assert release_rows(platform, [row], correction=f"{SECOND},2,4.5,3").released == 1
+    assert len(list(platform.store.keys(RELEASED_PREFIX))) == 2
+    erase(platform)
+    assert traces(platform) == []
+    (key,) = platform.store.keys(RELEASED_PREFIX)
+    assert unpack_released_rows(platform.store.read_bytes(key))[0] == ["5,6,3.5,2"]
+    loads = {load.store_key: load.md5 for load in platform.warehouse.run(list_loads) if load.for_table == "ratings"}
+    assert loads == {
+        stored: hashlib.md5(platform.store.read_bytes(str(stored)), usedforsecurity=False).hexdigest()
+        for stored in loads
+    }
+    assert len(loads) == 2
+    load_table(platform, "ratings", pd.concat([*others, later]))
+    newest = platform.warehouse.run(list_loads)[-1]
+    content = platform.store.read_bytes(str(newest.store_key))
+    assert newest.md5 == hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
 def test_an_erasure_that_was_cut_off_goes_first(platform: Platform) -> None:
     load_table(platform, "movies", "movieId,title,genres\n2,Heat (1995),Action\n4,Ran (1985),Drama\n")
     load_table(platform, "ratings", pd.concat([canary_rows(CANARY, 2), canary_rows(SECOND, 2), canary_rows(5, 2)]))
@@ -314,6 +351,7 @@ def count_orders_of_steps(platform: Platform) -> dict[str, int]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_killed_in_each_step_it_goes_on_and_ends_as_if_it_never_was(
     tmp_path: Path, migrated_database: OpenDatabase, never_knew: Platform
 ) -> None:

@@ -2,6 +2,8 @@
 
 from itertools import combinations
 
+import pytest
+
 from cinematch_assets.pipeline.genre_features import project_movies
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets_tests.support.platforms import MOVIES, given_candidate, load_table, rows_of
@@ -18,6 +20,8 @@ def test_each_movie_with_genres_gets_ten_numbers_and_the_others_null(platform: P
     assert [features and len(features) for _, features in rows_of(platform, FEATURES)] == [10, 10, 10, None]
     metadata = projected.as_metadata()
     assert (metadata["movies_with_features"], metadata["movies_without_genres"], metadata["rows_changed"]) == (3, 1, 3)
+    assert projected.explained_by_feature[:3] == pytest.approx(sorted(projected.explained_by_feature, reverse=True)[:3])
+    assert sum(projected.explained_by_feature) == pytest.approx(projected.features.explained_variance)
 
 
 def test_a_new_movie_is_projected_on_the_stored_basis(platform: Platform) -> None:

@@ -168,3 +168,14 @@ def test_messages_use_the_name_that_the_folder_knows(tmp_path):
 def test_movielens_latest_small_is_accepted_completely():
     reading = ratings_of(find_data("ml-latest-small") / "ratings.csv", limit=RejectionLimit())
     assert (reading.rows_read, len(reading.accepted), reading.accepted["userId"].nunique()) == (100_836, 100_836, 610)
+
+
+def test_times_may_be_missing_where_they_are_not_needed(tmp_path):
+    path = write(tmp_path, "userId,movieId,rating\n1,10,4.0\n1,10,2.0\n2,20,0.5\n")
+    assert "no column timestamp" in str(refusal(read_ratings, path, known_movies=None, limit=ALL))
+    reading = read_ratings(path, known_movies=None, limit=ALL, are_times_needed=False)
+    assert rows(reading.accepted) == [(1, 10, 2.0, 0), (2, 20, 0.5, 0)]
+    with_times = write(tmp_path, f"{HEADER}\n{GOOD}\n", "times.csv")
+    assert rows(read_ratings(with_times, known_movies=None, limit=ALL, are_times_needed=False).accepted) == [
+        (1, 10, 4.0, TIME)
+    ]

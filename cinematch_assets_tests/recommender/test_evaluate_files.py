@@ -6,7 +6,7 @@ import pytest
 
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Ratings, RecommenderInputError
-from cinematch_assets.recommender.evaluate_files import backtest, evaluate_frames
+from cinematch_assets.recommender.evaluate_files import backtest, evaluate_frames, evaluate_unseen_users
 from cinematch_assets.recommender.model import fit_recommender
 from cinematch_assets.recommender.splits import LeakError
 from cinematch_assets_tests.support.worlds import make_world
@@ -104,3 +104,12 @@ def test_a_backtest_measures_each_slice_with_what_was_known_then():
         assert split.train.timestamps.max() < split.test.timestamps.min()
         assert figures.rows == len(split.test)
         assert figures.rmse < 0.9
+
+
+def test_users_held_out_have_figures_of_long_lists_beside_the_usual_ones():
+    found = evaluate_unseen_users(WORLD.ratings.to_frame(), MOVIES, config=CONFIG).as_json()
+    for key in (*KEYS, "recall_at_20", "recall_at_50", "ndcg_at_100"):
+        value = found[key]
+        assert isinstance(value, str) or math.isfinite(value), key
+    assert found["split"] == "users held out"
+    assert found["train_rows"] < len(WORLD.ratings)

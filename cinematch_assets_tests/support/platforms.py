@@ -28,12 +28,16 @@ MOVIES = "movieId,title,genres\n"
 
 def make_platform(home: Path, url: str, **settings: str) -> Platform:
     """Make a platform under ``home``; a file dropped into its folder counts as completely written at once."""
-    folder = home / "drive"
-    folder.mkdir(parents=True)
+    (home / "drive").mkdir(parents=True)
+    return open_made_platform(home, url, **settings)
+
+
+def open_made_platform(home: Path, url: str, **settings: str) -> Platform:
+    """Open a platform that ``make_platform`` made, also in another process."""
     chosen = Settings.from_env({"CINEMATCH_HOME": str(home), "CINEMATCH_DATABASE_URL": url, **settings})
     return Platform(
         settings=chosen,
-        folder=open_folder(str(folder), min_age_s=0),
+        folder=open_folder(str(home / "drive"), min_age_s=0),
         store=open_store(str(home / "store")),
         warehouse=Warehouse(url),
     )

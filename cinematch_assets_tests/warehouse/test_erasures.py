@@ -102,6 +102,8 @@ def test_the_ledger_points_to_the_new_content_and_the_quarantine_to_its_rows(con
     assert rows.find_cleaned_file(connection, *file.content, 2) is None
     counts = {"contents": 1, "rewritten": 1, "rows": 3, "rejected_rows": 2}
     assert rows.read_erasure(connection, erasure).steps == {"files": counts}
+    rows.clean_file(connection, erasure, *file.content, 1, None, [])  # as after a kill between two files
+    assert rows.read_erasure(connection, erasure).steps == {"files": counts}
 
 
 def test_an_erased_version_is_known_as_such_and_scores_no_batch(connection: psycopg.Connection) -> None:

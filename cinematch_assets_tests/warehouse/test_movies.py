@@ -38,7 +38,7 @@ def test_new_changed_and_kept_rows_are_counted(connection: psycopg.Connection) -
         (3, "Heat (1995)", "Crime"),
         (4, "七人の侍", None),
     ]
-    assert list_known_movies(connection).tolist() == [1, 2, 3, 4]
+    assert list_known_movies(connection).ids.tolist() == [1, 2, 3, 4]
 
 
 def test_unchanged_movies_are_not_written_again(connection: psycopg.Connection) -> None:
@@ -80,5 +80,5 @@ def test_rejected_rows_and_counts_come_with_the_rows(connection: psycopg.Connect
 
 def test_an_empty_catalogue_reads_as_one(connection: psycopg.Connection) -> None:
     frame, features = read_movies(connection)
-    assert (len(frame), features.shape, len(list_known_movies(connection))) == (0, (0, 10), 0)
+    assert (len(frame), features.shape, len(list_known_movies(connection).ids)) == (0, (0, 10), 0)
     assert read_stored_basis(connection) is None

@@ -8,6 +8,7 @@ from cinematch_assets.warehouse.drift_alerts import read_baseline_counts
 from cinematch_assets.warehouse.landed_files import find_newest_landed
 from cinematch_assets.warehouse.rejected_rows import read_rejected_rows, replace_rejected_rows
 from cinematch_assets.warehouse.release import ReleaseConflictError, find_existing_pairs, release_ratings
+from cinematch_assets.warehouse.table_loads import ReleasedContent
 from cinematch_assets_tests.support.warehouse_rows import (
     count,
     land,
@@ -19,6 +20,7 @@ from cinematch_assets_tests.support.warehouse_rows import (
 )
 
 NO = np.array([False])
+TEXTS = ReleasedContent("a" * 32, "landed/released/a.json")
 LATE = make_ratings((9, 99, 4.0, 900))
 
 
@@ -35,7 +37,7 @@ def test_a_released_row_of_the_file_is_in_the_table_and_counted(connection: psyc
     reject(connection, "ratings.csv")
     rows = read_rejected_rows(connection, path="ratings.csv")
     assert [(row.row_number, row.reasons, row.file_state) for row in rows] == [(2, ["x"], "loaded")]
-    release_ratings(connection, rows, LATE, NO)
+    release_ratings(connection, rows, LATE, NO, texts=TEXTS)
     assert (9, 99, 4.0, 900) in read_rows(connection, "ratings WHERE data_split = 'train' AND batch_id IS NULL")
     counts = read_rows(connection, "ops.files", "rows_read, rows_accepted, rows_rejected")
     assert counts == [(2, 2, 0)]
@@ -50,7 +52,7 @@ def test_a_released_row_of_a_batch_goes_where_the_batch_is(connection: psycopg.C
     if place == "merged":
         load_file(connection, make_ratings())
         merge_batch(connection, "w1")
-    release_ratings(connection, read_rejected_rows(connection), LATE, NO)
+    release_ratings(connection, read_rejected_rows(connection), LATE, NO, texts=TEXTS)
     table = "ratings_buffer" if place == "buffer" else "ratings"
     assert read_rows(connection, f"{table} WHERE batch_id = 'w1'") == [(1, 1, 4.0, 1), (9, 99, 4.0, 900)]
     assert read_rows(connection, "ops.batches", "rows, place") == [(2, place)]
@@ -63,9 +65,9 @@ def test_a_row_is_released_once(url: str) -> None:
         load(connection, "w1", make_ratings((1, 1, 4.0, 1)))
         reject(connection, "batches/w1.csv", "w1")
         rows = read_rejected_rows(connection)
-        release_ratings(connection, rows, LATE, NO)
+        release_ratings(connection, rows, LATE, NO, texts=TEXTS)
         with pytest.raises(ReleaseConflictError, match="released meanwhile"):
-            release_ratings(connection, rows, LATE, NO)
+            release_ratings(connection, rows, LATE, NO, texts=TEXTS)
         assert count(connection, "ratings_buffer") == 2
 
 
@@ -75,7 +77,7 @@ def test_a_row_of_a_former_content_is_not_released(connection: psycopg.Connectio
     rows = read_rejected_rows(connection)
     load(connection, "w1", make_ratings((1, 1, 5.0, 1)), "b")
     with pytest.raises(ReleaseConflictError, match="newer content"):
-        release_ratings(connection, rows, LATE, NO)
+        release_ratings(connection, rows, LATE, NO, texts=TEXTS)
     assert read_rows(connection, "ratings_buffer") == [(1, 1, 5.0, 1)]
 
 

@@ -1,5 +1,5 @@
 -- How the champion and its predecessor did on each batch, before either learned from it, and what became of the lists.
--- depends: 0017.erasures
+-- depends: 0018.table-loads
 
 -- A row a batch, for its newest content. low and high bound the relative difference of the champion's RMSE to its
 -- predecessor's, paired over users: above zero the champion is shown worse. Listed rows are of movies that were in the

@@ -4,15 +4,17 @@ Here: the asset and its checks. Not here: statistics (``drift``), the decision (
 (``schemas.drift_alerts``).
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
 
+from cinematch_assets.dagster_support import pictures
 from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
 from cinematch_assets.dagster_support.batch_runs import each_batch
 from cinematch_assets.dagster_support.drift_checks import drift_checks
-from cinematch_assets.dagster_support.metadata import table_metadata, uri_metadata
+from cinematch_assets.dagster_support.markdown import plain, short, table
+from cinematch_assets.dagster_support.metadata import report_url, table_metadata, uri_metadata
 from cinematch_assets.dagster_support.table_checks import pandera_schema
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
 from cinematch_assets.defs.tables.ratings import ratings
@@ -55,7 +57,7 @@ def drift_report(
         from cinematch_assets.pipeline.models.score_batch import roll_back_if_worse
 
         if config.only_missing and is_assessed(platform, batch):
-            return dg.MaterializeResult(metadata={"report": uri_metadata(report_batch(platform, batch))})
+            return dg.MaterializeResult(metadata=_report(platform, report_batch(platform, batch)))
         drift = assess_batch(platform, batch)
         rollback = roll_back_if_worse(platform)
         report = report_batch(platform, batch)
@@ -63,8 +65,10 @@ def drift_report(
             metadata={
                 **drift.as_metadata(),
                 **({} if rollback is None else {"rollback": rollback}),
+                "scores": pictures.drift_scores(drift.alerts, drift.null.upper_bounds),
+                "ratings": pictures.ratings_beside_history(drift.baseline.counts, drift.histogram.counts),
                 "statistics": dg.MetadataValue.md(_statistics(drift)),
-                "report": uri_metadata(report),
+                **_report(platform, report),
             }
         )
 
@@ -75,14 +79,18 @@ def drift_report(
 drift_report_checks = build_checks(drift_report, CHECKS, batch_id)
 
 
+def _report(platform: Platform, key: str) -> dict[str, Any]:
+    """The link that opens it in the UI, and where it is stored."""
+    return {"report": report_url(key), "dagster/uri": uri_metadata(platform.store.uri(key))}
+
+
 def _statistics(drift: "BatchDrift") -> str:
-    lines = ["| statistic | score | threshold | without drift | alert | |", "|---|---|---|---|---|---|"]
+    """Five columns at most, or Dagster's page cuts every text at the right; what is over its threshold is bold."""
+    rows = []
     for alert in drift.alerts:
-        score = "undefined" if alert.drift_score is None else f"{alert.drift_score:.4f}"
+        score = short(alert.drift_score)
         bound = drift.null.upper_bounds.get(alert.feature_name)
-        without_drift = "" if bound is None else f"up to {bound:.4f}"
-        fired = "**yes**" if alert.alert_triggered else "no"
-        lines.append(
-            f"| {alert.feature_name} | {score} | {alert.threshold:.2f} | {without_drift} | {fired} | {alert.notes} |"
-        )
-    return "\n".join(lines)
+        by_chance = "" if bound is None else f"up to {short(bound)}"
+        shown = f"**{score}**" if alert.alert_triggered else score
+        rows.append((alert.feature_name, shown, f"{alert.threshold:.2f}", by_chance, plain(alert.notes)))
+    return table(("statistic", "score", "threshold", "by chance", ""), rows)

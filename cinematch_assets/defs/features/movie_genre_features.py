@@ -5,6 +5,7 @@ Here: the asset and its checks. Not here: the projection (``features.genres``).
 
 import dagster as dg
 
+from cinematch_assets.dagster_support import pictures
 from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
 from cinematch_assets.dagster_support.metadata import rounded, table_metadata
 from cinematch_assets.dagster_support.model_checks import explained_variance
@@ -35,7 +36,11 @@ def movie_genre_features(
         projected = project_movies(platform)
     rows = len(projected.features.movie_ids)
     return dg.MaterializeResult(
-        metadata={**rounded(projected.as_metadata()), "dagster/row_count": rows},
+        metadata={
+            **rounded(projected.as_metadata()),
+            "variance_by_feature": pictures.explained_variance(projected.explained_by_feature),
+            "dagster/row_count": rows,
+        },
         data_version=dg.DataVersion(f"{projected.features.basis_version}-{rows}"),
     )
 

@@ -4,11 +4,14 @@ Here: the asset and its checks. Not here: the rule (``promotion.gate``), the swa
 a row (``schemas.model_metrics``).
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from cinematch_assets.dagster_support import pictures
 from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
+from cinematch_assets.dagster_support.markdown import short, table
 from cinematch_assets.dagster_support.metadata import rounded, table_metadata
 from cinematch_assets.dagster_support.model_checks import better_than_baselines
 from cinematch_assets.dagster_support.progress_log import log_progress
@@ -20,6 +23,7 @@ from cinematch_assets.schemas.model_metrics import MODEL_METRICS
 
 if TYPE_CHECKING:
     from cinematch_assets.pipeline.models.gate_candidate import GatedCandidate
+    from cinematch_assets.warehouse.model_registry import ModelVersion
 
 CHECKS = (better_than_baselines(), pandera_schema(MODEL_METRICS))
 
@@ -35,14 +39,22 @@ def model_metrics(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     """Candidate and champion measured on the same rows; promoted or rejected, with the evidence stored."""
     from cinematch_assets.pipeline.models.gate_candidate import gate_candidate
     from cinematch_assets.pipeline.models.training_lease import hold_training_lease
-    from cinematch_assets.warehouse.model_registry import find_newest_candidate
+    from cinematch_assets.pipeline.monitoring.facts import loss_since_best
+    from cinematch_assets.warehouse.model_registry import find_newest_candidate, list_model_versions
 
     with checked_when_failing(context, platform):
         version = platform.warehouse.run(find_newest_candidate, context.run.run_id)
         with hold_training_lease(platform, context.run.run_id):
             gated = gate_candidate(platform, version, log_progress(context.log.info))
+        versions = platform.warehouse.run(list_model_versions)
+    champion = version if gated.decision.promoted else gated.previous_champion
     return dg.MaterializeResult(
-        metadata={**rounded(gated.as_metadata()), "figures": dg.MetadataValue.md(_figures(gated))},
+        metadata={
+            **rounded(gated.as_metadata()),
+            **rounded({"loss_since_best": loss_since_best(versions, champion)}),
+            "figures": dg.MetadataValue.md(_figures(gated, versions)),
+            **pictures.figures_over_versions(versions, champion),
+        },
         data_version=dg.DataVersion(version),
     )
 
@@ -50,10 +62,18 @@ def model_metrics(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
 model_metrics_checks = build_checks(model_metrics, CHECKS)
 
 
-def _figures(gated: "GatedCandidate") -> str:
-    columns = ("rmse", "mae", "precision_at_10", "catalogue_precision_at_10", "catalogue_ndcg_at_10", "coverage")
-    lines = ["| model | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    for name, evaluation in ((gated.version, gated.evaluation), *gated.baselines.items()):
-        values = (getattr(evaluation, column) for column in columns)
-        lines.append(f"| {name} | " + " | ".join("" if v is None else f"{v:.4f}" for v in values) + " |")
-    return "\n".join(lines)
+def _figures(gated: "GatedCandidate", versions: Sequence["ModelVersion"]) -> str:
+    """The candidate as compared, and as it serves when trained on all rows; the champion before it; the baselines."""
+    columns = ("rmse", "mae", "catalogue_ndcg_at_10", "coverage")
+    summary = gated.evaluation.summary()
+    rows: list[tuple[str, Mapping[str, Any]]] = [("candidate", summary)]
+    if gated.decision.promoted:
+        rows = [("candidate, as compared", {"rmse": gated.decision.candidate_rmse}), ("as it serves", summary)]
+    if gated.previous_champion is not None:
+        former = next(each for each in versions if each.version == gated.previous_champion)
+        rows.append(("champion before", former.metrics or {}))
+    rows += [(name, evaluation.summary()) for name, evaluation in gated.baselines.items()]
+    values = [
+        [name, *("" if row.get(column) is None else short(row[column]) for column in columns)] for name, row in rows
+    ]
+    return table(["model", "RMSE", "MAE", "nDCG@10", "coverage"], values)

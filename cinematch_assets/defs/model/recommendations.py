@@ -9,6 +9,7 @@ from datetime import timedelta
 import dagster as dg
 from pydantic import Field
 
+from cinematch_assets.dagster_support import pictures
 from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
 from cinematch_assets.dagster_support.metadata import table_metadata
 from cinematch_assets.dagster_support.model_checks import by_champion
@@ -21,6 +22,9 @@ from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.recommendations import RECOMMENDATIONS
 
 CHECKS = (pandera_schema(RECOMMENDATIONS), structure(RECOMMENDATIONS), by_champion(), storage_budget())
+
+SAMPLE_MOVIES = 3
+"""Of the lists of three users, in the metadata."""
 
 
 class RecommendationsConfig(dg.Config):
@@ -44,10 +48,15 @@ def recommendations(
 ) -> dg.MaterializeResult:
     """Ten movies for each user with ratings, none of which they have rated in any table or split."""
     from cinematch_assets.pipeline.models.publish import publish_recommendations
+    from cinematch_assets.warehouse.monitoring import list_sample_users
 
     with checked_when_failing(context, platform):
         published = publish_recommendations(platform, config.k)
-    return dg.MaterializeResult(metadata=published.as_metadata(), data_version=dg.DataVersion(published.sha256))
+        users = platform.warehouse.run(list_sample_users, SAMPLE_MOVIES)
+    return dg.MaterializeResult(
+        metadata={**published.as_metadata(), "samples": pictures.sample_lists(users)},
+        data_version=dg.DataVersion(published.sha256),
+    )
 
 
 recommendations_checks = build_checks(recommendations, CHECKS)

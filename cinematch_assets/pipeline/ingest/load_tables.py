@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cinematch_assets.errors import CinematchError, SurroundingsError
 from cinematch_assets.faults import Cause, cause_of
 from cinematch_assets.logs import log_phase
@@ -30,10 +27,11 @@ from cinematch_assets.warehouse.batches import (
     start_batch,
 )
 from cinematch_assets.warehouse.landed_files import Counts, LandedFile, find_newest_landed, refuse_file
-from cinematch_assets.warehouse.movies import MoviesLoad, list_known_movies, load_movies
+from cinematch_assets.warehouse.movies import KnownMovies, MoviesLoad, list_known_movies, load_movies
 from cinematch_assets.warehouse.ratings import RatingsLoad, load_ratings
 from cinematch_assets.warehouse.rejected_rows import remember_columns
 from cinematch_assets.warehouse.suppressed_users import count_suppressed_users
+from cinematch_assets.warehouse.table_loads import LoadRules
 
 MAX_REFUSED_ROWS = 100_000
 """Rejected rows that are stored of a refused file: the complete file is in the store, and the budget is 512 MB."""
@@ -105,13 +103,14 @@ def load_ratings_file(platform: Platform) -> TableLoad[RatingsLoad]:
         if file.is_loaded:
             return TableLoad(file, _known_counts(file), None, unchanged=True)
         movies = session.run(list_known_movies)
-    if len(movies) == 0:
+    if len(movies.ids) == 0:
         raise EmptyCatalogueError(f"{file.path}: the catalogue is empty: materialize movies before ratings")
-    reading = _read(platform, file, "ratings", _ratings_reader(file, movies), at_movies=len(movies))
+    reading = _read(platform, file, "ratings", _ratings_reader(file, movies), at_movies=len(movies.ids))
+    rules = LoadRules(movies.load, platform.settings.split)
     test = is_test(reading.accepted, platform.settings.split)
     with log_phase(_LOG, f"write {len(reading.accepted):,} ratings"):
         load = platform.warehouse.run(
-            load_ratings, reading.accepted, test, file, reading.rejected, platform.actor, suppressed
+            load_ratings, reading.accepted, test, file, reading.rejected, platform.actor, suppressed, rules=rules
         )
     return TableLoad(file, _counts(reading), load, notes=reading.notes)
 
@@ -135,11 +134,18 @@ def load_batch_file(platform: Platform, batch_id: str) -> TableLoad[BatchLoad]:
         movies = session.run(list_known_movies)
     try:
         reading = _read(
-            platform, file, "ratings_buffer", _ratings_reader(file, movies), batch_id, at_movies=len(movies)
+            platform, file, "ratings_buffer", _ratings_reader(file, movies), batch_id, at_movies=len(movies.ids)
         )
         with log_phase(_LOG, f"write {len(reading.accepted):,} ratings of {batch_id}"):
             load = platform.warehouse.run(
-                load_batch, batch_id, reading.accepted, file, reading.rejected, platform.actor, suppressed
+                load_batch,
+                batch_id,
+                reading.accepted,
+                file,
+                reading.rejected,
+                platform.actor,
+                suppressed,
+                rules=LoadRules(movies.load),
             )
     except CinematchError as error:
         if cause_of(error) is Cause.CONTENT:  # otherwise it goes on by itself, and stays in_progress
@@ -151,8 +157,8 @@ def load_batch_file(platform: Platform, batch_id: str) -> TableLoad[BatchLoad]:
 FileReader = Callable[[Path, RejectionLimit], Reading]
 
 
-def _ratings_reader(file: LandedFile, movies: NDArray[np.int32]) -> FileReader:
-    return lambda path, limit: read_ratings(path, known_movies=movies, limit=limit, name=file.path)
+def _ratings_reader(file: LandedFile, movies: KnownMovies) -> FileReader:
+    return lambda path, limit: read_ratings(path, known_movies=movies.ids, limit=limit, name=file.path)
 
 
 def _read(

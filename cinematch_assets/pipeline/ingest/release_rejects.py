@@ -4,6 +4,7 @@ Here: reading them by the same rules as any file, and choosing the table. Not he
 transaction (``warehouse.release``).
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,17 +12,22 @@ from itertools import groupby
 
 import numpy as np
 
+from cinematch_assets.drive.landing import LANDED_PREFIX
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.pipeline.suppression import read_suppression
-from cinematch_assets.reading.released import reread_movies, reread_ratings
+from cinematch_assets.reading.released import pack_released_rows, reread_movies, reread_ratings
 from cinematch_assets.reading.results import Reading
 from cinematch_assets.splitting import is_test
+from cinematch_assets.storage.base import Store
 from cinematch_assets.warehouse.movies import list_known_movies
 from cinematch_assets.warehouse.rejected_rows import QuarantinedRow, read_rejected_rows
 from cinematch_assets.warehouse.release import ReleaseReason, find_existing_pairs, release_movies, release_ratings
+from cinematch_assets.warehouse.table_loads import LoadRules, ReleasedContent
 from cinematch_assets.warehouse.warehouse import Session
 
+RELEASED_PREFIX = f"{LANDED_PREFIX}released/"
+"""Where the texts of released rows are in the store."""
 PAIR_EXISTS = "the table has a rating of this user and movie"
 USER_ERASED = "the user was erased"
 
@@ -33,6 +39,8 @@ class ReleasedRows:
     released: int
     kept: int
     reasons: dict[str, int]
+    released_into: dict[tuple[str, str | None], int]
+    """Rows by table and, for those of a batch, its name."""
 
 
 def release_rows(
@@ -60,14 +68,21 @@ def release_rows(
         rows = session.run(read_rejected_rows, path=path, ids=ids)
         if not rows:
             raise CinematchError(f"no rejected row of {path or 'id ' + ', '.join(map(str, ids))}: see rejects list")
-        released, reasons = 0, Counter[str]()
+        released, reasons = Counter[tuple[str, str | None]](), Counter[str]()
         for _, group in groupby(rows, key=lambda row: (row.path, row.md5)):
             of_file = list(group)
             _require_loaded(of_file[0])
             count, kept = _release_content(platform, session, of_file, correction, why)
-            released += count
+            if count:
+                released[_table(of_file[0]), of_file[0].batch_id] += count
             reasons.update(kept)
-    return ReleasedRows(released, len(rows) - released, dict(reasons.most_common()))
+    total = released.total()
+    return ReleasedRows(total, len(rows) - total, dict(reasons.most_common()), dict(released))
+
+
+def _table(row: QuarantinedRow) -> str:
+    """Where a file's rows belong; those of a batch stay its own when the batch is merged."""
+    return "ratings_buffer" if row.batch_id is not None else row.table_name
 
 
 def _release_content(
@@ -80,9 +95,11 @@ def _release_content(
         reading = reread_movies(texts, columns)
         valid, reasons = _valid(rows, reading)
         if valid:
-            session.run(release_movies, valid, reading.accepted, why)
+            kept = _keep_texts(platform, columns, valid, correction)
+            session.run(release_movies, valid, reading.accepted, why, texts=kept)
         return len(valid), reasons
-    reading = reread_ratings(texts, columns, known_movies=session.run(list_known_movies))
+    movies = session.run(list_known_movies)
+    reading = reread_ratings(texts, columns, known_movies=movies.ids)
     valid, reasons = _valid(rows, reading)
     suppression = read_suppression(platform)
     erased = suppression.of_people(reading.accepted["userId"].to_numpy(np.int64))
@@ -93,8 +110,33 @@ def _release_content(
     if valid:
         of_batch = rows[0].batch_id is not None
         test = np.zeros(len(accepted), bool) if of_batch else is_test(accepted, platform.settings.split)
-        session.run(release_ratings, valid, accepted, test, why, suppression.known)
+        session.run(
+            release_ratings,
+            valid,
+            accepted,
+            test,
+            why,
+            suppression.known,
+            texts=_keep_texts(platform, columns, valid, correction),
+            rules=LoadRules(movies.load, None if of_batch else platform.settings.split),
+        )
     return len(valid), reasons + [PAIR_EXISTS] * int(exists.sum()) + [USER_ERASED] * int(erased.sum())
+
+
+def _keep_texts(
+    platform: Platform, columns: Sequence[str], rows: Sequence[QuarantinedRow], correction: str | None
+) -> ReleasedContent:
+    lines = [correction] if correction is not None else [row.raw_row for row in rows]
+    return keep_released_rows(platform.store, lines, columns)
+
+
+def keep_released_rows(store: Store, lines: Sequence[str], columns: Sequence[str]) -> ReleasedContent:
+    """Store the texts that are released, so that a model which is trained on them can be rebuilt."""
+    content = pack_released_rows(lines, columns)
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    texts = ReleasedContent(md5, f"{RELEASED_PREFIX}{md5}.json")
+    store.put_bytes(texts.store_key, content)
+    return texts
 
 
 def _valid(rows: Sequence[QuarantinedRow], reading: Reading) -> tuple[list[QuarantinedRow], list[str]]:

@@ -14,7 +14,7 @@ from cinematch_assets.recommender.model import FORMAT, Recommender, sha256_of
 from cinematch_assets.storage.base import MissingObjectError
 from cinematch_assets.warehouse.champion import require_champion
 from cinematch_assets.warehouse.model_registry import Artifact, ModelVersion, find_newest_version
-from cinematch_assets.warehouse.movies import read_movies
+from cinematch_assets.warehouse.movies import read_stored_movies
 
 
 class FormatStatus(Enum):
@@ -110,5 +110,10 @@ def champion_format_message(platform: Platform, champion: ModelVersion) -> str:
 
 def read_catalogue(platform: Platform) -> Catalogue:
     """Read every movie with its genre features."""
-    movies, features = platform.warehouse.run(read_movies)
-    return Catalogue.from_frame(movies, features)
+    return read_loaded_catalogue(platform)[0]
+
+
+def read_loaded_catalogue(platform: Platform) -> tuple[Catalogue, int | None]:
+    """Read every movie with its genre features, and the recorded load of movies that they are from."""
+    stored = platform.warehouse.run(read_stored_movies)
+    return Catalogue.from_frame(stored.frame, stored.features), stored.load

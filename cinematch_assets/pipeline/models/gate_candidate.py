@@ -19,9 +19,10 @@ from cinematch_assets.pipeline.models.artifacts import (
     format_message,
     keep_model,
     load_model,
-    read_catalogue,
+    read_loaded_catalogue,
 )
 from cinematch_assets.pipeline.models.train_candidate import TrainingRows, split_rows
+from cinematch_assets.pipeline.models.trained_from import describe_training
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.promotion import (
     BestChampion,
@@ -81,8 +82,9 @@ def gate_candidate(platform: Platform, version: str, progress: Progress | None =
         batches = tuple(session.run(model_registry.list_trained_batches, version))
         champion = session.run(read_champion)
     _require_comparable(row, champion)
-    catalogue = read_catalogue(platform)
-    rows = split_rows(platform.warehouse.read_training_data(), batches)
+    catalogue, movies_load = read_loaded_catalogue(platform)
+    data = platform.warehouse.read_training_data()
+    rows = split_rows(data, batches)
     candidate = load_model(platform, row)
     baselines = {model.method: model for model in _baselines(rows.train, catalogue)}
     with log_phase(_LOG, f"compare {version} with the champion"):
@@ -95,7 +97,11 @@ def gate_candidate(platform: Platform, version: str, progress: Progress | None =
         evaluation = evaluate(candidate, rows.train, rows.test, catalogue)
         platform.warehouse.run(reject, version, _gate_result(decision, evaluation, measured, candidate, rows.test))
         return GatedCandidate(version, previous, decision, evaluation, measured, ())
-    final, train = _refit(row, candidate, rows, catalogue, progress)
+    config, seed = RecommenderConfig.model_validate(row.config), row.seed
+    final, train = _refit(candidate, rows, catalogue, config, seed, progress)
+    trained_from = describe_training(
+        data, batches, train, catalogue, movies_load=movies_load, config=config, seed=seed, is_held_out=False
+    )
     evaluation = evaluate(final, train, rows.test, catalogue)
     merged = platform.warehouse.run(
         promote,
@@ -105,6 +111,7 @@ def gate_candidate(platform: Platform, version: str, progress: Progress | None =
         over=previous,
         data_size=len(train),
         merge=platform.settings.merge,
+        trained_from=None if final is candidate else trained_from.to_dict(),
         by=platform.actor,
     )
     return GatedCandidate(version, previous, decision, evaluation, measured, merged)
@@ -193,17 +200,17 @@ def _why_no_champion(champion: model_registry.ModelVersion | None) -> str:
 
 
 def _refit(
-    row: model_registry.ModelVersion,
     candidate: Recommender,
     rows: TrainingRows,
     catalogue: Catalogue,
+    config: RecommenderConfig,
+    seed: int,
     progress: Progress | None,
 ) -> tuple[Recommender, Ratings]:
-    """Fit the promoted model as the candidate, on the holdout too; without a holdout it is the candidate itself."""
+    """Fit the promoted model, as the candidate was, on the holdout too; without a holdout it is the candidate."""
     if len(rows.holdout) == 0:
         return candidate, rows.train
     train = rows.train_and_holdout.latest()
-    config, seed = RecommenderConfig(**row.config), row.seed
     with log_phase(_LOG, f"fit the promoted model on {len(train):,} ratings"):
         return fit_recommender(train, catalogue, config=config, seed=seed, progress=progress), train
 

@@ -1,8 +1,8 @@
 """Train on what the landed contents hold, without the tables of ratings: a second way to the same model.
 
 Here: rows read from the store again, and the model fitted to them. Not here: training from the warehouse
-(``train_candidate``), comparing the two (``pipeline.erasure``). What a person corrected by hand is in no landed
-content, so with such rows the two differ.
+(``train_candidate``), repeating a version by its record (``rebuild_version``), comparing the two
+(``pipeline.erasure``). What a person corrected by hand is in no landed content, so with such rows the two differ.
 """
 
 import numpy as np
@@ -53,7 +53,7 @@ def _pairs(ratings: pd.DataFrame) -> NDArray[np.int64]:
 
 def _read(platform: Platform, content: TrainingContent) -> pd.DataFrame:
     """Read a content as it was loaded: movies that it was rejected for then are unknown to it now too."""
-    movies = platform.warehouse.run(list_known_movies)
+    movies = platform.warehouse.run(list_known_movies).ids
     waiting = [row for row in platform.warehouse.run(read_rejected_rows, path=content.path) if row.md5 == content.md5]
     unknown = [row for row in waiting if UNKNOWN_MOVIE in row.reasons and row.columns]
     if unknown:

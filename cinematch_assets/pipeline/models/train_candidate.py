@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from cinematch_assets.logs import log_phase
-from cinematch_assets.pipeline.models.artifacts import keep_model, read_catalogue
+from cinematch_assets.pipeline.models.artifacts import keep_model, read_loaded_catalogue
+from cinematch_assets.pipeline.models.trained_from import describe_training
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.promotion import holdout_newest
 from cinematch_assets.recommender.config import RecommenderConfig
@@ -101,7 +102,7 @@ def train_candidate(
         trained_on = platform.warehouse.run(read_data_key)
         data = platform.warehouse.read_training_data()
         rows = split_rows(data)
-        catalogue = read_catalogue(platform)
+        catalogue, movies_load = read_loaded_catalogue(platform)
     if data.left_out:
         _LOG.info("left out, because they were not assessed yet: %s", ", ".join(data.left_out))
     config = RecommenderConfig()
@@ -109,6 +110,16 @@ def train_candidate(
     with log_phase(_LOG, f"fit a candidate on {len(rows.train):,} ratings"):
         model = fit_recommender(rows.train, catalogue, config=config, seed=seed, progress=progress)
     artifact = keep_model(platform, model)
+    trained_from = describe_training(
+        data,
+        rows.batches,
+        rows.train,
+        catalogue,
+        movies_load=movies_load,
+        config=config,
+        seed=seed,
+        is_held_out=len(rows.holdout) > 0,
+    )
     version = platform.warehouse.run(
         register_candidate,
         run_id,
@@ -119,6 +130,7 @@ def train_candidate(
         data_size=len(rows.train),
         batches=rows.batches,
         trained_on=trained_on,
+        trained_from=trained_from.to_dict(),
     )
     _LOG.info("registered %s: %s", version, model.reason)
     return Candidate(version, model, artifact, rows, data.left_out)

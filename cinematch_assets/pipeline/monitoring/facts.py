@@ -240,9 +240,7 @@ def _champion(
         name: float(figures["rmse"]) for name, figures in ((champion.metrics or {}).get("baselines") or {}).items()
     }
     best_baseline = min(baselines, key=lambda name: baselines[name], default=None)
-    promoted = {each.version: _figure(each, "rmse") for each in versions if each.state == "promoted"}
-    measured = {name: value for name, value in promoted.items() if value}
-    best = min(measured, key=lambda name: measured[name], default=None)
+    best = _best_version(versions)
     return Champion(
         version=champion.version,
         ordinal=champion.ordinal,
@@ -251,9 +249,23 @@ def _champion(
         rmse=rmse,
         baseline=best_baseline,
         baseline_rmse=baselines[best_baseline] if best_baseline else None,
-        total_loss=rmse / measured[best] - 1 if rmse and best else None,
-        best_version=best,
+        total_loss=loss_since_best(versions, champion.version),
+        best_version=best.version if best else None,
     )
+
+
+def loss_since_best(versions: Sequence[ModelVersion], champion: str | None) -> float | None:
+    """Return the champion's relative increase of RMSE over the best version that was ever promoted."""
+    best = _best_version(versions)
+    rmse = next((_figure(each, "rmse") for each in versions if each.version == champion), None)
+    best_rmse = _figure(best, "rmse") if best else None
+    return rmse / best_rmse - 1 if rmse and best_rmse else None
+
+
+def _best_version(versions: Sequence[ModelVersion]) -> ModelVersion | None:
+    """The promoted version with the lowest RMSE on the test split."""
+    measured = [each for each in versions if each.state == "promoted" and _figure(each, "rmse")]
+    return min(measured, key=lambda each: _figure(each, "rmse") or 0.0, default=None)
 
 
 def _version_line(version: ModelVersion) -> VersionLine:

@@ -23,6 +23,7 @@ def make_version(artifact_format: int) -> ModelVersion:
         artifact_size=1,
         artifact_format=artifact_format,
         computed_by=None,
+        trained_from=None,
         metrics=None,
         evidence=None,
         decided_at=None,

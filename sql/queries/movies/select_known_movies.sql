@@ -1,2 +1,2 @@
--- The ids of the catalogue.
-SELECT movieId FROM movies ORDER BY movieId
+-- The ids of the catalogue, and the load of movies that they are from.
+SELECT movieId, (SELECT max(id) FROM ops.table_loads WHERE for_table = 'movies') AS load FROM movies ORDER BY movieId
