@@ -152,6 +152,23 @@ class Settings(BaseModel):
         alias="CINEMATCH_MAX_TEST_RMSE_LOSS",
         description="How much worse, as a share, a challenger may be on the test split and still be promoted.",
     )
+    max_test_ndcg_loss: float = Field(
+        default=0.03,
+        ge=0,
+        alias="CINEMATCH_MAX_TEST_NDCG_LOSS",
+        description="How much worse, as a share, a challenger may rank the test split (nDCG@10), where that is shown.",
+    )
+    max_total_loss: float = Field(
+        default=0.03,
+        ge=0,
+        alias="CINEMATCH_MAX_TOTAL_LOSS",
+        description="How much worse, as a share, a challenger may be on the test split than the best champion so far.",
+    )
+    auto_rollback: Literal["off", "on"] = Field(
+        default="off",
+        alias="CINEMATCH_AUTO_ROLLBACK",
+        description="Go back to the previous champion when the champion is shown worse on two batches running.",
+    )
     merge: Literal["merge", "delete"] = Field(
         default="merge",
         alias="CINEMATCH_MERGE",

@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cinematch_assets.promotion import GatePolicy, HoldoutErrors, NoComparisonError, compare, gate, holdout_newest
+from cinematch_assets.promotion import (
+    BestChampion,
+    GatePolicy,
+    HoldoutErrors,
+    HoldoutRankings,
+    NoComparisonError,
+    compare,
+    compare_rankings,
+    gate,
+    holdout_newest,
+)
 
 Errors = NDArray[np.float64]
 
@@ -276,3 +286,57 @@ def test_equal_times_are_held_out_by_user_and_movie_in_any_order() -> None:
 def test_how_many_rows_are_held_out(rows: int, held: int) -> None:
     ids = np.arange(rows)
     assert holdout_newest(ids, ids, ids).sum() == held
+
+
+SAME_ERRORS = make_errors(0.9, 0.9)
+SAME_ERRORS = replace(SAME_ERRORS, candidate=SAME_ERRORS.champion)
+
+
+def make_rankings(loss: float, *, users: int = 400, seed: int = 3) -> HoldoutRankings:
+    """nDCG@10 of a champion, and of a candidate whose nDCG is lower by this share on average."""
+    random = np.random.default_rng(seed)
+    champion = random.beta(1, 2, users)
+    return HoldoutRankings(champion * (1 - loss) + random.normal(0, 0.02, users), champion)
+
+
+def test_a_candidate_that_predicts_alike_and_ranks_worse_is_rejected() -> None:
+    decision = gate(SAME_ERRORS, SAME_ERRORS, test_ranking=make_rankings(0.0), new_ranking=make_rankings(0.05))
+    assert not decision.promoted
+    assert "rejected: nDCG@10" in decision.reason
+    assert "of new rows" in decision.reason
+    decision = gate(SAME_ERRORS, SAME_ERRORS, test_ranking=make_rankings(0.06), new_ranking=make_rankings(0.0))
+    assert "of the test split, and a loss of 3.0% is allowed" in decision.reason
+
+
+def test_a_small_loss_of_ranking_on_the_test_split_is_allowed_unless_new_rows_are_too_few() -> None:
+    small = make_rankings(0.02)
+    assert gate(SAME_ERRORS, SAME_ERRORS, test_ranking=small, new_ranking=make_rankings(0.0)).promoted
+    few = gate(SAME_ERRORS, SAME_ERRORS, test_ranking=small, new_ranking=make_rankings(0.0, users=29))
+    assert not few.promoted
+    assert "too few users liked movies of new rows" in few.reason
+
+
+def test_the_same_rankings_are_no_difference() -> None:
+    champion = make_rankings(0.0).champion
+    found = compare_rankings(HoldoutRankings(champion, champion), GatePolicy())
+    assert found is not None
+    assert (found.difference, found.low, found.high, found.users) == (0.0, 0.0, 0.0, 400)
+    assert compare_rankings(HoldoutRankings(champion, 0 * champion), GatePolicy()) is None
+
+
+def test_small_losses_do_not_add_up_unseen() -> None:
+    rmse = gate(SAME_ERRORS).candidate_rmse
+    assert rmse is not None
+    best = BestChampion(rmse / 1.029, "v1", 1.0, "v2", champion_ndcg_level=0.985)
+    ranked = {"test_ranking": make_rankings(0.01), "new_ranking": make_rankings(0.0)}
+    passed = gate(SAME_ERRORS, SAME_ERRORS, best=best, **ranked)
+    assert passed.promoted
+    assert passed.total is not None
+    assert passed.total.rmse == pytest.approx(0.029)
+    assert passed.total.ndcg == pytest.approx(1 - passed.ndcg_level)
+    lost = gate(SAME_ERRORS, SAME_ERRORS, best=replace(best, rmse=rmse / 1.031), **ranked)
+    assert "against v1, the best so far, and a total loss of 3.0% is allowed" in lost.reason
+    lost = gate(SAME_ERRORS, SAME_ERRORS, best=replace(best, champion_ndcg_level=0.975), **ranked)
+    assert "test nDCG@10 -3" in lost.reason
+    assert "against v2" in lost.reason
+    assert not lost.promoted

@@ -9,7 +9,9 @@ import typer
 
 from cinematch_assets.cli.options import Json, Reason
 from cinematch_assets.cli.output import out, print_json, print_table, progress
+from cinematch_assets.cli.status_tables import print_performance
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.warehouse.batch_performance import list_batch_performance
 from cinematch_assets.warehouse.champion import read_champion
 from cinematch_assets.warehouse.model_registry import list_model_versions
 
@@ -29,9 +31,18 @@ def list_versions(json: Json = False) -> None:
     with Platform.open().warehouse.session() as session:
         versions = session.run(list_model_versions)
         champion = session.run(read_champion)
+        performance = session.run(list_batch_performance)
     serving = champion.version if champion else None
     if json:
-        print_json([asdict(each) | {"champion": each.version == serving} for each in versions])
+        measured = {
+            each.version: [asdict(row) for row in performance if row.champion == each.version] for each in versions
+        }
+        print_json(
+            [
+                asdict(each) | {"champion": each.version == serving, "batches": measured[each.version]}
+                for each in versions
+            ]
+        )
         return
     print_table(
         "Model versions",
@@ -51,6 +62,7 @@ def list_versions(json: Json = False) -> None:
     )
     for each in versions:
         out.print(f"• {each.version}: {(each.evidence or {}).get('reason', 'not evaluated yet')}")
+    print_performance(performance)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from cinematch_assets.pipeline.attention import AttentionRow, attention
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.values import Automation, OutstandingWork
 from cinematch_assets.warehouse import status
+from cinematch_assets.warehouse.batch_performance import BatchPerformance, list_batch_performance
 from cinematch_assets.warehouse.champion import read_champion
 from cinematch_assets.warehouse.drift_alerts import count_unseen_ratings
 from cinematch_assets.warehouse.model_registry import ModelVersion
@@ -32,6 +33,7 @@ class Status:
     files: list[status.FileLine]
     batches: list[status.BatchLine]
     champion: ModelVersion | None
+    performance: list[BatchPerformance]
     rejected: list[status.RejectedLine]
     collection: dict[str, int]
     sizes: list[TableSize]
@@ -54,6 +56,7 @@ def read_status(platform: Platform, automation: Automation | None = None) -> Sta
             files=session.run(status.list_files),
             batches=session.run(status.list_batches),
             champion=session.run(read_champion),
+            performance=session.run(list_batch_performance),
             rejected=session.run(status.list_rejected_reasons),
             collection=session.run(status.count_collection_states),
             sizes=session.run(read_table_sizes),
@@ -85,6 +88,7 @@ def print_status(status: Status) -> None:
             **{name: metrics.get(name) for name in names},
         }
         print_table("Champion", ("", ""), facts.items())
+    print_performance(status.performance)
     if status.rejected:
         rows = [(r.path, r.reason, r.rows, r.first_row) for r in status.rejected]
         print_table("Quarantine", ("path", "reason", "rows", "first row"), rows)
@@ -96,6 +100,40 @@ def print_status(status: Status) -> None:
         ("table", "MB", "rows, about"),
         [(size.table, round(size.bytes / 2**20, 2), size.rows) for size in status.sizes[1:8]],
     )
+
+
+def print_performance(measured: list[BatchPerformance]) -> None:
+    """Print how champions did on batches that they had not learned from, and how listed movies were rated in these."""
+    if not measured:
+        return
+    print_table(
+        "On new batches, before anything learned from them",
+        ("batch", "rows", "champion", "rmse", "predecessor", "its rmse", "difference", "listed: 4+", "others: 4+"),
+        [
+            (
+                each.batch_id,
+                each.rows,
+                each.champion,
+                each.champion_rmse,
+                each.predecessor,
+                each.predecessor_rmse,
+                _interval(each),
+                _share(each.hit_rate, each.listed_rows),
+                _share(each.unlisted_rate, each.unlisted_rows),
+            )
+            for each in measured
+        ],
+    )
+
+
+def _interval(measured: BatchPerformance) -> str:
+    if measured.difference is None or measured.low is None or measured.high is None:
+        return ""
+    return f"{measured.difference:+.2%} ({measured.low:+.2%} to {measured.high:+.2%})"
+
+
+def _share(share: float | None, rows: int | None) -> str:
+    return "" if share is None else f"{share:.0%} of {rows:,}"
 
 
 def _print_attention(status: Status) -> None:

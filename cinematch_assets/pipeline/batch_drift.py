@@ -6,7 +6,7 @@ Here: reading what the domain needs, writing what it decides, and the report. No
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,14 @@ from cinematch_assets.errors import CinematchError
 from cinematch_assets.logs import log_phase
 from cinematch_assets.metrics import mae, rmse
 from cinematch_assets.pipeline.models.artifacts import FormatStatus, format_message, load_model
+from cinematch_assets.pipeline.models.score_batch import score_batch
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.retraining import BatchFacts, Decision, Evidence, RetrainingPolicy, retraining_decision
 from cinematch_assets.values import DriftAlert
 from cinematch_assets.warehouse import drift_alerts as rows
 from cinematch_assets.warehouse import model_registry
+from cinematch_assets.warehouse.batch_performance import Scores
 from cinematch_assets.warehouse.batches import Batch, list_unfinished_batches, mark_batch_reported, read_stored_batch
 from cinematch_assets.warehouse.champion import find_scorer, read_champion
 from cinematch_assets.warehouse.movies import read_movies
@@ -49,6 +51,8 @@ class BatchDrift:
     unscored: str | None
     baseline: RatingHistogram
     histogram: RatingHistogram
+    scores: Scores | None = None
+    """Errors of that version and of its predecessor; None where no version was measured."""
 
     def as_metadata(self) -> dict[str, Any]:
         """Return the decision, the scores that are defined, and their bounds without drift."""
@@ -58,6 +62,7 @@ class BatchDrift:
             "reason": self.decision.reason,
             "scored_by": self.scored_by or self.unscored,
             "null_spread": self.null.as_metadata(),
+            **({} if self.scores is None else {"champion_on_batch": asdict(self.scores)}),
             **{name: round(score, 5) for name, score in scores.items() if score is not None},
         }
 
@@ -100,6 +105,8 @@ def assess_batch(platform: Platform, batch_id: str) -> BatchDrift:
     decision = retraining_decision(facts, RetrainingPolicy.from_settings(platform.settings))
     _LOG.info("retraining %s: %s", "is due" if decision.due else "is not due", decision.reason)
     scored_by = scorer.version if scorer and errors else None
+    with log_phase(_LOG, "compare the champion with its predecessor on the batch"):
+        scores = score_batch(platform, batch_id, batch.md5, ratings)
     platform.warehouse.run(
         rows.write_assessment,
         batch_id,
@@ -109,7 +116,7 @@ def assess_batch(platform: Platform, batch_id: str) -> BatchDrift:
         reason=decision.reason,
         evidence={"null_spread": null.as_metadata(), "scored_by": scored_by, "unscored": unscored},
     )
-    return BatchDrift(batch, alerts, null, decision, scored_by, unscored, baseline, histogram)
+    return BatchDrift(batch, alerts, null, decision, scored_by, unscored, baseline, histogram, scores)
 
 
 def is_assessed(platform: Platform, batch_id: str) -> bool:

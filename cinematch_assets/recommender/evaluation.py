@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from cinematch_assets.metrics import mae, rmse
 from cinematch_assets.pairs import pair_keys
-from cinematch_assets.recommender.data import Catalogue, Ids, Ratings, RecommenderInputError, counts_among
+from cinematch_assets.recommender.data import (
+    Catalogue,
+    Ids,
+    Ratings,
+    RecommenderInputError,
+    UserMoviePairs,
+    counts_among,
+)
 from cinematch_assets.recommender.protocol import Model, TopN
 
 K = 10
@@ -140,14 +147,29 @@ def _ranking_metrics(model: Model, train: Ratings, test: Ratings, catalogue: Cat
     if len(users) == 0:
         return RankingMetrics()
     top = model.recommend(users.astype(np.int32), k, seen=train)
-    listed = np.full((len(users), k), NOT_A_MOVIE, np.int32)
-    listed[np.searchsorted(users, top.users), top.ranks - 1] = top.movies
+    listed = _listed(top, users, k)
     return RankingMetrics(
         precision=float(find_hits(users, listed, liked).mean()),
         ndcg=float(ndcg_by_user(users, listed, liked).mean()),
         coverage=len(np.unique(top.movies)) / len(np.union1d(catalogue.movies, train.movies)),
         novelty=_novelty(top, train),
     )
+
+
+def ndcg_of_users(model: Model, seen: UserMoviePairs, rows: Ratings, k: int = K) -> NDArray[np.float64]:
+    """nDCG@k of the rankings without ``seen`` movies, (users,): users who liked a movie of ``rows``, ascending."""
+    liked = rows.where(rows.ratings >= LIKED)
+    users = np.unique(liked.users).astype(np.int32)
+    if len(users) == 0:
+        return np.zeros(0)
+    return ndcg_by_user(users, _listed(model.recommend(users, k, seen=seen), users, k), liked)
+
+
+def _listed(top: TopN, users: Ids, k: int) -> Ids:
+    """The movies of rankings, (users, k), with ``NOT_A_MOVIE`` in empty places."""
+    listed = np.full((len(users), k), NOT_A_MOVIE, np.int32)
+    listed[np.searchsorted(users, top.users), top.ranks - 1] = top.movies
+    return listed
 
 
 def ndcg_by_user(users: Ids, listed: Ids, liked: Ratings) -> NDArray[np.float64]:

@@ -1,11 +1,12 @@
 """Simulate the next weekly batch: users rate known movies that are new to them, in the week after the newest rating.
 
-Users and movies are drawn in proportion to their ratings so far. A latent score is the user's and the movie's bias plus
-noise with the residual standard deviation of the history; thresholds turn scores into ratings so that these are
-distributed as in the history. Drift shifts the thresholds until the mean rating is as far off as requested.
+Users and movies are drawn in proportion to their ratings so far, and pairs are kept by taste: as often as rated pairs
+that the taste was not fitted to lie at the same distance. A latent score is the user's and the movie's bias plus noise
+with the residual standard deviation of the history; thresholds turn scores into ratings so that these are distributed
+as in the history. Drift shifts the thresholds until the mean rating is as far off as requested.
 
-Here: drawing the batch, its name and its file. Not here: reading the folder (``history``), ratings expected by the
-champion (``pipeline.simulate_batch``).
+Here: drawing the batch, its name and its file. Not here: reading the folder (``history``), who likes what (``taste``),
+ratings expected by the champion (``pipeline.simulate_batch``).
 """
 
 import re
@@ -21,13 +22,16 @@ from cinematch_assets.pairs import pair_keys
 from cinematch_assets.samples.history import read_history
 from cinematch_assets.samples.sample import SampleError
 from cinematch_assets.samples.tables import TableWriter
+from cinematch_assets.samples.taste import Taste
 
 WEEK_S = 7 * 86_400
 WEEKLY_SHARE = 0.043  # the seed's weekly batch: 43,000 ratings to a million
 MIN_ROWS = 1_000  # with fewer rows the platform does not decide on drift
 DAMPING = 10.0  # prior pseudo-count (ratings) of a user's or a movie's bias
-THRESHOLD_SAMPLE_ROWS = 200_000  # pairs whose scores define the thresholds
-SELECTION_SAMPLE_ROWS = 50_000  # pairs whose expected ratings define the selection
+THRESHOLD_SAMPLE_ROWS = 50_000  # pairs whose scores define the thresholds
+SELECTION_SAMPLE_ROWS = 50_000  # pairs whose tastes or expected ratings define a selection
+TASTE_HELD_OUT = 0.1  # share of the history that tastes are not fitted to: how near to them rated pairs really are
+MIN_PROBABILITY = 0.01  # of the pair farthest from a user's taste, relative to the nearest
 DEMO_DRIFTS = (0.0, 0.0, 0.5)
 """Drifts of the demo's three weeks, in stars: in the third week ratings are half a star higher, which must be detected.
 
@@ -129,7 +133,7 @@ def simulate_batch(
         drift: Stars by which the expected mean is above the history's; 0 keeps the history's distribution.
         seed: The same seed and history give the same batch.
         rating_model: Expected ratings of pairs. With it the batch is as predictable as the model says, and its pairs
-            are selected by expected rating as in the history. By default users' and movies' biases, which make
+            are selected by expected rating, too, as in the history. By default users' and movies' biases, which make
             ratings that a good model predicts less well than real ones.
 
     Raises:
@@ -140,7 +144,7 @@ def simulate_batch(
     if rows < 1:
         raise SampleError(f"The next batch cannot have {rows} rows.")
     rng = np.random.default_rng(seed)
-    raters = _Raters.fit(ratings, movie_ids)
+    raters = _Raters.fit(ratings, movie_ids).with_taste(rng, ratings)
     if rating_model is not None:
         raters = raters.with_rating_model(rng, rating_model, ratings)
     past = ratings if earlier is None else pd.concat([ratings, earlier], ignore_index=True)
@@ -169,6 +173,8 @@ class _Raters:
     user_bias: NDArray[np.float64]
     movie_bias: NDArray[np.float64]
     noise: float  # std of the residuals, in stars
+    taste: Taste | None = None
+    taste_selection: "_Selection | None" = None
     rating_model: RatingModel | None = None
     selection: "_Selection | None" = None
 
@@ -191,15 +197,38 @@ class _Raters:
         return cls(user_ids, catalogue, user_weight, movie_weight, user_bias, movie_bias, float(residuals.std()))
 
     def draw(self, rng: np.random.Generator, pairs: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Draw positions of users and movies, each in proportion to its ratings so far.
+        """Draw positions of users and movies, each in proportion to its ratings so far, about ``pairs`` by taste.
 
-        With a rating model, pairs are thinned by ``selection``, so fewer than ``pairs`` may be returned.
+        With a rating model, these are thinned by ``selection``, so fewer are returned.
         """
-        users, movies = _draw_weighted(rng, self.user_weight, pairs), _draw_weighted(rng, self.movie_weight, pairs)
+        proposals = pairs if self.taste_selection is None else round(pairs / self.taste_selection.acceptance)
+        users = _draw_weighted(rng, self.user_weight, proposals)
+        movies = _draw_weighted(rng, self.movie_weight, proposals)
+        if self.taste is not None and self.taste_selection is not None:
+            selected = self.taste_selection.draw(rng, self.taste.excess(users, movies))
+            users, movies = users[selected], movies[selected]
         if self.rating_model is None or self.selection is None:
             return users, movies
         selected = self.selection.draw(rng, self._expected(self.rating_model, users, movies)[0])
         return users[selected], movies[selected]
+
+    def with_taste(self, rng: np.random.Generator, history: pd.DataFrame) -> "_Raters":
+        """Return the same raters, who choose movies as near to their taste as in the history."""
+        known = history[history["movieId"].isin(self.movie_ids)]
+        users = np.searchsorted(self.user_ids, known["userId"].to_numpy(np.int64))
+        movies = np.searchsorted(self.movie_ids, known["movieId"].to_numpy(np.int64))
+        held_out = rng.random(len(known)) < TASTE_HELD_OUT
+        if held_out.all() or not held_out.any():  # a handful of ratings
+            return self
+        fitted = users[~held_out], movies[~held_out]
+        taste = Taste.fit(*fitted, (len(self.user_ids), len(self.movie_ids)), int(rng.integers(2**31)))
+        random = self.draw(rng, SELECTION_SAMPLE_ROWS)
+        new = ~_is_among(np.unique(self.keys(*fitted)), self.keys(*random))
+        if not new.any():
+            return self
+        of_rated = taste.excess(users[held_out], movies[held_out])
+        selection = _Selection.fit(of_rated, taste.excess(random[0][new], random[1][new]))
+        return replace(self, taste=taste, taste_selection=selection)
 
     def with_rating_model(self, rng: np.random.Generator, model: RatingModel, history: pd.DataFrame) -> "_Raters":
         """Return the same raters with scores from a model, and pairs selected by them as in the history."""
@@ -232,26 +261,28 @@ class _Raters:
 
 @dataclass(frozen=True, slots=True)
 class _Selection:
-    """Users rate what they expect to like: the probability that a pair is rated, by its expected rating."""
+    """The probability that a pair is rated, by a score of it: excess of taste over chance, or expected rating."""
 
     edges: NDArray[np.float64]  # (k - 1,)
-    probability: NDArray[np.float64]  # (k,), at most 1
+    probability: NDArray[np.float64]  # (k,), from MIN_PROBABILITY to 1
+    acceptance: float  # share of the random pairs that is selected
 
     @classmethod
     def fit(cls, of_rated: NDArray[np.floating], of_random: NDArray[np.floating], bins: int = 20) -> "_Selection":
-        """Compare the expected ratings of rated pairs with those of pairs drawn at random, bin by bin."""
+        """Compare the scores of rated pairs with those of pairs drawn at random, bin by bin."""
         edges = np.unique(np.quantile(of_rated, np.arange(1, bins) / bins))
         rated_share, random_share = (
-            np.bincount(np.searchsorted(edges, expected), minlength=len(edges) + 1) / len(expected)
-            for expected in (of_rated, of_random)
+            np.bincount(np.searchsorted(edges, scores), minlength=len(edges) + 1) / len(scores)
+            for scores in (of_rated, of_random)
         )
         ratio = rated_share / np.maximum(random_share, 1e-3)
-        return cls(edges, ratio / ratio.max())
+        probability = np.maximum(ratio / ratio.max(), MIN_PROBABILITY)
+        return cls(edges, probability, float(probability @ random_share))
 
-    def draw(self, rng: np.random.Generator, expected: NDArray[np.floating]) -> NDArray[np.bool_]:
+    def draw(self, rng: np.random.Generator, scores: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Draw which of the pairs are rated, (pairs,)."""
-        bins = np.searchsorted(self.edges, expected)
-        selected: NDArray[np.bool_] = rng.random(len(expected)) < self.probability[bins]
+        bins = np.searchsorted(self.edges, scores)
+        selected: NDArray[np.bool_] = rng.random(len(scores)) < self.probability[bins]
         return selected
 
 

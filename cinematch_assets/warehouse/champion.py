@@ -62,8 +62,13 @@ def require_champion(connection: psycopg.Connection) -> ModelVersion:
 
 def find_scorer(connection: psycopg.Connection, batch_id: str) -> ModelVersion | None:
     """Return the newest champion that was not trained on a batch: errors of others on it would be training errors."""
-    row = connection.execute(statement("registry/select_scorer"), {"batch_id": batch_id}).fetchone()
-    return None if row is None else read_model_version(connection, row[0])
+    return next(iter(find_scorers(connection, batch_id)), None)
+
+
+def find_scorers(connection: psycopg.Connection, batch_id: str) -> list[ModelVersion]:
+    """Return that champion and its predecessor, as far as there are any."""
+    rows = connection.execute(statement("registry/select_scorers"), {"batch_id": batch_id}).fetchall()
+    return [read_model_version(connection, version) for (version,) in rows]
 
 
 def promote(

@@ -53,7 +53,7 @@ def test_without_drift_no_batch_crosses_a_threshold(
     ratings, movie_ids = history
     if whole_stars:  # as in MovieLens 100K, where half stars alone would be drift
         ratings = ratings.assign(rating=np.ceil(ratings["rating"]))
-    for seed in range(10):
+    for seed in range(3):
         batch = simulate_batch(ratings, movie_ids, rows=rows, seed=seed)
         assert over_threshold(ratings["rating"], batch["rating"]) == set()
         assert set(batch["rating"]) <= set(ratings["rating"])
@@ -101,6 +101,23 @@ def test_active_users_and_popular_movies_stay_so(history: tuple[pd.DataFrame, np
     for column in ("userId", "movieId"):
         counts = pd.DataFrame({"before": ratings[column].value_counts(), "now": batch[column].value_counts()}).fillna(0)
         assert counts["before"].corr(counts["now"]) > 0.6
+
+
+def test_users_choose_movies_by_taste() -> None:
+    """Even users have rated nearly only even movies, odd users odd ones; all movies are about as popular."""
+    rng = np.random.default_rng(3)
+    users, movies = rng.integers(1, 601, 40_000), rng.integers(0, 150, 40_000) * 2
+    astray = rng.random(len(users)) < 0.05
+    ratings = pd.DataFrame(
+        {
+            "userId": users.astype(np.int32),
+            "movieId": (movies + 2 - (users + astray) % 2).astype(np.int32),
+            "rating": rng.integers(1, 6, len(users)).astype(np.float32),
+            "timestamp": np.arange(len(users)),
+        }
+    ).drop_duplicates(["userId", "movieId"])
+    batch = simulate_batch(ratings, np.arange(1, 301, dtype=np.int32), rows=2_000, seed=1)
+    assert (batch["userId"] % 2 == batch["movieId"] % 2).mean() > 0.55  # by popularity alone .39, since most are rated
 
 
 def test_users_and_movies_keep_their_biases(history: tuple[pd.DataFrame, np.ndarray]) -> None:

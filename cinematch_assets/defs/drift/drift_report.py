@@ -54,14 +54,17 @@ def drift_report(
 
     def assess(batch: str) -> dg.MaterializeResult:
         from cinematch_assets.pipeline.batch_drift import assess_batch, is_assessed, report_batch
+        from cinematch_assets.pipeline.models.score_batch import roll_back_if_worse
 
         if config.only_missing and is_assessed(platform, batch):
             return dg.MaterializeResult(metadata=_report(platform, report_batch(platform, batch)))
         drift = assess_batch(platform, batch)
+        rollback = roll_back_if_worse(platform)
         report = report_batch(platform, batch)
         return dg.MaterializeResult(
             metadata={
                 **drift.as_metadata(),
+                **({} if rollback is None else {"rollback": rollback}),
                 "scores": pictures.drift_scores(drift.alerts, drift.null.upper_bounds),
                 "ratings": pictures.ratings_beside_history(drift.baseline.counts, drift.histogram.counts),
                 "statistics": dg.MetadataValue.md(_statistics(drift)),

@@ -4,6 +4,7 @@ Here: which model is measured on which rows, the refit before a promotion. Not h
 swap (``warehouse.champion``).
 """
 
+import hashlib
 import logging
 from dataclasses import dataclass
 from typing import Any
@@ -23,17 +24,25 @@ from cinematch_assets.pipeline.models.artifacts import (
 from cinematch_assets.pipeline.models.train_candidate import TrainingRows, split_rows
 from cinematch_assets.pipeline.models.trained_from import describe_training
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.promotion import GateDecision, GatePolicy, HoldoutErrors, gate
+from cinematch_assets.promotion import (
+    BestChampion,
+    GateDecision,
+    GatePolicy,
+    HoldoutErrors,
+    HoldoutRankings,
+    gate,
+)
 from cinematch_assets.recommender.baselines import bias_only, global_mean, popularity
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings, counts_among
-from cinematch_assets.recommender.evaluation import Evaluation, evaluate
+from cinematch_assets.recommender.evaluation import Evaluation, evaluate, ndcg_of_users
 from cinematch_assets.recommender.model import Recommender, fit_recommender
 from cinematch_assets.recommender.progress import Progress
 from cinematch_assets.recommender.protocol import Model
 from cinematch_assets.warehouse import model_registry
 from cinematch_assets.warehouse.champion import promote, read_champion, reject
 
+FINGERPRINT_CHARACTERS = 16
 _LOG = logging.getLogger(__name__)
 
 
@@ -86,7 +95,7 @@ def gate_candidate(platform: Platform, version: str, progress: Progress | None =
     previous = champion.version if champion else None
     if not decision.promoted:
         evaluation = evaluate(candidate, rows.train, rows.test, catalogue)
-        platform.warehouse.run(reject, version, _gate_result(decision, evaluation, measured, candidate))
+        platform.warehouse.run(reject, version, _gate_result(decision, evaluation, measured, candidate, rows.test))
         return GatedCandidate(version, previous, decision, evaluation, measured, ())
     config, seed = RecommenderConfig.model_validate(row.config), row.seed
     final, train = _refit(candidate, rows, catalogue, config, seed, progress)
@@ -98,7 +107,7 @@ def gate_candidate(platform: Platform, version: str, progress: Progress | None =
         promote,
         version,
         row.artifact if final is candidate else keep_model(platform, final),
-        _gate_result(decision, evaluation, measured, final),
+        _gate_result(decision, evaluation, measured, final, rows.test),
         over=previous,
         data_size=len(train),
         merge=platform.settings.merge,
@@ -127,11 +136,58 @@ def _decide(
     """Compare on the test split with champion and baselines, on the holdout with the champion alone."""
     readable = champion is not None and FormatStatus.of(champion) is FormatStatus.READABLE
     model = load_model(platform, champion) if champion and readable else None
+    best = None
+    if champion and readable:
+        best = _best_champion(platform.warehouse.run(model_registry.list_model_versions), champion, rows.test)
     return gate(
         _errors(rows.test, rows.train, candidate, model, baselines),
         _errors(rows.holdout, rows.train, candidate, model, {}) if len(rows.holdout) else None,
-        GatePolicy(allowed_loss=platform.settings.max_test_rmse_loss),
+        GatePolicy(
+            allowed_loss=platform.settings.max_test_rmse_loss,
+            allowed_ranking_loss=platform.settings.max_test_ndcg_loss,
+            max_total_loss=platform.settings.max_total_loss,
+        ),
         no_champion=_why_no_champion(champion),
+        test_ranking=compare_lists(rows.test, rows.train, candidate, model) if model else None,
+        new_ranking=compare_lists(rows.holdout, rows.train, candidate, model) if model else None,
+        best=best,
+    )
+
+
+def compare_lists(rows: Ratings, seen: Ratings, candidate: Model, champion: Model) -> HoldoutRankings:
+    """nDCG@10 of both models on ``rows``, with the same ``seen`` movies left out, whatever each was trained on."""
+    return HoldoutRankings(candidate=ndcg_of_users(candidate, seen, rows), champion=ndcg_of_users(champion, seen, rows))
+
+
+def fingerprint(test: Ratings) -> str:
+    """A hash of the rows of a test split: only figures of one split can be compared."""
+    digest = hashlib.sha256()
+    for column in (test.users, test.movies, test.ratings):
+        digest.update(np.ascontiguousarray(column).tobytes())
+    return digest.hexdigest()[:FINGERPRINT_CHARACTERS]
+
+
+def _best_champion(
+    versions: list[model_registry.ModelVersion], champion: model_registry.ModelVersion, test: Ratings
+) -> BestChampion | None:
+    """The best stored figures of promoted versions on this very test split; None when there are none."""
+    split = fingerprint(test)
+    stored = {
+        each.version: each.evidence
+        for each in versions
+        if each.state == "promoted" and each.evidence and each.evidence.get("test_split") == split
+    }
+    if not stored:
+        return None
+    by_rmse = min(stored, key=lambda version: (stored[version]["candidate_rmse"], version))
+    levels = {version: float(evidence["ndcg_level"]) for version, evidence in stored.items()}
+    by_level = max(levels, key=lambda version: (levels[version], version))
+    return BestChampion(
+        rmse=float(stored[by_rmse]["candidate_rmse"]),
+        rmse_version=by_rmse,
+        ndcg_level=levels[by_level],
+        ndcg_version=by_level,
+        champion_ndcg_level=levels.get(champion.version, 1.0),
     )
 
 
@@ -181,7 +237,11 @@ def _errors(
 
 
 def _gate_result(
-    decision: GateDecision, evaluation: Evaluation, baselines: dict[str, Evaluation], model: Recommender
+    decision: GateDecision,
+    evaluation: Evaluation,
+    baselines: dict[str, Evaluation],
+    model: Recommender,
+    test: Ratings,
 ) -> model_registry.GateResult:
     metrics: dict[str, Any] = {**evaluation.summary(), "baselines": {n: e.summary() for n, e in baselines.items()}}
     return model_registry.GateResult(
@@ -190,5 +250,5 @@ def _gate_result(
         precision_at_10=evaluation.precision_at_10,
         notes=f"{model.method}; {decision.reason}",
         metrics=metrics,
-        evidence=decision.as_metadata(),
+        evidence={**decision.as_metadata(), "test_split": fingerprint(test)},
     )

@@ -1,4 +1,4 @@
--- The champion, or its nearest predecessor that was not trained on the batch.
+-- The champion or its nearest predecessor that was not trained on the batch, and the one before it.
 WITH RECURSIVE line AS (
     SELECT v.version, v.replaced, 1 AS step
     FROM ops.champion c JOIN ops.model_versions v USING (version)
@@ -14,4 +14,4 @@ WHERE EXISTS (SELECT FROM ops.model_versions v WHERE v.version = line.version AN
                   JOIN ops.model_versions v ON v.version = line.version
                   WHERE stored.batch_id = %(batch_id)s AND v.ordinal > mover.ordinal)
 ORDER BY step
-LIMIT 1
+LIMIT 2
