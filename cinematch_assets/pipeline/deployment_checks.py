@@ -208,4 +208,4 @@ def check_channels(settings: Settings) -> Iterator[Finding]:
     if labels:
         yield Finding("channels", "ok", f"{labels}; cinematch notify test sends a message")
     elif not channels.faults:
-        yield Finding("channels", "warning", "nobody is notified: set CINEMATCH_NOTIFY to apprise URLs")
+        yield Finding("channels", "warning", "no one is notified: set CINEMATCH_NOTIFY to apprise URLs")
