@@ -62,8 +62,8 @@ def test_markup_is_shown_as_it_was_written(cinematch: Command) -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_an_error_repeats_an_argument_as_text(cinematch: Command, text: str) -> None:
     for words in (
-        ("similar", text + "?"),
-        ("recommend", "--likes", text + "?"),
+        ("similar", f"{text} unheard of"),
+        ("recommend", "--likes", f"{text} unheard of"),
         ("sql", "@" + text),
         ("sql", f"SELECT {text}"),
     ):
