@@ -2,14 +2,13 @@
 
 import signal
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psutil
 import pytest
 
 from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.samples.simulate import simulate_into
+from cinematch_assets.pipeline.simulate_batch import simulate_next
 from cinematch_assets.settings import Settings
 from cinematch_assets.storage.opening import open_store
 from cinematch_assets.warehouse.embedded import embedded_url
@@ -81,7 +80,7 @@ def settled(ui: Dev, platform: Platform) -> None:
 def test_a_drifted_file_is_all_it_takes(platform: Platform) -> None:
     with dev(platform.settings.home) as ui:
         first_champion(ui, platform)
-        simulate_into(Path(platform.folder.spec), drift=0.7, rows=1_100)
+        simulate_next(platform, drift=0.7, rows=1_100)
         settled(ui, platform)
 
 
@@ -110,7 +109,7 @@ def test_a_crash_at_any_stage_neither_loses_nor_doubles_the_retraining(
     home = platform.settings.home
     with dev(home) as ui:
         first_champion(ui, platform)
-        simulate_into(Path(platform.folder.spec), drift=0.7, rows=1_100)
+        simulate_next(platform, drift=0.7, rows=1_100)
         ui.wait_for(lambda: moment(ui, platform), "the moment to crash at", deadline_s=200)
         crash(ui)
     with dev(home) as again:

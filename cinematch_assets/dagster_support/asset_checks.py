@@ -48,7 +48,7 @@ class _Built:
     is_partitioned: bool
 
 
-_BUILT: dict[dg.AssetKey, list[_Built]] = {}
+_BUILT: dict[dg.AssetKey, dict[str, _Built]] = {}
 """What ``build_checks`` was given, so that a failing asset finds the checks of the assets after it."""
 
 
@@ -79,7 +79,7 @@ def build_checks(
             for check in checks
         ]
     by_key = {spec.key: check for spec, check in zip(specs, checks, strict=True)}
-    _BUILT.setdefault(asset.key, []).append(_Built(tuple(checks), partitions_def is not None))
+    _BUILT.setdefault(asset.key, {})[name] = _Built(tuple(checks), partitions_def is not None)
 
     @dg.multi_asset_check(name=f"{asset.key.to_python_identifier()}_{name}", specs=specs, can_subset=True)
     def evaluate_checks(
@@ -123,7 +123,7 @@ def checked_when_failing(context: dg.AssetExecutionContext, platform: Platform) 
 
 def _report_checks(context: dg.AssetExecutionContext, platform: Platform) -> None:
     for asset in _skipped_assets(context):
-        for built in _BUILT.get(asset, []):
+        for built in _BUILT.get(asset, {}).values():
             for partition in context.partition_keys if built.is_partitioned else [None]:
                 for check in built.checks:
                     _report_check(context, platform, asset, check, partition)

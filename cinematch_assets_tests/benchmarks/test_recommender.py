@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from benchmarks.recommender.intervals import PerUser, intervals
 
 from benchmarks.recommender import data, peers, scoring
+from benchmarks.recommender.intervals import PerUser, intervals
 from cinematch_assets.recommender.data import Catalogue, Ratings
 
 MOVIES = np.arange(1, 13)

@@ -35,7 +35,6 @@ from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_ite
 from dagster._daemon.run_coordinator import QueuedRunCoordinatorDaemon
 from dagster._grpc.types import ExecuteRunArgs
 from dagster_graphql.test.utils import execute_dagster_graphql
-from dagster_shared.record import copy
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ecs.models import ecs_backends
 
@@ -287,7 +286,13 @@ def overrides_on_aws(overrides: dict[str, Any]) -> str:
     (container,) = overrides["containerOverrides"]
     *words, packed = container["command"]
     arguments = dg.deserialize_value(packed, ExecuteRunArgs)
-    real = copy(arguments, instance_ref=InstanceRef.from_dir(str(ROOT / "deploy/aws")))
+    on_aws = InstanceRef.from_dir(str(ROOT / "deploy/aws"))
+    real = ExecuteRunArgs(
+        job_origin=arguments.job_origin,
+        run_id=arguments.run_id,
+        instance_ref=on_aws,
+        set_exit_code_on_failure=arguments.set_exit_code_on_failure,
+    )
     return json.dumps(overrides | {"containerOverrides": [container | {"command": [*words, dg.serialize_value(real)]}]})
 
 

@@ -184,4 +184,4 @@ def test_rejected_rows_come_and_go_with_their_content(connection: psycopg.Connec
     assert counts == (3, 2, 1)
     status = ingestion(connection, "w1")
     assert status is not None
-    assert "1 rows rejected" in str(status[2])
+    assert "1 row rejected" in str(status[2])

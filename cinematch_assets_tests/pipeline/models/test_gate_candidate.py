@@ -85,10 +85,10 @@ def test_a_champion_of_a_newer_release_is_not_replaced(champion_platform: Platfo
 
 def test_a_champion_on_the_same_split_bounds_the_total_loss(champion_platform: Platform) -> None:
     """The stored figures of the champion are made better than anything a candidate can reach."""
-    store = "UPDATE ops.model_versions SET evidence = evidence || %s::jsonb WHERE state = 'promoted'"
+    champion = "version = (SELECT version FROM ops.champion)"
+    store = f"UPDATE ops.model_versions SET evidence = evidence || %s::jsonb WHERE {champion}"
     ((version, rmse),) = rows_of(
-        champion_platform,
-        "SELECT version, evidence ->> 'candidate_rmse' FROM ops.model_versions WHERE state = 'promoted'",
+        champion_platform, f"SELECT version, evidence ->> 'candidate_rmse' FROM ops.model_versions WHERE {champion}"
     )
     candidate = train_candidate(champion_platform, "0d0d0d0d").version
     with champion_platform.warehouse.connect() as connection:
