@@ -53,7 +53,7 @@ def commands() -> dict[str, set[str]]:
     return found
 
 
-OPTIONS_OF_THE_COMMAND = {"--version", "--install-completion"}
+OPTIONS_OF_THE_COMMAND = {"--version", "--install-completion", "--quiet"}
 
 
 def typed(text: str) -> list[str]:
