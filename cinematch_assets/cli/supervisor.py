@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -104,7 +104,7 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
 
 
 def _start(service: Service) -> subprocess.Popen[bytes]:
-    with service.log.open("ab") as output:
+    with service.log.open("ab") as output, _default_signals():
         return subprocess.Popen(
             list(service.command),
             env=os.environ | service.environment,
@@ -113,3 +113,20 @@ def _start(service: Service) -> subprocess.Popen[bytes]:
             stderr=output,
             start_new_session=True,
         )
+
+
+@contextlib.contextmanager
+def _default_signals() -> Iterator[None]:
+    """Let a new process have SIGINT and SIGTERM as usual where this one ignores them.
+
+    A shell starts what runs in the background with SIGINT ignored, children inherit that, and Dagster's services give
+    SIGTERM the handler of SIGINT: they would end by SIGKILL alone.
+    """
+    ignored = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)

@@ -1,5 +1,6 @@
 """Services that end, are restarted with growing gaps and stopped together."""
 
+import os
 import signal
 import sys
 import time
@@ -111,6 +112,20 @@ def test_a_restart_ends_all_and_starts_them_again(tmp_path: Path) -> None:
     supervisor.tend()
     assert exits == [("a", -signal.SIGTERM), ("b", -signal.SIGTERM)]
     assert supervisor.ended() is None
+    supervisor.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_services_of_a_process_that_ignores_a_signal_heed_it(tmp_path: Path, number: signal.Signals) -> None:
+    former = signal.signal(number, signal.SIG_IGN)
+    try:
+        supervisor = Supervisor()
+        service = supervisor.start(make_service(tmp_path, FOREVER))
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, former)
+    os.killpg(service.pid, number)
+    assert service.wait(10) == -number
     supervisor.stop()
 
 
