@@ -141,9 +141,18 @@ def aws(_moto: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator["Chrome"]:
+def _chromium() -> Iterator["Chrome"]:
     with servers.chromium() as driver:
         yield driver
+
+
+@pytest.fixture
+def browser(_chromium: "Chrome") -> "Chrome":
+    """One browser for all tests, and nothing in it of the test before: no running page, no theme, no message."""
+    _chromium.get("about:blank")
+    _chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    _chromium.get_log("browser")
+    return _chromium
 
 
 _ATTACKS = (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import psutil
 import psycopg
 import pytest
+from selenium.webdriver.support.wait import WebDriverWait
 
 from cinematch_assets_tests.support.servers import Postgres, short_folder
 
@@ -56,6 +57,14 @@ def test_aws_is_empty_for_each_test(aws: str) -> None:
     assert s3.list_buckets()["Buckets"] == []
     s3.create_bucket(Bucket="movies", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     assert urllib.request.urlopen(aws).status == 200  # noqa: S310 - 127.0.0.1
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("turn", [1, 2])
+def test_a_browser_test_finds_nothing_of_the_one_before(browser: "Chrome", turn: int) -> None:
+    assert (browser.current_url, browser.get_log("browser")) == ("about:blank", [])
+    browser.get("data:text/html,<script>setInterval(() => console.error('noise'), 1)</script>")
+    assert WebDriverWait(browser, 5).until(lambda driver: driver.get_log("browser"))
 
 
 @pytest.mark.browser
