@@ -33,7 +33,8 @@ COLUMNS = {
     "model_version": ("string", "The model that made the list"),
     "title": ("string", "Title as in the movies file; in CSV with a leading ' where a spreadsheet would see a formula"),
 }
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a cell begins with that a spreadsheet computes; the last four are the full-width forms of the first."""
 _LOG = logging.getLogger(__name__)
 
 
