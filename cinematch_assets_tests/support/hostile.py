@@ -63,6 +63,6 @@ def _tokens(tokens: list[Token]) -> Iterator[Token]:
 def _foreign(token: Token) -> bool:
     target = str(token.attrs.get("href") or token.attrs.get("src") or "")
     is_link = token.type in {"link_open", "image"}
-    return token.type in {"html_inline", "html_block", "heading_open", "fence", "s_open"} or (
+    return token.type in {"html_inline", "html_block", "heading_open", "fence"} or (
         is_link and not target.startswith(_HARMLESS_LINKS)
     )
