@@ -27,7 +27,7 @@ WITHIN = {"runtime": ("runtime", "docs", "test"), "docs": ("docs", "test"), "tes
 
 
 def main(name: str) -> int:
-    """Set up for ``name`` ("runtime", "docs" or "test"); at once when that was done before, with the same pins and place."""
+    """Set up for ``name``, a key of ``WITHIN``; at once when that was done before, with the same pins and place."""
     if _is_installed(name):
         return 0
     LOG.parent.mkdir(exist_ok=True)
