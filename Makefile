@@ -52,6 +52,9 @@ bench: setup-test  ## the tables of benchmarks/, side by side with peers
 docs: setup-docs  ## the pages as a site in build/site, with a search that needs no server (ARGS=--serve shows it on port 8000)
 	@$(VENV)/python -m docs.site $(ARGS)
 
+audit: setup  ## look the pinned packages up in the list of known vulnerabilities; needs a network
+	@$(VENV)/python requirements/audit.py
+
 requirements: setup  ## pin again, from pyproject.toml (ARGS='--upgrade-package pandas')
 	@requirements/pin $(ARGS)
 
