@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from cinematch_assets.cli import (
     audit,
+    backup,
     demo,
     dev,
     doctor,
@@ -72,6 +73,8 @@ for command in (
     monitoring_report.report,
     audit.audit,
     forget.forget,
+    backup.backup,
+    backup.restore,
     simulate.simulate,
     recommend.recommend,
     similar.similar,

@@ -31,6 +31,8 @@ class Action(StrEnum):
     """Other content replaced a file's rows, or a person corrected a rejected row."""
     BATCH_REMOVAL = "batch_removal"
     ERASURE = "erasure"
+    RESTORE = "restore"
+    """A backup became the content of this database."""
     SETTING_CHANGE = "setting_change"
 
 

@@ -66,7 +66,7 @@ def test_jobs_sensors_and_the_schedule_have_the_agreed_names() -> None:
         "notification_sensor",
         "retraining_sensor",
     }
-    assert {schedule.name for schedule in repository().schedule_defs} == {"weekly_maintenance"}
+    assert {schedule.name for schedule in repository().schedule_defs} == {"weekly_backup", "weekly_maintenance"}
 
 
 def test_batch_assets_share_one_partitions_definition_and_one_backfill_policy() -> None:
