@@ -106,7 +106,7 @@ class Backup:
 
     def as_metadata(self) -> dict[str, Any]:
         """Return all of it as JSON values."""
-        return asdict(self)
+        return asdict(self) | {"champion": self.champion or "none", "warnings": list(self.warnings)}
 
 
 def back_up(platform: Platform, target: Store, *, keep: int = KEPT) -> Backup:

@@ -215,8 +215,8 @@ def _choose(listed: str, *, is_superuser: bool) -> str:
 def _for_server(script: str, server_version: int) -> str:
     """Leave out what this server does not know, none of which the tables need.
 
-    ``pg_attver`` is a newer minor release's own note on a column (found on 15.20); an earlier ``pg_dump`` takes it for an
-    option. The right MAINTAIN came with 17: ``grant_roles`` gives it where there is one.
+    ``pg_attver`` is a newer minor release's own note on a column (seen on 15.20), which earlier programs take for
+    an option. The right MAINTAIN came with 17: ``grant_roles`` gives it where there is one.
     """
     script = re.sub(r"^ALTER TABLE ONLY .* SET \(pg_attver=\d+\);$", "", script, flags=re.MULTILINE)
     if server_version >= _MAINTAIN_SINCE:

@@ -33,7 +33,7 @@ def test_backup_trial_and_restore(
         done = json.loads(
             CliRunner().invoke(app, ["restore", target, "--reason", "a drill", "--json"], catch_exceptions=False).stdout
         )
-        assert (done["champion"], done["warnings"]) == (None, [])
+        assert (done["champion"], done["warnings"]) == ("none", [])
         (restored,) = rows_of(make_platform(home / "look", empty), "SELECT title FROM movies")
         assert restored == ("Heat (1995)",)
 

@@ -14,7 +14,8 @@ def test_a_backup_is_made_and_tried(database_url_18: str, tmp_path: Path, instan
     with short_folder() as home:
         platform = make_platform(home / "h", database_url_18, CINEMATCH_BACKUP=str(tmp_path / "backups"))
         result = run_job("back_up", platform, instance)
-    assert result.success
+    failures = [event.event_specific_data for event in result.all_events if event.is_failure]
+    assert result.success, failures
     (output,) = (event for event in result.all_events if event.is_successful_output)
     metadata = output.step_output_data.metadata
     assert metadata["tables"].value > 20
