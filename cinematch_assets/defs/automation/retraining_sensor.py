@@ -24,6 +24,7 @@ from cinematch_assets.retraining import (
     retraining_work,
 )
 from cinematch_assets.values import WorkKind
+from cinematch_assets.visible_text import visible
 
 if TYPE_CHECKING:
     from cinematch_assets.warehouse.model_registry import ModelVersion
@@ -68,7 +69,7 @@ def retraining_sensor(
         session.run(replace_outstanding, _KINDS, [each.row for each in pending])
     chosen = None if running else retraining_request(pending)
     if chosen is None:
-        reasons = (f"{row.work}: {row.reason}" for row in (each.row for each in pending))
+        reasons = (visible(f"{row.work}: {row.reason}") for row in (each.row for each in pending))
         return dg.SkipReason("; ".join(reasons) or "no decision waits")
     context.log.info(chosen.reason)
     return dg.RunRequest(
