@@ -119,7 +119,7 @@ class Dev:
         events = self.ask(query, id=run_id)["logsForRun"]["events"]
         return [str(event["error"]) for event in events if event.get("error")]
 
-    def wait_for(self, question: Callable[[], Any], what: str, *, deadline_s: float = 60) -> Any:
+    def wait_for(self, question: Callable[[], Any], what: str, *, deadline_s: float = 150) -> Any:
         """Ask until the answer is neither empty nor None."""
         end = time.monotonic() + deadline_s
         while not (answer := question()):
