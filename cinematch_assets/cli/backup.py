@@ -1,6 +1,6 @@
 """``cinematch backup`` and ``cinematch restore``: the database and the store in another place, and back.
 
-Here: arguments and output. Not here: what a backup is (``pipeline.backup``).
+Here: arguments and output. Not here: what a backup is (``pipeline.backups``).
 """
 
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +13,7 @@ from cinematch_assets.plurals import count
 from cinematch_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from cinematch_assets.pipeline.backup import Backup
+    from cinematch_assets.pipeline.backups import Backup
 
 
 def backup(
@@ -26,7 +26,7 @@ def backup(
 
     Example: cinematch backup /mnt/backups/cinematch --check
     """
-    from cinematch_assets.pipeline.backup import back_up, try_restore
+    from cinematch_assets.pipeline.backups import back_up, try_restore
     from cinematch_assets.pipeline.platform import Platform
     from cinematch_assets.storage.opening import open_store
 
@@ -57,7 +57,7 @@ def restore(
     Example: cinematch restore /mnt/backups/cinematch --check
     """
     from cinematch_assets.actor import Actor
-    from cinematch_assets.pipeline import backup as backups
+    from cinematch_assets.pipeline import backups
     from cinematch_assets.storage.opening import open_store
 
     settings = Settings.from_env()

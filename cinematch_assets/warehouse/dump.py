@@ -1,7 +1,7 @@
 """The whole database as one file, and back, by Postgres' own programs.
 
 Here: dumping, restoring into an empty database, comparing what a database holds. Not here: the store's objects and what
-a backup is (``pipeline.backup``). ``pg_dump`` reads the snapshot that the rows were counted in. A password is in the
+a backup is (``pipeline.backups``). ``pg_dump`` reads the snapshot that the rows were counted in. A password is in the
 programs' environment, which only their user can read, and in no process list.
 """
 

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cinematch_assets.cli.main import app
-from cinematch_assets.pipeline.backup import NoBackupError
+from cinematch_assets.pipeline.backups import NoBackupError
 from cinematch_assets_tests.support.platforms import load_table, make_platform, rows_of
 from cinematch_assets_tests.support.servers import Postgres, short_folder
 

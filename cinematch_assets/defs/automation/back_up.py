@@ -1,6 +1,6 @@
 """``back_up`` and ``weekly_backup``: the run that makes a backup and tries to restore it.
 
-Here: the job and its schedule. Not here: what a backup is (``pipeline.backup``).
+Here: the job and its schedule. Not here: what a backup is (``pipeline.backups``).
 """
 
 import dagster as dg
@@ -12,7 +12,7 @@ from cinematch_assets.pipeline.platform import Platform
 @dg.op(out=dg.Out(dg.Nothing), description="Database and store, copied and restored into a scratch server.")
 def back_up_and_try(context: dg.OpExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Make a backup where ``CINEMATCH_BACKUP`` says, restore it into a scratch server, and show both."""
-    from cinematch_assets.pipeline.backup import back_up_as_configured
+    from cinematch_assets.pipeline.backups import back_up_as_configured
 
     made = back_up_as_configured(platform)
     context.log.info("backup %s: %s rows, %s objects, restored once and equal", made.name, made.rows, made.objects)

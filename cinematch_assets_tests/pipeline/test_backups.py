@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cinematch_assets.actor import Actor
-from cinematch_assets.pipeline import backup
-from cinematch_assets.pipeline.backup import (
+from cinematch_assets.pipeline import backups
+from cinematch_assets.pipeline.backups import (
     BackupDamagedError,
     BackupIncompleteError,
     NoBackupError,
@@ -159,7 +159,7 @@ def test_older_backups_and_their_objects_are_deleted(
     back_up(platform, copy, keep=1)
     assert first not in list_backups(copy)
     assert copy.exists(f"objects/aa/{'a' * 64}")  # perhaps of a backup that is being made
-    monkeypatch.setattr(backup, "_MIN_AGE", timedelta(0))
+    monkeypatch.setattr(backups, "_MIN_AGE", timedelta(0))
     back_up(platform, copy, keep=1)
     assert not copy.exists(f"objects/aa/{'a' * 64}")
     name, manifest = find_backup(copy)
@@ -215,13 +215,13 @@ def test_an_object_that_is_deleted_meanwhile_is_noticed(
 ) -> None:
     artifact = next(platform.store.keys("models/"))
     content = platform.store.read_bytes(artifact)
-    honest = backup._copy_objects
+    honest = backups._copy_objects
 
     def lose(*args: object) -> object:
         platform.store.delete(artifact)
         return honest(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(backup, "_copy_objects", lose)
+    monkeypatch.setattr(backups, "_copy_objects", lose)
     target = LocalStore(tmp_path / "target")
     try:
         with pytest.raises(BackupIncompleteError, match=artifact):
