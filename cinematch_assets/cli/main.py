@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from cinematch_assets.cli import (
     audit,
+    batches,
     demo,
     dev,
     doctor,
@@ -81,6 +82,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(models.app, name="models")
+app.add_typer(batches.app, name="batches")
 app.add_typer(rejects.app, name="rejects")
 app.add_typer(drive.app, name="drive")
 app.add_typer(notify.app, name="notify")

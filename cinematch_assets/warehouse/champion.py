@@ -146,7 +146,7 @@ def reject(connection: psycopg.Connection, version: str, gate_result: GateResult
             data_size=candidate.data_size,
         )
         reason = str(gate_result.evidence.get("reason", ""))
-        outcome = f"{version} rejected: {reason}"
+        outcome = f"{version} rejected: {reason.removeprefix('rejected: ')}"
         connection.execute(
             statement("drift/close_decisions"), {"version": version, "state": "rejected", "outcome": outcome}
         )
