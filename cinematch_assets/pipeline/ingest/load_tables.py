@@ -141,7 +141,7 @@ def load_batch_content(
         platform: whose store holds it.
         batch_id: the batch.
         file: the content.
-        suppressed: how many users were erased before ``file`` was looked up; see ``suppressed_users.require_suppressed``.
+        suppressed: how many users were erased before it was looked up; see ``suppressed_users.require_suppressed``.
         restored: why a content that was removed is loaded again.
 
     Raises:
