@@ -45,7 +45,7 @@ _IN_ASCII = {
 _NUMBER = re.compile(r"([-+]?[\d,.]+( ?%)?)?")
 _MAX_WORD = 40
 _RULE_WIDTH = 3
-"""Columns that a terminal's rules and gaps take for each column of a table, at most."""
+"""What rules and gaps take for each column of a table."""
 
 
 def encodable(text: str, encoding: str) -> str:
@@ -92,17 +92,19 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     cells = [[_cell(value) for value in row] for row in values]
     names = [encodable(column, out.encoding) for column in columns]
     lines = [[name, *(row[position] for row in cells)] for position, name in enumerate(names)]
-    widths = [max(_word_width(text) for text in column) for column in lines]
-    if cells and sum(widths) + _RULE_WIDTH * len(widths) > out.width:
+    least = [max(_word_width(text) for text in column) for column in lines]
+    room = out.width - _RULE_WIDTH * len(names)
+    if cells and sum(least) > room:
         _print_records(title, names, cells)
         return
+    widths = _fitted(least, [max(map(cell_len, column)) for column in lines], room)
     table = Table(title=Text(title), title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD)
     table.show_edge, table.show_header = False, any(names)
     for position, name in enumerate(names):
         numeric = any(isinstance(row[position], int | float | Decimal) for row in values)
         right = numeric or (bool(cells) and all(_NUMBER.fullmatch(row[position]) for row in cells))
         justify: JustifyMethod = "right" if right else "left"
-        table.add_column(Text(name), justify=justify, overflow="fold", min_width=widths[position])
+        table.add_column(Text(name), justify=justify, overflow="fold", width=widths[position])
     for row in cells:
         table.add_row(*row)
     out.print()
@@ -122,6 +124,17 @@ def _print_records(title: str, names: Sequence[str], cells: Sequence[Sequence[st
         for name, cell in zip(names, row, strict=True):
             table.add_row(name, cell)
     out.print(table)
+
+
+def _fitted(least: Sequence[int], natural: Sequence[int], room: int) -> list[int]:
+    """Widths of columns: what their words need at least, and what is left to those that lack the most of theirs."""
+    widths = list(least)
+    for _ in range(room - sum(least)):
+        lacking = [position for position in range(len(widths)) if natural[position] > widths[position]]
+        if not lacking:
+            break
+        widths[max(lacking, key=lambda position: natural[position] / max(widths[position], 1))] += 1
+    return widths
 
 
 def _word_width(text: str) -> int:

@@ -54,7 +54,13 @@ def print_answer(answer: "Answer", *, json: bool = False) -> None:
     predicted = any(each.predicted_rating is not None for each in answer.suggestions)
     because = any(each.because for each in answer.suggestions)
     genres = out.width >= _MIN_WIDTH_OF_GENRES
-    columns = ("rank", "movieId", "title", *(("genres",) if genres else ()), "predicted rating" if predicted else "similarity")
+    columns = (
+        "rank",
+        "movieId",
+        "title",
+        *(("genres",) if genres else ()),
+        "predicted rating" if predicted else "similarity",
+    )
     print_table(
         f"For {answer.basis} (model {answer.version})",
         (*columns, "because of") if because else columns,
