@@ -1,7 +1,8 @@
 """What needs a person, what waits, and what to do about each: one list for the command, the checks and the page.
 
 Here: the list, and conditions that no run would notice (a late batch, stale lists, a full database, a silent sensor or
-daemon). Not here: work that is outstanding (``warehouse.outstanding``), telling people (``send_notifications``).
+daemon, a token that ends). Not here: work that is outstanding (``warehouse.outstanding``), telling people
+(``send_notifications``).
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from cinematch_assets.limits import MAX_BATCH_AGE, MAX_SILENCE, MAX_STALE_LISTS,
 from cinematch_assets.messaging.channels import read_channels
 from cinematch_assets.pipeline.models.artifacts import FormatStatus, champion_format_message
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.pipeline.token_watch import find_token_condition
 from cinematch_assets.values import Automation, Condition, OutstandingWork, WaitingDecision
 from cinematch_assets.warehouse.batches import UnfinishedBatch, list_unfinished_batches
 from cinematch_assets.warehouse.champion import read_champion
@@ -23,6 +25,8 @@ from cinematch_assets.warehouse.monitoring import list_refused_files
 from cinematch_assets.warehouse.notification_messages import list_channel_states
 from cinematch_assets.warehouse.outstanding import list_outstanding
 
+SENDER = "notification_sensor"
+DAEMON_IS_SILENT = "Dagster's daemon is silent"
 _FOUND_ELSEWHERE = {"automation", "token"}
 """Kinds of conditions that take more than the warehouse to find: those on record stand for them."""
 
@@ -60,7 +64,7 @@ def attention(platform: Platform, automation: Automation | None = None) -> list[
         refused = session.run(list_refused_files)
         states = session.run(list_channel_states, [channel.key for channel in channels.usable])
     rows = [_outstanding_row(each) for each in outstanding if each.state != "running"]
-    known = {(each.kind, each.work) for each in outstanding}
+    known: set[tuple[str, str]] = {(each.kind, each.work) for each in outstanding}
     rows += _unseen_work(decisions, unfinished, known, now)
     named = {each.reason for each in outstanding}
     for path, note in refused:
@@ -95,8 +99,15 @@ def watch(platform: Platform, automation: Automation | None) -> None:
     now = datetime.now(UTC)
     with platform.warehouse.session() as session:
         budget = platform.settings.storage_budget_mb * 2**20
-        found = find_conditions(session.run(read_freshness), automation, budget_bytes=budget, now=now)
-        session.run(replace_conditions, list(found))
+        found = [*find_conditions(session.run(read_freshness), automation, budget_bytes=budget, now=now)]
+        if (token := find_token_condition(platform.settings, now)) is not None:
+            found.append(token)
+        session.run(replace_conditions, found)
+
+
+def is_sender_silent(automation: Automation, now: datetime) -> bool:
+    """Whether the sensor that tells people is silent, or the daemon that evaluates it; one that is off is meant to be."""
+    return any(each.name in {DAEMON_IS_SILENT, f"{SENDER} is silent"} for each in _silences(automation, now))
 
 
 def find_conditions(
@@ -126,7 +137,7 @@ def _silences(automation: Automation, now: datetime) -> Iterator[Condition]:
     restart = "start cinematch dev, or dagster-daemon where it runs as a service"
     if beat is not None and now - beat > MAX_SILENCE:
         why = f"its last heartbeat was at {beat:%Y-%m-%d %H:%M} UTC: no sensor looks at anything"
-        yield Condition("Dagster's daemon is silent", "automation", why, restart, beat)
+        yield Condition(DAEMON_IS_SILENT, "automation", why, restart, beat)
         return
     for tick in automation.ticks:
         if tick.is_off:
