@@ -15,6 +15,7 @@ from cinematch_assets.pipeline.models.artifacts import FormatStatus, champion_fo
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.pipeline.token_watch import find_token_condition
 from cinematch_assets.values import Automation, Condition, OutstandingWork, WaitingDecision
+from cinematch_assets.warehouse.approval import list_awaiting
 from cinematch_assets.warehouse.batches import UnfinishedBatch, list_unfinished_batches
 from cinematch_assets.warehouse.champion import read_champion
 from cinematch_assets.warehouse.conditions import Freshness, list_conditions, read_freshness, replace_conditions
@@ -24,6 +25,7 @@ from cinematch_assets.warehouse.landed_files import CORRECT
 from cinematch_assets.warehouse.monitoring import list_refused_files
 from cinematch_assets.warehouse.notification_messages import list_channel_states
 from cinematch_assets.warehouse.outstanding import list_outstanding
+from cinematch_assets.warehouse.warehouse import Session
 
 SENDER = "notification_sensor"
 DAEMON_IS_SILENT = "Dagster's daemon is silent"
@@ -59,7 +61,7 @@ def attention(platform: Platform, automation: Automation | None = None) -> list[
         decisions = session.run(list_waiting_decisions)
         unfinished = session.run(list_unfinished_batches)
         freshness = session.run(read_freshness)
-        erasures = session.run(list_erasures, unfinished=True)
+        left = [*_left_to_a_person(session)]
         recorded = session.run(list_conditions)
         refused = session.run(list_refused_files)
         states = session.run(list_channel_states, [channel.key for channel in channels.usable])
@@ -70,9 +72,7 @@ def attention(platform: Platform, automation: Automation | None = None) -> list[
     for path, note in refused:
         if note not in named:
             rows.append(AttentionRow(path, None, note or "it was refused", CORRECT, needs_a_person=True))
-    for erasure in erasures:
-        step = "run cinematch forget --resume; it goes on where it was cut off"
-        rows.append(AttentionRow("erasure", erasure.requested_at, erasure.state, step, needs_a_person=True))
+    rows += left
     if champion is not None and FormatStatus.of(champion) is not FormatStatus.READABLE:
         why = champion_format_message(platform, champion)
         step = "do what the reason names; cinematch models list shows the versions"
@@ -92,6 +92,16 @@ def attention(platform: Platform, automation: Automation | None = None) -> list[
             why = f"{state.fault}; {state.waiting:,} wait for it"
             rows.append(AttentionRow("notifications", state.failing_since, why, test, needs_a_person=True))
     return sorted(rows, key=lambda row: (not row.needs_a_person, row.since or now))
+
+
+def _left_to_a_person(session: Session) -> Iterator[AttentionRow]:
+    """Erasures that were cut off, and versions that await approval."""
+    for erasure in session.run(list_erasures, unfinished=True):
+        step = "run cinematch forget --resume; it goes on where it was cut off"
+        yield AttentionRow("erasure", erasure.requested_at, erasure.state, step, needs_a_person=True)
+    for version in session.run(list_awaiting):
+        why = f"{version.why}: {version.reason}"
+        yield AttentionRow("approval", version.since, why, version.next_step, needs_a_person=True)
 
 
 def watch(platform: Platform, automation: Automation | None) -> None:

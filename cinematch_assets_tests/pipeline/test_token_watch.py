@@ -43,7 +43,10 @@ def google(token_file: Path) -> Settings:
         ({"ends_at": NOW + timedelta(days=2)}, "it ends on 2026-11-29 12:00 UTC"),
         ({"ends_at": NOW - timedelta(days=1)}, "it ends on 2026-11-26 12:00 UTC"),
         ({"granted_at": NOW - timedelta(days=4)}, None),
-        ({"granted_at": NOW - timedelta(days=6)}, 'it ends on 2026-11-28 12:00 UTC if the consent screen of the app is'),
+        (
+            {"granted_at": NOW - timedelta(days=6)},
+            "it ends on 2026-11-28 12:00 UTC if the consent screen of the app is",
+        ),
         ({"granted_at": NOW - timedelta(days=8)}, None),
         ({}, None),
     ],

@@ -90,8 +90,8 @@ def _models(facts: Facts) -> list[tuple[str, Markup]]:
         return []
     ends = (f"v{measured[0].ordinal}", f"v{measured[-1].ordinal}")
     baseline = facts.champion.baseline_rmse if facts.champion else None
-    rmse = [charts.Point(each.rmse, is_hollow=each.state == "rejected") for each in measured]
-    ndcg = [charts.Point(each.ndcg, is_hollow=each.state == "rejected") for each in measured]
+    rmse = [charts.Point(each.rmse, is_hollow=each.state != "promoted") for each in measured]
+    ndcg = [charts.Point(each.ndcg, is_hollow=each.state != "promoted") for each in measured]
     drawn = (
         (
             "RMSE on the test split: lower is better",
