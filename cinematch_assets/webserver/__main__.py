@@ -1,7 +1,7 @@
 """``python -m cinematch_assets.webserver``: Dagster's webserver with the guard and the reports.
 
 Takes the options of ``dagster-webserver``. Here: putting the parts together. Not here: the guard (``webserver.guard``),
-the reports (``webserver.reports``), the look at the daemon (``webserver.daemon_watch``), starting all of it (``cli.dev``).
+the reports (``webserver.reports``), the look at the daemon (``webserver.daemon_watch``), starting all (``cli.dev``).
 """
 
 import sys
