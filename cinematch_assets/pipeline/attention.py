@@ -116,7 +116,7 @@ def watch(platform: Platform, automation: Automation | None) -> None:
 
 
 def is_sender_silent(automation: Automation, now: datetime) -> bool:
-    """Whether the sensor that tells people, or the daemon that evaluates it, is silent; one that is off is meant to be."""
+    """Whether the sensor that tells people is silent, or the daemon; one that is off was turned off on purpose."""
     return any(each.name in {DAEMON_IS_SILENT, f"{SENDER} is silent"} for each in _silences(automation, now))
 
 
