@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from cinematch_assets.attempts import Pending, RetryPolicy, Work, next_attempt
+from cinematch_assets.dagster_support.run_tags import sensor_tags
 from cinematch_assets.dagster_support.runs import DATA_TAG, RELEASE_TAG, read_runs, release, runs_under_way
 from cinematch_assets.defs.automation.jobs import ingest_batch, load_catalog
 from cinematch_assets.defs.monitoring.monitoring_report import monitoring_report
 from cinematch_assets.defs.partitions import BATCH_PARTITIONS, batch_id
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.values import OutstandingWork
+from cinematch_assets.visible_text import visible
 
 if TYPE_CHECKING:
     from cinematch_assets.pipeline.ingest.wanted_work import WantedWork
@@ -43,7 +45,7 @@ def drive_sensor(context: dg.SensorEvaluationContext, platform: dg.ResourceParam
     platform.warehouse.run(replace_outstanding, wanted.kinds, _one_each(rows))
     requests = [*_catalogue_runs(looked, wanted), *_batch_runs(looked, wanted)]
     reasons = [wanted.folder_fault] if wanted.folder_fault else []
-    reasons += [f"{row.work}: {row.reason}" for row in rows]
+    reasons += [visible(f"{row.work}: {row.reason}") for row in rows]
     for reason in reasons:
         context.log.info(reason)
     known = set(context.instance.get_dynamic_partitions(BATCH_PARTITIONS))
@@ -126,6 +128,11 @@ def _run(
         job_name=job,
         partition_key=partition,
         asset_selection=None if whole else [dg.AssetKey(name) for name in names],
-        tags={RELEASE_TAG: release(), DATA_TAG: data, **dict(each.work.tag for each in looked)},
+        tags={
+            **sensor_tags(looked[0].work.kind, number=max(each.number for each in looked), batches=partition or ""),
+            RELEASE_TAG: release(),
+            DATA_TAG: data,
+            **dict(each.work.tag for each in looked),
+        },
         run_config=only_missing if any(each.work.kind == "report" for each in looked) else {},
     )
