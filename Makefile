@@ -8,13 +8,16 @@ PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test test-all test-security dev stop lint bench requirements deploy-synth clean
+.PHONY: help setup setup-docs setup-test demo test test-all test-security dev stop lint bench docs requirements deploy-synth clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:  ## make .venv with what running needs
 	@requirements/install runtime
+
+setup-docs:
+	@requirements/install docs
 
 setup-test:  ## make .venv with what the tests need as well
 	@requirements/install test
@@ -45,6 +48,9 @@ lint: setup-test  ## style, types and import rules alone
 
 bench: setup-test  ## the tables of benchmarks/, side by side with peers
 	@$(VENV)/python -m benchmarks $(ARGS)
+
+docs: setup-docs  ## the pages as a site in build/site, with a search that needs no server (ARGS=--serve shows it on port 8000)
+	@$(VENV)/python -m docs.site $(ARGS)
 
 requirements: setup  ## pin again, from pyproject.toml (ARGS='--upgrade-package pandas')
 	@requirements/pin $(ARGS)

@@ -17,6 +17,7 @@ MODEL_ASSETS = ("recommender_model", "model_metrics")
 _DECISION_TAG = "cinematch/retraining-"
 NO_RATINGS = "there are no ratings to train a model on"
 _MORE_DATA = "it is tried again when movies, ratings or batches change; to try as it is, materialize the job retrain"
+_APPROVE = "it goes on when that version is promoted, rejected or expired"
 _LOOK = "see the run in the UI, then materialize recommendations"
 
 
@@ -160,19 +161,32 @@ def retraining_work(decision: WaitingDecision) -> Work:
 
 
 def hold_back(
-    pending: Sequence[Pending], *, blocked: str = "", since_last_s: float | None = None, policy: RetrainingPolicy
+    pending: Sequence[Pending],
+    *,
+    blocked: str = "",
+    approval: str = "",
+    since_last_s: float | None = None,
+    policy: RetrainingPolicy,
 ) -> tuple[Pending, ...]:
     """Let work wait for what has to come first.
 
     Args:
         pending: all work for the job ``retrain``.
         blocked: why nothing may be started: a champion of a newer release, or another platform that retrains.
+        approval: the version that awaits approval, in one sentence; nothing is trained before it is decided on.
         since_last_s: seconds since the last retraining ended; None before the first.
         policy: the cooldown.
     """
     if blocked:
         advice = "it goes on when that has ended; or do what the reason names"
         return tuple(replace(each, work=replace(each.work, waits_for=blocked, advice=advice)) for each in pending)
+    if approval:
+        pending = [
+            each
+            if each.work.kind == "recommendations"
+            else replace(each, work=replace(each.work, waits_for=approval, advice=_APPROVE))
+            for each in pending
+        ]
     model = next((each for each in pending if each.work.kind == "model"), None)
     if model is not None and not model.attempt.given_up and not model.work.waits_for:
         reason = "a model is trained first, which answers it"
@@ -182,7 +196,8 @@ def hold_back(
         return tuple(pending)
     return tuple(
         replace(each, work=replace(each.work, waits_for=reason, advice="nothing to do"))
-        if each.work.kind == "retraining" and not (each.attempt.given_up or each.attempt.retry_at)
+        if each.work.kind == "retraining"
+        and not (each.attempt.given_up or each.attempt.retry_at or each.work.waits_for)
         else each
         for each in pending
     )

@@ -164,6 +164,17 @@ class Settings(BaseModel):
         alias="CINEMATCH_MAX_TOTAL_LOSS",
         description="How much worse, as a share, a challenger may be on the test split than the best champion so far.",
     )
+    promotion: Literal["auto", "approve"] = Field(
+        default="auto",
+        alias="CINEMATCH_PROMOTION",
+        description="approve: what passes the gate waits for cinematch models promote; not where nothing is replaced.",
+    )
+    approval_days: int = Field(
+        default=7,
+        ge=1,
+        alias="CINEMATCH_APPROVAL_DAYS",
+        description="Days until a version that awaits approval is rejected: newer data make a newer version better.",
+    )
     auto_rollback: Literal["off", "on"] = Field(
         default="off",
         alias="CINEMATCH_AUTO_ROLLBACK",

@@ -9,7 +9,7 @@ import typer
 
 from cinematch_assets.cli.main import app
 from cinematch_assets.settings import Settings
-from docs import data_path, decisions_index
+from docs.generated import MODULES
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")))
@@ -17,7 +17,7 @@ NAMES = [str(path.relative_to(ROOT)) for path in PAGES]
 BYTES_OF_A_PICTURE = 300_000
 
 
-@pytest.mark.parametrize("generated", [data_path, decisions_index])
+@pytest.mark.parametrize("generated", MODULES)
 def test_a_generated_page_is_what_it_is_generated_from(generated: ModuleType) -> None:
     assert generated.PAGE.read_text(encoding="utf-8") == generated.page(), "run `python -m docs`"
 

@@ -1,6 +1,6 @@
 """Write the pages that follow from the code: ``python -m docs``."""
 
-from docs import data_path, decisions_index
+from docs.generated import MODULES
 
-for each in (data_path, decisions_index):
+for each in MODULES:
     each.PAGE.write_text(each.page(), encoding="utf-8")

@@ -16,6 +16,7 @@ import cinematch_assets.schemas
 from cinematch_assets.dagster_support.metadata import column_schema
 from cinematch_assets.definitions import defs
 from cinematch_assets.schemas.table import Column, Table
+from docs.cells import cell
 
 PAGE = Path(__file__).with_name("data-path.md")
 
@@ -145,7 +146,7 @@ def _table_section(table: Table) -> str:
 def _columns(table: Table) -> str:
     key = ", ".join(f"`{name}`" for name in table.key)
     lines = [f"Rows are told apart by {key}.", "", "| column | type | meaning | rules |", "|---|---|---|---|"]
-    lines += [f"| `{c.name}` | {c.sql} | {_cell(c.description)} | {_cell(_rules(c))} |" for c in table.columns]
+    lines += [f"| `{c.name}` | {c.sql} | {cell(c.description)} | {cell(_rules(c))} |" for c in table.columns]
     return "\n".join(lines)
 
 
@@ -153,7 +154,3 @@ def _rules(column: Column) -> str:
     rules = ["unique"] if column.unique else []
     rules += ["may be NULL"] if column.nullable else []
     return "; ".join([*rules, *column.constraints])
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")

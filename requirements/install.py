@@ -22,11 +22,12 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 NOTE = VENV / "installed.json"
 LOG = ROOT / "build" / "setup.log"
-WITHIN = {"runtime": ("runtime", "test"), "test": ("test",)}  # test.txt holds all of runtime.txt, with the same pins
+WITHIN = {"runtime": ("runtime", "docs", "test"), "docs": ("docs", "test"), "test": ("test",)}
+"""Name → files that hold all that it asks for, with the same pins."""
 
 
 def main(name: str) -> int:
-    """Set up for ``name`` ("runtime" or "test"); at once when that was done before, with the same pins and place."""
+    """Set up for ``name``, a key of ``WITHIN``; at once when that was done before, with the same pins and place."""
     if _is_installed(name):
         return 0
     LOG.parent.mkdir(exist_ok=True)
@@ -56,7 +57,8 @@ def _is_installed(name: str) -> bool:
         note = json.loads(NOTE.read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return False
-    return PYTHON.exists() and any(note == _note(holder) for holder in WITHIN[name])
+    holder = note.get("requirements")
+    return PYTHON.exists() and holder in WITHIN[name] and note == _note(holder)
 
 
 def _note(name: str) -> dict[str, str]:

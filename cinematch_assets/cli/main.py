@@ -7,7 +7,8 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -43,6 +44,7 @@ from cinematch_assets.cli.error_log import write_entry
 from cinematch_assets.cli.output import err, notes
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.fault_messages import message_of
+from cinematch_assets.visible_text import visible
 
 INTERRUPTED = 128 + 2
 """The exit code of a program that SIGINT ended."""
@@ -51,12 +53,28 @@ BUG = 70
 _OF_OUTPUT = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF}
 
 
-class _Commands(TyperGroup):
-    """The commands; one that a person interrupts ends with a sentence."""
+@contextmanager
+def _visible_arguments() -> Iterator[None]:
+    """Show the control characters of what typer repeats of the command line."""
+    try:
+        yield
+    except typer.TyperException as fault:
+        if hasattr(fault, "message"):
+            fault.message = visible(fault.message)
+        raise
 
-    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # typer's is click's
+
+class _Commands(TyperGroup):
+    """The commands; one that a person interrupts ends with a sentence, and wrong arguments are repeated as text."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # typer's is click's
+        with _visible_arguments():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # as above
         try:
-            return super().invoke(ctx)
+            with _visible_arguments():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             err.print("stopped: nothing half-done is visible, and the same command goes on from here")
             raise typer.Exit(INTERRUPTED) from None

@@ -1,4 +1,4 @@
-"""``cinematch models list | promote | rollback | verify``: the model registry.
+"""``cinematch models list | promote | reject | rollback | verify``: the model registry.
 
 Here: arguments and output. Not here: the registry (``warehouse.model_registry``).
 """
@@ -51,7 +51,7 @@ def list_versions(json: Json = False) -> None:
             (
                 each.version,
                 "★" if each.version == serving else "",
-                each.state,
+                each.state.replace("_", " "),
                 each.method,
                 each.data_size,
                 (each.metrics or {}).get("rmse"),
@@ -67,9 +67,9 @@ def list_versions(json: Json = False) -> None:
 
 @app.command()
 def promote(
-    version: Annotated[str, typer.Argument(help="A version that passed the gate before.")], reason: Reason = None
+    version: Annotated[str, typer.Argument(help="A version that passed the gate.")], reason: Reason = None
 ) -> None:
-    """Make a version champion again, with the recommendations it had.
+    """Make a version champion that awaits approval, or again one that was, with the recommendations it had.
 
     Example: cinematch models promote run_1a2b3c4d_v3 --reason "the drift was an error of the source"
     """
@@ -81,6 +81,25 @@ def promote(
     champion = set_champion(platform, version, reason or "promoted by hand")
     out.print(f"{champion} is champion")
     show_changes(platform, champion_changes(f"{champion} was promoted by hand"), reason)
+
+
+@app.command()
+def reject(
+    version: Annotated[str, typer.Argument(help="A version that awaits approval.")], reason: Reason = None
+) -> None:
+    """Reject a version that awaits approval; the champion stays, and the batches stay in the buffer.
+
+    Example: cinematch models reject run_1a2b3c4d_v3 --reason "the new lists are too much alike"
+    """
+    from cinematch_assets.dagster_support.change_events import ChangedAsset, show_changes
+    from cinematch_assets.pipeline.platform import Platform
+    from cinematch_assets.warehouse.approval import reject_awaiting
+
+    platform = Platform.open()
+    why = f"rejected by hand: {reason}" if reason else "rejected by hand"
+    platform.warehouse.run(reject_awaiting, version, why, platform.actor)
+    out.print(f"{version} is rejected, and the champion stays")
+    show_changes(platform, [ChangedAsset("model_metrics", f"{version} was {why}")], reason)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import dagster as dg
 
 from cinematch_assets.schemas.table import Table
+from cinematch_assets.visible_text import visible
 
 MAX_MESSAGES = 20
 
@@ -50,7 +51,7 @@ def report_url(key: str) -> dg.MetadataValue:
 
 def messages(texts: Sequence[str]) -> dg.MetadataValue:
     """The first ``MAX_MESSAGES`` texts and how many are left out, because metadata has to stay small."""
-    shown = list(texts[:MAX_MESSAGES])
+    shown = [visible(text) for text in texts[:MAX_MESSAGES]]
     rest = len(texts) - len(shown)
     return dg.MetadataValue.json([*shown, f"and {rest:,} more"] if rest else shown)
 

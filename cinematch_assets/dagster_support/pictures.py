@@ -61,7 +61,7 @@ def figures_over_versions(versions: Sequence["ModelVersion"], champion: str | No
             charts.Point(
                 (each.metrics or {}).get(figure),
                 is_marked=each.version == champion,
-                is_hollow=each.state == "rejected",
+                is_hollow=each.state != "promoted",
             )
             for each in shown
         ]

@@ -15,8 +15,15 @@ from cinematch_assets.values import Notification
 MAX_SHOWN = 20
 """Notifications whose text is in one message; the others are counted, and ``cinematch status`` has them."""
 MAX_GROUPED_BODY_LENGTH = 300
-_CONTROL = re.compile(r"[^\S\n ]|[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_BROADCAST = re.compile(r"@(?=everyone|here|channel|all)", re.IGNORECASE)
+_CONTROL = re.compile(r"[^\S\n ]|[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_CHAT_MARKUP = re.compile(
+    r"@(?=everyone|here|channel|all)"  # calls everyone, also within a word
+    r"|(?<!\w)@(?=\w)"  # calls one person
+    r"|<(?=[!@#/a-z])"  # a tag, a bare link, Slack's and Discord's mentions
+    r"|\](?=[(\[])"  # the middle of a link or a picture
+    r"|`(?=`)",  # a block of code, which would swallow what to do next
+    re.IGNORECASE,
+)
 _WORD_JOINER = "\N{WORD JOINER}"
 
 
@@ -54,5 +61,8 @@ def _entry(notification: Notification, max_length: int | None = None) -> str:
 
 
 def _harmless(text: str) -> str:
-    """Remove control and direction characters, and keep a file's name from calling everyone in a chat."""
-    return _BROADCAST.sub(f"@{_WORD_JOINER}", _CONTROL.sub(" ", text))
+    """Remove control and direction characters, and break the signs by which a chat would call people or draw a link.
+
+    Not every service escapes what it is told is plain: an invisible joiner stands where its markup would begin.
+    """
+    return _CHAT_MARKUP.sub(lambda sign: sign[0] + _WORD_JOINER, _CONTROL.sub(" ", text))

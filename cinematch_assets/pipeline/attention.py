@@ -12,6 +12,7 @@ from cinematch_assets.messaging.channels import read_channels
 from cinematch_assets.pipeline.models.artifacts import FormatStatus, champion_format_message
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.values import Automation, Condition, OutstandingWork
+from cinematch_assets.warehouse.approval import list_awaiting
 from cinematch_assets.warehouse.batches import list_unfinished_batches
 from cinematch_assets.warehouse.champion import read_champion
 from cinematch_assets.warehouse.conditions import Freshness, list_conditions, read_freshness, replace_conditions
@@ -19,6 +20,7 @@ from cinematch_assets.warehouse.drift_alerts import list_waiting_decisions
 from cinematch_assets.warehouse.erasures import list_erasures
 from cinematch_assets.warehouse.notification_messages import list_channel_states
 from cinematch_assets.warehouse.outstanding import list_outstanding
+from cinematch_assets.warehouse.warehouse import Session
 
 MAX_STORAGE_SHARE = 0.85
 """There is time to act before writes fail; the check on storage and the alarm on AWS use it too."""
@@ -58,7 +60,7 @@ def attention(platform: Platform, automation: Automation | None = None) -> list[
         decisions = session.run(list_waiting_decisions)
         unfinished = session.run(list_unfinished_batches)
         freshness = session.run(read_freshness)
-        erasures = session.run(list_erasures, unfinished=True)
+        left = [*_left_to_a_person(session)]
         recorded = {each.name: each.since for each in session.run(list_conditions)}
         states = session.run(list_channel_states, [channel.key for channel in channels.usable])
     rows = [_outstanding_row(each) for each in outstanding if each.state != "running"]
@@ -73,9 +75,7 @@ def attention(platform: Platform, automation: Automation | None = None) -> list[
             why = "loaded and not assessed yet, so not trained on; drive_sensor has not looked at it"
             step = "turn drive_sensor on in the UI, or materialize drift_report for it"
             rows.append(AttentionRow(f"assessment {batch.batch_id}", None, why, step, needs_a_person=True))
-    for erasure in erasures:
-        step = "run cinematch forget --resume; it goes on where it was cut off"
-        rows.append(AttentionRow("erasure", erasure.requested_at, erasure.state, step, needs_a_person=True))
+    rows += left
     if champion is not None and FormatStatus.of(champion) is not FormatStatus.READABLE:
         why = champion_format_message(platform, champion)
         rows.append(AttentionRow("champion", None, why, "do what the reason names", needs_a_person=True))
@@ -90,6 +90,16 @@ def attention(platform: Platform, automation: Automation | None = None) -> list[
             why = f"{state.fault}; {state.waiting:,} wait for it"
             rows.append(AttentionRow("notifications", state.failing_since, why, test, needs_a_person=True))
     return sorted(rows, key=lambda row: (not row.needs_a_person, row.since or now))
+
+
+def _left_to_a_person(session: Session) -> Iterator[AttentionRow]:
+    """Erasures that were cut off, and versions that await approval."""
+    for erasure in session.run(list_erasures, unfinished=True):
+        step = "run cinematch forget --resume; it goes on where it was cut off"
+        yield AttentionRow("erasure", erasure.requested_at, erasure.state, step, needs_a_person=True)
+    for version in session.run(list_awaiting):
+        why = f"{version.why}: {version.reason}"
+        yield AttentionRow("approval", version.since, why, version.next_step, needs_a_person=True)
 
 
 def watch(platform: Platform, automation: Automation | None) -> None:

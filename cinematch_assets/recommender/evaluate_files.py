@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -35,25 +36,35 @@ _COLUMNS = ("users", "movies", "ratings", "timestamps")
 class FileEvaluation:
     """The figures of ``cinematch evaluate``: wall seconds, and the peak resident memory of the process so far."""
 
-    method: str
-    reason: str
-    split: str
-    train_rows: int
-    test_rows: int
-    rmse: float
-    mae: float
-    precision_at_10: float
-    catalogue_precision_at_10: float | None
-    catalogue_ndcg_at_10: float | None
-    coverage: float | None
-    novelty: float | None
-    interval_80: float | None
-    fit_seconds: float
-    predict_seconds: float
-    peak_rss_mb: float
-    recall_at_20: float | None = None
-    recall_at_50: float | None = None
-    ndcg_at_100: float | None = None
+    method: Annotated[str, "the method of predicted ratings and the method of rankings, joined by +"]
+    reason: Annotated[str, "why this method was chosen for these data"]
+    split: Annotated[str, "where the test rows come from: as given, temporal, or users held out"]
+    train_rows: Annotated[int, "ratings that the model was fitted on"]
+    test_rows: Annotated[int, "ratings that it was measured on"]
+    rmse: Annotated[float, "root mean square error of predicted ratings, in stars"]
+    mae: Annotated[float, "mean absolute error of predicted ratings, in stars"]
+    precision_at_10: Annotated[
+        float, "share of a user's ten test movies of highest predicted rating that they gave 4 or more, mean over users"
+    ]
+    catalogue_precision_at_10: Annotated[
+        float | None, "share of the ten recommended movies of the whole catalogue that the user gave 4 or more"
+    ]
+    catalogue_ndcg_at_10: Annotated[
+        float | None, "the same with weight 1 / log2(rank + 1), as a share of the best possible list"
+    ]
+    coverage: Annotated[float | None, "share of the catalogue that is in any list"]
+    novelty: Annotated[float | None, "mean of -log2 of the share of training users who rated a recommended movie"]
+    interval_80: Annotated[
+        float | None, "share of test ratings inside their 80 % intervals; None where the method has none"
+    ]
+    fit_seconds: Annotated[float, "wall time of fitting"]
+    predict_seconds: Annotated[float, "wall time of predicting the test rows"]
+    peak_rss_mb: Annotated[float, "the most memory that the process has held, in MiB"]
+    recall_at_20: Annotated[
+        float | None, "for held-out users: share of their liked test movies in a list of 20; at most 20 count"
+    ] = None
+    recall_at_50: Annotated[float | None, "the same in a list of 50"] = None
+    ndcg_at_100: Annotated[float | None, "the same weighted by rank, in a list of 100"] = None
 
     def as_json(self) -> dict[str, object]:
         """Return plain values, one per key."""

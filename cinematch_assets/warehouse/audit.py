@@ -23,6 +23,8 @@ class Action(StrEnum):
     """What an entry is about."""
 
     PROMOTION = "promotion"
+    REJECTION = "rejection"
+    """A person rejected a version that awaited approval."""
     ROLLBACK = "rollback"
     RELEASE = "release"
     CORRECTION = "correction"

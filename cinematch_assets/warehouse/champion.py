@@ -1,7 +1,7 @@
 """Which version is champion: promotion, rejection, rollback, and the merge of batches on promotion.
 
-Here: transactions that change the champion. Not here: the gate's rule (``promotion``), rows of versions
-(``model_registry``).
+Here: transactions that change the champion. Not here: the gate's rule (``promotion``), versions that a person has to
+approve (``approval``), rows of versions (``model_registry``).
 """
 
 import logging
@@ -104,7 +104,7 @@ def promote(
     with connection.transaction():
         lock(connection, "registry")
         require_champion_is(connection, over)
-        _record_decision(
+        record_decision(
             connection,
             version,
             final,
@@ -114,21 +114,33 @@ def promote(
             data_size=data_size,
             trained_from=trained_from,
         )
-        connection.execute(statement("registry/upsert_champion"), {"version": version})
         reason = str(gate_result.evidence.get("reason", "promoted"))
-        change = {"version": version, "former": over, "reason": reason}
-        connection.execute(statement("registry/insert_champion_change"), change)
-        moved = _move_batches(connection, version, merge)
-        _audit_promotion(connection, version, reason, by, former=over, merge=merge, moved=moved)
-        outcome = f"{version} promoted" + (f" over {over}" if over else "")
-        connection.execute(
-            statement("drift/close_decisions"), {"version": version, "state": "retrained", "outcome": outcome}
-        )
-        record_notification(
-            connection, "promoted", outcome, f"{change['reason']}; batches {merge}d: {', '.join(moved) or 'none'}"
-        )
+        return make_champion(connection, version, over=over, merge=merge, reason=reason, by=by)
+
+
+def make_champion(
+    connection: psycopg.Connection, version: str, *, over: str | None, merge: str, reason: str, by: Actor | None
+) -> tuple[str, ...]:
+    """Set the champion and move the batches it was trained on; return those batches.
+
+    Call it under the registry's lock, in the transaction that makes the version promoted.
+    """
+    connection.execute(statement("registry/upsert_champion"), {"version": version})
+    change = {"version": version, "former": over, "reason": reason}
+    connection.execute(statement("registry/insert_champion_change"), change)
+    moved = _move_batches(connection, version, merge)
+    _audit_promotion(connection, version, reason, by, former=over, merge=merge, moved=moved)
+    outcome = f"{version} promoted" + (f" over {over}" if over else "")
+    close_decisions(connection, version, "retrained", outcome)
+    record_notification(connection, "promoted", outcome, f"{reason}; batches {merge}d: {', '.join(moved) or 'none'}")
     _LOG.info("%s; batches %sd: %s", outcome, merge, ", ".join(moved) or "none")
     return moved
+
+
+def close_decisions(connection: psycopg.Connection, version: str, state: str, outcome: str) -> None:
+    """Record what became of the decisions on the batches that a version was trained on."""
+    values = {"version": version, "state": state, "outcome": outcome}
+    connection.execute(statement("drift/close_decisions"), values)
 
 
 def reject(connection: psycopg.Connection, version: str, gate_result: GateResult) -> None:
@@ -136,7 +148,7 @@ def reject(connection: psycopg.Connection, version: str, gate_result: GateResult
     with connection.transaction():
         lock(connection, "registry")
         candidate = read_model_version(connection, version)
-        _record_decision(
+        record_decision(
             connection,
             version,
             candidate.artifact,
@@ -146,10 +158,7 @@ def reject(connection: psycopg.Connection, version: str, gate_result: GateResult
             data_size=candidate.data_size,
         )
         reason = str(gate_result.evidence.get("reason", ""))
-        outcome = f"{version} rejected: {reason}"
-        connection.execute(
-            statement("drift/close_decisions"), {"version": version, "state": "rejected", "outcome": outcome}
-        )
+        close_decisions(connection, version, "rejected", f"{version} rejected: {reason}")
         record_notification(
             connection,
             "rejected",
@@ -183,7 +192,7 @@ def set_champion(
     return former
 
 
-def _record_decision(
+def record_decision(
     connection: psycopg.Connection,
     version: str,
     artifact: Artifact,
@@ -194,6 +203,11 @@ def _record_decision(
     data_size: int,
     trained_from: Mapping[str, Any] | None = None,
 ) -> None:
+    """Store what the gate found with its evidence; call it under the registry's lock.
+
+    Raises:
+        RegistryConflictError: the version is no candidate any more.
+    """
     values = {
         "version": version,
         "state": state,

@@ -1,11 +1,16 @@
-"""The same hostile strings as titles, rows, columns, arguments and file names, through each command that shows them."""
+"""The same hostile strings as titles, rows, columns, arguments and file names, through each command."""
 
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from cinematch_assets.cli import output
+from cinematch_assets.cli.main import app, main
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets_tests.cli.test_commands import Command, cinematch, platform
 from cinematch_assets_tests.support.hostile import HOSTILE, steering_characters
@@ -14,9 +19,22 @@ from cinematch_assets_tests.support.platforms import drop, load_table
 __all__ = ["cinematch", "platform"]  # fixtures
 
 
-@pytest.fixture(autouse=True)
+_TEXTS_IN_TABLES = (
+    "INSERT INTO ops.audit (action, subject, actor, reason) VALUES ('release', %(text)s, %(text)s, %(text)s)",
+    "INSERT INTO ops.notifications (kind, subject, body, next_step) VALUES ('given up', %(text)s, %(text)s, %(text)s)",
+    "INSERT INTO ops.conditions VALUES (%(text)s, 'folder', %(text)s, %(text)s, now()) ON CONFLICT DO NOTHING",
+    "INSERT INTO ops.erasures (requested_by, reason, people, finished_at) VALUES (%(text)s, %(text)s, 1, now())",
+    """INSERT INTO ingestion_metadata (batch_id, ingestion_date, record_count, status, notes)
+    VALUES (left(%(text)s, 50), now(), 1, 'failed', %(text)s) ON CONFLICT DO NOTHING""",
+    """INSERT INTO ops.files (path, for_table, md5, size, store_key, note, state)
+    VALUES (%(text)s, 'batches/' || %(text)s, md5(%(text)s), 1, %(text)s, %(text)s, 'refused')
+    ON CONFLICT DO NOTHING""",
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
 def _hostile_rows(platform: Platform) -> None:
-    """Movies 1 to 16 have hostile titles and genres, the quarantine hostile rows, and work hostile reasons."""
+    """The first movies have hostile titles and genres; every table that a command shows has hostile texts."""
     with platform.warehouse.connect() as connection:
         for number, text in enumerate(HOSTILE, 1):
             connection.execute("UPDATE movies SET title = %s, genres = %s WHERE movieid = %s", [text, text, number])
@@ -25,6 +43,8 @@ def _hostile_rows(platform: Platform) -> None:
                 "VALUES ('batch', %s, 'x', 'waiting', %s, %s) ON CONFLICT DO NOTHING",
                 [text, text, text],
             )
+            for statement in _TEXTS_IN_TABLES:
+                connection.execute(statement.encode(), {"text": text})
         connection.execute("DELETE FROM ops.rejected_rows WHERE md5 = 'hostile'")
         for number, text in enumerate(HOSTILE, 1):
             connection.execute(
@@ -34,38 +54,118 @@ def _hostile_rows(platform: Platform) -> None:
             )
 
 
+def leaves(command: Any = None, *words: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Each command that can be run, with the words by which it is called."""
+    command = command or typer.main.get_command(app)
+    if hasattr(command, "commands"):
+        for name, each in command.commands.items():
+            yield from leaves(each, *words, name)
+    else:
+        yield words, command
+
+
+LEAVES = dict(leaves())
+SHOWING: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
+    ("migrate",): ((),),
+    ("doctor",): ((),),
+    ("status",): ((),),
+    ("report",): ((), ("--out", "page.html")),
+    ("audit",): ((), ("--limit", "500")),
+    ("forget",): (("--certificate",), ("--resume",)),
+    ("simulate",): ((),),
+    ("recommend",): (("1", "-k", "60"), ("--likes", "Film 50", "-k", "60")),
+    ("similar",): (("50", "-k", "60"),),
+    ("evaluate",): (("--train", "hostile.csv", "--test", "hostile.csv"),),
+    ("export",): ((),),
+    ("sql",): (("SELECT title, genres FROM movies ORDER BY movieid LIMIT 40",), ("SELECT 1", "--lines")),
+    ("models", "list"): ((),),
+    ("models", "promote"): (("run_x",),),
+    ("models", "rollback"): ((),),
+    ("models", "verify"): (("run_x",),),
+    ("rejects", "list"): ((), ("ratings.csv", "--limit", "500")),
+    ("rejects", "release"): (("--path", "ratings.csv"),),
+    ("drive", "check"): ((),),
+    ("drive", "login"): (("--client-secrets", "nowhere.json"),),
+    ("notify", "test"): ((),),
+    ("notify", "list"): ((),),
+    ("features", "refit"): ((),),
+}
+"""How each command is run; the others would start servers, and only their arguments are tried."""
+LONG = {("doctor",), ("report",), ("simulate",), ("evaluate",), ("migrate",), ("features", "refit")}
+SERVERS = {("demo",), ("dev",), ("stop",)}
+
+
+@pytest.fixture
+def shown(cinematch: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run the command to whatever end; return what it printed on both streams."""
+
+    def run(*words: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["cinematch", *words])
+        with pytest.raises(SystemExit):
+            main()
+        output = capsys.readouterr()
+        assert "Traceback" not in output.err
+        return output.out + output.err
+
+    return run
+
+
+def test_no_command_is_left_out() -> None:
+    assert set(SHOWING) | SERVERS == set(LEAVES)
+
+
 @pytest.mark.parametrize(
-    "words",
-    [
-        ("status",),
-        ("recommend", "1", "-k", "50"),
-        ("recommend", "--likes", "Film 50", "-k", "50"),
-        ("similar", "50", "-k", "50"),
-        ("rejects", "list", "ratings.csv"),
-        ("rejects", "list"),
-        ("models", "list"),
-        ("drive", "check"),
-        ("sql", "SELECT title, genres FROM movies WHERE movieid <= 16 ORDER BY movieid"),
-    ],
+    "command",
+    [pytest.param(each, marks=[pytest.mark.slow] if each in LONG else [], id=" ".join(each)) for each in SHOWING],
 )
-def test_no_command_lets_text_steer_the_terminal(cinematch: Command, words: tuple[str, ...]) -> None:
-    shown = cinematch(*words)
-    assert steering_characters(shown) == set()
+def test_no_command_lets_text_steer_the_terminal(
+    shown: Command, platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hostile.csv").write_text(",".join(f'"{text}"' for text in HOSTILE) + "\n1,2\n")
+    has_json = any("--json" in parameter.opts for parameter in LEAVES[command].params)
+    for words in SHOWING[command]:
+        for more in ((), ("--json",)) if has_json and "--lines" not in words else ((),):
+            assert steering_characters(shown(*command, *words, *more)) == set(), (words, more)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", LEAVES, ids=" ".join)
+def test_no_argument_steers_the_terminal(
+    shown: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "".join(HOSTILE[:12]).replace("/", "")
+    parameters = LEAVES[command].params
+    required = [text for each in parameters if each.required and each.param_type_name == "argument"]
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False):
+            continue
+        words = [*parameter.opts[:1], text] if parameter.param_type_name == "option" else [text]
+        assert steering_characters(shown(*command, *words)) == set(), parameter.name
+    for wrong in ([text] * 3, [f"--{text}"], [f"-{text}"]):
+        assert steering_characters(shown(*command, *required, *wrong)) == set()
+
+
+def test_no_command_s_name_steers_the_terminal(shown: Command) -> None:
+    text = "".join(HOSTILE)
+    assert steering_characters(shown(text)) == set()
+    assert steering_characters(shown("models", text)) == set()
 
 
 def test_markup_is_shown_as_it_was_written(cinematch: Command) -> None:
-    shown = cinematch("sql", "SELECT title FROM movies WHERE movieid <= 16 ORDER BY movieid")
-    for text in HOSTILE:
+    shown = cinematch("sql", f"SELECT title FROM movies WHERE movieid <= {len(HOSTILE)} ORDER BY movieid")
+    for text in map(str.strip, HOSTILE):
         assert text.encode("unicode_escape").decode() in shown.replace("\\u000d", "\\r").replace("\\u00", "\\x"), text
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_an_error_repeats_an_argument_as_text(cinematch: Command, text: str) -> None:
     for words in (
-        ("similar", f"{text} unheard of"),
+        ("similar", "--", f"{text} unheard of"),
         ("recommend", "--likes", f"{text} unheard of"),
         ("sql", "@" + text),
-        ("sql", f"SELECT {text}"),
+        ("sql", f"SELECT nowhere.nothing, {text}"),
     ):
         said = cinematch(*words, code=1)
         assert said.startswith("error: ")
@@ -90,7 +190,7 @@ def test_a_column_s_name_is_text(cinematch: Command) -> None:
 
 
 def test_json_holds_the_text_itself(cinematch: Command) -> None:
-    printed = cinematch("sql", "SELECT title FROM movies WHERE movieid <= 16 ORDER BY movieid", "--json")
+    printed = cinematch("sql", f"SELECT title FROM movies WHERE movieid <= {len(HOSTILE)} ORDER BY movieid", "--json")
     assert steering_characters(printed) == set()
     assert [row["title"] for row in json.loads(printed)] == list(HOSTILE)
 

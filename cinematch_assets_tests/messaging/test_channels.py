@@ -1,11 +1,15 @@
 """Messages to real receivers on loopback; no secret of a URL gets out."""
 
+import json
 import logging
+from datetime import UTC, datetime
 
 import pytest
 
 from cinematch_assets.messaging.channels import ChannelError, read_channels, without_secrets
-from cinematch_assets.messaging.message import Message
+from cinematch_assets.messaging.message import Message, compose
+from cinematch_assets.values import Notification
+from cinematch_assets_tests.support.hostile import HOSTILE, steering_characters
 from cinematch_assets_tests.support.sinks import mail_sink, web_sink
 
 MESSAGE = Message("id-1", "CineMatch: <b>w1</b> is refused", "7 of 9 rows & <script>alert(1)</script>")
@@ -44,6 +48,48 @@ def test_a_mail_is_plain_text_with_the_id() -> None:
     assert "w1" in mail["Subject"]
     assert mail.get_content_type() == "text/plain"
     assert MESSAGE.body in mail.get_content()
+
+
+def test_a_chat_that_draws_markup_gets_none_of_a_file_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slack's and Discord's own classes, sent to a receiver on loopback."""
+    from apprise.plugins.discord import NotifyDiscord
+    from apprise.plugins.slack import NotifySlack
+
+    recorded = datetime(2026, 1, 2, tzinfo=UTC)
+    text = " ".join(HOSTILE)
+    message = compose(
+        "id-1", [Notification(id=1, kind="given up", subject=text, body=text, next_step=text, recorded_at=recorded)]
+    )
+    urls = (
+        "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#general?format=markdown&blocks=yes",
+        "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#general",
+        f"discord://123456789012345678/{'a' * 68}",
+        f"discord://123456789012345678/{'a' * 68}?format=markdown",
+    )
+    with web_sink() as sink:
+        here = f"http://127.0.0.1:{sink.port}"
+        monkeypatch.setattr(NotifySlack, "webhook_url", here)
+        monkeypatch.setattr(NotifyDiscord, "notify_url", here)
+        for channel in read_channels(" ".join(urls)).usable:
+            channel.send(message)
+    assert len(sink.requests) == len(urls)
+    for _, body in sink.requests:
+        sent = json.dumps(body, ensure_ascii=False)
+        assert not any(
+            call in sent for call in ("<!channel", "<@U024", "@everyone", "<https://evil", "](http", "](java")
+        )
+        assert '"parse": ["' not in sent, "Discord is asked to call someone"
+        assert steering_characters(json.loads(json.dumps(sent)).replace("\\n", "")) == set()
+
+
+def test_a_mail_in_html_shows_tags_as_text() -> None:
+    with mail_sink() as sink:
+        (channel,) = read_channels(f"{sink.url}&format=html").usable
+        channel.send(MESSAGE)
+    html = sink.mails[0].get_body(("html",))
+    assert html is not None
+    assert "<script>" not in html.get_content()
+    assert "&lt;script&gt;" in html.get_content()
 
 
 def test_a_refusal_is_one_sentence_without_the_secrets_and_in_no_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 
 from cinematch_assets.messaging.message import MAX_SHOWN, compose
 from cinematch_assets.values import Notification
+from cinematch_assets_tests.support.hostile import HOSTILE, foreign_markup, steering_characters
 
 
 def given(number: int = 1, **changes: str) -> Notification:
@@ -29,3 +30,17 @@ def test_a_name_from_outside_neither_hides_text_nor_calls_everyone() -> None:
     assert not {"\x1b", "\u202e", "\r"} & set(message.title + message.body)
     assert "@everyone" not in message.body
     assert "@Here" not in message.body
+
+
+def test_hostile_text_neither_steers_nor_draws_nor_calls_anyone() -> None:
+    for text in HOSTILE:
+        for message in (compose("abc", [given(subject=text, body=text, next_step=text)]), compose("a", [given()] * 2)):
+            shown = f"{message.title}\n{message.body}"
+            assert steering_characters(shown) == set(), text
+            assert foreign_markup(shown) == [], text
+            assert "<!channel>" not in shown
+            assert "<@U024BE7LH>" not in shown
+
+
+def test_an_address_stays_one() -> None:
+    assert "mail me@cinematch.example" in compose("abc", [given(body="mail me@cinematch.example")]).body

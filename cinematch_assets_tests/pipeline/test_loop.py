@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.pipeline.attention import attention
 from cinematch_assets.pipeline.batch_drift import assess_batch
 from cinematch_assets.pipeline.maintenance import run_maintenance
 from cinematch_assets.pipeline.models.artifacts import load_champion
 from cinematch_assets.pipeline.models.gate_candidate import GatedCandidate, gate_candidate
-from cinematch_assets.pipeline.models.publish import publish_recommendations, roll_back
+from cinematch_assets.pipeline.models.publish import publish_recommendations, roll_back, set_champion
 from cinematch_assets.pipeline.models.query import recommend_for_likes, recommend_for_user, similar_movies
 from cinematch_assets.pipeline.models.train_candidate import train_candidate
 from cinematch_assets.pipeline.platform import Platform
@@ -181,6 +183,36 @@ def test_a_refused_first_model_is_named_with_its_reason(tmp_path: Path, database
         reject(connection, version, model_registry.GateResult(1, 1, 1, "", {}, {"reason": "refused: no better"}))
         with pytest.raises(NoChampionError, match="run_poor0000_v1 was refused: no better"):
             require_champion(connection)
+
+
+def test_where_people_approve_a_candidate_waits_and_then_serves_as_the_gate_s_would(platform: Platform) -> None:
+    lenient = {"promotion": "approve", "max_test_rmse_loss": 0.1, "max_total_loss": 0.1}
+    asked = replace(platform, settings=platform.settings.model_copy(update=lenient))
+    champion = load_champion(platform)[0].version
+    batch = ingest(platform, rows=1_300, drift=0.7)
+    assert assess_batch(platform, batch).decision.due
+    gated = retrain(asked, "33333333")
+    assert gated.decision.promoted, gated.decision.reason
+    assert (gated.awaits_approval, gated.is_promoted, gated.merged) == (True, False, ())
+    assert gated.as_metadata()["reason"].startswith("awaits approval; no worse: ")
+    assert load_champion(platform)[0].version == champion
+    (row,) = (row for row in attention(asked) if row.what == "approval")
+    assert row.next_step == f"run cinematch models promote {gated.version}, or cinematch models reject {gated.version}"
+    set_champion(asked, gated.version, "looks right")
+    assert load_champion(platform)[0].version == gated.version
+    assert rows_of(platform, "SELECT DISTINCT model_version FROM recommendations") == [(gated.version,)]
+    assert rows_of(platform, f"SELECT state FROM ops.retraining_decisions WHERE batch_id = '{batch}'") == [
+        ("retrained",)
+    ]
+    assert rows_of(platform, f"SELECT count(*) FROM ratings_buffer WHERE batch_id = '{batch}'") == [(0,)]
+    assert not [row for row in attention(asked) if row.what == "approval"]
+
+
+def test_where_people_approve_a_first_model_serves_at_once(tmp_path: Path, database_url_18: str) -> None:
+    fresh = make_platform(tmp_path, database_url_18, CINEMATCH_PROMOTION="approve")
+    drop_history(fresh, users=60, movies=40)
+    take_in_history(fresh)
+    assert retrain(fresh, "11111111").is_promoted
 
 
 def test_maintenance_and_a_question_run_in_the_same_role(platform: Platform) -> None:

@@ -91,7 +91,7 @@ def test_parquet_keeps_its_other_columns_and_types(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileRefused):
-        cleaned(write(tmp_path, "user,film\n2,1\n"))
+        cleaned(write(tmp_path, "user,title\n2,1\n"))
 
 
 @RELAXED

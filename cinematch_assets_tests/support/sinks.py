@@ -56,6 +56,7 @@ def web_sink() -> Iterator[WebSink]:
                 sink.requests.append((dict(self.headers), body))
             self.send_response(sink.status)
             self.end_headers()
+            self.wfile.write(b"ok")  # Slack's word for it
 
         def log_message(self, *_: object) -> None:
             pass

@@ -1,6 +1,6 @@
 -- The analyst reads, the pipeline reads and writes. Roles belong to the whole server, so another database may have made
 -- them already. They come without a password; where the server refuses that (Neon does) with a random one that is thrown
--- away. Either way nobody signs in with them until an administrator sets one. A user who may not make roles goes on without
+-- away. Either way no one signs in with them until an administrator sets one. A user who may not make roles goes on without
 -- them: every `cinematch migrate` grants what is missing (sql/queries/migrations/grant_roles.sql) and warns of the rest.
 -- depends: 0004.ops
 
@@ -26,8 +26,8 @@ BEGIN
 END
 $$;
 
--- The user that migrates may take on either role: `cinematch sql` asks as analyst. On a server where somebody else made the
--- roles that somebody has to grant them.
+-- The user that migrates may take on either role: `cinematch sql` asks as analyst. On a server where another user made the
+-- roles, that user has to grant them.
 DO $$
 DECLARE
     role TEXT;

@@ -22,8 +22,8 @@ CREATE TABLE ops.notification_channels (
     since TIMESTAMPTZ NOT NULL
 );
 
--- A message to one channel, with one notification or several. Whoever sends it claims it first: claimed_until is when
--- another may try. A channel has at most one that is not sent; what comes meanwhile is in the next.
+-- A message to one channel, with one notification or several. The process that sends it claims it first: claimed_until
+-- is when another may try. A channel has at most one that is not sent; what comes meanwhile is in the next.
 CREATE TABLE ops.notification_messages (
     id UUID PRIMARY KEY DEFAULT gen_random_uuid(),
     channel CHAR(32) NOT NULL REFERENCES ops.notification_channels(channel) ON DELETE CASCADE,

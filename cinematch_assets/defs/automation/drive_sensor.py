@@ -16,6 +16,7 @@ from cinematch_assets.defs.monitoring.monitoring_report import monitoring_report
 from cinematch_assets.defs.partitions import BATCH_PARTITIONS, batch_id
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.values import OutstandingWork
+from cinematch_assets.visible_text import visible
 
 if TYPE_CHECKING:
     from cinematch_assets.pipeline.ingest.wanted_work import WantedWork
@@ -43,7 +44,7 @@ def drive_sensor(context: dg.SensorEvaluationContext, platform: dg.ResourceParam
     platform.warehouse.run(replace_outstanding, wanted.kinds, _one_each(rows))
     requests = [*_catalogue_runs(looked, wanted), *_batch_runs(looked, wanted)]
     reasons = [wanted.folder_fault] if wanted.folder_fault else []
-    reasons += [f"{row.work}: {row.reason}" for row in rows]
+    reasons += [visible(f"{row.work}: {row.reason}") for row in rows]
     for reason in reasons:
         context.log.info(reason)
     known = set(context.instance.get_dynamic_partitions(BATCH_PARTITIONS))

@@ -24,6 +24,7 @@ from cinematch_assets.retraining import (
     retraining_work,
 )
 from cinematch_assets.values import WorkKind
+from cinematch_assets.visible_text import visible
 
 if TYPE_CHECKING:
     from cinematch_assets.warehouse.model_registry import ModelVersion
@@ -42,6 +43,7 @@ def retraining_sensor(
     context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
 ) -> dg.RunRequest | dg.SkipReason:
     """Start what is due, one run at a time; rows and runs are the memory, so a restart loses and doubles nothing."""
+    from cinematch_assets.warehouse.approval import list_awaiting, reject_outdated
     from cinematch_assets.warehouse.champion import read_champion
     from cinematch_assets.warehouse.drift_alerts import read_seconds_since_retraining
     from cinematch_assets.warehouse.outstanding import replace_outstanding
@@ -49,6 +51,7 @@ def retraining_sensor(
 
     instance = context.instance
     with platform.warehouse.session() as session:
+        session.run(reject_outdated)
         champion = session.run(read_champion)
         data = session.run(read_data_key)
         running = bool(runs_under_way(instance, retrain.name))
@@ -59,13 +62,14 @@ def retraining_sensor(
         pending = hold_back(
             pending,
             blocked=_find_newer_release(champion) or ("" if running else _find_other_platform(session, instance)),
+            approval=next((each.why for each in session.run(list_awaiting)), ""),
             since_last_s=session.run(read_seconds_since_retraining),
             policy=RetrainingPolicy.from_settings(platform.settings),
         )
         session.run(replace_outstanding, _KINDS, [each.row for each in pending])
     chosen = None if running else retraining_request(pending)
     if chosen is None:
-        reasons = (f"{row.work}: {row.reason}" for row in (each.row for each in pending))
+        reasons = (visible(f"{row.work}: {row.reason}") for row in (each.row for each in pending))
         return dg.SkipReason("; ".join(reasons) or "no decision waits")
     context.log.info(chosen.reason)
     return dg.RunRequest(

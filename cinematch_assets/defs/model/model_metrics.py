@@ -36,7 +36,7 @@ CHECKS = (better_than_baselines(), pandera_schema(MODEL_METRICS))
     metadata=table_metadata("public.model_metrics", MODEL_METRICS),
 )
 def model_metrics(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
-    """Candidate and champion measured on the same rows; promoted or rejected, with the evidence stored."""
+    """Candidate and champion measured on the same rows; promoted, rejected or awaiting approval, with the evidence."""
     from cinematch_assets.pipeline.models.gate_candidate import gate_candidate
     from cinematch_assets.pipeline.models.training_lease import hold_training_lease
     from cinematch_assets.pipeline.monitoring.facts import loss_since_best
@@ -47,7 +47,7 @@ def model_metrics(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
         with hold_training_lease(platform, context.run.run_id):
             gated = gate_candidate(platform, version, log_progress(context.log.info))
         versions = platform.warehouse.run(list_model_versions)
-    champion = version if gated.decision.promoted else gated.previous_champion
+    champion = version if gated.is_promoted else gated.previous_champion
     return dg.MaterializeResult(
         metadata={
             **rounded(gated.as_metadata()),
@@ -63,12 +63,12 @@ model_metrics_checks = build_checks(model_metrics, CHECKS)
 
 
 def _figures(gated: "GatedCandidate", versions: Sequence["ModelVersion"]) -> str:
-    """The candidate as compared, and as it serves when trained on all rows; the champion before it; the baselines."""
+    """The candidate as compared, and trained on all rows, as it serves; the champion before it; the baselines."""
     columns = ("rmse", "mae", "catalogue_ndcg_at_10", "coverage")
     summary = gated.evaluation.summary()
     rows: list[tuple[str, Mapping[str, Any]]] = [("candidate", summary)]
     if gated.decision.promoted:
-        rows = [("candidate, as compared", {"rmse": gated.decision.candidate_rmse}), ("as it serves", summary)]
+        rows = [("candidate, as compared", {"rmse": gated.decision.candidate_rmse}), ("trained on all rows", summary)]
     if gated.previous_champion is not None:
         former = next(each for each in versions if each.version == gated.previous_champion)
         rows.append(("champion before", former.metrics or {}))

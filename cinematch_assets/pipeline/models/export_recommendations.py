@@ -6,6 +6,7 @@ One export is a folder named by version and content, so that it never changes on
 is written last and whole: a reader finds the old lists or the new ones. After a rollback it names the former ones.
 """
 
+import csv
 import hashlib
 import io
 import json
@@ -33,7 +34,8 @@ COLUMNS = {
     "model_version": ("string", "The model that made the list"),
     "title": ("string", "Title as in the movies file; in CSV with a leading ' where a spreadsheet would see a formula"),
 }
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a cell begins with that a spreadsheet computes; the last four are the full-width forms of the first."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -124,7 +126,9 @@ def _parquet(lists: pd.DataFrame) -> bytes:
 def _csv(lists: pd.DataFrame) -> bytes:
     is_formula = lists["title"].str.startswith(_FORMULA, na=False)
     titles = lists["title"].mask(is_formula, "'" + lists["title"])
-    return lists.assign(title=titles).to_csv(index=False, lineterminator="\n").encode()
+    # Every text is quoted: the csv module leaves a carriage return bare, and readers take it for the end of the row.
+    written = lists.assign(title=titles).to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    return written.encode()
 
 
 def _schema() -> dict[str, Any]:

@@ -1,12 +1,14 @@
-"""Measure a candidate and the champion on the same rows, then promote or reject the candidate.
+"""Measure a candidate and the champion on the same rows, then promote it, reject it or let it await approval.
 
 Here: which model is measured on which rows, the refit before a promotion. Not here: the rule (``promotion.gate``), the
-swap (``warehouse.champion``).
+swap (``warehouse.champion``), the wait for a person (``warehouse.approval``).
 """
 
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,7 @@ from cinematch_assets.recommender.model import Recommender, fit_recommender
 from cinematch_assets.recommender.progress import Progress
 from cinematch_assets.recommender.protocol import Model
 from cinematch_assets.warehouse import model_registry
+from cinematch_assets.warehouse.approval import await_approval
 from cinematch_assets.warehouse.champion import promote, read_champion, reject
 
 FINGERPRINT_CHARACTERS = 16
@@ -56,13 +59,20 @@ class GatedCandidate:
     evaluation: Evaluation
     baselines: dict[str, Evaluation]
     merged: tuple[str, ...]
+    awaits_approval: bool = False
+    """It passed, and a person decides: see ``CINEMATCH_PROMOTION``."""
+
+    @property
+    def is_promoted(self) -> bool:
+        """Whether it is champion now."""
+        return self.decision.promoted and not self.awaits_approval
 
     def as_metadata(self) -> dict[str, Any]:
         """Return the decision with its evidence, and the figures of the candidate."""
         return {
             "version": self.version,
-            "promoted": self.decision.promoted,
-            "reason": self.decision.reason,
+            "promoted": self.is_promoted,
+            "reason": f"awaits approval; {self.decision.reason}" if self.awaits_approval else self.decision.reason,
             "champion_before": self.previous_champion or "none",
             "merged_batches": list(self.merged),
             "evidence": self.decision.as_metadata(),
@@ -71,7 +81,7 @@ class GatedCandidate:
 
 
 def gate_candidate(platform: Platform, version: str, progress: Progress | None = None) -> GatedCandidate:
-    """Promote ``version`` or reject it, and store the evidence with it.
+    """Promote ``version``, reject it or let it await approval, and store the evidence with it.
 
     Raises:
         CinematchError: the version was decided on before, or it or the champion has an artifact format of another
@@ -89,7 +99,9 @@ def gate_candidate(platform: Platform, version: str, progress: Progress | None =
     baselines = {model.method: model for model in _baselines(rows.train, catalogue)}
     with log_phase(_LOG, f"compare {version} with the champion"):
         decision = _decide(platform, rows, candidate, champion, baselines)
-    _LOG.info("%s %s: %s", version, "promoted" if decision.promoted else "rejected", decision.reason)
+    awaits_approval = decision.promoted and platform.settings.promotion == "approve" and champion is not None
+    outcome = "awaits approval" if awaits_approval else "promoted" if decision.promoted else "rejected"
+    _LOG.info("%s %s: %s", version, outcome, decision.reason)
     with log_phase(_LOG, "measure the baselines"):
         measured = {name: evaluate(model, rows.train, rows.test, catalogue) for name, model in baselines.items()}
     previous = champion.version if champion else None
@@ -103,18 +115,21 @@ def gate_candidate(platform: Platform, version: str, progress: Progress | None =
         data, batches, train, catalogue, movies_load=movies_load, config=config, seed=seed, is_held_out=False
     )
     evaluation = evaluate(final, train, rows.test, catalogue)
+    decide: Callable[..., tuple[str, ...] | None] = (
+        partial(await_approval, days=platform.settings.approval_days)
+        if awaits_approval
+        else partial(promote, merge=platform.settings.merge, by=platform.actor)
+    )
     merged = platform.warehouse.run(
-        promote,
+        decide,
         version,
         row.artifact if final is candidate else keep_model(platform, final),
         _gate_result(decision, evaluation, measured, final, rows.test),
         over=previous,
         data_size=len(train),
-        merge=platform.settings.merge,
         trained_from=None if final is candidate else trained_from.to_dict(),
-        by=platform.actor,
     )
-    return GatedCandidate(version, previous, decision, evaluation, measured, merged)
+    return GatedCandidate(version, previous, decision, evaluation, measured, merged or (), awaits_approval)
 
 
 def _require_comparable(row: model_registry.ModelVersion, champion: model_registry.ModelVersion | None) -> None:

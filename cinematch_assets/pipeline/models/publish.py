@@ -19,6 +19,7 @@ from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.data import Pairs
 from cinematch_assets.recommender.model import sha256_of
 from cinematch_assets.warehouse import champion as champion_table
+from cinematch_assets.warehouse.approval import approve
 from cinematch_assets.warehouse.audit import Action
 from cinematch_assets.warehouse.champion import require_champion
 from cinematch_assets.warehouse.erasures import find_version_erasure
@@ -92,8 +93,16 @@ def roll_back(platform: Platform, reason: str | None = None) -> tuple[str, str]:
 
 
 def set_champion(platform: Platform, version: str, reason: str, action: Action = Action.PROMOTION) -> str:
-    """Make a version that was promoted before champion, with its recommendations; return it."""
+    """Make a version champion that was promoted before, with its recommendations, or that awaits approval; return it.
+
+    ``reason`` is for the audit.
+
+    Raises:
+        CinematchError: the version did not pass the gate, expired, or cannot serve.
+    """
     row = platform.warehouse.run(read_model_version, version)
+    if row.state == "awaiting_approval":
+        return _approve(platform, version, reason)
     if row.state != "promoted":
         raise CinematchError(f"{version} is {row.state}: only a version that passed the gate may become champion")
     erased_at = platform.warehouse.run(find_version_erasure, version)
@@ -110,6 +119,17 @@ def set_champion(platform: Platform, version: str, reason: str, action: Action =
     recommendations = pd.read_parquet(io.BytesIO(platform.store.read_bytes(_key(version))))
     platform.warehouse.run(champion_table.set_champion, version, recommendations, reason, action, platform.actor)
     _LOG.info("%s is the champion now: %s", version, reason)
+    renew_export(platform)
+    return version
+
+
+def _approve(platform: Platform, version: str, reason: str) -> str:
+    """Promote a version, as the gate would have, and publish its recommendations.
+
+    Killed between the two, the retraining sensor publishes them.
+    """
+    platform.warehouse.run(approve, version, reason, merge=platform.settings.merge, by=platform.actor)
+    publish_recommendations(platform)
     renew_export(platform)
     return version
 

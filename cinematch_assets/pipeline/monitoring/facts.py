@@ -14,6 +14,7 @@ from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.values import OutstandingWork
 from cinematch_assets.warehouse import monitoring as rows
 from cinematch_assets.warehouse import status
+from cinematch_assets.warehouse.approval import list_awaiting
 from cinematch_assets.warehouse.champion import read_champion
 from cinematch_assets.warehouse.drift_alerts import NoBaselineError, count_unseen_ratings, read_baseline_counts
 from cinematch_assets.warehouse.drift_alerts import read_batch_counts as read_histogram
@@ -205,13 +206,16 @@ def read_facts(
 
 
 def _attention(platform: Platform, session: Session, champion: ModelVersion | None) -> Iterable[Attention]:
-    """Refused files and outstanding work, what needs a person first; a refused content is one of them, not two."""
+    """What needs a person, then what waits; a refused content is one of them, not two."""
     outstanding = session.run(list_outstanding)
     if champion is not None and FormatStatus.of(champion) is not FormatStatus.READABLE:
         message = champion_format_message(platform, champion)
         yield Attention("model", message, "see cinematch models list", needs_a_person=True)
     for erasure in session.run(list_erasures, unfinished=True):
         yield Attention("erasure", erasure.state, "cinematch forget --resume", needs_a_person=True)
+    for version in session.run(list_awaiting):
+        reason = f"{version.why}: {version.reason}"
+        yield Attention("approval", reason, version.next_step, needs_a_person=True)
     named = {each.reason for each in outstanding}
     for path, note in session.run(rows.list_refused_files):
         if note not in named:

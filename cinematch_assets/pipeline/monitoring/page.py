@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from cinematch_assets import charts
 from cinematch_assets.pipeline.monitoring.facts import MAX_DECISIONS, PROJECTED_WEEKS, Facts, age, headline
+from cinematch_assets.visible_text import visible
 from cinematch_assets.warehouse.monitoring import DriftScore
 
 TEMPLATE = "monitoring_page.html"
@@ -30,6 +31,7 @@ def render(facts: Facts, *, ui: str = "") -> str:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
+        finalize=_visible,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -90,8 +92,8 @@ def _models(facts: Facts) -> list[tuple[str, Markup]]:
         return []
     ends = (f"v{measured[0].ordinal}", f"v{measured[-1].ordinal}")
     baseline = facts.champion.baseline_rmse if facts.champion else None
-    rmse = [charts.Point(each.rmse, is_hollow=each.state == "rejected") for each in measured]
-    ndcg = [charts.Point(each.ndcg, is_hollow=each.state == "rejected") for each in measured]
+    rmse = [charts.Point(each.rmse, is_hollow=each.state != "promoted") for each in measured]
+    ndcg = [charts.Point(each.ndcg, is_hollow=each.state != "promoted") for each in measured]
     drawn = (
         (
             "RMSE on the test split: lower is better",
@@ -115,6 +117,11 @@ def _storage(facts: Facts) -> Markup:
 def _short_version(facts: Facts) -> dict[str, str]:
     """``v3`` for each version, which is how people speak of it."""
     return {each.version: f"v{each.ordinal}" for each in facts.versions}
+
+
+def _visible(value: object) -> object:
+    """A text of the template's values, which autoescaping alone would let reorder what is read."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _number(value: int | None) -> str:

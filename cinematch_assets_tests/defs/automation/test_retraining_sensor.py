@@ -11,6 +11,7 @@ from cinematch_assets.pipeline.genre_features import project_movies
 from cinematch_assets.pipeline.models.training_lease import RETRAINING
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.model import FORMAT
+from cinematch_assets.warehouse.approval import await_approval
 from cinematch_assets.warehouse.champion import reject
 from cinematch_assets.warehouse.leases import find_lease, return_lease, take_lease
 from cinematch_assets.warehouse.model_registry import Artifact, GateResult, register_candidate
@@ -20,6 +21,7 @@ from cinematch_assets_tests.support.definitions import repository
 from cinematch_assets_tests.support.platforms import (
     MOVIES,
     RATINGS,
+    given_candidate,
     given_champion,
     load_table,
     make_platform,
@@ -90,6 +92,23 @@ def test_nothing_starts_while_a_retraining_runs(platform: Platform, instance: dg
     add_decision(platform, "batch_w1")
     add_run(instance, tick(platform, instance), dg.DagsterRunStatus.STARTED)
     assert isinstance(tick(platform, instance), dg.SkipReason)
+
+
+def test_nothing_is_trained_while_a_version_awaits_approval(platform: Platform, instance: dg.DagsterInstance) -> None:
+    champion = given_champion(platform)
+    add_decision(platform, "batch_w1")
+    assert isinstance(tick(platform, instance), dg.RunRequest)
+    waiting = given_candidate(platform, "22222222")
+    with platform.warehouse.connect() as connection:
+        artifact, result = Artifact("models/x", "0" * 64, 1, FORMAT), GateResult(1, 1, 1, "", {}, {"reason": "better"})
+        await_approval(connection, waiting, artifact, result, over=champion, data_size=1, days=1)
+        assert isinstance(tick(platform, instance), dg.SkipReason)
+        ((state, reason),) = rows(platform).values()
+        assert state == "waiting"
+        assert reason.startswith(f"{waiting} passed the gate and awaits approval until ")
+        connection.execute("UPDATE ops.model_versions SET expires_at = now() WHERE version = %s", [waiting])
+        assert isinstance(tick(platform, instance), dg.RunRequest)
+    assert rows_of(platform, f"SELECT state FROM ops.model_versions WHERE version = '{waiting}'") == [("rejected",)]
 
 
 def test_a_decision_whose_retrainings_end_with_unforeseen_errors_is_given_up_until_a_new_release(

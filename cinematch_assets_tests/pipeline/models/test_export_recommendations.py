@@ -23,6 +23,7 @@ from cinematch_assets.pipeline.models.export_recommendations import (
 from cinematch_assets.pipeline.models.publish import publish_recommendations, roll_back
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.storage.local import LocalStore
+from cinematch_assets_tests.support.hostile import FORMULA_SIGNS, HOSTILE
 from cinematch_assets_tests.support.platforms import given_champion, rows_of
 
 LISTS = "SELECT userid, rank, movieid, model_version FROM recommendations ORDER BY 1, 2"
@@ -93,6 +94,18 @@ def test_a_title_that_a_spreadsheet_would_run_is_marked_in_csv_alone(published: 
     assert all(row["title"] == f'\'=HYPERLINK(1), "a"{row["movieId"]}' for row in rows)
     frame = pd.read_parquet(io.BytesIO(read(published, export, "recommendations.parquet")))
     assert frame["title"].str.startswith("=HYPERLINK").all()
+
+
+def test_no_title_begins_a_cell_with_what_a_spreadsheet_computes(published: Platform) -> None:
+    titles = [*HOSTILE, *(f"{sign}1" for sign in FORMULA_SIGNS)]
+    with published.warehouse.connect() as connection:
+        for movie in range(1, 151):
+            connection.execute("UPDATE movies SET title = %s WHERE movieId = %s", [titles[movie % len(titles)], movie])
+    export = export_recommendations(published)
+    rows = list(csv.DictReader(io.StringIO(read(published, export, "recommendations.csv").decode(), newline="")))
+    written = {row["title"].removeprefix("'") for row in rows}
+    assert len(written & set(titles)) > 10
+    assert [row["title"] for row in rows if row["title"].startswith(FORMULA_SIGNS)] == []
 
 
 def test_without_lists_there_is_nothing_to_export(platform: Platform) -> None:

@@ -1,8 +1,8 @@
--- Keys of the store that are still needed: contents that are or may be loaded, candidates, and promoted models with their
--- recommendations.
+-- Keys of the store that are still needed: contents that are or may be loaded, candidates, versions that await approval,
+-- and promoted models with their recommendations.
 SELECT store_key FROM ops.files WHERE state IN ('landed', 'loaded', 'refused')
 UNION
-SELECT artifact_key FROM ops.model_versions WHERE state IN ('candidate', 'promoted')
+SELECT artifact_key FROM ops.model_versions WHERE state IN ('candidate', 'awaiting_approval', 'promoted')
 UNION
 SELECT 'recommendations/' || version || '.parquet' FROM ops.model_versions WHERE state = 'promoted'
 UNION

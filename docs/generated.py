@@ -1,0 +1,9 @@
+"""Which pages follow from the code.
+
+Here: the list. Not here: the pages themselves, each with a module beside this one.
+"""
+
+from docs import commands_page, data_path, decisions_index, metrics_page, queries_page, settings_page
+
+MODULES = (data_path, commands_page, settings_page, queries_page, metrics_page, decisions_index)
+"""Each has ``PAGE``, a path, and ``page()``, its text."""
