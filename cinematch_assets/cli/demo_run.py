@@ -125,11 +125,13 @@ class Loop:
         with self.watch.lap("waiting until files are written"):
             self._wait_until_written()
         for _ in range(_MAX_TICKS):
-            requests = [request for name in ("drive_sensor", "retraining_sensor") for request in self._tick(name)]
+            requests = [
+                (name, request) for name in ("drive_sensor", "retraining_sensor") for request in self._tick(name)
+            ]
             if not requests:
                 return
-            for request in requests:
-                self._run(request)
+            for sensor, request in requests:
+                self._run(sensor, request)
         raise CinematchError(f"the sensors still ask for runs after {_MAX_TICKS} ticks: see cinematch status")
 
     def _wait_until_written(self, deadline_s: float = 30.0) -> None:
@@ -168,8 +170,11 @@ class Loop:
             self.instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
         return list(answer.run_requests or ())
 
-    def _run(self, request: "dg.RunRequest") -> None:
+    def _run(self, sensor: str, request: "dg.RunRequest") -> None:
+        """Run what a sensor requested, tagged as the daemon would, and with the command that does it instead."""
         import dagster as dg
+
+        from cinematch_assets.dagster_support.run_tags import BY
 
         job_name = request.job_name or "retrain"
         what = f"{job_name} {request.partition_key or ''}".strip()
@@ -179,7 +184,11 @@ class Loop:
                     instance=self.instance,
                     partition_key=request.partition_key,
                     asset_selection=request.asset_selection,
-                    tags=dict(request.tags),
+                    tags={
+                        BY: "cinematch demo",
+                        **request.tags,
+                        **dg.DagsterRun.tags_for_sensor(self.repository.get_sensor_def(sensor)),
+                    },
                     run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                     raise_on_error=False,
                 )
