@@ -35,7 +35,7 @@ def raised(function: Callable[[], object]) -> Exception:
     [
         ('FATAL:  password authentication failed for user "x"', "the user or the password in URL is wrong"),
         ("fe_sendauth: no password supplied", "the user or the password in URL is wrong"),
-        ('FATAL:  role "stranger" does not exist', "look at the user in URL"),
+        ('FATAL:  role "unlisted" does not exist', "look at the user in URL"),
         ('FATAL:  no pg_hba.conf entry for host "10.0.0.1", user "x", no encryption', "look at the user in URL"),
         ('FATAL:  database "none" does not exist', "look at the database in URL"),
         ("FATAL:  no such database: none", "look at the database in URL"),
@@ -89,7 +89,7 @@ def test_a_real_server_s_refusals_blame_neither_the_server_nor_the_url(postgres1
         connection.execute("REVOKE CONNECT ON DATABASE private FROM PUBLIC")
     url = postgres15.url
     expected = {
-        url.replace("postgres@", "stranger@"): "look at the user",
+        url.replace("postgres@", "unlisted@"): "look at the user",
         url.replace("postgres@", "full_role@"): "no connection left",
         postgres15.url_of("private").replace("postgres@", "outsider@"): "lacks a right",
         postgres15.url_of("nosuch"): "look at the database",

@@ -148,7 +148,7 @@ def test_a_database_that_cannot_be_used_is_named_with_its_true_reason(
             url.replace(url.partition("@/")[2].partition("?")[0], "nosuch"),
             '"nosuch" does not exist (look at the database in CINEMATCH_DATABASE_URL)',
         ),
-        "wrong-user": (url.replace("postgres:@", "stranger:@"), "stranger"),
+        "wrong-user": (url.replace("postgres:@", "unlisted:@"), "unlisted"),
         "no-tls": ("postgresql://owner@10.255.255.1/db", "sslmode=require"),
     }[surroundings]
     monkeypatch.setenv("CINEMATCH_DATABASE_URL", broken)
