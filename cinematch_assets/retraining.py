@@ -11,7 +11,7 @@ from typing import Self
 
 from cinematch_assets.attempts import Pending, Work
 from cinematch_assets.settings import Settings
-from cinematch_assets.values import WaitingDecision
+from cinematch_assets.values import WaitingDecision, WorkKind
 
 MODEL_ASSETS = ("recommender_model", "model_metrics")
 _DECISION_TAG = "cinematch/retraining-"
@@ -208,6 +208,8 @@ class Request:
     """A run of the job ``retrain`` to start; Dagster starts at most one run a ``run_key``."""
 
     run_key: str
+    kind: WorkKind
+    number: int
     reason: str
     tags: Mapping[str, str]
     assets: tuple[str, ...] = ()  # empty for the whole job
@@ -223,13 +225,17 @@ def retraining_request(pending: Sequence[Pending]) -> Request | None:
         for each in due:
             if each.work.kind == kind:
                 assets = () if kind == "model" else each.work.assets
-                return Request(each.run_key, f"{kind}, run {each.number}", dict([each.work.tag]), assets)
+                reason = f"{kind}, run {each.number}"
+                return Request(each.run_key, each.work.kind, each.number, reason, dict([each.work.tag]), assets)
     if not due:
         return None
     evidence = ",".join(f"{each.work.name}:{each.work.content}" for each in due)
     reason = f"retraining for {', '.join(each.work.name for each in due)}"
+    number = max(each.number for each in due)
     return Request(
-        run_key=f"retrain:{hashlib.sha256(evidence.encode()).hexdigest()[:16]}:{max(each.number for each in due)}",
+        run_key=f"retrain:{hashlib.sha256(evidence.encode()).hexdigest()[:16]}:{number}",
+        kind="retraining",
+        number=number,
         reason=reason,
         tags=dict(each.work.tag for each in due) | {"cinematch/reason": reason[:250]},
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
+from cinematch_assets.dagster_support.run_tags import CAUSES
 from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.pipeline.simulate_batch import simulate_next
@@ -82,6 +83,12 @@ def test_a_drifted_file_is_all_it_takes(platform: Platform) -> None:
         first_champion(ui, platform)
         simulate_next(platform, drift=0.7, rows=1_100)
         settled(ui, platform)
+        found = [run["tags"] for run in ui.runs()]
+    ((champion,),) = rows_of(platform, "SELECT version FROM ops.champion")
+    causes = {tags["cause"] for tags in found}
+    assert {"new file", "no model", "retraining is due"} <= causes <= set(CAUSES.values())
+    assert all("batch" in tags for tags in found if tags["cause"] == "retraining is due" or "dagster/partition" in tags)
+    assert any(tags.get("candidate") == tags.get("champion") == champion for tags in found)
 
 
 def is_loading(ui: Dev, _: Platform) -> object:

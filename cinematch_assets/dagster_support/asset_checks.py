@@ -87,13 +87,17 @@ def build_checks(
     ) -> Iterator[dg.AssetCheckResult | dg.AssetCheckEvaluation | dg.Output[None]]:
         selected = [key for key in by_key if key in context.selected_asset_check_keys]
         run = context.op_execution_context
+        is_blocked = False
         for key in selected:
             if partitions_def is not None and not run.has_partition_key:
                 for partition in run.partition_keys:
-                    yield _evaluation(key, by_key[key], by_key[key].evaluate(platform, partition), partition)
+                    outcome = by_key[key].evaluate(platform, partition)
+                    is_blocked |= by_key[key].blocking and not outcome.passed
+                    yield check_evaluation(key, by_key[key], outcome, partition)
                 yield dg.Output(None, output_name=f"{key.asset_key.to_python_identifier()}_{key.name}")
                 continue
             outcome = by_key[key].evaluate(platform, run.partition_key if partitions_def is not None else None)
+            is_blocked |= by_key[key].blocking and not outcome.passed
             yield dg.AssetCheckResult(
                 asset_key=key.asset_key,
                 check_name=key.name,
@@ -102,6 +106,8 @@ def build_checks(
                 severity=by_key[key].severity,
                 metadata=rounded(outcome.metadata),
             )
+        if is_blocked:
+            _report_checks(run, platform, _assets_after(run, asset.key))
 
     return evaluate_checks
 
@@ -110,6 +116,8 @@ def build_checks(
 def checked_when_failing(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[None]:
     """When the asset's step fails, evaluate its checks and those after it, on what the tables hold; then raise.
 
+    A blocking check that fails does the same for those after its asset.
+
     Dagster skips these check steps, and shows each check of the run that was not evaluated as failed: a refused file
     would turn checks red that it has nothing to do with, and in a range of partitions those of the good ones. What the
     file was refused for is a check too, and is wanted just then.
@@ -117,12 +125,13 @@ def checked_when_failing(context: dg.AssetExecutionContext, platform: Platform) 
     try:
         yield
     except (CinematchError, dg.Failure):
-        _report_checks(context, platform)
+        run = context.op_execution_context
+        _report_checks(run, platform, [context.asset_key, *_assets_after(run, context.asset_key)])
         raise
 
 
-def _report_checks(context: dg.AssetExecutionContext, platform: Platform) -> None:
-    for asset in _skipped_assets(context):
+def _report_checks(context: dg.OpExecutionContext, platform: Platform, assets: Sequence[dg.AssetKey]) -> None:
+    for asset in assets:
         for built in _BUILT.get(asset, {}).values():
             for partition in context.partition_keys if built.is_partitioned else [None]:
                 for check in built.checks:
@@ -130,25 +139,24 @@ def _report_checks(context: dg.AssetExecutionContext, platform: Platform) -> Non
 
 
 def _report_check(
-    context: dg.AssetExecutionContext, platform: Platform, asset: dg.AssetKey, check: Check, partition: str | None
+    context: dg.OpExecutionContext, platform: Platform, asset: dg.AssetKey, check: Check, partition: str | None
 ) -> None:
     try:
         outcome = check.evaluate(platform, partition)
     except CinematchError as fault:  # the database, say, is the cause of the failure
         context.log.warning("check %s was not evaluated: %s", check.name, fault)
         return
-    event = _evaluation(dg.AssetCheckKey(asset, check.name), check, outcome, partition)
-    context.op_execution_context.log_event(event)  # type: ignore[arg-type]  # its type leaves checks out
+    event = check_evaluation(dg.AssetCheckKey(asset, check.name), check, outcome, partition)
+    context.log_event(event)  # type: ignore[arg-type]  # its type leaves checks out
 
 
-def _skipped_assets(context: dg.AssetExecutionContext) -> list[dg.AssetKey]:
-    """The asset of the step, and those of the run that come after it."""
+def _assets_after(context: dg.OpExecutionContext, asset: dg.AssetKey) -> list[dg.AssetKey]:
+    """The assets of the run that come after one of them, and are skipped when it fails or blocks."""
     layer = context.job_def.asset_layer
-    selected, found = set(layer.selected_asset_keys), [context.asset_key]
-    for asset in found:
-        after = sorted(layer.asset_graph.get(asset).child_keys & selected - set(found))
-        found.extend(after)
-    return found
+    selected, found = set(layer.selected_asset_keys), [asset]
+    for each in found:
+        found.extend(sorted(layer.asset_graph.get(each).child_keys & selected - set(found)))
+    return found[1:]
 
 
 def evaluate_now(
@@ -157,12 +165,13 @@ def evaluate_now(
     """Evaluate checks of whole tables, in a step that belongs to no asset."""
     for asset, of_asset in checks.items():
         for check in of_asset:
-            yield _evaluation(dg.AssetCheckKey(asset, check.name), check, check.evaluate(platform, None), None)
+            yield check_evaluation(dg.AssetCheckKey(asset, check.name), check, check.evaluate(platform, None), None)
 
 
-def _evaluation(
-    key: dg.AssetCheckKey, check: Check, outcome: Outcome, partition: str | None
+def check_evaluation(
+    key: dg.AssetCheckKey, check: Check, outcome: Outcome, partition: str | None = None
 ) -> dg.AssetCheckEvaluation:
+    """Return the event of an outcome, for what is no check step."""
     return dg.AssetCheckEvaluation(
         asset_key=key.asset_key,
         check_name=key.name,

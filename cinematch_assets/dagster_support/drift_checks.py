@@ -47,7 +47,7 @@ def _evaluate(statistic: str, platform: Platform, batch: str | None) -> Outcome:
     if stored is None:
         return Outcome(True, f"No rows of `{batch}` are in the tables: there is nothing to compare.")
     if not found:
-        return Outcome(False, f"**`{batch}` has no statistics.** Next: materialize `drift_report` for it.")
+        return Outcome(True, f"Not measured: `{batch}` was not assessed. **Next:** materialize `drift_report` for it.")
     if statistic not in found:
         why = plain(decision.unscored or "no champion yet") if decision else "no champion yet"
         return Outcome(True, f"Not measured: {why}.")

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 import dagster as dg
 
 from cinematch_assets.actor import Actor
+from cinematch_assets.dagster_support.run_tags import BY
 
 _LAUNCHERS = {
+    BY: "command",
     "dagster/sensor_name": "sensor",
     "dagster/schedule_name": "schedule",
     "dagster/backfill": "backfill",

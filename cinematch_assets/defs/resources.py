@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from cinematch_assets.dagster_support.run_actor import run_actor
+from cinematch_assets.dagster_support.run_tags import complete_tags
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.settings import Settings
 
@@ -27,7 +28,7 @@ class PlatformResource(dg.ConfigurableResource[Platform]):
     )
 
     def create_resource(self, context: dg.InitResourceContext) -> Platform:
-        """Open the platform for a run, or a sensor's tick; a run acts as itself, and records changed settings."""
+        """Open the platform for a run, or a sensor's tick; a run acts as itself, has its tags, and records settings."""
         from cinematch_assets.pipeline.audited_settings import record_setting_changes
 
         settings = environment = Settings.from_env()
@@ -35,6 +36,8 @@ class PlatformResource(dg.ConfigurableResource[Platform]):
             settings = settings.model_copy(update={"max_rejected_share": self.max_rejected_share})
         if context.run is None:
             return Platform.open(settings)
+        if context.instance is not None:
+            complete_tags(context.instance, context.run)
         opened = Platform.open(settings, run_actor(context.run, settings.actor))
         record_setting_changes(opened, environment)
         return opened

@@ -22,6 +22,8 @@ from pydantic import (
 
 from cinematch_assets.errors import CinematchError
 
+WORK_PER_S = 50_000_000
+"""Units of work that a processor does in a second: 20 ns each (docs/decisions/0051)."""
 Method = Literal["auto", "bayesian_fm", "als", "bias"]
 
 
@@ -134,12 +136,19 @@ class RecommenderConfig(_Config):
     """Consecutive samples are nearly the same; every second one is kept, for half the memory."""
     rank: PositiveInt = 64
     """Factors of the stored average; with 64 the RMSE is within 0.0001 of the average itself."""
-    max_work: PositiveInt = 5_000_000_000
-    """Ratings × (factors + 1) × sweeps × chains that a fit may cost: about 20 ns each, so 50 s on two cores."""
+    max_work: PositiveInt = 100 * WORK_PER_S
+    """Ratings × (factors + 1) × sweeps × chains that a fit may cost: 100 s of one processor, 50 s on two cores."""
     min_sweeps: PositiveInt = 60
     """Sweeps of each of two chains, below which least squares is taken instead."""
     als: AlsConfig = Field(default_factory=AlsConfig)
     ranking: RankingConfig = Field(default_factory=RankingConfig)
+
+    def within(self, time_budget_s: float) -> Self:
+        """Return the same settings with the work that a processor does in ``time_budget_s``.
+
+        No clock is read: the bytes of the model stay the same on a slower machine, which takes longer.
+        """
+        return self.model_copy(update={"max_work": max(1, round(time_budget_s * WORK_PER_S))})
 
     @model_validator(mode="after")
     def _burn_in_below_sweeps(self) -> Self:

@@ -3,11 +3,17 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import dagster as dg
 import pytest
 
-from cinematch_assets.cli.demo_run import Stopwatch, _require_same_data
+from cinematch_assets.cli.demo_run import Loop, Stopwatch, _require_same_data
+from cinematch_assets.dagster_support.open_platform import with_open_platform
+from cinematch_assets.dagster_support.run_actor import launched_by
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.samples.sample import Sample
+from cinematch_assets_tests.support.definitions import loaded
+from cinematch_assets_tests.support.platforms import MOVIES, drop
 
 
 def test_laps_of_one_name_add_up() -> None:
@@ -17,6 +23,15 @@ def test_laps_of_one_name_add_up() -> None:
             pass
     assert list(watch.laps) == ["a", "b"]
     assert min(watch.laps.values()) >= 0
+
+
+def test_its_runs_say_who_started_them(platform: Platform, instance: dg.DagsterInstance) -> None:
+    drop(platform, "movies.csv", MOVIES + "1,Heat (1995),Action\n")
+    repository = with_open_platform(loaded(), platform).get_repository_def()
+    Loop(platform, instance, repository, Stopwatch()).run_until_idle("movies arrive")
+    tags = {"by": "cinematch demo", "cause": "new file", "dagster/sensor_name": "drive_sensor"}
+    (found,) = instance.get_runs(dg.RunsFilter(tags=tags))
+    assert launched_by(found.tags) == "command cinematch demo"
 
 
 def test_a_home_takes_one_data_set_only(tmp_path: Path) -> None:

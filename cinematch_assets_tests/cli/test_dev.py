@@ -115,6 +115,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
     assert "--port" in refused.stderr
 
 
+@pytest.mark.timeout(600)
 def test_all_assets_can_be_materialized_from_it(ui: Dev) -> None:
     drive = ui.home / "drive"
     drive.mkdir(exist_ok=True)
@@ -132,7 +133,15 @@ def test_all_assets_can_be_materialized_from_it(ui: Dev) -> None:
     here = {"repositoryLocationName": "cinematch_assets", "repositoryName": "__repository__"}
     assert ui.ask(add, key=batch, here=here)["addDynamicPartition"]["__typename"] == "AddDynamicPartitionSuccess"
     ui.backfill([batch], *BATCH)
-    ui.materialize(*MODEL)
+    ui.materialize(*MODEL, config={"ops": {"recommender_model": {"config": {"time_budget_s": 2}}}})
+
+    found = [each["tags"] for each in ui.runs()]
+    assert [(tags["cause"], tags.get("batch")) for tags in found] == [
+        ("by hand", None),
+        ("backfill", batch),
+        ("by hand", None),
+    ]
+    assert found[0]["candidate"] == found[0]["champion"]
 
     materialized = """{ assetNodes { assetKey { path } assetMaterializations(limit: 1) { runId } assetChecksOrError {
         ... on AssetChecks { checks { name executionForLatestMaterialization { status } } } } } }"""

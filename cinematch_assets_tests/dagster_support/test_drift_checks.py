@@ -50,9 +50,12 @@ def test_score_threshold_and_null_bound_are_given(platform: Platform, score: flo
     assert "3.968" in outcome.description
 
 
-def test_a_batch_that_was_not_assessed_fails_and_a_statistic_that_needs_a_champion_says_so(platform: Platform) -> None:
+def test_what_was_not_measured_is_no_drift_and_says_why(platform: Platform) -> None:
     checks = {check.name: check for check in drift_checks()}
-    assert not checks["rating_mean"].evaluate(platform, "batch_w1").passed
+    unassessed = checks["rating_mean"].evaluate(platform, "batch_w1")
+    assert unassessed.passed
+    assert "Not measured" in unassessed.description
+    assert "materialize `drift_report`" in unassessed.description
     assert checks["rating_mean"].evaluate(platform, "batch_w2").passed  # it has no rows: nothing was left undone
     assess(platform, 0.02)
     unscored = checks["model_rmse"].evaluate(platform, "batch_w1")

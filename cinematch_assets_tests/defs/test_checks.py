@@ -43,6 +43,16 @@ def states(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[tuple[str, 
     return found
 
 
+def metadata(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, dict[str, Any]]:
+    """The metadata of each partition's newest materialization."""
+    found: dict[str, dict[str, Any]] = {}
+    for record in instance.fetch_materializations(asset, limit=100).records:
+        event = record.asset_materialization
+        if event is not None and event.partition is not None:
+            found.setdefault(event.partition, {name: value.value for name, value in event.metadata.items()})
+    return found
+
+
 def evaluations(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str, str | None], dg.AssetCheckEvaluation]:
     return {
         (each.asset_key.to_user_string(), each.check_name, each.partition): each
@@ -77,6 +87,12 @@ def test_a_bad_row_turns_its_partition_red_and_stops_what_is_downstream(
     assert "userId&#61;7" in description
     for batch in ("batch_w1", "batch_w3"):
         assert found["ratings_buffer", "pandera_schema", batch].passed
+    landed, loaded_rows = (metadata(instance, asset) for asset in (dg.AssetKey("raw_ratings_batch"), BUFFER))
+    assert {batch: values["file"] for batch, values in landed.items()} == {batch: f"{batch}.csv" for batch in BATCHES}
+    assert {batch: values["rows_accepted"] for batch, values in loaded_rows.items()} == dict.fromkeys(BATCHES, 89)
+    after = states(instance, DRIFT)
+    assert {key for key, state in after.items() if state == "PLANNED"} == set()  # which the UI shows as failed
+    assert {name for (name, batch), state in after.items() if batch == "batch_w2" and state != "SUCCEEDED"} == set()
 
 
 @pytest.mark.parametrize("as_one_run", [False, True], ids=["many_runs", "one_run"])

@@ -11,8 +11,12 @@ import yaml
 from cinematch_assets.dagster_support.markdown import INLINE_CHARACTERS
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.project_files import project_file
+from cinematch_assets.recommender.config import RecommenderConfig
+from cinematch_assets.warehouse.model_registry import read_model_version
 from cinematch_assets_tests.support.definitions import run_job
 from cinematch_assets_tests.support.platforms import drop, drop_history, make_platform
+
+TIME_BUDGET = {"ops": {"recommender_model": {"config": {"time_budget_s": 1.0}}}}
 
 Loaded = tuple[Platform, dg.DagsterInstance, dict[str, dg.ExecuteInProcessResult]]
 
@@ -36,7 +40,7 @@ def runs(
         results = {
             "load_catalog": run_job("load_catalog", platform, instance),
             "ingest_batch": run_job("ingest_batch", platform, instance, partition_key="batch_w1"),
-            "retrain": run_job("retrain", platform, instance),
+            "retrain": run_job("retrain", platform, instance, config=TIME_BUDGET),
         }
         yield platform, instance, results
 
@@ -99,6 +103,22 @@ def test_the_drift_report_is_a_link_to_a_page_that_the_ui_serves(runs: Loaded) -
     assert link.startswith("/reports/batch_w1/")
     assert b"What decides" in runs[0].store.read_bytes(link.removeprefix("/"))
     assert metadata(runs, "monitoring_report")["page"] == "/reports/monitoring_report.html"
+
+
+def test_the_time_budget_of_a_run_is_the_plan_and_the_record_of_its_version(runs: Loaded) -> None:
+    """Four chains would take one and a half seconds."""
+    found = metadata(runs, "recommender_model")
+    assert found["why"].split("; ")[1].startswith("2 chains of ")
+    version = runs[0].warehouse.run(read_model_version, found["version"])
+    assert version.config == RecommenderConfig().within(1.0).model_dump(mode="json")
+
+
+def test_runs_are_found_by_model_version(runs: Loaded) -> None:
+    _, instance, results = runs
+    version = metadata(runs, "recommendations")["version"]
+    for tag in ("candidate", "champion"):
+        (found,) = instance.get_runs(dg.RunsFilter(tags={tag: version}))
+        assert found.run_id == results["retrain"].run_id
 
 
 def test_a_file_is_unchanged_in_the_second_run(runs: Loaded) -> None:

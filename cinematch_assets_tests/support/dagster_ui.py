@@ -76,10 +76,11 @@ class Dev:
         assert "errors" not in said, said["errors"]
         return said["data"]
 
-    def materialize(self, *keys: str) -> None:
-        """What "Materialize selected" does, to the end of the run."""
+    def materialize(self, *keys: str, config: Mapping[str, object] | None = None) -> None:
+        """What "Materialize selected" does, to the end of the run; ``config`` is that of the launchpad."""
         selector = _HERE | {"pipelineName": "__ASSET_JOB", "assetSelection": [{"path": [key]} for key in keys]}
-        params = {"selector": selector | {"assetCheckSelection": None}, "mode": "default", "runConfigData": {}}
+        params = {"selector": selector | {"assetCheckSelection": None}, "mode": "default"}
+        params["runConfigData"] = dict(config or {})
         answer = self.ask(_LAUNCH, params=params)["launchRun"]
         assert answer["__typename"] == "LaunchRunSuccess", answer
         self.wait_for_run(answer["run"]["runId"])
@@ -109,7 +110,7 @@ class Dev:
             status = next(each["status"] for each in self.runs() if each["runId"] == run_id)
             return status if status in {"SUCCESS", "FAILURE", "CANCELED"} else None
 
-        assert self.wait_for(ended, f"run {run_id}", deadline_s=120) == "SUCCESS", self.failures(run_id)
+        assert self.wait_for(ended, f"run {run_id}", deadline_s=280) == "SUCCESS", self.failures(run_id)
 
     def failures(self, run_id: str) -> list[str]:
         """The messages of what failed in a run."""
@@ -118,7 +119,7 @@ class Dev:
         events = self.ask(query, id=run_id)["logsForRun"]["events"]
         return [str(event["error"]) for event in events if event.get("error")]
 
-    def wait_for(self, question: Callable[[], Any], what: str, *, deadline_s: float = 60) -> Any:
+    def wait_for(self, question: Callable[[], Any], what: str, *, deadline_s: float = 150) -> Any:
         """Ask until the answer is neither empty nor None."""
         end = time.monotonic() + deadline_s
         while not (answer := question()):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from cinematch_assets.attempts import Pending, RetryPolicy, Work, next_attempt
+from cinematch_assets.dagster_support.run_tags import sensor_tags
 from cinematch_assets.dagster_support.runs import DATA_TAG, RELEASE_TAG, read_runs, release, runs_under_way
 from cinematch_assets.defs.automation.jobs import ingest_batch, load_catalog
 from cinematch_assets.defs.monitoring.monitoring_report import monitoring_report
@@ -127,6 +128,11 @@ def _run(
         job_name=job,
         partition_key=partition,
         asset_selection=None if whole else [dg.AssetKey(name) for name in names],
-        tags={RELEASE_TAG: release(), DATA_TAG: data, **dict(each.work.tag for each in looked)},
+        tags={
+            **sensor_tags(looked[0].work.kind, number=max(each.number for each in looked), batches=partition or ""),
+            RELEASE_TAG: release(),
+            DATA_TAG: data,
+            **dict(each.work.tag for each in looked),
+        },
         run_config=only_missing if any(each.work.kind == "report" for each in looked) else {},
     )

@@ -11,8 +11,10 @@ from pydantic import Field
 
 from cinematch_assets.dagster_support.asset_checks import evaluate_now
 from cinematch_assets.dagster_support.monitoring_page import ASSET, materialize_page, publish_page_after_failure
+from cinematch_assets.dagster_support.run_tags import CAUSE, JOB_TAGS, SCHEDULE
 from cinematch_assets.defs.features import movie_genre_features
 from cinematch_assets.defs.model import model_metrics, recommendations, recommender_model
+from cinematch_assets.defs.monitoring import monitoring_report
 from cinematch_assets.defs.tables import movies, netflix_movies, ratings, ratings_buffer
 from cinematch_assets.pipeline.platform import Platform
 
@@ -28,6 +30,7 @@ CHECKS = {
     recommender_model.recommender_model.key: recommender_model.CHECKS,
     model_metrics.model_metrics.key: model_metrics.CHECKS,
     recommendations.recommendations.key: recommendations.CHECKS,
+    monitoring_report.monitoring_report.key: monitoring_report.CHECKS,
 }
 """The checks of whole tables and of the newest model; those of a batch run with its partition."""
 
@@ -78,6 +81,7 @@ def _sizes(report: "MaintenanceReport") -> str:
 
 
 @dg.job(
+    tags=JOB_TAGS,
     hooks={publish_page_after_failure},
     description="The weekly maintenance: vacuum, archive, retention; the checks of all tables; the monitoring page.",
 )
@@ -91,5 +95,6 @@ weekly_maintenance = dg.ScheduleDefinition(
     job=maintain,
     cron_schedule="0 4 * * 0",
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    tags={CAUSE: SCHEDULE},
     description="Sundays at 04:00.",
 )

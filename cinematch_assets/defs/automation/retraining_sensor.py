@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from cinematch_assets.attempts import Attempt, Pending, RetryPolicy, Work, next_attempt
+from cinematch_assets.dagster_support.run_tags import sensor_tags
 from cinematch_assets.dagster_support.runs import DATA_TAG, FINISHED, RELEASE_TAG, read_runs, release, runs_under_way
 from cinematch_assets.defs.automation.jobs import load_catalog, retrain
 from cinematch_assets.defs.monitoring.monitoring_report import monitoring_report
@@ -17,6 +18,7 @@ from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.retraining import (
     NO_RATINGS,
     RetrainingPolicy,
+    decisions_of,
     hold_back,
     missing_model,
     missing_recommendations,
@@ -74,7 +76,12 @@ def retraining_sensor(
     context.log.info(chosen.reason)
     return dg.RunRequest(
         run_key=chosen.run_key,
-        tags={**chosen.tags, DATA_TAG: data, RELEASE_TAG: release()},
+        tags={
+            **sensor_tags(chosen.kind, number=chosen.number, batches=", ".join(sorted(decisions_of(chosen.tags)))),
+            RELEASE_TAG: release(),
+            DATA_TAG: data,
+            **chosen.tags,
+        },
         asset_selection=[*map(dg.AssetKey, chosen.assets), monitoring_report.key] if chosen.assets else None,
     )
 

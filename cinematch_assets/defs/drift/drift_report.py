@@ -15,6 +15,7 @@ from cinematch_assets.dagster_support.batch_runs import each_batch
 from cinematch_assets.dagster_support.drift_checks import drift_checks
 from cinematch_assets.dagster_support.markdown import plain, short, table
 from cinematch_assets.dagster_support.metadata import report_url, table_metadata, uri_metadata
+from cinematch_assets.dagster_support.run_tags import CHAMPION, add_tag
 from cinematch_assets.dagster_support.table_checks import pandera_schema
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
 from cinematch_assets.defs.tables.ratings import ratings
@@ -59,6 +60,8 @@ def drift_report(
         if config.only_missing and is_assessed(platform, batch):
             return dg.MaterializeResult(metadata=_report(platform, report_batch(platform, batch)))
         drift = assess_batch(platform, batch)
+        if drift.scored_by is not None:
+            add_tag(context, CHAMPION, drift.scored_by)
         rollback = roll_back_if_worse(platform)
         report = report_batch(platform, batch)
         return dg.MaterializeResult(

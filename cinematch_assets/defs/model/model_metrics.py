@@ -15,6 +15,7 @@ from cinematch_assets.dagster_support.markdown import short, table
 from cinematch_assets.dagster_support.metadata import rounded, table_metadata
 from cinematch_assets.dagster_support.model_checks import better_than_baselines
 from cinematch_assets.dagster_support.progress_log import log_progress
+from cinematch_assets.dagster_support.run_tags import CANDIDATE, add_tag
 from cinematch_assets.dagster_support.table_checks import pandera_schema
 from cinematch_assets.defs.model.recommender_model import recommender_model
 from cinematch_assets.defs.partitions import OWNERS
@@ -44,6 +45,7 @@ def model_metrics(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
 
     with checked_when_failing(context, platform):
         version = platform.warehouse.run(find_newest_candidate, context.run.run_id)
+        add_tag(context, CANDIDATE, version)
         with hold_training_lease(platform, context.run.run_id):
             gated = gate_candidate(platform, version, log_progress(context.log.info))
         versions = platform.warehouse.run(list_model_versions)

@@ -11,6 +11,7 @@ from cinematch_assets.dagster_support.asset_checks import build_checks, checked_
 from cinematch_assets.dagster_support.metadata import uri_metadata
 from cinematch_assets.dagster_support.model_checks import artifact
 from cinematch_assets.dagster_support.progress_log import log_progress
+from cinematch_assets.dagster_support.run_tags import CANDIDATE, add_tag
 from cinematch_assets.defs.features.movie_genre_features import movie_genre_features
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.ratings import ratings
@@ -26,6 +27,13 @@ class TrainingConfig(dg.Config):
 
     seed: int | None = Field(
         default=None, ge=0, description="Seed of all random numbers of this model; by default CINEMATCH_SEED."
+    )
+    time_budget_s: float | None = Field(
+        default=None,
+        gt=0,
+        description="Processor time in seconds that sampling the rating model may take, 100 by default: fewer seconds "
+        "mean fewer sweeps, and least squares where too few are left. It is counted as work of 20 ns a unit and not by "
+        "a clock, so that the version can be rebuilt byte for byte.",
     )
 
 
@@ -46,7 +54,14 @@ def recommender_model(
     # Until model_metrics has decided, the lease is kept.
     with checked_when_failing(context, platform), hold_training_lease(platform, context.run.run_id, keep=True):
         require_waiting(platform, decisions_of(context.run.tags))
-        candidate = train_candidate(platform, context.run.run_id, log_progress(context.log.info), seed=config.seed)
+        candidate = train_candidate(
+            platform,
+            context.run.run_id,
+            log_progress(context.log.info),
+            seed=config.seed,
+            time_budget_s=config.time_budget_s,
+        )
+        add_tag(context, CANDIDATE, candidate.version)
     return dg.MaterializeResult(
         metadata={
             **candidate.as_metadata(),

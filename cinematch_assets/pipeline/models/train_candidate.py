@@ -92,11 +92,21 @@ def split_rows(data: TrainingData, batches: tuple[TrainedBatch, ...] | None = No
 
 
 def train_candidate(
-    platform: Platform, run_id: str, progress: Progress | None = None, *, seed: int | None = None
+    platform: Platform,
+    run_id: str,
+    progress: Progress | None = None,
+    *,
+    seed: int | None = None,
+    time_budget_s: float | None = None,
 ) -> Candidate:
     """Fit, store and register a model on the ratings that are accepted now; batches that arrive later are not in it.
 
-    Without ``seed`` that of the settings is taken.
+    Args:
+        platform: where it is stored.
+        run_id: Dagster's, which becomes part of the version.
+        progress: is told of each phase.
+        seed: of all random numbers; that of the settings where it is None.
+        time_budget_s: processor time for sampling, as ``RecommenderConfig.within``; the default where it is None.
     """
     with log_phase(_LOG, "read training data"):
         trained_on = platform.warehouse.run(read_data_key)
@@ -105,7 +115,7 @@ def train_candidate(
         catalogue, movies_load = read_loaded_catalogue(platform)
     if data.left_out:
         _LOG.info("left out, because they were not assessed yet: %s", ", ".join(data.left_out))
-    config = RecommenderConfig()
+    config = RecommenderConfig() if time_budget_s is None else RecommenderConfig().within(time_budget_s)
     seed = platform.settings.seed if seed is None else seed
     with log_phase(_LOG, f"fit a candidate on {len(rows.train):,} ratings"):
         model = fit_recommender(rows.train, catalogue, config=config, seed=seed, progress=progress)

@@ -20,12 +20,16 @@ from cinematch_assets.pipeline.models.train_candidate import train_candidate
 from cinematch_assets.pipeline.models.verify_version import Outcome, Verification, verify_version
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.artifact import pack, unpack
-from cinematch_assets.recommender.model import sha256_of
+from cinematch_assets.recommender.config import RecommenderConfig
+from cinematch_assets.recommender.model import choose_method, sha256_of
+from cinematch_assets.recommender.rating_prediction.bayesian_fm import plan_sampling
+from cinematch_assets.warehouse.model_registry import read_model_version
 from cinematch_assets_tests.support.platforms import drop_history, load_table, make_platform, rows_of, take_in_history
 
 pytestmark = pytest.mark.slow
 """Three versions are trained, and each comparison trains one more; ``cli/test_commands.py`` has a quick equal case."""
 
+TIME_BUDGET_S = 0.1
 FIRST, SECOND, THIRD = "run_11111111_v1", "run_22222222_v2", "run_33333333_v3"
 VERIFY = """
 import json, sys
@@ -50,7 +54,7 @@ def platform(
         take_in_history(platform)
         load_table(platform, "ratings", with_faults(history))
         release(platform)
-        retrain(platform, "11111111")
+        retrain(platform, "11111111", time_budget_s=TIME_BUDGET_S)
         load_batch(platform, "batch_w1", new_ratings(history, seed=1))
         load_batch(platform, "batch_w2", new_ratings(history, seed=2))
         retrain(platform, "22222222")
@@ -64,8 +68,8 @@ def platform(
         yield platform
 
 
-def retrain(platform: Platform, run_id: str) -> GatedCandidate:
-    gated = gate_candidate(platform, train_candidate(platform, run_id).version)
+def retrain(platform: Platform, run_id: str, *, time_budget_s: float | None = None) -> GatedCandidate:
+    gated = gate_candidate(platform, train_candidate(platform, run_id, time_budget_s=time_budget_s).version)
     assert gated.decision.promoted, gated.decision.reason
     publish_recommendations(platform)
     return gated
@@ -157,6 +161,16 @@ def test_each_promoted_version_is_rebuilt_byte_for_byte(platform: Platform, vers
     assert verification.outcome is Outcome.EQUAL, verification.sentence
     assert verification.rebuilt_sha256 == verification.registered_sha256
     assert verification.is_passed
+
+
+def test_a_time_budget_of_one_run_is_recorded_with_its_version(platform: Platform) -> None:
+    """Of four chains two are left; the version above is rebuilt by what the registry says."""
+    first = platform.warehouse.run(read_model_version, FIRST)
+    config = RecommenderConfig.model_validate(first.config)
+    assert config == RecommenderConfig().within(TIME_BUDGET_S)
+    assert plan_sampling(first.data_size, config).chains == 2
+    assert choose_method(first.data_size, config)[0] == "bayesian_fm"
+    assert platform.warehouse.run(read_model_version, SECOND).config == RecommenderConfig().model_dump(mode="json")
 
 
 def test_versions_are_of_different_data(platform: Platform) -> None:
