@@ -3,12 +3,14 @@
 Here: the loop over a run's partitions. Not here: the work on a batch (``pipeline``).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import dagster as dg
 
+from cinematch_assets.dagster_support.failure_cause import NEXT_STEP
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.faults import Cause, cause_of
 
 
 def each_batch(
@@ -39,7 +41,17 @@ def each_batch(
         else:  # the partitions of one step share a data version, so that each of them gets none
             context.add_asset_metadata(metadata, partition_key=batch)
     if failures:
-        message = "; ".join(map(str, failures.values()))
+        message = "; ".join(map(str, failures.values())) + _next_step(failures.values())
         first = next(iter(failures.values()))  # by which the attempt is counted: the sensor starts one batch a run
         raise dg.Failure(message, metadata={"failed": list(failures)}, allow_retries=False) from first
     return dg.MaterializeResult()
+
+
+def _next_step(faults: Iterable[CinematchError]) -> str:
+    """What a person can do, below the reasons, where the page of the run shows it."""
+    if not any(cause_of(fault) is Cause.CONTENT for fault in faults):
+        return ""
+    return (
+        f"{NEXT_STEP}correct the file and put it into the folder again. Its first rows and what is wrong with each are "
+        "in the check rejected_rows of ratings_buffer, all of them in `cinematch rejects list`."
+    )

@@ -9,6 +9,8 @@ from cinematch_assets.dagster_support.runs import CAUSE_TAG
 from cinematch_assets.faults import Cause, cause_of
 
 MAX_MESSAGE_LENGTH = 500
+NEXT_STEP = "\nNext: "
+"""In a failure's text: what a person can do comes after it."""
 
 
 @dg.failure_hook(name="record_cause")
@@ -22,9 +24,10 @@ def record_cause(context: dg.HookContext) -> None:
 
 
 def describe_failure(error: BaseException) -> str:
-    """Return ``<cause>: <message>``; of a bug only the class, since its text may hold anything."""
+    """Return ``<cause>: <message>``, no next step; of a bug only the class, since its text may hold anything."""
     cause = cause_of(error)
     if cause is Cause.BUG:
         return f"{cause}: {type(error).__name__}: see the run's log"
     message = error.description if isinstance(error, dg.Failure) and error.description else str(error)
+    message = message.partition(NEXT_STEP)[0]
     return f"{cause}: {(message.strip() or type(error).__name__)[:MAX_MESSAGE_LENGTH]}"

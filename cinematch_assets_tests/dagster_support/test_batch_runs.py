@@ -55,7 +55,9 @@ def test_a_failing_batch_does_not_stop_the_others(instance: dg.DagsterInstance) 
     assert not result.success
     assert metadata(instance) == {"a": {"file": "a.csv"}, "c": {"file": "c.csv"}}
     (failure,) = (event for event in result.all_events if event.is_step_failure)
-    assert failure.step_failure_data.user_failure_data.description == "b.csv has no column rating"
+    reason, _, next_step = failure.step_failure_data.user_failure_data.description.partition("\nNext: ")
+    assert reason == "b.csv has no column rating"
+    assert "correct the file" in next_step
 
 
 def test_a_run_of_one_batch_has_its_metadata(instance: dg.DagsterInstance) -> None:
