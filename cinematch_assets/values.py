@@ -85,6 +85,7 @@ class WaitingDecision:
     md5: str
     """Of the batch's content that the decision is about."""
     reason: str
+    decided_at: datetime | None = None
 
 
 WorkKind = Literal[

@@ -110,6 +110,7 @@ UNMIRRORED = {
     **dict.fromkeys(
         [
             "cli/audit.py",
+            "cli/batches.py",
             "cli/evaluate.py",
             "cli/evaluate_inputs.py",
             "cli/features.py",
@@ -210,7 +211,7 @@ SHARED_NAMES = {
         ],
         TABLE,
     ),
-    **dict.fromkeys(["audit.py", "simulate.py", "status.py"], COMMAND),
+    **dict.fromkeys(["audit.py", "batches.py", "simulate.py", "status.py"], COMMAND),
     "monitoring_report.py": "the page's asset and its command",
     "opening.py": "of a folder and of a store: the implementation that a setting names",
 }

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from cinematch_assets.cli.options import Json
+from cinematch_assets.cli.options import HowManyRows, Json
 from cinematch_assets.cli.output import print_json, print_table
 from cinematch_assets.warehouse.audit import Action
 
 
 def audit(
     action: Annotated[Action | None, typer.Option(help="Only entries of this kind.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many entries.")] = 50,
+    limit: HowManyRows = 50,
     json: Json = False,
 ) -> None:
     """List promotions, rollbacks, releases, corrections, removals, erasures and changed settings, with who and why.

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from cinematch_assets.cli.output import err, notes, out, print_table, progress
 from cinematch_assets.cli.recommend import print_answer
-from cinematch_assets.cli.status_tables import print_status, read_status
+from cinematch_assets.cli.status_tables import SHORT_NAMES, print_status, read_status
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.models.query import recommend_for_user
 from cinematch_assets.pipeline.platform import Platform
@@ -28,7 +28,13 @@ from cinematch_assets.samples.simulate import DEMO_DRIFTS
 from cinematch_assets.settings import Settings
 from cinematch_assets.warehouse.drift_alerts import read_batch_decision
 from cinematch_assets.warehouse.inspection import read_split_counts
-from cinematch_assets.warehouse.status import count_movies, find_example_user, list_alerts, list_model_metrics
+from cinematch_assets.warehouse.status import (
+    AlertLine,
+    count_movies,
+    find_example_user,
+    list_alerts,
+    list_model_metrics,
+)
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -41,6 +47,7 @@ _ELSEWHERE = (
     "CINEMATCH_STORE",
 )
 _MAX_TICKS = 6
+SHOWN_MOVIES = 5
 _MARK = ".demo-data"
 
 
@@ -90,7 +97,9 @@ def run_demo(data: str) -> None:
     _print_outcome(loop.platform)
     _print_recommendations(loop.platform)
     if not notes.quiet:
-        print_table("Time by phase", ("what", "seconds"), [(n, round(s, 1)) for n, s in watch.laps.items()])
+        print_table(
+            "Time by phase", ("what", "seconds"), [(name, f"{seconds:.1f}") for name, seconds in watch.laps.items()]
+        )
     home = "" if settings.home == Path(".cinematch") else f"CINEMATCH_HOME={settings.home} "
     notes.print(f"\nOpen the UI with {home}cinematch dev, then http://127.0.0.1:3000")
 
@@ -252,17 +261,35 @@ def _print_outcome(platform: Platform) -> None:
         alerts = session.run(list_alerts)
         metrics = session.run(list_model_metrics)
     out.print()
-    names = ("batch", "statistic", "score", "threshold", "alert", "notes")
-    print_table("drift_alerts", names, [astuple(alert) for alert in alerts])
+    _print_drift(alerts)
     rows = [astuple(line)[:5] for line in metrics]
-    print_table("model_metrics", ("version", "rmse", "mae", "precision@10", "trained on"), rows)
+    print_table("Models", ("version", "rmse", "mae", "precision@10", "trained on"), rows)
     for line in metrics:
-        out.print(f"• {line.model_version}: {line.notes}")
+        out.print(f"• {line.model_version}: {line.notes}", soft_wrap=not out.is_terminal)
     print_status(read_status(platform))
+
+
+def _print_drift(alerts: list[AlertLine]) -> None:
+    """A batch a line: each score, with a mark where it is over its threshold."""
+    limits = {alert.feature_name: alert.threshold for alert in alerts}
+    batches: dict[str, dict[str, AlertLine]] = {}
+    for alert in alerts:
+        batches.setdefault(alert.batch_id or "", {})[alert.feature_name] = alert
+    print_table(
+        "Drift: the score of each statistic, ! where it is over its limit",
+        ("batch", *(f"{SHORT_NAMES.get(name, name)} > {limit:.2f}" for name, limit in limits.items())),
+        [(batch, *(_score(scores.get(name)) for name in limits)) for batch, scores in batches.items()],
+    )
+
+
+def _score(alert: AlertLine | None) -> str:
+    if alert is None or alert.drift_score is None:
+        return ""
+    return f"{alert.drift_score:.4f}{' !' if alert.alert_triggered else '  '}"
 
 
 def _print_recommendations(platform: Platform) -> None:
     user = platform.warehouse.run(find_example_user)
     if user is None:
         raise CinematchError("table recommendations is empty: materialize the asset recommendations")
-    print_answer(recommend_for_user(platform, user))
+    print_answer(recommend_for_user(platform, user, SHOWN_MOVIES))

@@ -31,7 +31,7 @@ def login(
         bool, typer.Option("--push", help="Store it in AWS Secrets Manager too, as GCP_SECRET_NAME.")
     ] = False,
     browser: Annotated[bool, typer.Option(help="Open the browser; otherwise only print the address.")] = True,
-    timeout: Annotated[int, typer.Option(help="Seconds to wait for the consent.")] = 300,
+    timeout: Annotated[int, typer.Option(min=1, max=86_400, help="Seconds to wait for the consent.")] = 300,
 ) -> None:
     """Let the platform read the Drive folder with your account.
 

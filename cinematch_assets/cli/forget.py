@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cinematch_assets.cli.options import Json
+from cinematch_assets.cli.options import MAX_ID, MAX_USER, Json
 from cinematch_assets.cli.output import err, out, print_json, print_table, progress
 from cinematch_assets.errors import CinematchError
 
@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 
 
 def forget(
-    users: Annotated[list[int] | None, typer.Argument(metavar="USER...", help="Numbers of the users (userId).")] = None,
+    users: Annotated[
+        list[int] | None,
+        typer.Argument(metavar="USER...", min=1, max=MAX_USER, help="Numbers of the users (userId)."),
+    ] = None,
     reason: Annotated[str, typer.Option(help="Why, for the audit; without the user's number.")] = "asked for",
     certificate: Annotated[bool, typer.Option("--certificate", help="Print a certificate and change nothing.")] = False,
     number: Annotated[
-        int | None, typer.Option(metavar="N", help="With --certificate: of this erasure; by default the newest.")
+        int | None,
+        typer.Option(
+            metavar="N", min=1, max=MAX_ID, help="With --certificate: of this erasure; by default the newest."
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an erasure that was cut off.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask on a terminal.")] = False,

@@ -3,10 +3,11 @@
 Here: which commands there are, and how errors end. Not here: what they do (a module each).
 """
 
+import errno
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,8 @@ from typer.core import TyperGroup
 
 from cinematch_assets.cli import (
     audit,
+    backup,
+    batches,
     demo,
     dev,
     doctor,
@@ -39,12 +42,17 @@ from cinematch_assets.cli import (
     status,
     stop,
 )
+from cinematch_assets.cli.error_log import write_entry
 from cinematch_assets.cli.output import err, notes
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.fault_messages import message_of
 from cinematch_assets.visible_text import visible
 
 INTERRUPTED = 128 + 2
 """The exit code of a program that SIGINT ended."""
+BUG = 70
+"""The exit code after an error that no one foresaw, EX_SOFTWARE of sysexits.h."""
+_OF_OUTPUT = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF}
 
 
 @contextmanager
@@ -91,6 +99,8 @@ for command in (
     monitoring_report.report,
     audit.audit,
     forget.forget,
+    backup.backup,
+    backup.restore,
     simulate.simulate,
     recommend.recommend,
     similar.similar,
@@ -100,6 +110,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(models.app, name="models")
+app.add_typer(batches.app, name="batches")
 app.add_typer(rejects.app, name="rejects")
 app.add_typer(drive.app, name="drive")
 app.add_typer(notify.app, name="notify")
@@ -126,17 +137,65 @@ def _options(
 
 
 def main() -> None:
-    """Run the command; an error meant for people is one sentence on standard error, and exit code 1."""
+    """Run the command; an error is one sentence on standard error, and exit code 1, or ``BUG`` where it is our bug."""
     os.umask(0o077)  # what a command and the processes it starts write (logs, reports) is its user's alone
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # for what others print: it never ends a command
-    load_dotenv(Path.cwd() / ".env")
+    code = _run()
+    _settle_output()
+    sys.exit(code)
+
+
+def _run() -> int | str | None:
     try:
-        app()
+        load_dotenv(Path.cwd() / ".env")
+        code = _ended_with(app)
+        if sys.stdout is not None:  # it may be closed
+            sys.stdout.flush()
+    except BrokenPipeError:
+        return 1  # who reads has gone, and wants no sentence: `cinematch sql … | head`
     except CinematchError as fault:
-        err.print(Text("error: ", "red").append(str(fault), "default"))
-        sys.exit(1)
+        _say(str(fault))
+        return 1
+    except Exception as error:  # noqa: BLE001 - the one boundary: what is not foreseen ends here
+        return _report(error)
+    return code
+
+
+def _ended_with(command: Callable[[], object]) -> int | str | None:
+    try:
+        command()
+    except SystemExit as ended:
+        return ended.code
+    return 0
+
+
+def _report(error: Exception) -> int:
+    """Say what happened in one sentence, with the traceback in the log."""
+    message, where = message_of(error), write_entry(error)
+    if isinstance(error, OSError) and error.filename is None and error.errno in _OF_OUTPUT:
+        message = f"the output cannot be written: {message}"  # files have names
+    if message is None:
+        _say(f"this is a bug of cinematch ({type(error).__name__}); its traceback is {where}: please report it")
+        return BUG
+    _say(f"{message} (details: {where})")
+    return 1
+
+
+def _settle_output() -> None:
+    """Drop what cannot be written: at the end of the process Python would try again, and complain."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
+def _say(sentence: str) -> None:
+    err.print(Text("error: ", "red").append(sentence, "default"))
 
 
 if __name__ == "__main__":

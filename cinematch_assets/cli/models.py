@@ -46,13 +46,12 @@ def list_versions(json: Json = False) -> None:
         return
     print_table(
         "Model versions",
-        ("version", "champion", "state", "method", "trained on", "rmse", "nDCG@10"),
+        ("version", "", "state", "trained on", "rmse", "nDCG@10"),
         [
             (
                 each.version,
                 "★" if each.version == serving else "",
                 each.state.replace("_", " "),
-                each.method,
                 each.data_size,
                 (each.metrics or {}).get("rmse"),
                 (each.metrics or {}).get("catalogue_ndcg_at_10"),

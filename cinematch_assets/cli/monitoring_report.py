@@ -53,11 +53,10 @@ def report(
 def store_page(platform: "Platform") -> "Facts":
     """Write the page into the store, with the failed runs that Dagster knows; return what it says."""
     from cinematch_assets.dagster_support.instance import existing_instance
-    from cinematch_assets.dagster_support.monitoring_page import read_failed_runs
-    from cinematch_assets.pipeline.monitoring.publish_page import publish_page
+    from cinematch_assets.dagster_support.monitoring_page import write_page
 
     with existing_instance(platform.settings) as instance:
-        return publish_page(platform, read_failed_runs(instance) if instance else [])
+        return write_page(platform, instance)
 
 
 UI = "http://127.0.0.1:3000"

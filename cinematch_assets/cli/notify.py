@@ -4,11 +4,10 @@ Here: trying them, and what was told last. Not here: sending by itself (``pipeli
 """
 
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 
-from cinematch_assets.cli.options import Json
+from cinematch_assets.cli.options import HowManyRows, Json
 from cinematch_assets.cli.output import out, print_json, print_table
 from cinematch_assets.errors import CinematchError
 
@@ -36,9 +35,7 @@ def test() -> None:
 
 
 @app.command("list")
-def list_told(
-    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20, json: Json = False
-) -> None:
+def list_told(limit: HowManyRows = 20, json: Json = False) -> None:
     """Show what people were told last, whether or not a channel took it, and what waits for a channel."""
     from cinematch_assets.messaging.channels import read_channels
     from cinematch_assets.pipeline.platform import Platform

@@ -6,6 +6,7 @@ it is part of, and which write with ASCII what their encoding lacks. Not here: w
 """
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.segment import Segment
 from rich.table import Table
@@ -37,6 +40,12 @@ _IN_ASCII = {
     "\N{LEFT DOUBLE QUOTATION MARK}": '"',
     "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
 }
+
+
+_NUMBER = re.compile(r"([-+]?[\d,.]+( ?%)?)?")
+_MAX_WORD = 40
+_RULE_WIDTH = 3
+"""What rules and gaps take for each column of a table."""
 
 
 def encodable(text: str, encoding: str) -> str:
@@ -75,15 +84,62 @@ notes = _TextConsole(soft_wrap=True, markup=False, emoji=False, highlight=False)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows below a title; numbers are right-aligned, None is an empty cell."""
-    table = Table(title=Text(title), title_justify="left", title_style="bold", header_style="bold", expand=False)
-    cells = [list(row) for row in rows]
-    for position, column in enumerate(columns):
-        numeric = any(isinstance(row[position], int | float | Decimal) for row in cells)
-        table.add_column(Text(encodable(column, out.encoding)), justify="right" if numeric else "left", overflow="fold")
+    """Print rows below a title; numbers are right-aligned, None is an empty cell.
+
+    Words are whole: rows that would need broken ones at the width of the terminal are printed one column a line.
+    """
+    values = [list(row) for row in rows]
+    cells = [[_cell(value) for value in row] for row in values]
+    names = [encodable(column, out.encoding) for column in columns]
+    lines = [[name, *(row[position] for row in cells)] for position, name in enumerate(names)]
+    least = [max(_word_width(text) for text in column) for column in lines]
+    room = out.width - _RULE_WIDTH * len(names)
+    if cells and sum(least) > room:
+        _print_records(title, names, cells)
+        return
+    widths = _fitted(least, [max(map(cell_len, column)) for column in lines], room)
+    table = Table(title=Text(title), title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD)
+    table.show_edge, table.show_header = False, any(names)
+    for position, name in enumerate(names):
+        numeric = any(isinstance(row[position], int | float | Decimal) for row in values)
+        right = numeric or (bool(cells) and all(_NUMBER.fullmatch(row[position]) for row in cells))
+        justify: JustifyMethod = "right" if right else "left"
+        table.add_column(Text(name), justify=justify, overflow="fold", width=widths[position])
     for row in cells:
-        table.add_row(*(_cell(value) for value in row))
+        table.add_row(*row)
+    out.print()
     out.print(table)
+
+
+def _print_records(title: str, names: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    """Print rows below each other, a column a line, with an empty line between two."""
+    out.print()
+    out.print(Text(title, "bold"))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for number, row in enumerate(cells):
+        if number:
+            table.add_row("", "")
+        for name, cell in zip(names, row, strict=True):
+            table.add_row(name, cell)
+    out.print(table)
+
+
+def _fitted(least: Sequence[int], natural: Sequence[int], room: int) -> list[int]:
+    """Widths of columns: what their words need at least, and what is left to those that lack the most of theirs."""
+    widths = list(least)
+    for _ in range(room - sum(least)):
+        lacking = [position for position in range(len(widths)) if natural[position] > widths[position]]
+        if not lacking:
+            break
+        widths[max(lacking, key=lambda position: natural[position] / max(widths[position], 1))] += 1
+    return widths
+
+
+def _word_width(text: str) -> int:
+    """Return the width of the longest word; those that no terminal holds well may be broken."""
+    return max((min(cell_len(word), _MAX_WORD) for word in text.split()), default=0)
 
 
 def print_json(value: object) -> None:

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cinematch_assets.cli.options import HowMany, Json
-from cinematch_assets.cli.output import notes, print_json, print_table
+from cinematch_assets.cli.output import notes, out, print_json, print_table
 from cinematch_assets.errors import CinematchError
 
 if TYPE_CHECKING:
     from cinematch_assets.pipeline.models.query import Answer, Suggestion
+
+_MIN_WIDTH_OF_GENRES = 110
+"""Columns; in a narrower terminal the titles need the place."""
 
 
 def recommend(
@@ -50,7 +53,14 @@ def print_answer(answer: "Answer", *, json: bool = False) -> None:
         return
     predicted = any(each.predicted_rating is not None for each in answer.suggestions)
     because = any(each.because for each in answer.suggestions)
-    columns = ("rank", "movieId", "title", "genres", "predicted rating" if predicted else "similarity")
+    genres = out.width >= _MIN_WIDTH_OF_GENRES
+    columns = (
+        "rank",
+        "movieId",
+        "title",
+        *(("genres",) if genres else ()),
+        "predicted rating" if predicted else "similarity",
+    )
     print_table(
         f"For {answer.basis} (model {answer.version})",
         (*columns, "because of") if because else columns,
@@ -59,7 +69,7 @@ def print_answer(answer: "Answer", *, json: bool = False) -> None:
                 each.rank,
                 str(each.movie),
                 each.title,
-                each.genres,
+                *((each.genres.replace("|", ", "),) if genres else ()),
                 _rating_text(each) if predicted else each.score,
                 *((", ".join(reason.title for reason in each.because),) if because else ()),
             )

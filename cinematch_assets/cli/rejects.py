@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cinematch_assets.cli.options import Json, Reason
+from cinematch_assets.cli.options import MAX_ID, HowManyRows, Json, Reason
 from cinematch_assets.cli.output import out, print_json, print_table
 from cinematch_assets.plurals import count
 
@@ -18,7 +18,7 @@ app = typer.Typer(help="Rejected rows: list them, and release those that are val
 @app.command("list")
 def list_rows(
     path: Annotated[str | None, typer.Argument(help="A file, such as ratings.csv; by default all files.")] = None,
-    limit: Annotated[int, typer.Option(help="How many rows.")] = 20,
+    limit: HowManyRows = 20,
     json: Json = False,
 ) -> None:
     """List rejected rows with their reasons, the newest file first.
@@ -44,7 +44,8 @@ def list_rows(
 @app.command()
 def release(
     ids: Annotated[
-        list[int] | None, typer.Argument(help="Ids from `rejects list`; use --path for all rows of a file.")
+        list[int] | None,
+        typer.Argument(min=1, max=MAX_ID, help="Ids from `rejects list`; use --path for all rows of a file."),
     ] = None,
     path: Annotated[str | None, typer.Option(help="Every rejected row of this file.")] = None,
     correct: Annotated[

@@ -7,13 +7,18 @@ from typing import Annotated
 
 import typer
 
+from cinematch_assets.cli.options import MAX_ID, MAX_ROWS
 from cinematch_assets.cli.output import print_table
 
 
 def simulate(
     drift: Annotated[float, typer.Option(help="Stars by which the batch's mean is above the history's.")] = 0.0,
-    rows: Annotated[int | None, typer.Option(help="Number of ratings; by default 4.3 % of the history's.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Random seed; by default the number of the batch.")] = None,
+    rows: Annotated[
+        int | None, typer.Option(min=1, max=MAX_ROWS, help="Number of ratings; by default 4.3 % of the history's.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=MAX_ID, help="Random seed; by default the number of the batch.")
+    ] = None,
 ) -> None:
     """Put the next weekly batch into the local folder.
 

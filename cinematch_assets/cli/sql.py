@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cinematch_assets.cli.options import Json
+from cinematch_assets.cli.options import MAX_ROWS, Json
 from cinematch_assets.cli.output import err, out, print_json_lines, print_json_rows, print_table
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.plurals import count
@@ -21,7 +21,7 @@ def sql(
     query: Annotated[str, typer.Argument(help="One SELECT; or @name, a query of sql/queries/analytics.")],
     json: Json = False,
     lines: Annotated[bool, typer.Option("--lines", help="Print a JSON object per line, and no array.")] = False,
-    max_rows: Annotated[int, typer.Option(min=1, help="Rows after which the answer is cut.")] = 10_000,
+    max_rows: Annotated[int, typer.Option(min=1, max=MAX_ROWS, help="Rows after which the answer is cut.")] = 10_000,
 ) -> None:
     """Run one read-only query on the warehouse, as role analyst; JSON is printed while rows arrive.
 

@@ -5,12 +5,13 @@ Here: which facts, and their tables. Not here: the queries (``warehouse.status``
 
 from collections import Counter
 from dataclasses import asdict, dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from cinematch_assets.cli.output import out, print_table
 from cinematch_assets.pipeline.attention import AttentionRow, attention
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.table_names import BATCHES
 from cinematch_assets.values import Automation, OutstandingWork
 from cinematch_assets.warehouse import status
 from cinematch_assets.warehouse.batch_performance import BatchPerformance, list_batch_performance
@@ -22,6 +23,15 @@ from cinematch_assets.warehouse.table_sizes import TableSize, read_table_sizes
 
 SHOWN_BATCHES = 10
 """The newest ones; ``--json`` has all."""
+SHOWN_REASONS = 10
+SHORT_NAMES = {
+    "rating_mean": "mean",
+    "rating_std": "std",
+    "rating_distribution_ks": "KS",
+    "model_rmse": "RMSE",
+    "model_mae": "MAE",
+}
+"""What the statistics are called where there is little place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,34 +81,32 @@ def print_status(status: Status) -> None:
     """Print the state as tables, what needs attention first."""
     out.print(f"warehouse {status.database}, folder {status.folder}")
     _print_attention(status)
-    print_table(
-        "Files",
-        ("path", "state", "read", "accepted", "rejected", "landed"),
-        [(f.path, f.state, f.rows_read, f.rows_accepted, f.rows_rejected, f.landed_at) for f in status.files],
-    )
+    _print_files(status)
     _print_batches(status)
     if status.champion:
         metrics = status.champion.metrics or {}
         names = ("rmse", "mae", "precision_at_10", "catalogue_ndcg_at_10", "coverage")
         facts = {
             "version": status.champion.version,
-            "since": status.champion.decided_at,
+            "since": _minute(status.champion.decided_at),
             "method": status.champion.method,
-            "trained on": status.champion.data_size,
-            **{name: metrics.get(name) for name in names},
+            "trained on": f"{status.champion.data_size:,} ratings",
+            **{name: "" if metrics.get(name) is None else f"{metrics[name]:.4f}" for name in names},
         }
         print_table("Champion", ("", ""), facts.items())
     print_performance(status.performance)
     if status.rejected:
-        rows = [(r.path, r.reason, r.rows, r.first_row) for r in status.rejected]
-        print_table("Quarantine", ("path", "reason", "rows", "first row"), rows)
+        rows = [(r.path, r.reason, r.rows, r.first_row) for r in status.rejected[:SHOWN_REASONS]]
+        print_table(
+            _newest("Quarantine", len(status.rejected), SHOWN_REASONS), ("path", "reason", "rows", "first"), rows
+        )
     if status.collection:
         print_table("Movie collection", ("state", "files"), status.collection.items())
     used = status.sizes[0].bytes / 2**20
     print_table(
         f"Storage: {used:.0f} of {status.budget_mb} MB ({used / status.budget_mb:.0%})",
         ("table", "MB", "rows, about"),
-        [(size.table, round(size.bytes / 2**20, 2), size.rows) for size in status.sizes[1:8]],
+        [(size.table, f"{size.bytes / 2**20:.1f}", size.rows) for size in status.sizes[1:8]],
     )
 
 
@@ -106,30 +114,50 @@ def print_performance(measured: list[BatchPerformance]) -> None:
     """Print how champions did on batches that they had not learned from, and how listed movies were rated in these."""
     if not measured:
         return
+    newest = measured[-SHOWN_BATCHES:]
     print_table(
-        "On new batches, before anything learned from them",
-        ("batch", "rows", "champion", "rmse", "predecessor", "its rmse", "difference", "listed: 4+", "others: 4+"),
+        _newest("RMSE on new batches, before anything learned from them", len(measured), SHOWN_BATCHES),
+        ("batch", "rows", "champion", "before", "difference"),
         [
             (
                 each.batch_id,
                 each.rows,
-                each.champion,
-                each.champion_rmse,
-                each.predecessor,
-                each.predecessor_rmse,
+                f"{each.champion_rmse:.4f} ({short_version(each.champion)})",
+                "" if each.predecessor is None else f"{each.predecessor_rmse:.4f} ({short_version(each.predecessor)})",
                 _interval(each),
-                _share(each.hit_rate, each.listed_rows),
-                _share(each.unlisted_rate, each.unlisted_rows),
             )
-            for each in measured
+            for each in newest
         ],
     )
+    listed = [each for each in newest if each.hit_rate is not None]
+    if listed:
+        print_table(
+            "Share of ratings with 4 stars and more on new batches",
+            ("batch", "movies of the lists", "other movies"),
+            [
+                (each.batch_id, _share(each.hit_rate, each.listed_rows), _share(each.unlisted_rate, each.unlisted_rows))
+                for each in listed
+            ],
+        )
+
+
+def short_version(version: str) -> str:
+    """Return ``v3`` for ``run_1a2b3c4d_v3``, which is how people speak of it."""
+    return version.rpartition("_")[2]
+
+
+def _newest(title: str, number: int, shown: int) -> str:
+    return f"{title}; the newest {shown} of {number:,}" if number > shown else title
+
+
+def _minute(value: datetime | None) -> str:
+    return "" if value is None else f"{value:%Y-%m-%d %H:%M}"
 
 
 def _interval(measured: BatchPerformance) -> str:
     if measured.difference is None or measured.low is None or measured.high is None:
         return ""
-    return f"{measured.difference:+.2%} ({measured.low:+.2%} to {measured.high:+.2%})"
+    return f"{measured.difference:+.1%} ({measured.low:+.1%} to {measured.high:+.1%})"
 
 
 def _share(share: float | None, rows: int | None) -> str:
@@ -160,22 +188,44 @@ def _print_attention(status: Status) -> None:
         out.print(f"{status.unseen_ratings:,} ratings wait in the buffer for the next model")
 
 
+def _print_files(status: Status) -> None:
+    """Files that are no batches: those have a table of their own."""
+    files = [each for each in status.files if not each.path.startswith(f"{BATCHES}/")]
+    if files:
+        print_table(
+            "Files",
+            ("path", "state", "read", "accepted", "rejected", "landed"),
+            [
+                (f.path, f.state, f.rows_read, f.rows_accepted, f.rows_rejected, _minute(f.landed_at.astimezone(UTC)))
+                for f in files
+            ],
+        )
+
+
 def _print_batches(status: Status) -> None:
-    """The newest batches, and how many there are in each state."""
+    """The newest batches, how many there are in each state, and the reason of the newest decision."""
     if not status.batches:
         return
     states = Counter(batch.status for batch in status.batches)
     counts = ", ".join(f"{number:,} {state}" for state, number in states.most_common())
-    older = len(status.batches) - SHOWN_BATCHES
-    title = f"Batches: {counts}" + (f"; the newest {SHOWN_BATCHES} of {len(status.batches):,}" if older > 0 else "")
+    shown = status.batches[-SHOWN_BATCHES:]
     print_table(
-        title,
-        ("batch", "status", "rows", "location", "alerts", "retraining", "reason or outcome"),
+        _newest(f"Batches: {counts}", len(status.batches), SHOWN_BATCHES),
+        ("batch", "status", "rows", "place", "over the limit", "retraining"),
         [
-            (b.batch_id, b.status, b.record_count, b.place, b.triggered, b.state, b.outcome or b.reason or b.notes)
-            for b in status.batches[-SHOWN_BATCHES:]
+            (b.batch_id, b.status, b.record_count, b.place, short_names(b.triggered), (b.state or "").replace("_", " "))
+            for b in shown
         ],
     )
+    said = next((b for b in reversed(shown) if b.outcome or b.reason or b.notes), None)
+    if said is not None:
+        text = str(said.outcome or said.reason or said.notes).removeprefix(f"{said.batch_id}: ")
+        _print_folded(f"{said.batch_id}: {text}")
+
+
+def short_names(statistics: str | None) -> str:
+    """Return the statistics of a batch in a word each."""
+    return ", ".join(SHORT_NAMES.get(name, name) for name in statistics.split(", ")) if statistics else ""
 
 
 def _print_folded(text: str, style: str = "") -> None:

@@ -93,7 +93,7 @@ def build_checks(
                 for partition in run.partition_keys:
                     outcome = by_key[key].evaluate(platform, partition)
                     is_blocked |= by_key[key].blocking and not outcome.passed
-                    yield _evaluation(key, by_key[key], outcome, partition)
+                    yield check_evaluation(key, by_key[key], outcome, partition)
                 yield dg.Output(None, output_name=f"{key.asset_key.to_python_identifier()}_{key.name}")
                 continue
             outcome = by_key[key].evaluate(platform, run.partition_key if partitions_def is not None else None)
@@ -146,7 +146,7 @@ def _report_check(
     except CinematchError as fault:  # the database, say, is the cause of the failure
         context.log.warning("check %s was not evaluated: %s", check.name, fault)
         return
-    event = _evaluation(dg.AssetCheckKey(asset, check.name), check, outcome, partition)
+    event = check_evaluation(dg.AssetCheckKey(asset, check.name), check, outcome, partition)
     context.log_event(event)  # type: ignore[arg-type]  # its type leaves checks out
 
 
@@ -165,12 +165,13 @@ def evaluate_now(
     """Evaluate checks of whole tables, in a step that belongs to no asset."""
     for asset, of_asset in checks.items():
         for check in of_asset:
-            yield _evaluation(dg.AssetCheckKey(asset, check.name), check, check.evaluate(platform, None), None)
+            yield check_evaluation(dg.AssetCheckKey(asset, check.name), check, check.evaluate(platform, None), None)
 
 
-def _evaluation(
-    key: dg.AssetCheckKey, check: Check, outcome: Outcome, partition: str | None
+def check_evaluation(
+    key: dg.AssetCheckKey, check: Check, outcome: Outcome, partition: str | None = None
 ) -> dg.AssetCheckEvaluation:
+    """Return the event of an outcome, for what is no check step."""
     return dg.AssetCheckEvaluation(
         asset_key=key.asset_key,
         check_name=key.name,

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from cinematch_assets.dagster_support.instance import existing_instance
-from cinematch_assets.dagster_support.monitoring_page import read_failed_runs
-from cinematch_assets.pipeline.monitoring.publish_page import publish_page
+from cinematch_assets.dagster_support.monitoring_page import write_page
 from cinematch_assets.pipeline.platform import Platform
 
 
@@ -27,7 +26,7 @@ class ChangedAsset:
 def show_changes(platform: Platform, changes: Sequence[ChangedAsset], reason: str | None) -> None:
     """Write the page again; where Dagster has an instance, each changed asset gets an observation too."""
     with existing_instance(platform.settings) as instance:
-        publish_page(platform, read_failed_runs(instance) if instance else [])
+        write_page(platform, instance)
         if instance is not None:
             report_changes(instance, changes, by=platform.actor.name, reason=reason)
 

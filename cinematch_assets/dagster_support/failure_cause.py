@@ -6,6 +6,7 @@ Here: the hook of the jobs. Not here: the classification (``faults``), what is d
 import dagster as dg
 
 from cinematch_assets.dagster_support.runs import CAUSE_TAG
+from cinematch_assets.fault_messages import message_of
 from cinematch_assets.faults import Cause, cause_of
 
 MAX_MESSAGE_LENGTH = 500
@@ -20,14 +21,15 @@ def record_cause(context: dg.HookContext) -> None:
     if error is None:
         return
     value = describe_failure(error)
+    context.log.error("%s: %s", context.op.name, value)
     context.instance.add_run_tags(context.run_id, {f"{CAUSE_TAG}{context.op.name}": value})
 
 
 def describe_failure(error: BaseException) -> str:
-    """Return ``<cause>: <message>``, no next step; of a bug only the class, since its text may hold anything."""
+    """Return ``<cause>: <sentence>``, no next step; of a bug only the class, since its text may hold anything."""
     cause = cause_of(error)
     if cause is Cause.BUG:
         return f"{cause}: {type(error).__name__}: see the run's log"
-    message = error.description if isinstance(error, dg.Failure) and error.description else str(error)
-    message = message.partition(NEXT_STEP)[0]
-    return f"{cause}: {(message.strip() or type(error).__name__)[:MAX_MESSAGE_LENGTH]}"
+    said = error.description if isinstance(error, dg.Failure) and error.description else message_of(error)
+    said = said.partition(NEXT_STEP)[0]
+    return f"{cause}: {(said or type(error).__name__)[:MAX_MESSAGE_LENGTH]}"

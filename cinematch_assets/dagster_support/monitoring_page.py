@@ -11,10 +11,11 @@ import dagster as dg
 
 from cinematch_assets.dagster_support.metadata import report_url, uri_metadata
 from cinematch_assets.dagster_support.runs import CAUSE_TAG, ended_at
+from cinematch_assets.dagster_support.ticks import read_automation
 from cinematch_assets.pipeline.platform import Platform
 
 if TYPE_CHECKING:
-    from cinematch_assets.pipeline.monitoring.facts import FailedRun
+    from cinematch_assets.pipeline.monitoring.facts import Facts, FailedRun
 
 SHOWN_DAYS = 7
 MAX_RUNS = 20
@@ -27,15 +28,24 @@ ASSET = dg.AssetKey("monitoring_report")
 def materialize_page(platform: Platform, instance: dg.DagsterInstance) -> dict[str, Any]:
     """Write the page; return the metadata of its materialization."""
     from cinematch_assets.pipeline.monitoring.facts import headline
-    from cinematch_assets.pipeline.monitoring.publish_page import KEY, publish_page
+    from cinematch_assets.pipeline.monitoring.publish_page import KEY
 
-    facts = publish_page(platform, read_failed_runs(instance))
+    facts = write_page(platform, instance)
     return {
         "summary": headline(facts),
         "page": report_url(KEY),
         "needs_attention": len(facts.needs_a_person),
         "dagster/uri": uri_metadata(platform.store.uri(KEY)),
     }
+
+
+def write_page(platform: Platform, instance: dg.DagsterInstance | None) -> "Facts":
+    """Write the page outside of any run, with what Dagster knows where it has an instance; return what it says."""
+    from cinematch_assets.pipeline.monitoring.publish_page import publish_page
+
+    if instance is None:
+        return publish_page(platform, [])
+    return publish_page(platform, read_failed_runs(instance), read_automation(instance))
 
 
 def read_failed_runs(instance: dg.DagsterInstance, *, now: datetime | None = None) -> "list[FailedRun]":

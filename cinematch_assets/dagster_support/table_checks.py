@@ -6,12 +6,14 @@ Here: facts about a table as outcomes of checks. Not here: rejecting rows, which
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from cinematch_assets.dagster_support.asset_checks import Check, Outcome
 from cinematch_assets.dagster_support.markdown import plain, table
+from cinematch_assets.limits import MAX_BATCH_AGE, MAX_STORAGE_SHARE
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.movies_file import MOVIES_FILE
 from cinematch_assets.schemas.netflix_movies import COLLECTION_FILE
@@ -22,9 +24,6 @@ if TYPE_CHECKING:
     from cinematch_assets.pipeline.table_validation import RejectedRows
 
 ROWS_FOR_A_TIGHT_SHARE = 1_000_000
-WARN_SHARE = 0.85
-MAX_BATCH_AGE_DAYS = 8
-"""A batch comes each week; a day of grace."""
 _RATING_REASONS = (*RATINGS_FILE.cell_reasons, f"movieId is not {KNOWN_MOVIE}", RATINGS_FILE.replaced_reason)
 
 
@@ -219,7 +218,7 @@ def storage_budget() -> Check:
 
         budget_mb = platform.settings.storage_budget_mb
         used_mb = platform.warehouse.run(read_database_mb)
-        passed = used_mb <= WARN_SHARE * budget_mb
+        passed = used_mb <= MAX_STORAGE_SHARE * budget_mb
         text = f"{used_mb:,.0f} of {budget_mb:,} MB are used ({used_mb / budget_mb:.0%})"
         return Outcome(
             passed,
@@ -229,7 +228,7 @@ def storage_budget() -> Check:
 
     return Check(
         "storage_budget",
-        f"The warehouse uses at most {WARN_SHARE:.0%} of its budget.",
+        f"The warehouse uses at most {MAX_STORAGE_SHARE:.0%} of its budget.",
         evaluate,
         severity=dg.AssetCheckSeverity.WARN,
     )
@@ -245,17 +244,17 @@ def newest_batch() -> Check:
         if newest is None:
             return Outcome(True, "No batch has come yet.")
         text = f"The newest batch, `{newest.batch_id}`, is {newest.age_days:.1f} days old"
-        passed = newest.age_days <= MAX_BATCH_AGE_DAYS
+        passed = timedelta(days=newest.age_days) <= MAX_BATCH_AGE
         next_step = "see whether the folder has a newer file, and `cinematch status` why it is not loaded."
         return Outcome(
             passed,
             f"{text}." if passed else f"**{text}; one is expected each week.** Next: {next_step}",
-            {"age_days": newest.age_days, "most_days": MAX_BATCH_AGE_DAYS},
+            {"age_days": newest.age_days, "most_days": MAX_BATCH_AGE.days},
         )
 
     return Check(
         "newest_batch",
-        f"The newest batch came at most {MAX_BATCH_AGE_DAYS} days ago; loading an old one again does not count.",
+        f"The newest batch came at most {MAX_BATCH_AGE.days} days ago; loading an old one again does not count.",
         evaluate,
         severity=dg.AssetCheckSeverity.WARN,
     )

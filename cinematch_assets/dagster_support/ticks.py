@@ -17,6 +17,8 @@ _OFF, _SENSOR = "STOPPED", "SENSOR"
 
 def read_automation(instance: dg.DagsterInstance) -> Automation:
     """Read the newest tick of each sensor that was ever evaluated, and the daemon's heartbeat."""
+    if instance.is_ephemeral:  # of a single run: nothing evaluates sensors beside it
+        return Automation()
     ticks = [
         Tick(state.name, _time(getattr(state.instigator_data, "last_tick_timestamp", None)), state.status.value == _OFF)
         for state in instance.all_instigator_state()

@@ -91,6 +91,19 @@ def check_lifetime(token: Token, now: datetime) -> Finding:
     )
 
 
+def expected_end(token: Token, now: datetime) -> tuple[datetime, bool] | None:
+    """Return when the token ends and whether that is certain, from the times of its grant; None when it lasts.
+
+    A token that still renews after the lifetime of those in "Testing" is none of them.
+    """
+    ends, granted = _time(token, "ends_at"), _time(token, "granted_at")
+    if ends is not None:
+        return ends, True
+    if granted is None or now - granted > TESTING_LIFETIME:
+        return None
+    return granted + TESTING_LIFETIME, False
+
+
 def _check_token(source: TokenSource) -> Finding:
     if isinstance(source, TokenFile) and _is_readable_by_others(source.path):
         return Finding("token", "warning", f"renews; but others may read {source.where}: chmod 600 it.")

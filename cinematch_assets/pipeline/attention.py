@@ -1,35 +1,36 @@
 """What needs a person, what waits, and what to do about each: one list for the command, the checks and the page.
 
 Here: the list, and conditions that no run would notice (a late batch, stale lists, a full database, a silent sensor or
-daemon). Not here: work that is outstanding (``warehouse.outstanding``), telling people (``send_notifications``).
+daemon, a token that ends). Not here: work that is outstanding (``warehouse.outstanding``), telling people
+(``send_notifications``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
+from cinematch_assets.limits import MAX_BATCH_AGE, MAX_SILENCE, MAX_STALE_LISTS, MAX_STORAGE_SHARE
 from cinematch_assets.messaging.channels import read_channels
 from cinematch_assets.pipeline.models.artifacts import FormatStatus, champion_format_message
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.values import Automation, Condition, OutstandingWork
+from cinematch_assets.pipeline.token_watch import find_token_condition
+from cinematch_assets.values import Automation, Condition, OutstandingWork, WaitingDecision
 from cinematch_assets.warehouse.approval import list_awaiting
-from cinematch_assets.warehouse.batches import list_unfinished_batches
+from cinematch_assets.warehouse.batches import UnfinishedBatch, list_unfinished_batches
 from cinematch_assets.warehouse.champion import read_champion
 from cinematch_assets.warehouse.conditions import Freshness, list_conditions, read_freshness, replace_conditions
 from cinematch_assets.warehouse.drift_alerts import list_waiting_decisions
 from cinematch_assets.warehouse.erasures import list_erasures
+from cinematch_assets.warehouse.landed_files import CORRECT
+from cinematch_assets.warehouse.monitoring import list_refused_files
 from cinematch_assets.warehouse.notification_messages import list_channel_states
 from cinematch_assets.warehouse.outstanding import list_outstanding
 from cinematch_assets.warehouse.warehouse import Session
 
-MAX_STORAGE_SHARE = 0.85
-"""There is time to act before writes fail; the check on storage and the alarm on AWS use it too."""
-MAX_BATCH_AGE = timedelta(days=8)
-"""Batches come each week; a day late is late."""
-MAX_STALE_LISTS = timedelta(hours=1)
-"""A retraining publishes the lists within minutes of the promotion."""
-MAX_SILENCE = timedelta(minutes=5)
-"""Sensors are evaluated every 10 to 30 s, the daemon's heartbeat comes every 30 s; a restart takes a minute or two."""
+SENDER = "notification_sensor"
+DAEMON_IS_SILENT = "Dagster's daemon is silent"
+_FOUND_ELSEWHERE = {"automation", "token"}
+"""Kinds of conditions that take more than the warehouse to find: those on record stand for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def attention(platform: Platform, automation: Automation | None = None) -> list[
 
     Args:
         platform: whose state is read.
-        automation: ticks and heartbeat; None where Dagster is not known, and then nothing is concluded from them.
+        automation: ticks and heartbeat; None where Dagster is not known: then what ``watch`` recorded of them holds.
     """
     now = datetime.now(UTC)
     channels = read_channels(platform.settings.notify)
@@ -61,27 +62,28 @@ def attention(platform: Platform, automation: Automation | None = None) -> list[
         unfinished = session.run(list_unfinished_batches)
         freshness = session.run(read_freshness)
         left = [*_left_to_a_person(session)]
-        recorded = {each.name: each.since for each in session.run(list_conditions)}
+        recorded = session.run(list_conditions)
+        refused = session.run(list_refused_files)
         states = session.run(list_channel_states, [channel.key for channel in channels.usable])
     rows = [_outstanding_row(each) for each in outstanding if each.state != "running"]
-    known = {(each.kind, each.work) for each in outstanding}
-    for decision in decisions:
-        if ("retraining", decision.batch_id) not in known:
-            why = f"{decision.reason}; retraining_sensor has not looked at it"
-            step = "turn retraining_sensor on in the UI, or materialize the job retrain"
-            rows.append(AttentionRow(f"retraining {decision.batch_id}", None, why, step, needs_a_person=True))
-    for batch in unfinished:
-        if not batch.is_assessed and not known & {("assessment", batch.batch_id), ("batch", batch.batch_id)}:
-            why = "loaded and not assessed yet, so not trained on; drive_sensor has not looked at it"
-            step = "turn drive_sensor on in the UI, or materialize drift_report for it"
-            rows.append(AttentionRow(f"assessment {batch.batch_id}", None, why, step, needs_a_person=True))
+    known: set[tuple[str, str]] = {(each.kind, each.work) for each in outstanding}
+    rows += _unseen_work(decisions, unfinished, known, now)
+    named = {each.reason for each in outstanding}
+    for path, note in refused:
+        if note not in named:
+            rows.append(AttentionRow(path, None, note or "it was refused", CORRECT, needs_a_person=True))
     rows += left
     if champion is not None and FormatStatus.of(champion) is not FormatStatus.READABLE:
         why = champion_format_message(platform, champion)
-        rows.append(AttentionRow("champion", None, why, "do what the reason names", needs_a_person=True))
+        step = "do what the reason names; cinematch models list shows the versions"
+        rows.append(AttentionRow("champion", None, why, step, needs_a_person=True))
     budget = platform.settings.storage_budget_mb * 2**20
-    for each in find_conditions(freshness, automation, budget_bytes=budget, now=now):
-        since = recorded.get(each.name, each.since)
+    conditions = [*find_conditions(freshness, automation, budget_bytes=budget, now=now)]
+    elsewhere = _FOUND_ELSEWHERE if automation is None else _FOUND_ELSEWHERE - {"automation"}
+    conditions += [each for each in recorded if each.kind in elsewhere]
+    times = {each.name: each.since for each in recorded}
+    for each in conditions:
+        since = times.get(each.name, each.since)
         rows.append(AttentionRow(each.name, since, each.reason, each.next_step, needs_a_person=True))
     test = "run cinematch notify test"
     rows += [AttentionRow("notifications", None, fault, test, needs_a_person=True) for fault in channels.faults]
@@ -107,8 +109,15 @@ def watch(platform: Platform, automation: Automation | None) -> None:
     now = datetime.now(UTC)
     with platform.warehouse.session() as session:
         budget = platform.settings.storage_budget_mb * 2**20
-        found = find_conditions(session.run(read_freshness), automation, budget_bytes=budget, now=now)
-        session.run(replace_conditions, list(found))
+        found = [*find_conditions(session.run(read_freshness), automation, budget_bytes=budget, now=now)]
+        if (token := find_token_condition(platform.settings, now)) is not None:
+            found.append(token)
+        session.run(replace_conditions, found)
+
+
+def is_sender_silent(automation: Automation, now: datetime) -> bool:
+    """Whether the sensor that tells people is silent, or the daemon; one that is off was turned off on purpose."""
+    return any(each.name in {DAEMON_IS_SILENT, f"{SENDER} is silent"} for each in _silences(automation, now))
 
 
 def find_conditions(
@@ -122,7 +131,7 @@ def find_conditions(
         yield Condition("storage is nearly full", "storage", why, step, None)
     newest = freshness.newest_batch_at
     if newest is not None and now - newest > MAX_BATCH_AGE:
-        why = f"the newest batch was loaded on {newest:%Y-%m-%d}, and one is expected each week"
+        why = f"the newest batch came on {newest:%Y-%m-%d}, and one is expected each week"
         step = "put the next batch into the folder, or see why it was not read"
         yield Condition("a batch is late", "batch late", why, step, newest + MAX_BATCH_AGE)
     stale = freshness.lists_stale_since
@@ -138,7 +147,7 @@ def _silences(automation: Automation, now: datetime) -> Iterator[Condition]:
     restart = "start cinematch dev, or dagster-daemon where it runs as a service"
     if beat is not None and now - beat > MAX_SILENCE:
         why = f"its last heartbeat was at {beat:%Y-%m-%d %H:%M} UTC: no sensor looks at anything"
-        yield Condition("Dagster's daemon is silent", "automation", why, restart, beat)
+        yield Condition(DAEMON_IS_SILENT, "automation", why, restart, beat)
         return
     for tick in automation.ticks:
         if tick.is_off:
@@ -147,6 +156,30 @@ def _silences(automation: Automation, now: datetime) -> Iterator[Condition]:
         elif tick.at is not None and now - tick.at > MAX_SILENCE:
             why = f"its last tick was at {tick.at:%Y-%m-%d %H:%M} UTC"
             yield Condition(f"{tick.name} is silent", "automation", why, f"see its ticks in the UI; {restart}", tick.at)
+
+
+def _unseen_work(
+    decisions: Sequence[WaitingDecision],
+    unfinished: Sequence[UnfinishedBatch],
+    known: set[tuple[str, str]],
+    now: datetime,
+) -> Iterator[AttentionRow]:
+    """Decisions and batches that no sensor has looked at, as while the sensors are off."""
+    for decision in decisions:
+        if ("retraining", decision.batch_id) not in known:
+            why = f"{decision.reason}; retraining_sensor has not looked at it"
+            step = "turn retraining_sensor on in the UI, or materialize the job retrain"
+            yield _unseen(f"retraining {decision.batch_id}", decision.decided_at, why, step, now)
+    for batch in unfinished:
+        if not batch.is_assessed and not known & {("assessment", batch.batch_id), ("batch", batch.batch_id)}:
+            why = "loaded and not assessed yet, so not trained on; drive_sensor has not looked at it"
+            step = "turn drive_sensor on in the UI, or materialize drift_report for it"
+            yield _unseen(f"assessment {batch.batch_id}", batch.loaded_at, why, step, now)
+
+
+def _unseen(what: str, since: datetime | None, why: str, step: str, now: datetime) -> AttentionRow:
+    """What no sensor has looked at needs a person only once a sensor that works would have."""
+    return AttentionRow(what, since, why, step, needs_a_person=since is None or now - since > MAX_SILENCE)
 
 
 def _outstanding_row(work: OutstandingWork) -> AttentionRow:

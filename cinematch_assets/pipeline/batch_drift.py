@@ -77,8 +77,10 @@ def assess_batch(platform: Platform, batch_id: str) -> BatchDrift:
     """
     with log_phase(_LOG, f"read {batch_id} and the baseline"), platform.warehouse.session() as session:
         batch = session.run(read_stored_batch, batch_id)
-        if batch is None or batch.place == "deleted":
+        if batch is None:
             raise CinematchError(f"{batch_id} has no rows in the tables: materialize ratings_buffer for it first")
+        if batch.place == "deleted":
+            raise CinematchError(f"{batch_id} has no rows in the tables any more: cinematch batches list says why")
         baseline = RatingHistogram(session.run(rows.read_baseline_counts))
         histogram = RatingHistogram(session.run(rows.read_batch_counts, batch_id))
         ratings = session.run(rows.read_batch_rows, batch_id)

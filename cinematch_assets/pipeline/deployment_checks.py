@@ -18,6 +18,7 @@ from cinematch_assets.drive.folder import GOOGLE_PREFIX
 from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.drive.token import token_source
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.limits import MAX_STORAGE_SHARE
 from cinematch_assets.messaging.channels import read_channels
 from cinematch_assets.plurals import count
 from cinematch_assets.private_files import make_home, make_private_folder
@@ -32,7 +33,6 @@ POSTGRES_VERSIONS = range(15, 19)
 MIN_FREE_MB = 500
 """Below it a retraining of a full warehouse may not find the place for its files."""
 WARN_FREE_MB = 2_000
-WARN_BUDGET_SHARE = 0.85
 _EXACT = re.compile(r"^([\w.-]+)(?:\[[^]]*\])?==([\w.*]+)$")
 _NAME = re.compile(r"^[\w.-]+")
 _AT_LEAST = re.compile(r">=(\d+)\.(\d+)")
@@ -155,7 +155,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
         yield Finding("schema", "failed", f"misses {', '.join(missing)}: run cinematch migrate")
     share = state.size_mb / settings.storage_budget_mb
     size = f"{state.size_mb:,.0f} of {settings.storage_budget_mb:,} MB ({share:.0%})"
-    if share > WARN_BUDGET_SHARE:
+    if share > MAX_STORAGE_SHARE:
         yield Finding("size", "warning", f"{size}: lower CINEMATCH_KEEP_DAYS, or raise CINEMATCH_STORAGE_BUDGET_MB")
     else:
         yield Finding("size", "ok", size)

@@ -30,7 +30,11 @@ class Action(StrEnum):
     CORRECTION = "correction"
     """Other content replaced a file's rows, or a person corrected a rejected row."""
     BATCH_REMOVAL = "batch_removal"
+    BATCH_RESTORE = "batch_restore"
+    """A person had a batch loaded again that one had removed."""
     ERASURE = "erasure"
+    RESTORE = "restore"
+    """A backup became the content of this database."""
     SETTING_CHANGE = "setting_change"
 
 

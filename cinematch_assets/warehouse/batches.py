@@ -6,6 +6,7 @@ only a promotion does that).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -57,6 +58,7 @@ class UnfinishedBatch:
     batch_id: str
     md5: str
     is_assessed: bool
+    loaded_at: datetime
 
 
 def list_unfinished_batches(connection: psycopg.Connection) -> list[UnfinishedBatch]:
@@ -117,6 +119,7 @@ def load_batch(
     suppressed: int = 0,
     *,
     rules: LoadRules | None = None,
+    restored: str | None = None,
 ) -> BatchLoad:
     """Replace the batch's rows by these: in the buffer, or in ``ratings`` if it was merged.
 
@@ -132,11 +135,13 @@ def load_batch(
         by: who the audit names when it replaces another content; by default the user of this process.
         suppressed: how many erased users the file was read without; see ``suppressed_users.require_suppressed``.
         rules: which movies the rows were checked against.
+        restored: why a content that was removed is loaded again; without it that is left alone.
     """
     with connection.transaction():
         lock_batch(connection, batch_id)
         existing = read_stored_batch(connection, batch_id)
-        if existing is not None and existing.md5 == file.md5:
+        is_back = restored is not None and existing is not None and existing.place == "deleted"
+        if existing is not None and existing.md5 == file.md5 and not is_back:
             return BatchLoad(batch_id, existing.place, inserted=0, deleted=0, rows=existing.rows)
         merged = existing is not None and existing.place == "merged"
         deleted = _replace_merged(connection, batch_id, ratings) if merged else _replace(connection, batch_id, ratings)
@@ -152,7 +157,9 @@ def load_batch(
         connection.execute(statement("batches/complete_batch"), values)
         connection.execute(statement("drift/supersede_decisions"), values)
         finish_loaded_file(connection, file, "ratings_buffer", len(ratings), rejected, batch_id, rules=rules)
-        if existing is not None:
+        if restored is not None:
+            add_audit_entry(connection, Action.BATCH_RESTORE, batch_id, restored, by, md5=file.md5, rows=len(ratings))
+        elif existing is not None:
             why, contents = f"{file.path} has another content", {"old": existing.md5, "new": file.md5}
             add_audit_entry(connection, Action.CORRECTION, batch_id, why, by, **contents, rows=len(ratings))
         require_suppressed(connection, suppressed)

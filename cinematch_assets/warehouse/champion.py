@@ -158,7 +158,8 @@ def reject(connection: psycopg.Connection, version: str, gate_result: GateResult
             data_size=candidate.data_size,
         )
         reason = str(gate_result.evidence.get("reason", ""))
-        close_decisions(connection, version, "rejected", f"{version} rejected: {reason}")
+        outcome = f"{version} rejected: {reason.removeprefix('rejected: ')}"
+        close_decisions(connection, version, "rejected", outcome)
         record_notification(
             connection,
             "rejected",

@@ -12,21 +12,20 @@ from ipaddress import ip_address
 from typing import Any
 
 import psycopg
-from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
 from cinematch_assets.errors import CinematchError, SurroundingsError
+from cinematch_assets.fault_messages import server_message
+from cinematch_assets.faults import Cause, cause_of
 from cinematch_assets.urls import ESCAPE, EXPECTED, InvalidUrlError
 
 _TLS_MODES = {"require", "verify-ca", "verify-full"}
-# sqlstates of a server that is not to be reached: connection exceptions, refused sign-ins, no such database, shutdown.
-_GONE = ("08", "28", "3D", "57P")
 
 _URL_EXPECTED = f"CINEMATCH_DATABASE_URL is not {EXPECTED}; {ESCAPE}"
 
 
 class WarehouseUnavailableError(SurroundingsError):
-    """Postgres cannot be reached, closed the connection, or its disk is full."""
+    """Postgres cannot be reached, does not let the user in, or cannot do its work now."""
 
 
 class UnsafeConnectionError(CinematchError):
@@ -121,22 +120,16 @@ def translate_errors(url: str) -> Iterator[None]:
     """
     try:
         yield
-    except errors.DiskFull as full:
-        raise WarehouseUnavailableError(f"{describe(url)}: the server's disk is full; nothing was changed") from full
-    except errors.LockNotAvailable as busy:
-        raise WarehouseUnavailableError(
-            f"{describe(url)}: another session holds a lock on the table; nothing was changed, run it again"
-        ) from busy
-    except psycopg.OperationalError as fault:
-        raise WarehouseUnavailableError(f"{describe(url)}: {_cause(fault)}; nothing was changed") from fault
+    except psycopg.Error as fault:
+        if cause_of(fault) is not Cause.SURROUNDINGS:
+            raise
+        message = server_message(str(fault), fault.sqlstate, _setting_of(url))
+        raise WarehouseUnavailableError(f"{describe(url)}: {message}; nothing was changed") from fault
 
 
-def _cause(fault: psycopg.OperationalError) -> str:
-    """The first line of the driver's message, since the next ones are hints, without the host that stands before it."""
-    lines = str(fault).strip().splitlines()
-    cause = lines[0].rsplit(" failed: ", 1)[-1].removeprefix("FATAL:").strip() if lines else "connection lost"
-    if fault.sqlstate is None and "certificate" in cause:
-        return f"{cause} (sslrootcert has to name the CA that signed the server's certificate, and the URL its host)"
-    if fault.sqlstate is None or fault.sqlstate.startswith(_GONE):
-        return f"{cause} (the server is down, or CINEMATCH_DATABASE_URL is wrong)"
-    return f"{cause} (sqlstate {fault.sqlstate}): run it again"
+def _setting_of(url: str) -> str:
+    """Name the variable that holds a URL; the warehouse's where none does."""
+    names = ("DAGSTER_POSTGRES_URL", "CINEMATCH_ANALYST_URL", "NEON_CONNECTION_STRING")
+    given = ((name, os.environ.get(name)) for name in names)
+    found = (name for name, value in given if value and value.partition("://")[2] == url.partition("://")[2])
+    return next(found, "CINEMATCH_DATABASE_URL")

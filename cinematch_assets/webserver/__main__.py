@@ -1,21 +1,24 @@
 """``python -m cinematch_assets.webserver``: Dagster's webserver with the guard and the reports.
 
 Takes the options of ``dagster-webserver``. Here: putting the parts together. Not here: the guard (``webserver.guard``),
-the reports (``webserver.reports``), starting it beside the daemon (``cli.dev``).
+the reports (``webserver.reports``), the look at the daemon (``webserver.daemon_watch``), starting all (``cli.dev``).
 """
 
 import sys
 from functools import cache
 from typing import Any
 
+import dagster as dg
 from dagster_webserver import app, cli
 from dagster_webserver.webserver import DagsterWebserver
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
+from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.settings import Settings
 from cinematch_assets.storage.base import Store
 from cinematch_assets.storage.opening import open_store
+from cinematch_assets.webserver.daemon_watch import start_daemon_watch
 from cinematch_assets.webserver.guard import Guard
 from cinematch_assets.webserver.reports import report_routes
 
@@ -41,6 +44,7 @@ def _store() -> Store:
 
 def main() -> None:
     """Run ``dagster-webserver`` with our class in the place of Dagster's."""
+    start_daemon_watch(Platform.open, dg.DagsterInstance.get)
     app.DagsterWebserver = PlatformWebserver  # type: ignore[attr-defined]
     cli.main()  # type: ignore[no-untyped-call]
 

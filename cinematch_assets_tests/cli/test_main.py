@@ -4,6 +4,7 @@ import re
 import shlex
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import click
 import pytest
@@ -92,6 +93,39 @@ def test_an_error_is_one_line_on_standard_error_with_its_text_unchanged(
         main()
     assert ended.value.code == 1
     assert capsys.readouterr() == ("", "error: [bold]x[/].csv: is empty [/nothing]\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (TypeError("private"), 70, "error: this is a bug of cinematch (TypeError); its traceback is entry "),
+        (OSError(28, "x", "out.html"), 1, "error: out.html: no space is left on the device (details: entry "),
+    ],
+    ids=["bug", "system"],
+)
+def test_what_is_not_foreseen_is_a_sentence_with_its_traceback_in_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    error: Exception,
+    code: int,
+    said: str,
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setenv("CINEMATCH_HOME", str(tmp_path))
+    monkeypatch.setattr("cinematch_assets.settings.Settings.from_env", fail)
+    monkeypatch.setattr(sys, "argv", ["cinematch", "status"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == code
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n"), shown.err[: len(said)]) == ("", 1, said)
+    assert "private" not in shown.err
+    log = tmp_path / "logs" / "errors.log"
+    assert str(log) in shown.err
+    assert f"{type(error).__name__}: " in log.read_text()
 
 
 def test_ctrl_c_ends_in_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

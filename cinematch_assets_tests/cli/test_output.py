@@ -62,8 +62,35 @@ def test_a_table_stays_straight_on_a_terminal_without_unicode(monkeypatch: pytes
     output.print_json({"title": "七人"})
     terminal.seek(0)
     table, _, rest = terminal.read().partition("{")
-    assert len({len(line.rstrip()) for line in table.splitlines()[1:]}) == 1
+    rows = [line for line in table.splitlines() if "|" in line or "+--" in line or "--+" in line]
+    assert len(rows) == 4
+    assert len({line.replace("-+-", "-|-").index("|") for line in rows}) == 1
     assert json.loads("{" + rest) == {"title": "七人"}
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_words_are_whole_at_any_width(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setenv("COLUMNS", str(width))
+    words = ["batch_w3", "rating_distribution_ks", "2026-11-27", "completed", "run_1a2b3c4d_v12"]
+    output.print_table("Widths", words, [words, ["a few words that can be folded", 1_000_000, None, 0.5, True]])
+    lines = terminal.getvalue().splitlines()
+    assert max(len(line.rstrip()) for line in lines) <= width
+    assert all(terminal.getvalue().count(word) >= 2 for word in words)
+
+
+def test_numbers_in_text_are_right_aligned_and_an_empty_table_says_its_columns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr("sys.stdout", terminal)
+    output.print_table("Sizes", ["table", "MB"], [["ratings", "12.5"], ["movies", "0.7"]])
+    output.print_table("None", ["table", "MB"], [])
+    lines = [line.rstrip() for line in terminal.getvalue().splitlines()]
+    assert lines[4].endswith("12.5")
+    assert lines[5].endswith(" 0.7")
+    assert "table" in lines[-1] or "table" in lines[-2]
 
 
 def test_quiet_leaves_out_notes_and_no_result(

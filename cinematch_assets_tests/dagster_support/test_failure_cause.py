@@ -55,7 +55,9 @@ def test_a_fault_of_the_surroundings_is_one(instance: dg.DagsterInstance) -> Non
     assert tags_of(instance, SurroundingsError("the disk is full")) == {"table": "surroundings: the disk is full"}
     read_only = psycopg.errors.ReadOnlySqlTransaction("cannot execute INSERT in a read-only transaction")
     (value,) = tags_of(instance, read_only).values()
-    assert value.startswith("surroundings: cannot execute INSERT")
+    assert value.startswith(
+        "surroundings: the database: cannot execute INSERT in a read-only transaction (the database is read-only"
+    )
 
 
 def test_the_text_of_a_bug_stays_in_the_log(instance: dg.DagsterInstance) -> None:

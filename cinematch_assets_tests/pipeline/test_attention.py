@@ -75,6 +75,12 @@ def test_decisions_and_batches_wait_visibly_while_the_sensors_are_off(platform: 
         assess(connection, "w1", due=True)
         load(connection, "w2", make_ratings((1, 1, 3.0, 1)), "b")
     rows = attention(platform)
+    assert not any(row.needs_a_person for row in rows), "a sensor that works looks at them within seconds"
+    with platform.warehouse.connect() as connection:
+        connection.execute("UPDATE ops.retraining_decisions SET decided_at = now() - interval '6 minutes'")
+        connection.execute("UPDATE ops.batches SET loaded_at = now() - interval '6 minutes'")
+    rows = attention(platform)
+    assert all(row.needs_a_person and row.since for row in rows)
     assert "retraining_sensor" in named(rows, "retraining w1").next_step
     assert "drift_report" in named(rows, "assessment w2").next_step
 

@@ -131,7 +131,7 @@ def test_a_deadlock_does_not_blame_the_url() -> None:
 
 
 def test_a_full_disk_is_one_sentence() -> None:
-    expected = pytest.raises(WarehouseUnavailableError, match="disk is full; nothing was changed")
+    expected = pytest.raises(WarehouseUnavailableError, match=r"disk is full\); nothing was changed")
     with expected, translate_errors("postgresql://127.0.0.1/movies"):
         raise psycopg.errors.DiskFull("could not extend file")
 

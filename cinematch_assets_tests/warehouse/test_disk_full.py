@@ -58,7 +58,7 @@ def fill_up(url: str, ballast: Path) -> None:
     with connect(url) as connection:
         load_file(connection, former, "a")
         rows, before = read_rows(connection, "ratings"), list_indexes(connection)
-    with pytest.raises(WarehouseUnavailableError, match="the server's disk is full; nothing was changed") as full:
+    with pytest.raises(WarehouseUnavailableError, match=r"the server's disk is full\); nothing was changed") as full:
         load_too_much(url)
     assert "\n" not in str(full.value)
     with connect(url) as connection:

@@ -106,7 +106,7 @@ def test_a_certificate_of_the_named_authority_is_accepted_with_channel_binding(s
         ({"sslmode": "verify-ca", "sslrootcert": "other"}, "certificate verify failed.*sslrootcert has to name"),
         (
             {"sslmode": "verify-full", "host": "db.example"},
-            "does not match host name .*db.example.*the URL its host",
+            "does not match host name .*db.example.*DATABASE_URL its host",
         ),
         ({"sslmode": "disable"}, "channel binding|no pg_hba.conf entry|no encryption"),
     ],

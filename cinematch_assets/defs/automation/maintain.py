@@ -14,6 +14,7 @@ from cinematch_assets.dagster_support.monitoring_page import ASSET, materialize_
 from cinematch_assets.dagster_support.run_tags import CAUSE, JOB_TAGS, SCHEDULE
 from cinematch_assets.defs.features import movie_genre_features
 from cinematch_assets.defs.model import model_metrics, recommendations, recommender_model
+from cinematch_assets.defs.monitoring import monitoring_report
 from cinematch_assets.defs.tables import movies, netflix_movies, ratings, ratings_buffer
 from cinematch_assets.pipeline.platform import Platform
 
@@ -29,6 +30,7 @@ CHECKS = {
     recommender_model.recommender_model.key: recommender_model.CHECKS,
     model_metrics.model_metrics.key: model_metrics.CHECKS,
     recommendations.recommendations.key: recommendations.CHECKS,
+    monitoring_report.monitoring_report.key: monitoring_report.CHECKS,
 }
 """The checks of whole tables and of the newest model; those of a batch run with its partition."""
 

@@ -21,6 +21,7 @@ from cinematch_assets.dagster_support.table_checks import (
 from cinematch_assets.defs.drive.raw_ratings_batch import raw_ratings_batch
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
 from cinematch_assets.defs.tables.movies import movies
+from cinematch_assets.limits import MAX_BATCH_AGE
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.ratings import RATINGS
 from cinematch_assets.schemas.ratings_buffer import RATINGS_BUFFER
@@ -44,7 +45,7 @@ WHOLE_CHECKS = (newest_batch(),)
     deps=[raw_ratings_batch, movies],
     metadata=table_metadata("public.ratings_buffer", RATINGS_BUFFER),
     # A batch comes each week: one day late it warns, and after a second week without one it fails.
-    freshness_policy=dg.FreshnessPolicy.time_window(warn_window=timedelta(days=8), fail_window=timedelta(days=15)),
+    freshness_policy=dg.FreshnessPolicy.time_window(warn_window=MAX_BATCH_AGE, fail_window=timedelta(days=15)),
 )
 def ratings_buffer(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """One batch, loaded completely or not at all, with its row in `ingestion_metadata`; a merged one is replaced."""

@@ -125,8 +125,31 @@ def load_batch_file(platform: Platform, batch_id: str) -> TableLoad[BatchLoad]:
     with platform.warehouse.session() as session:
         suppressed = session.run(count_suppressed_users)
         file = session.run(find_newest_landed, f"batches/{batch_id}")
+    if file.state == "removed":
+        load = BatchLoad(batch_id, "deleted", 0, 0, 0)
+        note = f"this content was removed: cinematch batches restore {batch_id} loads it again"
+        return TableLoad(file, _known_counts(file), load, unchanged=True, notes=(note,))
+    return load_batch_content(platform, batch_id, file, suppressed)
+
+
+def load_batch_content(
+    platform: Platform, batch_id: str, file: LandedFile, suppressed: int, *, restored: str | None = None
+) -> TableLoad[BatchLoad]:
+    """Load a landed content of a batch.
+
+    Args:
+        platform: whose store holds it.
+        batch_id: the batch.
+        file: the content.
+        suppressed: how many users were erased before it was looked up; see ``suppressed_users.require_suppressed``.
+        restored: why a content that was removed is loaded again.
+
+    Raises:
+        CinematchError: as ``load_batch_file``.
+    """
+    with platform.warehouse.session() as session:
         stored = session.run(read_stored_batch, batch_id)
-        if stored is not None and stored.md5 == file.md5:
+        if stored is not None and stored.md5 == file.md5 and restored is None:
             session.run(confirm_batch, stored, file)
             load = BatchLoad(batch_id, stored.place, 0, 0, stored.rows)
             return TableLoad(file, _known_counts(file), load, unchanged=True)
@@ -146,6 +169,7 @@ def load_batch_file(platform: Platform, batch_id: str) -> TableLoad[BatchLoad]:
                 platform.actor,
                 suppressed,
                 rules=LoadRules(movies.load),
+                restored=restored,
             )
     except CinematchError as error:
         if cause_of(error) is Cause.CONTENT:  # otherwise it goes on by itself, and stays in_progress

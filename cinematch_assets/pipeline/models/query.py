@@ -21,6 +21,11 @@ from cinematch_assets.recommender.protocol import Reasons, TopN
 from cinematch_assets.warehouse.netflix import read_available_movies
 from cinematch_assets.warehouse.training_data import read_seen_movies
 
+MAX_DIGITS = 10
+"""Of an id, which Postgres' INTEGER bounds."""
+_NO_USER = 0
+"""What a userId is for the model that no rating can have: ids are above 0."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -64,10 +69,11 @@ def recommend_for_user(platform: Platform, user: int, k: int = 10, *, available:
     """Recommend to one user; without ratings in training they get the cold-start answer, and ``basis`` says so."""
     version, model = load_champion(platform)
     catalogue = read_catalogue(platform)
-    seen = platform.warehouse.run(read_seen_movies, user)
-    users = np.array([user], np.int32)
+    number = user if 0 < user <= np.iinfo(np.int32).max else _NO_USER
+    seen = platform.warehouse.run(read_seen_movies, number)
+    users = np.array([number], np.int32)
     candidates = _available(platform) if available else None
-    top = model.recommend(users, k, seen=Pairs(np.full(len(seen), user, np.int32), seen), candidates=candidates)
+    top = model.recommend(users, k, seen=Pairs(np.full(len(seen), number, np.int32), seen), candidates=candidates)
     known = bool(model.predict(users, catalogue.movies[:1]).user_known[0])
     basis = f"user {user}, who has rated {count(len(seen), 'movie')}" if known else _cold_start(user, len(seen))
     return Answer(basis, version.version, _suggestions(top, model.explain(top), catalogue))
@@ -107,7 +113,7 @@ def find_movie(catalogue: Catalogue, name: str) -> int:
     Raises:
         CinematchError: no movie or several are called that; near titles are named.
     """
-    if name.isdigit() and int(name) in set(catalogue.movies.tolist()):
+    if name.isdecimal() and len(name) <= MAX_DIGITS and int(name) in set(catalogue.movies.tolist()):
         return int(name)
     found = _rows_called(catalogue, name)
     if len(found) == 1:

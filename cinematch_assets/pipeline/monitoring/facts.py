@@ -4,24 +4,22 @@ Here: reading it and the sentences that follow from it; ``status`` shows the sam
 (``pipeline.monitoring.page``), the queries (``warehouse.monitoring``, ``warehouse.status``).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cinematch_assets.pipeline.models.artifacts import FormatStatus, champion_format_message
+from cinematch_assets.pipeline.attention import AttentionRow, attention
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.values import OutstandingWork
+from cinematch_assets.values import Automation
 from cinematch_assets.warehouse import monitoring as rows
 from cinematch_assets.warehouse import status
-from cinematch_assets.warehouse.approval import list_awaiting
 from cinematch_assets.warehouse.champion import read_champion
+from cinematch_assets.warehouse.conditions import read_freshness
 from cinematch_assets.warehouse.drift_alerts import NoBaselineError, count_unseen_ratings, read_baseline_counts
 from cinematch_assets.warehouse.drift_alerts import read_batch_counts as read_histogram
-from cinematch_assets.warehouse.erasures import list_erasures
 from cinematch_assets.warehouse.inspection import count_rows
 from cinematch_assets.warehouse.model_registry import ModelVersion, list_model_versions
-from cinematch_assets.warehouse.outstanding import list_outstanding
 from cinematch_assets.warehouse.table_sizes import TableSize, read_table_sizes
 from cinematch_assets.warehouse.warehouse import Session
 
@@ -31,17 +29,6 @@ MAX_DECISIONS = 20
 SAMPLE_MOVIES = 3
 PROJECTED_WEEKS = 8
 MEAN_OF_BATCHES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Attention:
-    """Something to do, or to wait for."""
-
-    what: str
-    reason: str
-    next_step: str
-    needs_a_person: bool
-    retry_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +107,7 @@ class Facts:
     """The state of the platform and how it came to it, newest first where nothing else is said."""
 
     written_at: datetime
-    attention: list[Attention]
+    attention: list[AttentionRow]
     champion: Champion | None
     ratings: int
     unseen_ratings: int
@@ -143,7 +130,7 @@ class Facts:
     """None when Dagster's storage was not asked."""
 
     @property
-    def needs_a_person(self) -> list[Attention]:
+    def needs_a_person(self) -> list[AttentionRow]:
         """What only a person can move on."""
         return [each for each in self.attention if each.needs_a_person]
 
@@ -167,13 +154,18 @@ def headline(facts: Facts) -> str:
 
 
 def read_facts(
-    platform: Platform, failed_runs: Sequence[FailedRun] | None = None, *, now: datetime | None = None
+    platform: Platform,
+    failed_runs: Sequence[FailedRun] | None = None,
+    automation: Automation | None = None,
+    *,
+    now: datetime | None = None,
 ) -> Facts:
     """Read everything in one session.
 
     Args:
         platform: what the page is about.
         failed_runs: of the last seven days, from Dagster's storage, which the pipeline does not know.
+        automation: signs of life of sensors and daemon; None where Dagster's storage was not asked.
         now: when the page is written; by default the time.
     """
     with platform.warehouse.session() as session:
@@ -182,7 +174,7 @@ def read_facts(
         arrivals = session.run(rows.list_arrivals)
         return Facts(
             written_at=now or datetime.now(UTC),
-            attention=[*_attention(platform, session, champion)],
+            attention=attention(platform, automation),
             champion=_champion(champion, changes, versions) if champion else None,
             ratings=session.run(count_rows, "ratings"),
             unseen_ratings=session.run(count_unseen_ratings),
@@ -200,39 +192,9 @@ def read_facts(
             storage=_storage(
                 platform, session.run(read_table_sizes), session.run(rows.list_batch_sizes, MEAN_OF_BATCHES)
             ),
-            newest_batch_at=max((each.arrived_at for each in arrivals), default=None),
+            newest_batch_at=session.run(read_freshness).newest_batch_at,
             failed_runs=None if failed_runs is None else list(failed_runs),
         )
-
-
-def _attention(platform: Platform, session: Session, champion: ModelVersion | None) -> Iterable[Attention]:
-    """What needs a person, then what waits; a refused content is one of them, not two."""
-    outstanding = session.run(list_outstanding)
-    if champion is not None and FormatStatus.of(champion) is not FormatStatus.READABLE:
-        message = champion_format_message(platform, champion)
-        yield Attention("model", message, "see cinematch models list", needs_a_person=True)
-    for erasure in session.run(list_erasures, unfinished=True):
-        yield Attention("erasure", erasure.state, "cinematch forget --resume", needs_a_person=True)
-    for version in session.run(list_awaiting):
-        reason = f"{version.why}: {version.reason}"
-        yield Attention("approval", reason, version.next_step, needs_a_person=True)
-    named = {each.reason for each in outstanding}
-    for path, note in session.run(rows.list_refused_files):
-        if note not in named:
-            yield Attention(
-                path,
-                note or "it was refused",
-                f"put a corrected file into the folder; cinematch rejects list {path} shows its rejected rows",
-                needs_a_person=True,
-            )
-    yield from map(_as_attention, outstanding)
-
-
-def _as_attention(row: OutstandingWork) -> Attention:
-    name = row.work if row.work == row.kind else f"{row.kind} {row.work}"
-    return Attention(
-        f"{name}, {row.state.replace('_', ' ')}", row.reason, row.next_step, row.needs_a_person, row.retry_at
-    )
 
 
 def _champion(

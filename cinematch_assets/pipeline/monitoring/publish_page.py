@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.monitoring.facts import Facts, FailedRun, read_facts
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.values import Automation
 
 KEY = "reports/monitoring_report.html"
 OPENED_PAGE = "monitoring_report.html"
@@ -17,11 +18,13 @@ OPENED_PAGE = "monitoring_report.html"
 _LOG = logging.getLogger(__name__)
 
 
-def publish_page(platform: Platform, failed_runs: Sequence[FailedRun] | None = None) -> Facts:
+def publish_page(
+    platform: Platform, failed_runs: Sequence[FailedRun] | None = None, automation: Automation | None = None
+) -> Facts:
     """Write the page of now in the place of the one before; return what it says."""
     from cinematch_assets.pipeline.monitoring.page import render  # noqa: PLC0415 - the definitions load without jinja2
 
     with log_phase(_LOG, "write the monitoring page"):
-        facts = read_facts(platform, failed_runs)
+        facts = read_facts(platform, failed_runs, automation)
         platform.store.put_bytes(KEY, render(facts).encode())
     return facts

@@ -85,8 +85,11 @@ def test_what_arrived_is_read_as_accepted_and_rejected_with_place_decision_and_r
     assert (facts.histogram.batch_id, facts.histogram.batch[7]) == ("batch_w2", 20)
     assert (facts.ratings, facts.unseen_ratings) == (40, 50)
     assert facts.storage.rows_per_week == 25
-    assert [(each.what, each.needs_a_person) for each in facts.attention] == [("batches/batch_w3.csv", True)]
-    assert "rating" in facts.attention[0].reason
+    assert [(each.what, each.needs_a_person) for each in facts.attention] == [
+        ("batches/batch_w3.csv", True),
+        ("retraining batch_w2", False),
+    ]
+    assert "rating" in facts.attention[0].why
     assert headline(facts) == "1 thing needs attention; no model serves yet"
     assert facts.rejected[0].path == "batches/batch_w3.csv"
 
@@ -94,11 +97,11 @@ def test_what_arrived_is_read_as_accepted_and_rejected_with_place_decision_and_r
 def test_a_refused_batch_that_is_outstanding_is_named_once(platform: Platform) -> None:
     insert_movies(platform, (10, "Heat (1995)"))
     given_refused(platform, "batch_w3")
-    (note,) = [each.reason for each in read_facts(platform).attention]
+    (note,) = [each.why for each in read_facts(platform).attention]
     row = OutstandingWork("batch", "batch_w3", "x", "given_up", note, "put a corrected file into the folder")
     platform.warehouse.run(replace_outstanding, ["batch"], [row])
     (only,) = read_facts(platform).attention
-    assert (only.what, only.reason) == ("batch batch_w3, given up", note)
+    assert (only.what, only.why) == ("batch batch_w3, given up", note)
 
 
 def test_scores_that_maintenance_archived_stay_on_the_page(platform: Platform) -> None:

@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from cinematch_assets.pipeline.attention import AttentionRow
 from cinematch_assets.pipeline.monitoring.facts import (
-    Attention,
     Champion,
     Facts,
     FailedRun,
@@ -73,8 +73,8 @@ def make_facts(batches: int = 60, versions: int = 20, *, text: str = "batch_w") 
     return Facts(
         written_at=NOW,
         attention=[
-            Attention(f"{text}7", f"{text} was refused", f"look at {text}", needs_a_person=True),
-            Attention("retraining", "a run is under way", "it ends by itself", needs_a_person=False),
+            AttentionRow(f"{text}7", None, f"{text} was refused", f"look at {text}", needs_a_person=True),
+            AttentionRow("retraining", NOW, "the disk is full", "it is tried again", needs_a_person=False),
         ],
         champion=champion,
         ratings=123_456,

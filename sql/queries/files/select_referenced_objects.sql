@@ -1,6 +1,6 @@
--- Keys of the store that are still needed: contents that are or may be loaded, candidates, versions that await approval,
--- and promoted models with their recommendations.
-SELECT store_key FROM ops.files WHERE state IN ('landed', 'loaded', 'refused')
+-- Keys of the store that are still needed: contents that are or may be loaded (again), candidates, versions that await
+-- approval, and promoted models with their recommendations.
+SELECT store_key FROM ops.files WHERE state IN ('landed', 'loaded', 'refused', 'removed')
 UNION
 SELECT artifact_key FROM ops.model_versions WHERE state IN ('candidate', 'awaiting_approval', 'promoted')
 UNION

@@ -7,7 +7,9 @@ WITH newest AS (
     ORDER BY for_table, landing DESC
 )
 SELECT newest.batch_id, newest.path, newest.state, newest.landed_at AS arrived_at, newest.rows_read,
-       newest.rows_accepted, newest.rows_rejected, newest.note, stored.place, decision.state AS decision,
+       newest.rows_accepted, newest.rows_rejected, newest.note,
+       CASE WHEN EXISTS (SELECT FROM ops.files f WHERE f.for_table = 'batches/' || newest.batch_id AND f.md5 = stored.md5
+                         AND f.state = 'removed') THEN 'removed' ELSE stored.place END AS place, decision.state AS decision,
        COALESCE(decision.outcome, decision.reason) AS reason
 FROM newest
 LEFT JOIN ops.batches stored USING (batch_id)

@@ -1,0 +1,18 @@
+"""From when on people are told of something that no run notices.
+
+Here: limits that checks, notifications, the page, the command and the alarms on AWS share. Not here: what is done when
+one is passed (``pipeline.attention``), limits that a person sets (``settings``).
+"""
+
+from datetime import timedelta
+
+MAX_STORAGE_SHARE = 0.85
+"""Of the budget: above it there is time to act before writes fail."""
+MAX_BATCH_AGE = timedelta(days=8)
+"""Batches come each week; a day late is late."""
+MAX_STALE_LISTS = timedelta(hours=1)
+"""A retraining publishes the lists within minutes of the promotion."""
+MAX_SILENCE = timedelta(minutes=5)
+"""Sensors are evaluated every 10 to 30 s, the daemon's heartbeat comes every 30 s; a restart takes a minute or two."""
+TOKEN_NOTICE = timedelta(days=2)
+"""Before a token for Google Drive ends: it needs a person with a browser, who may be away for a day."""
