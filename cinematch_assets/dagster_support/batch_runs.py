@@ -3,7 +3,7 @@
 Here: the loop over a run's partitions. Not here: the work on a batch (``pipeline``).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -14,11 +14,12 @@ from cinematch_assets.faults import Cause, cause_of
 
 
 def each_batch(
-    context: dg.AssetExecutionContext, work: Callable[[str], dg.MaterializeResult[Any]]
+    context: dg.AssetExecutionContext, work: Callable[[str], dg.MaterializeResult[Any]], *, next_step: str = ""
 ) -> dg.MaterializeResult[Any]:
     """Do ``work`` for each batch of the run; what it returns becomes the materialization of that partition.
 
     A batch that fails does not stop the others: those that succeeded are materialized, each with its metadata.
+    ``next_step`` is what a person can do about a content that is refused; the page of the run shows it.
 
     Raises:
         dg.Failure: a batch failed; it names each failed batch with its reason, and is not retried, because a refused
@@ -41,17 +42,9 @@ def each_batch(
         else:  # the partitions of one step share a data version, so that each of them gets none
             context.add_asset_metadata(metadata, partition_key=batch)
     if failures:
-        message = "; ".join(map(str, failures.values())) + _next_step(failures.values())
+        message = "; ".join(map(str, failures.values()))
+        if next_step and any(cause_of(fault) is Cause.CONTENT for fault in failures.values()):
+            message += NEXT_STEP + next_step
         first = next(iter(failures.values()))  # by which the attempt is counted: the sensor starts one batch a run
         raise dg.Failure(message, metadata={"failed": list(failures)}, allow_retries=False) from first
     return dg.MaterializeResult()
-
-
-def _next_step(faults: Iterable[CinematchError]) -> str:
-    """What a person can do, below the reasons, where the page of the run shows it."""
-    if not any(cause_of(fault) is Cause.CONTENT for fault in faults):
-        return ""
-    return (
-        f"{NEXT_STEP}correct the file and put it into the folder again. Its first rows and what is wrong with each are "
-        "in the check rejected_rows of ratings_buffer, all of them in `cinematch rejects list`."
-    )
