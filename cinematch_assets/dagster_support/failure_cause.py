@@ -31,5 +31,5 @@ def describe_failure(error: BaseException) -> str:
     if cause is Cause.BUG:
         return f"{cause}: {type(error).__name__}: see the run's log"
     said = error.description if isinstance(error, dg.Failure) and error.description else message_of(error)
-    said = said.partition(NEXT_STEP)[0]
+    said = (said or "").partition(NEXT_STEP)[0]
     return f"{cause}: {(said or type(error).__name__)[:MAX_MESSAGE_LENGTH]}"
