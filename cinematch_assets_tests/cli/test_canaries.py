@@ -2,14 +2,20 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import psutil
+import psycopg
 import pytest
 
 from cinematch_assets.cli.main import main
+from cinematch_assets_tests.support.dagster_ui import dev
 from cinematch_assets_tests.support.definitions import run_job
-from cinematch_assets_tests.support.platforms import drop_history, make_platform
+from cinematch_assets_tests.support.platforms import MOVIES, drop, drop_history, make_platform
+from cinematch_assets_tests.support.servers import Postgres, migrated_template, short_folder
 
 CANARY = "canary7f3a9"
 COMMANDS = (
@@ -125,3 +131,105 @@ def test_no_command_that_works_shows_one_and_no_run_writes_one_down(
     assert CANARY not in shown.out + shown.err
     assert any(path.suffix == ".db" for path in (tmp_path / "dagster").rglob("*"))
     assert written_below(tmp_path) == []
+
+
+_RUNS = """{ runsOrError { ... on Runs { results {
+    runId jobName status mode pipelineName runConfigYaml tags { key value } assets { key { path } }
+    stats { ... on RunStatsSnapshot { stepsFailed } } } } } }"""
+_EVENTS = """query($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events {
+    __typename
+    ... on MessageEvent { message stepKey eventType }
+    ... on ErrorEvent { error { message stack className cause { message stack } errorChain { error { message } } } }
+    ... on MaterializationEvent { label description metadataEntries { label description
+        ... on TextMetadataEntry { text } ... on UrlMetadataEntry { url } ... on PathMetadataEntry { path }
+        ... on JsonMetadataEntry { jsonString } ... on MarkdownMetadataEntry { mdStr } } }
+    ... on LogsCapturedEvent { fileKey externalUrl } } } } }"""
+_CAPTURED = """query($key: [String!]!) { capturedLogs(logKey: $key) { stdout stderr } }"""
+_INSTANCE = """{ version instance { id info runLauncher { name }
+    daemonHealth { allDaemonStatuses { daemonType lastHeartbeatErrors { message stack } } } }
+    workspaceOrError { ... on Workspace { locationEntries { name displayMetadata { key value }
+        locationOrLoadError { ... on RepositoryLocation { name environmentPath
+            repositories { name allTopLevelResourceDetails { name configuredValues { key value type } }
+            sensors { name sensorState { ticks(limit: 20) { status skipReason error { message stack } } } }
+        } } } } } } }"""
+_ASSETS = """{ assetsOrError { ... on AssetConnection { nodes { key { path } definition { description
+    metadataEntries { label description } opVersion }
+    assetMaterializations(limit: 5) { metadataEntries { label } } } } } }"""
+_JOBS = {"load_catalog", "ingest_batch"}
+
+
+def _process_list(home: Path) -> str:
+    """The command lines of all processes that run for a home, as every user of the machine can read them."""
+    lines = []
+    for process in psutil.process_iter(["pid", "cmdline"]):
+        try:
+            if str(home) in " ".join(process.environ().values()):
+                lines.append(" ".join(process.info["cmdline"] or ()))
+        except (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied):
+            continue
+    return "\n".join(lines)
+
+
+def _stored_texts(url: str) -> Iterator[tuple[str, int]]:
+    """Each table of a database, with its number of rows that hold a canary."""
+    with psycopg.connect(url) as connection:
+        query = "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relnamespace >= 2200"
+        for (table,) in connection.execute(query).fetchall():
+            count = f"SELECT count(*) FROM {table} t WHERE t::text LIKE %s"
+            ((found,),) = connection.execute(count.encode(), [f"%{CANARY}%"]).fetchall()
+            yield table, found
+
+
+@pytest.mark.slow
+@pytest.mark.waits
+@pytest.mark.timeout(1_500)
+def test_no_service_run_sensor_query_or_process_shows_one(
+    postgres18: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`cinematch dev` with each secret set, until both jobs of files have run, and one without success."""
+    with (
+        short_folder() as folder,
+        postgres18.database(migrated_template(postgres18)) as warehouse,
+        postgres18.database() as dagster,
+    ):
+        home = folder / "home"
+        secret = {url: url.replace("postgres:@", f"postgres:{CANARY}@") for url in (warehouse, dagster)}
+        assert all(CANARY in url for url in secret.values())
+        platform = make_platform(home, warehouse)
+        for name, value in secrets(home).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("CINEMATCH_DATABASE_URL", secret[warehouse])
+        monkeypatch.setenv("DAGSTER_POSTGRES_URL", secret[dagster])
+        monkeypatch.setenv("CINEMATCH_NOTIFY", f"json://{CANARY}:{CANARY}@127.0.0.1:1/{CANARY}?token={CANARY}")
+        history = drop_history(platform)
+        week = history.sample(1_500, random_state=1).assign(timestamp=2_000_000_000)
+        drop(platform, "batches/batch_w1.csv", week)
+        drop(platform, "batches/batch_w2.csv", MOVIES + "1,a,b\n")
+        with dev(home) as ui:
+
+            def ended() -> list[dict[str, Any]] | None:
+                assert CANARY not in _process_list(home)
+                runs = ui.runs()
+                good = {run["jobName"] for run in runs if run["status"] == "SUCCESS"}
+                bad = [run for run in runs if run["status"] == "FAILURE"]
+                return runs if good >= _JOBS and bad else None
+
+            runs = ui.wait_for(ended, "a success of both jobs and a failure", deadline_s=900)
+            assert len(_process_list(home).splitlines()) >= 3
+            answers = [ui.ask(query) for query in (_RUNS, _INSTANCE, _ASSETS)]
+            answers += [ui.ask(_EVENTS, id=run["runId"]) for run in runs]
+            keys = [
+                [run["runId"], "compute_logs", event["fileKey"]]
+                for run, answer in zip(runs, answers[3:], strict=True)
+                for event in answer["logsForRun"]["events"]
+                if event.get("fileKey")
+            ]
+            answers += [ui.ask(_CAPTURED, key=key) for key in keys]
+            assert keys
+            told = json.dumps(answers)
+            assert "header" in told, "the failure is told"
+            said = ui.end()
+        assert CANARY not in told + said
+        assert written_below(home) == []
+        for url in (warehouse, dagster):
+            assert {table: rows for table, rows in _stored_texts(url) if rows} == {}
