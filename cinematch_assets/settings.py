@@ -233,7 +233,7 @@ class Settings(BaseModel):
         for name in _ADDRESSES & set(values):
             if has_user_info(values[name]):
                 raise InvalidSettingError(
-                    f"{name}: it holds a user or a password, and credentials have variables of their own"
+                    f"{name}: it holds a user or a password, or one of @?#%: credentials have variables of their own"
                 )
         try:
             settings = cls.model_validate(values)
