@@ -1,15 +1,31 @@
 """Pages agree with the code: links, commands, variables, files, and the pages that are generated."""
 
 import re
+import subprocess
+from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import typer
 
 from cinematch_assets.cli.main import app
 from cinematch_assets.settings import Settings
+from cinematch_assets_tests.support.page_blocks import (
+    PARSED,
+    PATCH,
+    RUN,
+    Command,
+    apply,
+    blocks,
+    extends_the_code,
+    lines_of,
+    simple_commands,
+)
+from docs.command_tree import commands as command_tree
 from docs.generated import MODULES
+from docs.site import navigation, sources
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")))
@@ -59,8 +75,8 @@ OPTIONS_OF_THE_COMMAND = {"--version", "--install-completion", "--quiet"}
 def typed(text: str) -> list[str]:
     """What follows ``cinematch`` wherever a page has it in code, to the end of the line or of the code."""
     code = re.findall(r"`([^`\n]+)`", text)
-    blocks = re.findall(r"^```\w*\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines()]
+    fenced = re.findall(r"^```\w*\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    lines = [line for block in fenced for line in block.splitlines()]
     return [found[1] for line in (*code, *lines) if (found := re.search(r"(?:^|[ /])cinematch ([a-z@-].*)", line))]
 
 
@@ -116,3 +132,79 @@ def test_the_example_environment_shows_the_defaults() -> None:
 def test_pictures_are_small_enough_to_clone() -> None:
     for picture in (ROOT / "docs" / "pictures").iterdir():
         assert picture.stat().st_size <= BYTES_OF_A_PICTURE, picture
+
+
+NOT_IN_THE_NAVIGATION = ("docs/decisions/", "benchmarks/")
+"""Pages that an index links to."""
+
+
+def test_each_page_is_in_the_navigation_of_the_site() -> None:
+    shown = navigation()
+    pages = [str(path) for path in sources() if path.suffix == ".md"]
+    assert [name for name in shown if name not in pages] == [], "docs/zensical.toml"
+    missing = [name for name in pages if name not in shown and not name.startswith(NOT_IN_THE_NAVIGATION)]
+    assert missing == [], "name it in docs/zensical.toml"
+    assert len(shown) == len(set(shown))
+
+
+EXTENDING = [path for path in PAGES if extends_the_code(path)]
+_LOOKS_LIKE_A_COMMAND = re.compile(r"^(?:\$ |(?:\.venv/bin/)?cinematch [a-z]|make [a-z])", re.MULTILINE)
+
+
+@cache
+def parsers() -> dict[str, Any]:
+    return dict(command_tree())
+
+
+def parse(words: list[str]) -> None:
+    """Parse the words behind ``cinematch`` as the program does, and do nothing."""
+    tree = parsers()
+    words = ["1" if word.startswith("$") else word for word in words if word != "--quiet"]
+    name = next((name for name in (" ".join(words[:2]), words[0]) if name in tree), None)
+    assert name is not None, f"there is no such command: {words}"
+    tree[name].make_context(name, words[len(name.split()) :])
+
+
+@pytest.mark.parametrize("path", PAGES, ids=NAMES)
+def test_each_block_with_commands_says_whether_it_is_run(path: Path) -> None:
+    for block in blocks(path):
+        if block.kind not in {RUN, PARSED}:
+            assert not _LOOKS_LIKE_A_COMMAND.search(block.text), f"mark it {RUN} or {PARSED}: {block.text}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=NAMES)
+def test_each_command_line_parses(path: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    found = [block for block in blocks(path) if block.kind in {RUN, PARSED}]
+    text = "\n".join(line for block in found for line in lines_of(block))
+    if text:
+        checked = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, checked.stderr + text
+    for block in found:
+        for line in lines_of(block):
+            for words in simple_commands(line):
+                program = words[0].removeprefix(".venv/bin/")
+                if program == "cinematch":
+                    parse(words[1:])
+                elif program == "make":
+                    assert words[1] in targets, line
+
+
+@pytest.mark.parametrize("line", ["cinematch no-such-command", "cinematch status --nothing", "cinematch sql"])
+def test_a_command_that_does_not_parse_is_noticed(line: str) -> None:
+    (words,) = simple_commands(line)
+    with pytest.raises(Exception, match=r"no such command|No such option|Missing parameter"):
+        parse(words[1:])
+
+
+def test_an_answer_has_the_shown_lines_in_their_order() -> None:
+    command = Command("cinematch demo", ("1/5 … files", "done"))
+    assert command.is_answered_by("1/5  make the\n files\n\ndone in 3 s")
+    assert not command.is_answered_by("done\n1/5 files")
+
+
+@pytest.mark.parametrize("path", EXTENDING, ids=[path.stem for path in EXTENDING])
+def test_each_change_of_a_file_applies(path: Path) -> None:
+    for block in blocks(path):
+        if block.kind == PATCH:
+            apply(block, ROOT, "--check")

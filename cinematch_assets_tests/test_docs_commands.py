@@ -1,124 +1,29 @@
-"""Command blocks of the pages: those marked ``console`` are run, in the order of the pages; those marked ``sh`` parse.
+"""Command blocks of the pages that are marked ``console`` are run, in the order of the pages; ``test_docs`` parses all.
 
 A ``sh`` block needs an account, another program or a long time. A page that shows files or changes of files has them
 written into a copy of the checkout, and its commands run there.
 """
 
 import os
-import re
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from cinematch_assets_tests.support.page_blocks import PARSED, PATCH, RUN, Block, Command, blocks, commands
+from cinematch_assets_tests.support.page_blocks import PATCH, RUN, Command, apply, blocks, commands, extends_the_code
 from cinematch_assets_tests.support.servers import free_port, short_folder
-from docs.command_tree import commands as command_tree
-from docs.site import CONFIG, ROOT, sources
+from docs.site import ROOT, navigation, sources
 
 PAGES = [path for path in sources() if path.suffix == ".md"]
-NAMES = [str(path) for path in PAGES]
-EXTENDING = [path for path in PAGES if any(block.kind == PATCH or block.title for block in blocks(ROOT / path))]
+EXTENDING = [path for path in PAGES if extends_the_code(ROOT / path)]
 DEADLINE_S = 900
-_LOOKS_LIKE_A_COMMAND = re.compile(r"^(?:\$ |(?:\.venv/bin/)?cinematch [a-z]|make [a-z])", re.MULTILINE)
-
-
-def lines_of(block: Block) -> list[str]:
-    """The command lines of a block."""
-    if block.kind == RUN:
-        return [command.line for command in commands(block)]
-    return [line for line in block.text.replace("\\\n", " ").splitlines() if line.strip()]
-
-
-def simple_commands(line: str) -> Iterator[list[str]]:
-    """The words of each command of a line, without variables set before it."""
-    lexer = shlex.shlex(line, posix=True, punctuation_chars="();<>|&")
-    lexer.whitespace_split = True
-    words: list[str] = []
-    for token in [*lexer, ";"]:
-        if set(token) <= set("();<>|&"):
-            while words and re.match(r"[A-Za-z_]+=", words[0]):
-                words.pop(0)
-            if words:
-                yield words
-            words = []
-        else:
-            words.append(token)
-
-
-@cache
-def known_commands() -> dict[str, Any]:
-    return dict(command_tree())
-
-
-def parse(words: list[str]) -> None:
-    """Parse the words behind ``cinematch`` as the program does, and do nothing."""
-    tree = known_commands()
-    words = ["1" if word.startswith("$") else word for word in words if word != "--quiet"]
-    name = next((name for name in (" ".join(words[:2]), words[0]) if name in tree), None)
-    assert name is not None, f"there is no such command: {words}"
-    tree[name].make_context(name, words[len(name.split()) :])
-
-
-@pytest.mark.parametrize("path", PAGES, ids=NAMES)
-def test_each_block_with_commands_says_whether_it_is_run(path: Path) -> None:
-    for block in blocks(ROOT / path):
-        if block.kind not in {RUN, PARSED}:
-            assert not _LOOKS_LIKE_A_COMMAND.search(block.text), f"mark it {RUN} or {PARSED}: {block.text}"
-
-
-@pytest.mark.parametrize("path", PAGES, ids=NAMES)
-def test_each_command_line_parses(path: Path) -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
-    found = [block for block in blocks(ROOT / path) if block.kind in {RUN, PARSED}]
-    text = "\n".join(line for block in found for line in lines_of(block))
-    if text:
-        checked = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True, check=False)
-        assert checked.returncode == 0, checked.stderr + text
-    for block in found:
-        for line in lines_of(block):
-            for words in simple_commands(line):
-                program = words[0].removeprefix(".venv/bin/")
-                if program == "cinematch":
-                    parse(words[1:])
-                elif program == "make":
-                    assert words[1] in targets, line
-
-
-@pytest.mark.parametrize("line", ["cinematch no-such-command", "cinematch status --nothing", "cinematch sql"])
-def test_a_command_that_does_not_parse_is_noticed(line: str) -> None:
-    (words,) = simple_commands(line)
-    with pytest.raises(Exception, match=r"no such command|No such option|Missing parameter"):
-        parse(words[1:])
-
-
-def test_an_answer_has_the_shown_lines_in_their_order() -> None:
-    command = Command("cinematch demo", ("1/5 … files", "done"))
-    assert command.is_answered_by("1/5  make the\n files\n\ndone in 3 s")
-    assert not command.is_answered_by("done\n1/5 files")
-
-
-@pytest.mark.parametrize("path", EXTENDING, ids=[str(path) for path in EXTENDING])
-def test_each_change_of_a_file_applies(path: Path) -> None:
-    for block in blocks(ROOT / path):
-        if block.kind == PATCH:
-            apply(block, ROOT, "--check")
-
-
-def apply(block: Block, root: Path, *options: str) -> None:
-    command = ["git", "apply", *options]
-    done = subprocess.run(command, cwd=root, input=block.text, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr + block.text
 
 
 class Terminal:
@@ -184,13 +89,7 @@ def terminal(checkout: Path) -> Iterator[Terminal]:
 
 
 def in_the_order_of_the_navigation() -> list[Path]:
-    def entries(nav: object) -> list[str]:
-        if isinstance(nav, str):
-            return [nav]
-        return [name for part in (nav.values() if isinstance(nav, dict) else nav) for name in entries(part)]  # type: ignore[attr-defined]
-
-    nav = tomllib.loads((ROOT / CONFIG).read_text(encoding="utf-8"))["project"]["nav"]
-    return [Path(name) for name in entries(nav) if Path(name) not in EXTENDING]
+    return [Path(name) for name in navigation() if Path(name) not in EXTENDING]
 
 
 @pytest.mark.slow

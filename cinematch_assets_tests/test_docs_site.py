@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +15,6 @@ from selenium.webdriver.support.wait import WebDriverWait
 from docs.site import CONFIG, ROOT, build_site, sources
 
 PATIENCE_S = 60
-NOT_IN_THE_NAVIGATION = ("docs/decisions/", "benchmarks/")
-"""Pages that an index links to."""
 
 
 @pytest.fixture(scope="module")
@@ -38,20 +35,6 @@ def test_each_page_is_in_the_site(site: Path) -> None:
     assert {str(path.relative_to(site)) for path in pages_of(site)} == {
         html_of(path) for path in sources() if path.suffix == ".md"
     }
-
-
-def entries(nav: object) -> list[str]:
-    if isinstance(nav, str):
-        return [nav]
-    return [name for part in (nav.values() if isinstance(nav, dict) else nav) for name in entries(part)]  # type: ignore[attr-defined]
-
-
-def test_each_page_is_in_the_navigation() -> None:
-    shown = entries(tomllib.loads((ROOT / CONFIG).read_text(encoding="utf-8"))["project"]["nav"])
-    pages = [str(path) for path in sources() if path.suffix == ".md"]
-    assert [name for name in shown if name not in pages] == []
-    assert [name for name in pages if name not in shown and not name.startswith(NOT_IN_THE_NAVIGATION)] == []
-    assert len(shown) == len(set(shown))
 
 
 def test_nothing_comes_from_another_server(site: Path) -> None:

@@ -11,6 +11,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,6 +25,19 @@ def sources(root: Path = ROOT) -> list[Path]:
     """The files of which the site is made, as paths from the repository's root."""
     found = {path.relative_to(root) for pattern in _PATTERNS for path in root.glob(pattern) if path.is_file()}
     return sorted(path for path in found if not any(part.startswith(".venv") for part in path.parts))
+
+
+def navigation(root: Path = ROOT) -> list[str]:
+    """The pages that the navigation names, in its order."""
+    return list(_names(tomllib.loads((root / CONFIG).read_text(encoding="utf-8"))["project"]["nav"]))
+
+
+def _names(nav: object) -> Iterator[str]:
+    if isinstance(nav, str):
+        yield nav
+    elif isinstance(nav, (dict, list)):
+        for part in nav.values() if isinstance(nav, dict) else nav:
+            yield from _names(part)
 
 
 def build_site(folder: Path, root: Path = ROOT) -> Path:
