@@ -8,7 +8,7 @@ PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-docs setup-test demo test test-all test-security dev stop lint bench docs sbom requirements deploy-synth clean
+.PHONY: help setup setup-docs setup-test demo test test-all test-security dev stop lint bench docs audit sbom requirements deploy-synth clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: setup-test  ## the tables of benchmarks/, side by side with peers
 
 docs: setup-docs  ## the pages as a site in build/site, with a search that needs no server (ARGS=--serve shows it on port 8000)
 	@$(VENV)/python -m docs.site $(ARGS)
+
+audit: setup  ## look the pinned packages up in the list of known vulnerabilities; needs a network
+	@$(VENV)/python requirements/audit.py
 
 sbom: setup-docs  ## the bill of materials of what is installed, CycloneDX with hashes and licences, in build/
 	@$(VENV)/python -m docs.sbom

@@ -16,7 +16,7 @@ from cinematch_assets.errors import CinematchError
 from cinematch_assets.urls import InvalidUrlError, address_of, has_user_info, normalize_database_url
 
 _DATABASE_URLS = {"CINEMATCH_DATABASE_URL", "NEON_CONNECTION_STRING", "CINEMATCH_ANALYST_URL", "DAGSTER_POSTGRES_URL"}
-_ADDRESSES = {"CINEMATCH_STORE", "CINEMATCH_DRIVE", "GOOGLE_DRIVE_ENDPOINT"}
+_ADDRESSES = {"CINEMATCH_STORE", "CINEMATCH_DRIVE", "CINEMATCH_BACKUP", "GOOGLE_DRIVE_ENDPOINT"}
 ONE_DATABASE = (
     "CINEMATCH_DATABASE_URL (or NEON_CONNECTION_STRING) and DAGSTER_POSTGRES_URL name one database, and Dagster's "
     "event log would use up the warehouse's budget: give Dagster a database of its own"
@@ -192,6 +192,11 @@ class Settings(BaseModel):
         description="Days until unreferenced files and reports are deleted and drift alerts are archived.",
     )
 
+    backup: str | None = Field(
+        default=None,
+        alias="CINEMATCH_BACKUP",
+        description="Where weekly_backup writes: a folder or s3://bucket/prefix. Unset: no backups by themselves.",
+    )
     notify: str | None = Field(
         default=None,
         alias="CINEMATCH_NOTIFY",
@@ -228,7 +233,7 @@ class Settings(BaseModel):
         for name in _ADDRESSES & set(values):
             if has_user_info(values[name]):
                 raise InvalidSettingError(
-                    f"{name}: it holds a user or a password, and credentials have variables of their own"
+                    f"{name}: it holds a user or a password, or one of @?#%: credentials have variables of their own"
                 )
         try:
             settings = cls.model_validate(values)

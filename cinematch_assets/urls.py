@@ -13,6 +13,7 @@ from cinematch_assets.errors import CinematchError
 _SCHEME = re.compile(r"^(?:jdbc:)?(?:postgres|postgresql|pgsql)(?:\+\w+)?://", re.IGNORECASE)
 _USER_INFO = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/?#'\"]*(?:[^\s'\"]*@)")
 _PASSWORD_OPTION = re.compile(r"(?i)\b((?:ssl)?password|passfile|user)(\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&'\"]+)")
+_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://|(?:s3|gdrive|https?):", re.IGNORECASE)
 EXPECTED = "postgresql://user:password@host:port/database"
 ESCAPE = "write special characters of the password as %40 (@), %2F (/), %3F (?) and so on"
 
@@ -79,8 +80,12 @@ def hide_user_info(text: str) -> str:
 
 
 def has_user_info(url: str) -> bool:
-    """Whether a URL holds a user or a password."""
-    return "://" in url and "@" in url.partition("://")[2]
+    """Whether an address holds a user or a password, or a sign by which it could: no bucket or folder id needs one.
+
+    A path is none, but for one that was meant to be a URL (``s3:/key:secret@bucket``).
+    """
+    found = _ADDRESS.match(url)
+    return found is not None and not set("@?#%").isdisjoint(url[found.end() :])
 
 
 def _port(place: str) -> str:

@@ -71,4 +71,10 @@ def test_text_without_user_information_stays() -> None:
     assert hide_user_info(text) == text
     assert not has_user_info("s3://bucket/prefix")
     assert not has_user_info("/mnt/a@b")
+    assert not has_user_info("/mnt/100%#?")
+    assert not has_user_info("gdrive:1AbC_d-9")
     assert has_user_info("s3://key@bucket/prefix")
+    for hidden in ("s3://AK%3As3cr3t%40b/p", "s3://b/p?key=s3cr3t", "s3://b#s3cr3t", "gdrive:id?key=s3cr3t"):
+        assert has_user_info(hidden)
+    for mistyped in ("s3:/AK:s3cr3t@b", "S3:AK:s3cr3t@b", "https:u:s3cr3t@h", "http://h/?access_token=s3cr3t"):
+        assert has_user_info(mistyped)

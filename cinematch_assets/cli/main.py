@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 
 from cinematch_assets.cli import (
     audit,
+    backup,
     batches,
     demo,
     dev,
@@ -98,6 +99,8 @@ for command in (
     monitoring_report.report,
     audit.audit,
     forget.forget,
+    backup.backup,
+    backup.restore,
     simulate.simulate,
     recommend.recommend,
     similar.similar,

@@ -10,6 +10,8 @@ from cinematch_assets.fault_messages import message_of
 from cinematch_assets.faults import Cause, cause_of
 
 MAX_MESSAGE_LENGTH = 500
+NEXT_STEP = "\nNext: "
+"""In a failure's text: what a person can do comes after it."""
 
 
 @dg.failure_hook(name="record_cause")
@@ -24,9 +26,10 @@ def record_cause(context: dg.HookContext) -> None:
 
 
 def describe_failure(error: BaseException) -> str:
-    """Return ``<cause>: <sentence>``; of a bug only the class, since its text may hold anything."""
+    """Return ``<cause>: <sentence>``, no next step; of a bug only the class, since its text may hold anything."""
     cause = cause_of(error)
     if cause is Cause.BUG:
         return f"{cause}: {type(error).__name__}: see the run's log"
     said = error.description if isinstance(error, dg.Failure) and error.description else message_of(error)
+    said = (said or "").partition(NEXT_STEP)[0]
     return f"{cause}: {(said or type(error).__name__)[:MAX_MESSAGE_LENGTH]}"

@@ -57,9 +57,20 @@ def messages(texts: Sequence[str]) -> dg.MetadataValue:
 
 
 def rounded(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with floats rounded to five digits and tuples as lists, without None and NaN, which the UI refuses."""
-    return {
-        name: round(value, 5) if isinstance(value, float) else list(value) if isinstance(value, tuple) else value
-        for name, value in values.items()
-        if value is not None and not (isinstance(value, float) and math.isnan(value))
-    }
+    """The values with floats rounded to five digits at any depth and tuples as lists, without None and NaN.
+
+    The UI refuses NaN, and shows all sixteen digits of what is nested.
+    """
+    return {name: _rounded(value) for name, value in values.items() if not _is_undefined(value)}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 5)
+    if isinstance(value, Mapping):
+        return rounded(value)
+    return [_rounded(each) for each in value if not _is_undefined(each)] if isinstance(value, list | tuple) else value
+
+
+def _is_undefined(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))

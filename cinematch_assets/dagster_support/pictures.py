@@ -71,6 +71,13 @@ def figures_over_versions(versions: Sequence["ModelVersion"], champion: str | No
     return drawn
 
 
+def concentration(shares: Sequence[float], movies: int) -> dg.MetadataValue:
+    """The shares of all places in lists that tenths of the listed movies take, the most listed ones first."""
+    points = [charts.Point(share) for share in shares]
+    drawn = charts.over_time(points, limit=1 / len(shares), limit_name="even", ends=("most listed", "least"))
+    return _picture(drawn, f"{shares[0]:.0%} of all places go to a tenth of the {movies:,} movies in lists")
+
+
 def sample_lists(users: Sequence["SampleUser"]) -> dg.MetadataValue:
     """The first places of some users' lists with their reasons, as many as are shown in place."""
     places = [

@@ -59,9 +59,9 @@ def pandera_schema(declared: Table, schema: str = "public", *, merged_into: Tabl
         rows = table(("row", "breaks"), examples)
         return Outcome(
             False,
-            f"**{found.invalid:,} of {found.rows:,} rows break a rule:** {'; '.join(broken)}\n\n{rows}\n\n"
+            f"**{found.invalid:,} of {found.rows:,} rows break a rule:** {'; '.join(broken)}\n\n"
             "**Next:** the loader rejects such rows, so something else wrote them. Correct or delete them in the "
-            "table, then run this check alone.",
+            f"table, then run this check alone.\n\n{rows}",
             metadata,
         )
 
@@ -97,7 +97,8 @@ def _why_rejected(found: "RejectedRows") -> str:
     path = found.file.path if found.file else None
     name = f" of {plain(path)}" if path else ""
     refused = found.file is not None and found.file.state == "refused"
-    summary = f"**The file{name} was refused:** {plain(found.file.note or '', 400)}" if refused and found.file else ""
+    note = plain((found.file.note or "") if found.file else "", 400)
+    summary = f"**The file was refused:** {note}" if refused else ""
     if found.rows == 0:
         return summary or f"No row{name} was rejected."
     reasons = "; ".join(f"{plain(reason)} ({count:,})" for reason, count in found.counts.items() if count)
@@ -114,7 +115,8 @@ def _why_rejected(found: "RejectedRows") -> str:
     )
     more = f"\n\nand {found.rows - len(found.examples):,} more" if found.rows > len(found.examples) else ""
     summary = summary or f"**{found.rows:,} rows{name} were rejected:** {reasons}"
-    return f"{summary}\n\n{rows}{more}\n\n**Next:** {_next_step(path, refused=refused)}"
+    # What to do comes before the rows: the page of a check cuts long texts.
+    return f"{summary}\n\n**Next:** {_next_step(path, refused=refused)}\n\n{rows}{more}"
 
 
 def _next_step(path: str | None, *, refused: bool) -> str:

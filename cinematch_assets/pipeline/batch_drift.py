@@ -36,6 +36,8 @@ from cinematch_assets.warehouse.batches import Batch, list_unfinished_batches, m
 from cinematch_assets.warehouse.champion import find_scorer, read_champion
 from cinematch_assets.warehouse.movies import read_movies
 
+_KEY_DIGITS = 12
+"""Of the content's md5 in a report's key, so that its link is not cut on the page of `drift_report`."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -165,7 +167,7 @@ def report_batch(platform: Platform, batch_id: str) -> str:
             session.run(rows.read_batch_assessment, batch_id), session.run(rows.read_batch_decision, batch_id)
         )
     counts = BaselineCounts(*platform.warehouse.read_rating_counts())
-    key = f"reports/{batch_id}/{batch.md5}.html"
+    key = f"reports/{batch_id}/{batch.md5[:_KEY_DIGITS]}.html"
     with log_phase(_LOG, "draw the report"):
         page = drift_html(baseline, ratings, movies, batch_id=batch_id, assessment=assessment, counts=counts)
         platform.store.put_bytes(key, page)

@@ -16,7 +16,7 @@ from cinematch_assets.reading.results import FileRefused
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_UNPACKED_FREE_BYTES = 64 * 2**20
 """A file may unpack to this size whatever its own; MovieLens' ratings have four times the size of their gzip."""
-MAX_UNPACKED_PER_BYTE = 50
+MAX_UNPACKED_PER_BYTE = 16
 
 
 class _Unpacked(io.RawIOBase):

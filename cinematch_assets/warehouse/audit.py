@@ -33,6 +33,8 @@ class Action(StrEnum):
     BATCH_RESTORE = "batch_restore"
     """A person had a batch loaded again that one had removed."""
     ERASURE = "erasure"
+    RESTORE = "restore"
+    """A backup became the content of this database."""
     SETTING_CHANGE = "setting_change"
 
 

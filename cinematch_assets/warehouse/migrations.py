@@ -1,8 +1,8 @@
 """Bring a database to the newest schema.
 
-Here: applying ``sql/migrations`` and rolling it back, then what the roles may do (``migrations/grant_roles``). Not
-here: the schema. All pending migrations are one transaction under one lock: of several processes that start together
-one applies them, and a killed one leaves nothing.
+Here: the roles, applying ``sql/migrations`` and rolling it back, then what the roles may do. Not here: the schema. All
+pending migrations are one transaction under one lock: of several processes that start together one applies them, and a
+killed one leaves nothing.
 """
 
 import logging
@@ -51,10 +51,16 @@ def migrate(url: str, folder: Path = FOLDER) -> Migrated:
         applied = _lock_applied(connection)
         migrations = _read(folder)
         todo = [migration for migration in migrations if migration.id not in applied]
+        create_roles(connection)
         for migration in todo:
             _execute(connection, migration, Path(migration.path), "apply")
         _run(connection, "the roles' rights", statement("migrations/grant_roles").encode())
     return _migrated(todo, migrations, warnings)
+
+
+def create_roles(connection: psycopg.Connection) -> None:
+    """Make the roles that the server misses, as far as the user may; ``migrate`` warns of the others."""
+    _run(connection, "the roles", statement("migrations/create_roles").encode())
 
 
 def rollback(url: str, folder: Path = FOLDER) -> Migrated:

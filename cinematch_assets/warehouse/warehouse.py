@@ -20,6 +20,7 @@ from cinematch_assets.errors import CinematchError
 from cinematch_assets.schemas.table import Table
 from cinematch_assets.warehouse import drift_alerts, readonly_query, recommendations, table_rows, training_data
 from cinematch_assets.warehouse.connection import connect, describe
+from cinematch_assets.warehouse.dump import Contents, dump_database
 from cinematch_assets.warehouse.embedded import embedded_url
 from cinematch_assets.warehouse.migrations import list_pending_migrations, migrate
 from cinematch_assets.warehouse.training_data import TrainingData
@@ -115,6 +116,10 @@ class Warehouse:
         return readonly_query.open_answer(
             self.url, query, embedded=self.is_embedded, analyst_url=self.analyst_url, max_rows=max_rows
         )
+
+    def dump(self, target: Path) -> Contents:
+        """Write the whole database into one file; see ``dump.dump_database``."""
+        return dump_database(self.url, target)
 
     def describe(self) -> str:
         """Return ``host:port/database``, for messages."""

@@ -8,9 +8,10 @@ Here: accepting, refusing, response headers. Not here: who the user is, which a 
 (docs/operating.md), the reports (``webserver.reports``).
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from graphql import GraphQLError, OperationDefinitionNode, OperationType, parse
 from starlette.datastructures import Headers, MutableHeaders
@@ -20,6 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 _SAME_SITE = {"same-origin", "none"}
+_HOST = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<name>[a-zA-Z0-9._-]+))(?::(?P<port>[0-9]{0,5}))?")
+_MAX_PORT = 65_535
 _POLICY_VIOLATION = 1008
 """WebSocket close code (RFC 6455, 7.4.1); before the handshake is accepted, servers turn it into HTTP 403."""
 
@@ -70,8 +73,8 @@ class Guard:
             return Refusal(403, "cross-origin request refused")
         if self._read_only and changes and scope["path"].rpartition("/report_asset_")[1]:
             return Refusal(403, "this server is read-only")
-        if scope["type"] == "http" and scope["method"] == "GET" and _has_mutation(scope):
-            return Refusal(405, "GET cannot change anything: send mutations by POST")
+        if not changes and _has_mutation(scope):
+            return Refusal(405, f"{scope['method']} cannot change anything: send mutations by POST")
         return None
 
 
@@ -82,30 +85,25 @@ def _single(headers: Headers, name: str) -> str | None:
 
 
 def _name(host: str) -> str:
-    """Return the host name of ``name:port`` or ``[v6]:port``, in lower case; empty when it cannot be read."""
-    try:
-        parts = urlsplit(f"//{host}")
-        parts.port  # noqa: B018 - raises when it is no number
-    except ValueError:
+    """Return the host name of ``name:port`` or ``[v6]:port``, in lower case; empty when it is neither."""
+    found = _HOST.fullmatch(host)
+    if found is None or int(found["port"] or 0) > _MAX_PORT:
         return ""
-    if parts.username is not None or parts.path or parts.query or parts.fragment:
-        return ""
-    return (parts.hostname or "").rstrip(".")
+    return (found["v6"] or found["name"].removesuffix(".")).lower()
 
 
 def _same_origin(headers: Headers, host: str) -> bool:
-    """Whether the page that sent the request is of this server; clients that are no browsers send neither header."""
+    """Whether the page that sent the request is of this server; clients that are no browsers send none of this."""
     site = headers.get("sec-fetch-site")
     if site is not None and site not in _SAME_SITE:
         return False
-    origins = headers.getlist("origin")
-    if not origins:
-        return True
-    if len(origins) > 1:
-        return False
-    origin = urlsplit(origins[0])
     # The scheme is not compared: a proxy in front may have ended TLS.
-    return origin.scheme in {"http", "https"} and origin.netloc.lower() == host.lower()
+    ours = {f"{scheme}://{host}".lower() for scheme in ("http", "https")}
+    origins = headers.getlist("origin")
+    if origins:
+        return len(origins) == 1 and origins[0].lower() in ours
+    pages = headers.getlist("referer")
+    return all(any(f"{page}/".lower().startswith(f"{our}/") for our in ours) for page in pages)
 
 
 def _has_mutation(scope: Scope) -> bool:
@@ -114,7 +112,7 @@ def _has_mutation(scope: Scope) -> bool:
     for document in query:
         try:
             nodes = parse(document).definitions
-        except GraphQLError:
+        except (GraphQLError, RecursionError):
             continue
         if any(isinstance(n, OperationDefinitionNode) and n.operation != OperationType.QUERY for n in nodes):
             return True

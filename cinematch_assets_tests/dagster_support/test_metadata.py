@@ -1,3 +1,5 @@
+import math
+
 import dagster as dg
 import pytest
 
@@ -36,6 +38,8 @@ def test_floats_are_rounded_and_undefined_values_are_left_out() -> None:
         "batches": ("a",),
     }
     assert rounded(values) == {"rmse": 0.12346, "users": 3, "method": "als", "batches": ["a"]}
+    nested = {"bounds": {"rmse": 0.1234567, "mae": None}, "slices": [{"rmse": math.nan, "rows": 1}, (0.1234567,)]}
+    assert rounded(nested) == {"bounds": {"rmse": 0.12346}, "slices": [{"rows": 1}, [0.12346]]}
 
 
 def test_the_column_schema_has_each_declared_column() -> None:

@@ -60,13 +60,13 @@ def test_every_table_shows_its_columns_with_their_meaning() -> None:
 
 def test_jobs_sensors_and_the_schedule_have_the_agreed_names() -> None:
     jobs = {job.name for job in repository().get_all_jobs()} - {"__ASSET_JOB"}
-    assert jobs == {"load_catalog", "ingest_batch", "retrain", "maintain"}
+    assert jobs == {"load_catalog", "ingest_batch", "retrain", "maintain", "back_up"}
     assert {sensor.name for sensor in repository().sensor_defs} == {
         "drive_sensor",
         "notification_sensor",
         "retraining_sensor",
     }
-    assert {schedule.name for schedule in repository().schedule_defs} == {"weekly_maintenance"}
+    assert {schedule.name for schedule in repository().schedule_defs} == {"weekly_backup", "weekly_maintenance"}
 
 
 def test_batch_assets_share_one_partitions_definition_and_one_backfill_policy() -> None:

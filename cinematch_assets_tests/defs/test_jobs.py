@@ -88,8 +88,8 @@ def test_the_page_of_each_asset_has_these_values(runs: Loaded, asset: str, keys:
     [
         ("movie_genre_features", ["variance_by_feature"]),
         ("drift_report", ["scores", "ratings", "statistics"]),
-        ("model_metrics", ["rmse_over_versions", "ndcg_over_versions", "figures"]),
-        ("recommendations", ["samples"]),
+        ("model_metrics", ["rmse_over_versions", "ndcg_over_versions", "figures", "by_group"]),
+        ("recommendations", ["samples", "concentration"]),
     ],
 )
 def test_pictures_and_tables_are_shown_in_place(runs: Loaded, asset: str, names: list[str]) -> None:

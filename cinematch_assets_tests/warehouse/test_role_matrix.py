@@ -51,7 +51,8 @@ SELECT relation.oid::regclass::text, relkind, (
     SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = relation.oid AND attnum = 1
 )
 FROM pg_class relation
-WHERE relkind IN ('r', 'v', 'p', 'm') AND relnamespace::regnamespace::text IN ('public', 'netflix', 'ops')
+WHERE relkind NOT IN ('i', 'I', 'S', 'c', 't')
+    AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')
 ORDER BY 1
 """
 
@@ -113,12 +114,33 @@ def test_each_verb_on_each_table(owner: psycopg.Connection, role: str) -> None:
 
 @pytest.mark.parametrize("role", USUAL)
 def test_the_functions_of_the_owner_are_ml_pipeline_s_alone(owner: psycopg.Connection, role: str) -> None:
-    definers = "SELECT oid::regprocedure::text FROM pg_proc WHERE prosecdef AND pronamespace = 'ops'::regnamespace"
+    definers = "SELECT oid::regprocedure::text FROM pg_proc WHERE prosecdef"
     assert {name for (name,) in owner.execute(definers).fetchall()} == FUNCTIONS
     unsafe = f"{definers} AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY(proconfig), false)"
     assert owner.execute(unsafe.encode()).fetchall() == []
     for function in FUNCTIONS:
         assert attempt(owner, role, f"SELECT {function}") is (role == "ml_pipeline"), function
+
+
+def test_no_table_function_or_sequence_is_forgotten(owner: psycopg.Connection) -> None:
+    """Whatever a migration makes is of a kind and in a schema that the tests above read, and open to no outsider."""
+    schemas = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
+    assert {name for (name,) in owner.execute(schemas).fetchall()} == {"public", "netflix", "ops"}
+    assert {kind for _, kind, _ in tables(owner)} <= {"r", "v"}
+    granted = """
+        SELECT c.oid::regclass::text FROM pg_class c, aclexplode(c.relacl) a
+        WHERE a.grantee = 0 AND relnamespace::regnamespace::text IN ('public', 'netflix', 'ops')
+        UNION ALL
+        SELECT p.oid::regprocedure::text FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+        WHERE a.grantee = 0 AND p.prosecdef
+    """
+    assert owner.execute(granted).fetchall() == []
+
+
+def test_a_table_of_a_new_migration_is_tried(owner: psycopg.Connection) -> None:
+    with owner.transaction(force_rollback=True):
+        owner.execute("CREATE SCHEMA fresh CREATE TABLE forgotten (n int)")
+        assert "fresh.forgotten" in {table for table, _, _ in tables(owner)}
 
 
 @pytest.mark.parametrize("role", USUAL)

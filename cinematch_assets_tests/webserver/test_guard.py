@@ -67,6 +67,20 @@ def test_this_machine_s_own_names_are_served(host: str) -> None:
         "",
         "[::1",
         "127.0.0.1:x",
+        "127.0.0.1:99999",
+        "127.0.0.1:-1",
+        "127.1",
+        "2130706433",
+        "0.0.0.0",  # noqa: S104 - a name, not an address to listen on
+        "[::ffff:127.0.0.1]",
+        "[::1].evil.example",
+        "[::1]evil.example",
+        "localhost..",
+        "localhost\t",
+        "localhost#",
+        "localhost/x",
+        "localhost,evil.example",
+        "localhost\\evil.example",
     ],
 )
 def test_other_host_names_are_refused(host: str) -> None:
@@ -92,6 +106,13 @@ def test_a_configured_host_is_served() -> None:
         ("origin", "http://127.0.0.1:4000"),
         ("origin", "http://127.0.0.1:3000.evil.example"),
         ("origin", "file://"),
+        ("origin", ""),
+        ("origin", "http://[::1"),
+        ("origin", f"http://{HERE}@evil.example"),
+        ("origin", f"http://{HERE}, https://evil.example"),
+        ("referer", "https://evil.example/"),
+        ("referer", f"http://{HERE}.evil.example/"),
+        ("referer", f"http://{HERE}@evil.example/"),
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-site", "same-site"),
     ],
@@ -107,6 +128,16 @@ def test_the_ui_itself_and_programs_may_change_things() -> None:
     assert status(*behind_tls, method="POST", hosts=["data.example"]) == 200
 
 
+def test_the_ui_s_own_pages_may_change_things_without_an_origin() -> None:
+    assert status(("host", HERE), ("referer", f"http://{HERE}/runs"), method="POST") == 200
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+def test_a_form_of_another_site_changes_nothing(kind: str) -> None:
+    assert status(("host", HERE), ("content-type", kind), ("origin", "https://evil.example"), method="POST") == 403
+    assert status(("host", HERE), ("content-type", kind), ("sec-fetch-site", "cross-site"), method="POST") == 403
+
+
 def test_a_second_origin_header_does_not_help() -> None:
     assert (
         status(("host", HERE), ("origin", f"http://{HERE}"), ("origin", "https://evil.example"), method="POST") == 403
@@ -118,7 +149,9 @@ def test_a_websocket_opens_to_the_ui_s_own_origin_alone() -> None:
         return str(ask(*headers, kind="websocket")[0]["type"])
 
     assert opened(("host", HERE), ("origin", f"http://{HERE}")) == "websocket.accept"
-    assert opened(("host", HERE), ("origin", "https://evil.example")) == "websocket.close"
+    for other in ("https://evil.example", "null", "", "http://[::1"):
+        assert opened(("host", HERE), ("origin", other)) == "websocket.close"
+    assert opened(("host", HERE), ("sec-fetch-site", "cross-site")) == "websocket.close"
     assert opened(("host", "evil.example"), ("origin", "http://evil.example")) == "websocket.close"
 
 
@@ -133,6 +166,18 @@ def test_a_websocket_opens_to_the_ui_s_own_origin_alone() -> None:
 def test_get_runs_queries_only(document: str) -> None:
     assert status(("host", HERE), query=urlencode({"query": document})) == 405
     assert status(("host", HERE), query=urlencode([("query", document), ("query", "{ version }")])) == 405
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize(
+    "query", ["query=%20mutation%7Ba%7D", "query=%23c%0Amutation{a}", "query=%EF%BB%BFmutation{a}"]
+)
+def test_no_safe_method_runs_a_mutation_however_it_is_written(method: str, query: str) -> None:
+    assert status(("host", HERE), method=method, query=query) == 405
+
+
+def test_a_query_that_nests_too_deep_is_left_to_dagster_s_own_refusal() -> None:
+    assert status(("host", HERE), query="query=" + "{a" * 30_000) == 200
 
 
 def test_get_answers_a_query() -> None:

@@ -13,8 +13,8 @@ from cinematch_assets.dagster_support import pictures
 from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
 from cinematch_assets.dagster_support.batch_runs import each_batch
 from cinematch_assets.dagster_support.drift_checks import drift_checks
-from cinematch_assets.dagster_support.markdown import plain, short, table
-from cinematch_assets.dagster_support.metadata import report_url, table_metadata, uri_metadata
+from cinematch_assets.dagster_support.markdown import INLINE_CHARACTERS, plain, short, table
+from cinematch_assets.dagster_support.metadata import report_url, rounded, table_metadata, uri_metadata
 from cinematch_assets.dagster_support.run_tags import CHAMPION, add_tag
 from cinematch_assets.dagster_support.table_checks import pandera_schema
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
@@ -66,12 +66,14 @@ def drift_report(
         report = report_batch(platform, batch)
         return dg.MaterializeResult(
             metadata={
-                **drift.as_metadata(),
+                "retraining_due": drift.decision.due,
+                "reason": drift.decision.reason,
                 **({} if rollback is None else {"rollback": rollback}),
                 "scores": pictures.drift_scores(drift.alerts, drift.null.upper_bounds),
                 "ratings": pictures.ratings_beside_history(drift.baseline.counts, drift.histogram.counts),
                 "statistics": dg.MetadataValue.md(_statistics(drift)),
                 **_report(platform, report),
+                **rounded(drift.as_metadata()),
             }
         )
 
@@ -88,12 +90,15 @@ def _report(platform: Platform, key: str) -> dict[str, Any]:
 
 
 def _statistics(drift: "BatchDrift") -> str:
-    """Five columns at most, or Dagster's page cuts every text at the right; what is over its threshold is bold."""
+    """Four narrow columns, or Dagster's page cuts every text at the right; what is over its threshold is bold."""
     rows = []
     for alert in drift.alerts:
         score = short(alert.drift_score)
         bound = drift.null.upper_bounds.get(alert.feature_name)
-        by_chance = "" if bound is None else f"up to {short(bound)}"
         shown = f"**{score}**" if alert.alert_triggered else score
-        rows.append((alert.feature_name, shown, f"{alert.threshold:.2f}", by_chance, plain(alert.notes)))
-    return table(("statistic", "score", "threshold", "by chance", ""), rows)
+        name = alert.feature_name.removeprefix("rating_").replace("_", " ")
+        rows.append((name, shown, f"{alert.threshold:.2f}", "" if bound is None else short(bound)))
+    notes = "\n".join(f"* {row[0]}: {plain(alert.notes)}" for row, alert in zip(rows, drift.alerts, strict=True))
+    figures = table(("statistic", "score", "threshold", "by chance"), rows)
+    text = f"{figures}\n\n{notes}"
+    return text if len(text) < INLINE_CHARACTERS else figures

@@ -49,13 +49,17 @@ def model_metrics(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
         with hold_training_lease(platform, context.run.run_id):
             gated = gate_candidate(platform, version, log_progress(context.log.info))
         versions = platform.warehouse.run(list_model_versions)
+    values = gated.as_metadata()
     champion = version if gated.is_promoted else gated.previous_champion
     return dg.MaterializeResult(
         metadata={
-            **rounded(gated.as_metadata()),
-            **rounded({"loss_since_best": loss_since_best(versions, champion)}),
+            "promoted": values.pop("promoted"),
+            "reason": values.pop("reason"),
             "figures": dg.MetadataValue.md(_figures(gated, versions)),
             **pictures.figures_over_versions(versions, champion),
+            **rounded({"loss_since_best": loss_since_best(versions, champion)}),
+            "by_group": dg.MetadataValue.md(_by_group(values.pop("slices"))),
+            **rounded(values),
         },
         data_version=dg.DataVersion(version),
     )
@@ -73,9 +77,16 @@ def _figures(gated: "GatedCandidate", versions: Sequence["ModelVersion"]) -> str
         rows = [("candidate, as compared", {"rmse": gated.decision.candidate_rmse}), ("trained on all rows", summary)]
     if gated.previous_champion is not None:
         former = next(each for each in versions if each.version == gated.previous_champion)
-        rows.append(("champion before", former.metrics or {}))
+        name = "champion before" if gated.decision.promoted else "champion, which stays"
+        rows.append((name, former.metrics or {}))
     rows += [(name, evaluation.summary()) for name, evaluation in gated.baselines.items()]
     values = [
         [name, *("" if row.get(column) is None else short(row[column]) for column in columns)] for name, row in rows
     ]
     return table(["model", "RMSE", "MAE", "nDCG@10", "coverage"], values)
+
+
+def _by_group(slices: Sequence[Mapping[str, Any]]) -> str:
+    """The candidate's errors on parts of the test rows; a part without rows is left out."""
+    rows = [(each["name"], f"{each['rows']:,}", short(each["rmse"]), short(each["mae"])) for each in slices]
+    return table(["rows of", "rows", "RMSE", "MAE"], [row for row in rows if row[1] != "0"])

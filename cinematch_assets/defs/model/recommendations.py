@@ -56,7 +56,11 @@ def recommendations(
         add_tag(context, CHAMPION, published.version)
         users = platform.warehouse.run(list_sample_users, SAMPLE_MOVIES)
     return dg.MaterializeResult(
-        metadata={**published.as_metadata(), "samples": pictures.sample_lists(users)},
+        metadata={
+            **published.as_metadata(),
+            "samples": pictures.sample_lists(users),
+            "concentration": pictures.concentration(published.concentration, published.movies),
+        },
         data_version=dg.DataVersion(published.sha256),
     )
 

@@ -32,6 +32,10 @@ CHECKS = (
     rejected_rows(RATINGS_BUFFER),
     referential_integrity(RATINGS_BUFFER),
 )
+NEXT_STEP = (
+    "correct the file and put it into the folder again. Its first rows and what is wrong with each are in the check "
+    "rejected_rows of this asset, all of them in `cinematch rejects list`."
+)
 WHOLE_CHECKS = (newest_batch(),)
 """Of all batches together."""
 
@@ -60,7 +64,7 @@ def ratings_buffer(context: dg.AssetExecutionContext, platform: dg.ResourceParam
         )
 
     with checked_when_failing(context, platform):
-        return each_batch(context, load)
+        return each_batch(context, load, next_step=NEXT_STEP)
 
 
 all_batches = dg.AssetDep(ratings_buffer, partition_mapping=dg.AllPartitionMapping())

@@ -41,6 +41,8 @@ class PublishedRecommendations:
     movies: int
     sha256: str
     """Of the lists as they are stored."""
+    concentration: tuple[float, ...]
+    """Shares of all places that go to each tenth of the listed movies, the most listed ones first."""
 
     def as_metadata(self) -> dict[str, str | int]:
         """Return the version and the counts."""
@@ -74,7 +76,14 @@ def publish_recommendations(platform: Platform, k: int = MOVIES_PER_USER) -> Pub
         int(recommendations["userId"].nunique()),
         int(recommendations["movieId"].nunique()),
         sha256_of(content),
+        _concentration(recommendations["movieId"]),
     )
+
+
+def _concentration(movies: pd.Series) -> tuple[float, ...]:
+    """Shares of places by tenths of the listed movies; one of fewer than ten movies is empty."""
+    counts = np.sort(np.unique(movies.to_numpy(), return_counts=True)[1])[::-1]
+    return tuple(float(tenth.sum() / max(1, len(movies))) for tenth in np.array_split(counts, 10))
 
 
 def roll_back(platform: Platform, reason: str | None = None) -> tuple[str, str]:

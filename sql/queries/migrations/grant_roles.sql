@@ -24,6 +24,11 @@ BEGIN
     IF to_regclass('ops.dropped_indexes') IS NULL THEN  -- rolled back, or not migrated to the end
         RETURN;
     END IF;
+    -- Who can create temporary tables is not read-only. A database that was copied or restored has PUBLIC's rights again.
+    IF EXISTS (SELECT FROM pg_database, aclexplode(COALESCE(datacl, acldefault('d', datdba)))
+               WHERE datname = current_database() AND grantee = 0 AND privilege_type = 'TEMPORARY') THEN
+        EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+    END IF;
     FOR role, rights IN VALUES ('analyst', 'SELECT'), ('ml_pipeline', 'SELECT, INSERT, UPDATE, DELETE') LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
             RAISE WARNING 'role % is missing, and user % may not make it: an administrator runs CREATE ROLE % LOGIN (with a random PASSWORD where the server asks for one); GRANT % TO % WITH ADMIN OPTION; then cinematch migrate', role, current_user, role, role, quote_ident(current_user);
