@@ -157,11 +157,12 @@ def browser(_chromium: "Chrome") -> "Chrome":
 
 _ATTACKS = (
     "cli/test_canaries.py", "cli/test_hostile_text.py", "dagster_support/test_hostile_content.py",
-    "dagster_support/test_markdown.py", "messaging/test_channels.py", "messaging/test_message.py",
-    "pipeline/models/test_export_recommendations.py",
-    "reading/test_bombs.py", "reading/test_damaged_files.py", "test_private_files.py", "test_process_identity.py",
-    "test_visible_text.py", "warehouse/test_readonly_query.py",
-    "warehouse/test_role_matrix.py", "warehouse/test_roles.py", "warehouse/test_tls.py", "webserver/test_guard.py",
+    "dagster_support/test_markdown.py", "drift/test_report.py", "drive/test_local_folder.py",
+    "messaging/test_channels.py", "messaging/test_message.py", "pipeline/models/test_export_recommendations.py",
+    "reading/test_bombs.py", "reading/test_damaged_files.py", "recommender/test_artifact.py", "test_private_files.py",
+    "test_process_identity.py", "test_urls.py", "test_visible_text.py", "warehouse/test_embedded.py",
+    "warehouse/test_locks.py", "warehouse/test_readonly_query.py", "warehouse/test_role_matrix.py",
+    "warehouse/test_roles.py", "warehouse/test_server_files.py", "warehouse/test_tls.py", "webserver/test_guard.py",
 )  # fmt: skip
 """Test files that attack: `make test-security` runs these (docs/security.md)."""
 

@@ -193,8 +193,8 @@ class LocalFolder:
 
     def _describe(self, path: PurePosixPath, status: os.stat_result) -> DriveFile | SkippedEntry:
         """Describe one file by its content."""
-        if not stat.S_ISREG(status.st_mode):
-            return SkippedEntry(str(path), "is not a regular file")
+        if fault := _fault_of_kind(status):
+            return SkippedEntry(str(path), fault)
         age_s = self.clock() - status.st_ctime
         if 0 <= age_s < self.min_age_s:
             return SkippedEntry(str(path), _BEING_WRITTEN, for_now=True)
@@ -218,8 +218,8 @@ class LocalFolder:
                 self._open(_relative(file.path)) as descriptor,
                 open(descriptor, "rb", closefd=False) as source,
             ):
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise FileError(f"{file.path} in {self.spec} is not a regular file.")
+                if fault_of_kind := _fault_of_kind(os.fstat(descriptor)):
+                    raise FileError(f"{file.path} in {self.spec} {fault_of_kind}.")
                 while chunk := source.read(_CHUNK_BYTES):
                     digest.update(chunk)
                     size += len(chunk)
@@ -251,6 +251,15 @@ def _unreadable(fault: OSError) -> str:
     if fault.errno == errno.ELOOP:
         return "is a link that leads in a circle"
     return f"cannot be read ({fault.strerror})"
+
+
+def _fault_of_kind(status: os.stat_result) -> str | None:
+    """Return why a file is not read whatever is in it: a pipe has no end, and a hard link may be to a private file."""
+    if not stat.S_ISREG(status.st_mode):
+        return "is not a regular file"
+    if status.st_nlink > 1 and not status.st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        return "is a second name of a file that its owner alone may read: put a copy there"
+    return None
 
 
 def _signature(status: os.stat_result) -> _Signature:

@@ -1,5 +1,6 @@
 import hashlib
 import os
+import socket
 import threading
 import time
 from pathlib import Path, PurePosixPath
@@ -171,6 +172,30 @@ def test_links_are_followed_inside_the_folder_alone(folder: LocalFolder, tmp_pat
         "out.txt": way_out,
     }
     assert [entry.path for entry in folder.list_files("out").skipped] == ["out"]
+
+
+def test_pipes_sockets_and_devices_are_not_opened(folder: LocalFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.root)  # the path of a socket is short
+    os.mkfifo(folder.root / "ratings.csv")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("movies.csv")
+        skipped = {entry.path: entry.reason for entry in folder.list_files().skipped}
+    assert skipped == dict.fromkeys(("ratings.csv", "movies.csv"), "is not a regular file")
+
+
+def test_a_second_name_of_a_private_file_is_not_read(folder: LocalFolder, tmp_path: Path) -> None:
+    """Where the system lets any user make one (fs.protected_hardlinks=0), it would read what the platform may."""
+    private = tmp_path / "token.csv"
+    private.write_text("secret")
+    private.chmod(0o600)
+    os.link(private, folder.root / "movies.csv")
+    (skipped,) = folder.list_files().skipped
+    assert skipped.reason == "is a second name of a file that its owner alone may read: put a copy there"
+    private.chmod(0o644)
+    (listed,) = LocalFolder(folder.root, min_age_s=0).list_files().files
+    private.chmod(0o600)
+    with pytest.raises(FileError, match="second name"):
+        folder.fetch(listed, tmp_path / "target")
 
 
 def test_a_file_that_becomes_a_link_out_of_the_folder_is_not_read(folder: LocalFolder, tmp_path: Path) -> None:
