@@ -126,10 +126,20 @@ def _why_usual(evidence: Evidence) -> str:
     return f"within its null bound {evidence.null_bound:.3f}"
 
 
+def is_outgrown(rows: int, most_trained: int, unseen_share: float) -> bool:
+    """Return whether the ratings have grown without a batch, as by a larger file: enough of them are in no model.
+
+    What a rolled back or rejected model was trained on counts as tried.
+    """
+    return most_trained > 0 and rows >= most_trained * (1 + unseen_share)
+
+
 def missing_model(
-    champion: str | None, *, readable: bool, model_format: int, data: str, waits_for: str = ""
+    champion: str | None, *, readable: bool, model_format: int, data: str, waits_for: str = "", outgrown: bool = False
 ) -> Work | None:
-    """Return the work of training a model without any batch's decision: the first one, or one in this release's format.
+    """Return the work of training a model without any batch's decision.
+
+    It is the first one, one in this release's format, or one that knows a larger file of ratings.
 
     Args:
         champion: its version; None before the first one.
@@ -137,10 +147,14 @@ def missing_model(
         model_format: the artifact format that this release reads.
         data: hash of the contents that it would be trained on, for which it is tried.
         waits_for: what has to be there first.
+        outgrown: see ``is_outgrown``.
     """
-    if champion is not None and readable:
+    if champion is not None and readable and not outgrown:
         return None
-    content = f"first:{data}" if champion is None else f"{champion}:format{model_format}:{data}"
+    if champion is None:
+        content = f"first:{data}"
+    else:
+        content = f"{champion}:{'outgrown' if readable else f'format{model_format}'}:{data}"
     advice = "put movies.csv and ratings.csv into the folder" if waits_for == NO_RATINGS else _MORE_DATA
     return Work("model", "model", content, MODEL_ASSETS, waits_for, advice)
 

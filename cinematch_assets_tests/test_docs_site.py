@@ -14,7 +14,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from docs.site import CONFIG, ROOT, build_site, sources
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ def can_be_cut_off() -> bool:
 
 @pytest.mark.slow
 @pytest.mark.waits
-@pytest.mark.timeout(2400)
+@pytest.mark.timeout(5400)
 def test_a_day_without_a_network_needs_none_and_asks_for_none(tmp_path: Path) -> None:
     if not can_be_cut_off():
         pytest.skip("a network namespace takes root, unshare and ip")

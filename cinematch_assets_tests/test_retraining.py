@@ -14,6 +14,7 @@ from cinematch_assets.retraining import (
     RetrainingPolicy,
     decisions_of,
     hold_back,
+    is_outgrown,
     missing_model,
     missing_recommendations,
     retraining_decision,
@@ -193,3 +194,19 @@ def test_what_blocks_all_is_the_reason_of_each_row() -> None:
     held = hold_back([model(), recommendations(), decided("batch_w1")], blocked="upgrade first", policy=POLICY)
     assert retraining_request(held) is None
     assert {each.row.reason for each in held} == {"upgrade first"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "most_trained", "outgrown"), [(115, 100, True), (114, 100, False), (50, 100, False), (500, 0, False)]
+)
+def test_ratings_outgrow_the_models_by_the_share_that_makes_retraining_due(
+    rows: int, most_trained: int, outgrown: bool
+) -> None:
+    assert is_outgrown(rows, most_trained, 0.15) == outgrown
+
+
+def test_an_outgrown_model_is_asked_for_once_a_content() -> None:
+    work = missing_model("run_1_v1", readable=True, model_format=4, data="d", outgrown=True)
+    assert work is not None
+    assert work.content == "run_1_v1:outgrown:d"
+    assert missing_model("run_1_v1", readable=True, model_format=4, data="d") is None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cinematch_assets.cli.options import Json, Reason
-from cinematch_assets.cli.output import err, notes, out, print_json, print_table
+from cinematch_assets.cli.output import err, notes, out, print_folded, print_json, print_table
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.plurals import count
 
@@ -111,12 +111,12 @@ def _print_dependents(batch: str, found: "Dependents") -> None:
     if found.versions:
         named = ", ".join(f"{each} (champion)" if each == found.champion else each for each in found.versions)
         goes_on = "; it goes on serving what it learned until the next retraining" if found.is_known_to_champion else ""
-        out.print(f"• learned from it: {named}{goes_on}")
+        print_folded(f"• learned from it: {named}{goes_on}")
     else:
         out.print("• no model learned from it")
     if found.users_with_lists:
-        out.print(f"• {count(found.users_with_lists, 'user')} of it have recommendations: they stay as they are")
+        print_folded(f"• {count(found.users_with_lists, 'user')} of it have recommendations: they stay as they are")
     if found.drift_scores:
         decided = f" and its decision ({found.decision.replace('_', ' ')})" if found.decision else ""
-        out.print(f"• {count(found.drift_scores, 'drift score')}{decided} stay as history")
-    out.print("• its landed file stays in the store; the file in the folder may stay, it is not loaded again")
+        print_folded(f"• {count(found.drift_scores, 'drift score')}{decided} stay as history")
+    print_folded("• its landed file stays in the store; the file in the folder may stay, it is not loaded again")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from cinematch_assets.cli.output import err, notes, out, print_table, progress
+from cinematch_assets.cli.output import err, notes, out, print_folded, print_table, progress
 from cinematch_assets.cli.recommend import print_answer
 from cinematch_assets.cli.status_tables import SHORT_NAMES, print_status, read_status
 from cinematch_assets.errors import CinematchError
@@ -214,7 +214,7 @@ class Loop:
         decision = self.platform.warehouse.run(read_batch_decision, batch_id)
         if decision is not None:
             reason = decision.reason.removeprefix(f"{batch_id}: ")
-            out.print(f"  {batch_id}: {'retraining is due' if decision.due else 'no retraining'}: {reason}")
+            print_folded(f"  {batch_id}: {'retraining is due' if decision.due else 'no retraining'}: {reason}")
 
 
 def _spinner(text: str) -> AbstractContextManager[object]:
@@ -265,7 +265,7 @@ def _print_outcome(platform: Platform) -> None:
     rows = [astuple(line)[:5] for line in metrics]
     print_table("Models", ("version", "rmse", "mae", "precision@10", "trained on"), rows)
     for line in metrics:
-        out.print(f"• {line.model_version}: {line.notes}", soft_wrap=not out.is_terminal)
+        print_folded(f"• {line.model_version}: {line.notes}")
     print_status(read_status(platform))
 
 

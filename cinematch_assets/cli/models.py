@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cinematch_assets.cli.options import Json, Reason
-from cinematch_assets.cli.output import out, print_json, print_table, progress
+from cinematch_assets.cli.output import out, print_folded, print_json, print_table, progress
 from cinematch_assets.cli.status_tables import print_performance
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.warehouse.batch_performance import list_batch_performance
@@ -60,7 +60,7 @@ def list_versions(json: Json = False) -> None:
         ],
     )
     for each in versions:
-        out.print(f"• {each.version}: {(each.evidence or {}).get('reason', 'not evaluated yet')}")
+        print_folded(f"• {each.version}: {(each.evidence or {}).get('reason', 'not evaluated yet')}")
     print_performance(performance)
 
 

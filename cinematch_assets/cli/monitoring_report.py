@@ -10,6 +10,7 @@ import typer
 
 from cinematch_assets.cli.options import Json
 from cinematch_assets.cli.output import err, out, print_json
+from cinematch_assets.cli.processes import holder
 
 if TYPE_CHECKING:
     from cinematch_assets.pipeline.monitoring.facts import Facts
@@ -33,6 +34,8 @@ def report(
     from cinematch_assets.storage.atomic_file import write_atomically
 
     settings = Settings.from_env()
+    running = holder(settings.home)
+    ui = running.url if running else UI
     platform = Platform.open(settings)
     with err.status("reading the state of the platform ..."):
         facts = store_page(platform)
@@ -40,12 +43,12 @@ def report(
         to = settings.home / OPENED_PAGE
     if to is not None:
         # Outside the UI its links have to name it.
-        write_atomically(to, [render(facts, ui=UI).encode()])
+        write_atomically(to, [render(facts, ui=ui).encode()])
     if json:
         print_json(facts.as_json())
     else:
         out.print(headline(facts))
-        out.print(f"the page: {to or platform.store.uri(KEY)}; in cinematch dev it is {UI}/{KEY}")
+        out.print(f"the page: {to or platform.store.uri(KEY)}; in cinematch dev it is {ui}/{KEY}")
     if open_it and to is not None:
         typer.launch(to.resolve().as_uri())
 

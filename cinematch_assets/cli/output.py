@@ -111,6 +111,11 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     out.print(table)
 
 
+def print_folded(text: str, style: str = "") -> None:
+    """Print a line folded to the terminal's width, and whole where a program reads it."""
+    out.print(text, style=style, soft_wrap=not out.is_terminal)
+
+
 def _print_records(title: str, names: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     """Print rows below each other, a column a line, with an empty line between two."""
     out.print()

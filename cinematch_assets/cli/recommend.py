@@ -77,7 +77,7 @@ def print_answer(answer: "Answer", *, json: bool = False) -> None:
         ],
     )
     for note in _notes(answer):
-        notes.print(note)
+        notes.print(note, soft_wrap=not notes.is_terminal)
 
 
 def _notes(answer: "Answer") -> list[str]:

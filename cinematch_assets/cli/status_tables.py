@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cinematch_assets.cli.output import out, print_table
+from cinematch_assets.cli.output import out, print_folded, print_table
 from cinematch_assets.pipeline.attention import AttentionRow, attention
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.table_names import BATCHES
@@ -173,8 +173,8 @@ def _print_attention(status: Status) -> None:
             out.print("Waits, and goes on by itself:")
         since = f", since {row.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if row.since else ""
         again = f" (at {row.retry_at.astimezone(UTC):%H:%M:%S} UTC)" if row.retry_at else ""
-        _print_folded(f"• {row.what}{since}: {row.why}", style="bold" if row.needs_a_person else "")
-        _print_folded(f"  next: {row.next_step}{again}")
+        print_folded(f"• {row.what}{since}: {row.why}", style="bold" if row.needs_a_person else "")
+        print_folded(f"  next: {row.next_step}{again}")
     if not any(row.needs_a_person for row in status.attention):
         out.print("nothing needs attention")
     running = [
@@ -183,7 +183,7 @@ def _print_attention(status: Status) -> None:
         if work.state == "running"
     ]
     if running:
-        _print_folded(f"runs: {', '.join(running)}")
+        print_folded(f"runs: {', '.join(running)}")
     if status.unseen_ratings:
         out.print(f"{status.unseen_ratings:,} ratings wait in the buffer for the next model")
 
@@ -220,14 +220,9 @@ def _print_batches(status: Status) -> None:
     said = next((b for b in reversed(shown) if b.outcome or b.reason or b.notes), None)
     if said is not None:
         text = str(said.outcome or said.reason or said.notes).removeprefix(f"{said.batch_id}: ")
-        _print_folded(f"{said.batch_id}: {text}")
+        print_folded(f"{said.batch_id}: {text}")
 
 
 def short_names(statistics: str | None) -> str:
     """Return the statistics of a batch in a word each."""
     return ", ".join(SHORT_NAMES.get(name, name) for name in statistics.split(", ")) if statistics else ""
-
-
-def _print_folded(text: str, style: str = "") -> None:
-    """Print a line folded to the terminal's width, and whole where a program reads it."""
-    out.print(text, style=style, soft_wrap=not out.is_terminal)

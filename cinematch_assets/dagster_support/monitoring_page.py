@@ -40,12 +40,21 @@ def materialize_page(platform: Platform, instance: dg.DagsterInstance) -> dict[s
 
 
 def write_page(platform: Platform, instance: dg.DagsterInstance | None) -> "Facts":
-    """Write the page outside of any run, with what Dagster knows where it has an instance; return what it says."""
+    """Write the page, with what Dagster knows where it has an instance; return what it says."""
     from cinematch_assets.pipeline.monitoring.publish_page import publish_page
 
     if instance is None:
         return publish_page(platform, [])
     return publish_page(platform, read_failed_runs(instance), read_automation(instance))
+
+
+def read_page_facts(platform: Platform, instance: dg.DagsterInstance | None) -> "Facts":
+    """Return what the page would say now."""
+    from cinematch_assets.pipeline.monitoring.facts import read_facts
+
+    if instance is None:
+        return read_facts(platform, [])
+    return read_facts(platform, read_failed_runs(instance), read_automation(instance))
 
 
 def read_failed_runs(instance: dg.DagsterInstance, *, now: datetime | None = None) -> "list[FailedRun]":

@@ -73,6 +73,11 @@ class ListTotals:
     catalogue: int
     places_of_top_10: int
 
+    @property
+    def share_of_top_10(self) -> float:
+        """The share of places that the ten most shown movies take."""
+        return self.places_of_top_10 / self.places if self.places else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class ShownMovie:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cinematch_assets.warehouse.copy import read_frame, read_frames
 from cinematch_assets.warehouse.model_registry import TrainedBatch
 from cinematch_assets.warehouse.ratings import RATING_COLUMNS
-from cinematch_assets.warehouse.statements import scalar, statement
+from cinematch_assets.warehouse.statements import scalar, single_row, statement
 
 _BATCH_COLUMNS = (*RATING_COLUMNS, "batch_id", "md5", "waiting")
 
@@ -65,6 +65,12 @@ def read_training_data(url: str) -> TrainingData:
 def read_data_key(connection: psycopg.Connection) -> str:
     """Return a hash of all contents that a model would be trained on now."""
     return str(scalar(connection, "training/select_data_key"))
+
+
+def read_growth(connection: psycopg.Connection) -> tuple[int, int]:
+    """Return the train rows of table ``ratings``, and the most rows that a model which was decided on had."""
+    rows, most_trained = single_row(connection, "training/select_growth")
+    return int(rows), int(most_trained)
 
 
 def read_seen_pairs(url: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

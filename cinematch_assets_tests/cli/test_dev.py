@@ -182,6 +182,24 @@ def test_the_browser_shows_the_graph_with_each_asset(ui: Dev, browser: "Chrome")
     assert browser.save_screenshot(PICTURES / "asset-graph.png")
 
 
+def test_the_ui_leads_to_the_page_and_the_page_back(ui: Dev, browser: "Chrome") -> None:
+    """Both links are clicked."""
+    from selenium.webdriver.common.by import By
+
+    ui.materialize("monitoring_report")
+    browser.get(f"{ui.url}/assets/monitoring_report?view=overview")
+    links = "a[href$='/reports/monitoring_report.html']"
+    ui.wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, links), "the link to the page")
+    before = set(browser.window_handles)
+    browser.execute_script("document.querySelector(arguments[0]).removeAttribute('target')", links)
+    browser.find_element(By.CSS_SELECTOR, links).click()
+    ui.wait_for(lambda: browser.title.startswith("CineMatch: "), "the page")
+    assert set(browser.window_handles) == before
+    browser.find_element(By.LINK_TEXT, "Open Dagster").click()
+    ui.wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, "a[href='/runs']"), "the UI")
+    assert browser.current_url.startswith(ui.url)
+
+
 def test_stop_ends_what_a_killed_dev_left(ui: Dev) -> None:
     ui.end(signal.SIGKILL)
     assert len(processes_of(ui.home)) > 3

@@ -10,10 +10,11 @@ import sys
 import urllib.request
 from pathlib import Path
 
+from cinematch_assets.pipeline.monitoring.publish_page import KEY
 from cinematch_assets_tests.support.dagster_ui import Dev, command, dev, run
 
-DEADLINE_S = 900
-PAGES = ("/", "/server_info", "/reports/status.html")
+DEADLINE_S = 2400
+PAGES = ("/", "/server_info", f"/{KEY}")
 
 
 def main(home: Path) -> None:

@@ -1,5 +1,5 @@
 -- A content that a person removed stays in the ledger as removed: it is not loaded again until a person restores it.
--- depends: 0015.batch-performance
+-- depends: 0012.approval
 
 ALTER TABLE ops.files
     DROP CONSTRAINT files_state_check,

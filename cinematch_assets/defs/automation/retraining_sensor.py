@@ -20,6 +20,7 @@ from cinematch_assets.retraining import (
     RetrainingPolicy,
     decisions_of,
     hold_back,
+    is_outgrown,
     missing_model,
     missing_recommendations,
     retraining_request,
@@ -59,7 +60,7 @@ def retraining_sensor(
         running = bool(runs_under_way(instance, retrain.name))
         pending = tuple(
             _decide(platform, instance, session, work, data=data, running=running)
-            for work in _find_work(session, instance, champion, data)
+            for work in _find_work(session, instance, champion, data, platform.settings.retrain_unseen_share)
         )
         pending = hold_back(
             pending,
@@ -87,7 +88,7 @@ def retraining_sensor(
 
 
 def _find_work(
-    session: "Session", instance: dg.DagsterInstance, champion: "ModelVersion | None", data: str
+    session: "Session", instance: dg.DagsterInstance, champion: "ModelVersion | None", data: str, unseen_share: float
 ) -> Iterator[Work]:
     """All that a run of the job could be started for."""
     from cinematch_assets.pipeline.models.artifacts import FormatStatus
@@ -95,17 +96,20 @@ def _find_work(
     from cinematch_assets.warehouse.drift_alerts import list_waiting_decisions
     from cinematch_assets.warehouse.inspection import count_rows
     from cinematch_assets.warehouse.recommendations import read_recommended_version
+    from cinematch_assets.warehouse.training_data import read_growth
 
     version = champion.version if champion else None
     readable = champion is not None and FormatStatus.of(champion) is FormatStatus.READABLE
-    # Counting takes a while, and only a missing model asks for it.
-    if readable:
+    outgrown = readable and is_outgrown(*session.run(read_growth), unseen_share)
+    if readable and not outgrown:
         waits_for = ""
-    elif session.run(count_rows, "ratings") == 0:
+    elif session.run(count_rows, "ratings") == 0:  # it takes a while, and only a missing model asks for it
         waits_for = NO_RATINGS
     else:
         waits_for = _why_no_features(session, instance)
-    model = missing_model(version, readable=readable, model_format=FORMAT, data=data, waits_for=waits_for)
+    model = missing_model(
+        version, readable=readable, model_format=FORMAT, data=data, waits_for=waits_for, outgrown=outgrown
+    )
     recommendations = missing_recommendations(
         version, readable=readable, recommended=session.run(read_recommended_version)
     )

@@ -14,6 +14,7 @@ from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.values import Automation
 from cinematch_assets.warehouse import monitoring as rows
 from cinematch_assets.warehouse import status
+from cinematch_assets.warehouse.batch_performance import BatchPerformance, list_batch_performance
 from cinematch_assets.warehouse.champion import read_champion
 from cinematch_assets.warehouse.conditions import read_freshness
 from cinematch_assets.warehouse.drift_alerts import NoBaselineError, count_unseen_ratings, read_baseline_counts
@@ -26,6 +27,8 @@ from cinematch_assets.warehouse.warehouse import Session
 MAX_BATCHES = 60
 """Batches that the page shows; a year of weeks, and some more."""
 MAX_DECISIONS = 20
+MAX_MEASURED = 20
+"""Batches whose champion's error and hit rate the page shows."""
 SAMPLE_MOVIES = 3
 PROJECTED_WEEKS = 8
 MEAN_OF_BATCHES = 8
@@ -88,6 +91,11 @@ class Storage:
         return self.used_bytes / 2**20
 
     @property
+    def used_share(self) -> float:
+        """Of the budget."""
+        return self.used_mb / self.budget_mb
+
+    @property
     def projected_mb(self) -> float:
         """After ``PROJECTED_WEEKS`` more batches."""
         return self.used_mb + PROJECTED_WEEKS * self.rows_per_week * self.bytes_per_rating / 2**20
@@ -124,6 +132,8 @@ class Facts:
     lists: rows.ListTotals
     most_shown: list[rows.ShownMovie]
     sample_users: list[rows.SampleUser]
+    performance: list[BatchPerformance]
+    """What batches said of champions and of published lists before anything learned from them."""
     storage: Storage
     newest_batch_at: datetime | None
     failed_runs: list[FailedRun] | None
@@ -136,8 +146,18 @@ class Facts:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
-        storage = {"used_mb": self.storage.used_mb, "projected_mb": self.storage.projected_mb}
-        return asdict(self) | {"headline": headline(self), "storage": asdict(self.storage) | storage}
+        storage = {
+            "used_mb": self.storage.used_mb,
+            "projected_mb": self.storage.projected_mb,
+            "used_share": self.storage.used_share,
+        }
+        rates = [{"hit_rate": each.hit_rate, "unlisted_rate": each.unlisted_rate} for each in self.performance]
+        return asdict(self) | {
+            "headline": headline(self),
+            "storage": asdict(self.storage) | storage,
+            "lists": asdict(self.lists) | {"share_of_top_10": self.lists.share_of_top_10},
+            "performance": [asdict(each) | more for each, more in zip(self.performance, rates, strict=True)],
+        }
 
 
 def headline(facts: Facts) -> str:
@@ -189,6 +209,7 @@ def read_facts(
             lists=session.run(rows.read_list_totals),
             most_shown=session.run(rows.list_most_shown, 5),
             sample_users=session.run(rows.list_sample_users, SAMPLE_MOVIES),
+            performance=session.run(list_batch_performance)[::-1][:MAX_MEASURED],
             storage=_storage(
                 platform, session.run(read_table_sizes), session.run(rows.list_batch_sizes, MEAN_OF_BATCHES)
             ),

@@ -97,7 +97,7 @@ def _models(facts: Facts) -> list[tuple[str, Markup]]:
     drawn = (
         (
             "RMSE on the test split: lower is better",
-            charts.over_time(rmse, limit=baseline, limit_name="base", ends=ends),
+            charts.over_time(rmse, limit=baseline, limit_name="", ends=ends),
         ),
         ("nDCG@10 over the catalogue: higher is better", charts.over_time(ndcg, ends=ends)),
     )

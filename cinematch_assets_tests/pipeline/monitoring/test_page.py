@@ -17,6 +17,7 @@ from cinematch_assets.pipeline.monitoring.facts import (
     VersionLine,
 )
 from cinematch_assets.pipeline.monitoring.page import STATISTICS, render
+from cinematch_assets.warehouse.batch_performance import BatchPerformance
 from cinematch_assets.warehouse.monitoring import (
     Arrival,
     ChampionChange,
@@ -92,6 +93,31 @@ def make_facts(batches: int = 60, versions: int = 20, *, text: str = "batch_w") 
         lists=ListTotals(943, 9_430, 413, 1_682, 1_500),
         most_shown=[ShownMovie(f"{text} shown", 207)],
         sample_users=users,
+        performance=[
+            BatchPerformance(
+                name,
+                "0" * 32,
+                NOW,
+                4_300,
+                lines[-1].version,
+                0.87,
+                0.68,
+                lines[-2].version,
+                0.88,
+                0.69,
+                -0.01,
+                -0.02,
+                0.001,
+                lines[-1].version,
+                120,
+                84,
+                4_180,
+                1_672,
+            )
+            for name in names[:20]
+        ]
+        if versions > 1
+        else [],
         storage=Storage(25 * 2**20, 512, 4_300, 100.0),
         newest_batch_at=NOW - timedelta(days=3),
         failed_runs=[FailedRun("0a1b2c3d-9f", "ingest_batch", NOW, names[-1], f"{text} 10 of 20 rows do not fit")],
@@ -167,6 +193,11 @@ def test_every_figure_of_the_tiles_is_there() -> None:
     assert "16 % of them go to the ten most shown movies" in text
 
 
+def test_hit_rates_of_the_lists_and_the_champion_s_error_are_shown_by_batch() -> None:
+    text = re.sub(r"\s+", " ", Page(render(make_facts(12))).text)
+    assert "batch_w1v200.87000.880070 %12040 %" in text
+
+
 def test_alerts_are_counted_and_the_table_says_the_scores() -> None:
     text = Page(render(make_facts(12))).text
     assert text.count("4 of 12 over 0.10") == len(STATISTICS)
@@ -210,6 +241,7 @@ def test_nothing_at_all_is_a_page() -> None:
         lists=ListTotals(0, 0, 0, 0, 0),
         most_shown=[],
         sample_users=[],
+        performance=[],
         failed_runs=[],
         newest_batch_at=None,
     )
