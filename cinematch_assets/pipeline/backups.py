@@ -51,6 +51,10 @@ class NoBackupError(CinematchError):
     """There is no such backup."""
 
 
+class BackupPlaceError(CinematchError):
+    """A backup cannot be made there."""
+
+
 class BackupDamagedError(SurroundingsError):
     """A file of a backup is missing or is not what its manifest says; the message names it."""
 
@@ -113,9 +117,12 @@ def back_up(platform: Platform, target: Store, *, keep: int = KEPT) -> Backup:
     """Make a backup in ``target``, and delete there what is older than the newest ``keep``.
 
     Raises:
+        BackupPlaceError: ``target`` lies in the platform's own store, and would copy itself.
         DumpError: the database cannot be dumped.
         BackupIncompleteError: maintenance deleted what the dump refers to.
     """
+    if target.uri(_FOLDER).startswith(platform.store.uri(_FOLDER).removesuffix(_FOLDER)):
+        raise BackupPlaceError(f"{target.uri(_FOLDER)} is in the platform's own store: choose another place")
     made_at = datetime.now(UTC)
     name = f"{made_at:%Y%m%dT%H%M%S%fZ}"
     champion = platform.warehouse.run(read_champion)

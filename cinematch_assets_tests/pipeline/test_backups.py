@@ -13,6 +13,7 @@ from cinematch_assets.pipeline import backups
 from cinematch_assets.pipeline.backups import (
     BackupDamagedError,
     BackupIncompleteError,
+    BackupPlaceError,
     NoBackupError,
     StoreNotEmptyError,
     back_up,
@@ -229,6 +230,12 @@ def test_an_object_that_is_deleted_meanwhile_is_noticed(
     finally:
         platform.store.put_bytes(artifact, content)
     assert list_backups(target) == []
+
+
+@pytest.mark.parametrize("below", ["", "backups", "a/b"])
+def test_the_store_itself_is_no_place_for_its_backups(platform: Platform, below: str) -> None:
+    with pytest.raises(BackupPlaceError, match="is in the platform's own store"):
+        back_up(platform, LocalStore(Path(platform.settings.store_url) / below))
 
 
 def test_a_backup_that_is_not_there(kept: LocalStore, tmp_path: Path) -> None:
