@@ -120,10 +120,11 @@ def test_services_of_a_process_that_ignores_a_signal_heed_it(tmp_path: Path, num
     former = signal.signal(number, signal.SIG_IGN)
     try:
         supervisor = Supervisor()
-        service = supervisor.start(make_service(tmp_path, FOREVER))
+        service = supervisor.start(make_service(tmp_path, f"print('up', flush=True)\n{FOREVER}"))
         assert signal.getsignal(number) is signal.SIG_IGN
     finally:
         signal.signal(number, former)
+    wait_for(lambda: "up" in (tmp_path / "it.log").read_text())  # an interpreter that is starting ends with 1
     os.killpg(service.pid, number)
     assert service.wait(10) == -number
     supervisor.stop()
