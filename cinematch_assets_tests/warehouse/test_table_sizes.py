@@ -1,3 +1,5 @@
+import time
+
 import psycopg
 
 from cinematch_assets.warehouse.connection import connect
@@ -48,6 +50,17 @@ def test_two_at_once_move_each_alert_once(url: str) -> None:
         alerts(connection)
         assert workers.finish(*[workers.start(warehouse_jobs.archive_old_alerts, url) for _ in range(3)]) == [0, 0, 0]
         assert (count(connection, "drift_alerts"), count(connection, "drift_alerts_archive")) == (30, 30)
+
+
+def test_rows_are_known_before_the_first_vacuum(url: str) -> None:
+    with connect(url) as connection:
+        connection.execute("ALTER TABLE drift_alerts SET (autovacuum_enabled = false)")
+        alerts(connection)
+    end = time.monotonic() + 60
+    with connect(url) as connection:
+        while {size.table: size.rows for size in read_table_sizes(connection)}["public.drift_alerts"] != 60:
+            assert time.monotonic() < end
+            time.sleep(0.1)
 
 
 def test_the_archive_is_read_by_the_roles_too(url: str) -> None:
