@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 # pytest-xdist tells its workers the width of its own terminal, and the console would keep it from its import on.
 os.environ.pop("COLUMNS", None)
 
+_VARIABLES = ("CINEMATCH_", "NEON_", "DAGSTER_", "GOOGLE_", "GCP_", "AWS_")
+"""How the names of variables begin that the platform and its clients read."""
+
 _OURS = ("CINEMATCH_", "NEON_", "DAGSTER_", "GCP_", "GOOGLE_", "AWS_", "PG")
 _KEPT = ("CINEMATCH_TEST_", "AWS_CA_BUNDLE")
 
@@ -70,6 +73,16 @@ def postgres15() -> Iterator[Postgres]:
 def postgres(request: pytest.FixtureRequest) -> Postgres:
     server: Postgres = request.getfixturevalue(f"postgres{request.param}")
     return server
+
+
+@pytest.fixture(autouse=True)
+def _own_variables() -> Iterator[None]:
+    """Variables that a test sets, or a command that it runs in this process, end with it."""
+    before = {name: value for name, value in os.environ.items() if name.startswith(_VARIABLES)}
+    yield
+    for name in [name for name in os.environ if name.startswith(_VARIABLES) and name not in before]:
+        del os.environ[name]
+    os.environ.update(before)
 
 
 @pytest.fixture

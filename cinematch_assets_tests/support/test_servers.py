@@ -1,5 +1,6 @@
 """The test servers: right version, nothing shared between tests, nothing left running."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -57,6 +58,12 @@ def test_aws_is_empty_for_each_test(aws: str) -> None:
     assert s3.list_buckets()["Buckets"] == []
     s3.create_bucket(Bucket="movies", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     assert urllib.request.urlopen(aws).status == 200  # noqa: S310 - 127.0.0.1
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_a_test_finds_no_variable_of_the_one_before(turn: int) -> None:
+    assert "CINEMATCH_OF_A_TEST" not in os.environ
+    os.environ["CINEMATCH_OF_A_TEST"] = str(turn)
 
 
 @pytest.mark.browser
