@@ -29,7 +29,7 @@ test: setup-test  ## tests, types, style and import rules (ARGS='-k drift')
 	@$(VENV)/python -m pytest -m "not slow" $(PARALLEL) $(ARGS)
 
 test-all: setup-test  ## the same, with the tests that take minutes
-	@$(VENV)/python -m pytest $(PARALLEL) $(ARGS)
+	@$(VENV)/python -m pytest --hypothesis-profile=default $(PARALLEL) $(ARGS)
 
 test-security: setup-test  ## the attacks that have to fail, a line for each (docs/security.md); the other targets run them too
 	@$(VENV)/python -m pytest -m security -v $(PARALLEL) $(ARGS)

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from cinematch_assets_tests.support import servers
 from cinematch_assets_tests.support.servers import Postgres, migrated_template
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 
 # pytest-xdist tells its workers the width of its own terminal, and the console would keep it from its import on.
 os.environ.pop("COLUMNS", None)
+
+# The same examples each time: `make test` ends alike on one commit. `make test-all` looks for new ones.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 _VARIABLES = ("CINEMATCH_", "NEON_", "DAGSTER_", "GOOGLE_", "GCP_", "AWS_")
 """How the names of variables begin that the platform and its clients read."""
