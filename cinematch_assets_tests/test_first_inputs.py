@@ -35,7 +35,7 @@ def ratings(users: range, movies: range, stars: float | None = None) -> pd.DataF
 
 def movies(count: int) -> str:
     return MOVIES + "".join(
-        f"{n},Film {n} ({1950 + n % 70}),{'Drama|War' if n % 2 else 'Comedy'}\n" for n in range(1, count + 1)
+        f"{n},Movie {n} ({1950 + n % 70}),{'Drama|War' if n % 2 else 'Comedy'}\n" for n in range(1, count + 1)
     )
 
 

@@ -35,8 +35,8 @@ _HEAD_BYTES = 1 << 16
 _TIMEOUT = "SET transaction_timeout = 0;\n"
 """A setting that servers before 17 do not know, as they do not know the right MAINTAIN."""
 _MAINTAIN_SINCE = 170_000
-_OF_THE_OWNER = " DEFAULT ACL "
-_OF_THE_SERVER = " ACL pg_catalog "
+_DEFAULT_RIGHTS = " DEFAULT ACL "
+_SERVER_FUNCTION_RIGHTS = " ACL pg_catalog "
 
 
 class DumpError(SurroundingsError):
@@ -208,7 +208,7 @@ def _choose(listed: str, *, is_superuser: bool) -> str:
     Rights on what the owner will make belong to a user of the dumped server; ``migrate`` gives them again. Rights on
     functions of the server itself are a superuser's to change.
     """
-    left_out = (_OF_THE_OWNER,) if is_superuser else (_OF_THE_OWNER, _OF_THE_SERVER)
+    left_out = (_DEFAULT_RIGHTS,) if is_superuser else (_DEFAULT_RIGHTS, _SERVER_FUNCTION_RIGHTS)
     return "\n".join(line for line in listed.splitlines() if not any(mark in line for mark in left_out))
 
 

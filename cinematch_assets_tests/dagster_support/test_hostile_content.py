@@ -8,11 +8,9 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 import pytest
-import yaml
 
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.project_files import project_file
-from cinematch_assets_tests.support.definitions import repository, run_job
+from cinematch_assets_tests.support.definitions import logging_instance, repository, run_job
 from cinematch_assets_tests.support.hostile import HOSTILE, foreign_markup, steering_characters
 from cinematch_assets_tests.support.platforms import drop, drop_history, make_platform
 
@@ -28,12 +26,7 @@ def ran(
 ) -> Iterator[Ran]:
     """Each job on files whose every text is hostile, then those that are refused."""
     folder = tmp_path_factory.mktemp("hostile")
-    (folder / "instance").mkdir()
-    settings = {"python_logs": yaml.safe_load(project_file("dagster.yaml").read_text())["python_logs"]}
-    with (
-        migrated_database() as url,
-        dg.DagsterInstance.ephemeral(tempdir=str(folder / "instance"), settings=settings) as instance,
-    ):
+    with migrated_database() as url, logging_instance(folder / "instance") as instance:
         platform = make_platform(folder / "home", url)
         drop_hostile(platform)
         instance.add_dynamic_partitions("batch_id", ["batch_w1", "bad_header", "bad_rows"])

@@ -6,14 +6,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
-import yaml
 
 from cinematch_assets.dagster_support.markdown import INLINE_CHARACTERS
 from cinematch_assets.pipeline.platform import Platform
-from cinematch_assets.project_files import project_file
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.warehouse.model_registry import read_model_version
-from cinematch_assets_tests.support.definitions import run_job
+from cinematch_assets_tests.support.definitions import logging_instance, run_job
 from cinematch_assets_tests.support.platforms import drop, drop_history, make_platform
 
 TIME_BUDGET = {"ops": {"recommender_model": {"config": {"time_budget_s": 1.0}}}}
@@ -27,12 +25,7 @@ def runs(
 ) -> Iterator[Loaded]:
     """One run of each job, in their order, on an instance that logs as ``dagster.yaml`` says."""
     folder = tmp_path_factory.mktemp("jobs")
-    (folder / "instance").mkdir()
-    settings = {"python_logs": yaml.safe_load(project_file("dagster.yaml").read_text())["python_logs"]}
-    with (
-        migrated_database() as url,
-        dg.DagsterInstance.ephemeral(tempdir=str(folder / "instance"), settings=settings) as instance,
-    ):
+    with migrated_database() as url, logging_instance(folder / "instance") as instance:
         platform = make_platform(folder / "home", url)
         history = drop_history(platform)
         drop(platform, "batches/batch_w1.csv", history.sample(1_500, random_state=1).assign(timestamp=2_000_000_000))

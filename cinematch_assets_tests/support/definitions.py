@@ -1,13 +1,18 @@
 """The definitions as Dagster loads them, once for all tests."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import yaml
 
 from cinematch_assets.dagster_support.open_platform import with_open_platform
 from cinematch_assets.definitions import defs
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.project_files import project_file
 
 
 @cache
@@ -20,6 +25,15 @@ def loaded() -> dg.Definitions:
 def repository() -> dg.RepositoryDefinition:
     """The same as the repository that a code server would serve."""
     return loaded().get_repository_def()
+
+
+@contextmanager
+def logging_instance(folder: Path) -> Iterator[dg.DagsterInstance]:
+    """An instance in memory that logs as ``dagster.yaml`` says; its files are in ``folder``, which is made."""
+    folder.mkdir()
+    settings = {"python_logs": yaml.safe_load(project_file("dagster.yaml").read_text())["python_logs"]}
+    with dg.DagsterInstance.ephemeral(tempdir=str(folder), settings=settings) as instance:
+        yield instance
 
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
