@@ -18,6 +18,8 @@ GREY, BLUE, ORANGE = "#767676", "#3b7ea8", "#d9772b"
 _SAFE = "/:;,.=-'!*&?@$"
 """Characters that neither a ``data:`` address nor Markdown's target of a picture needs escaped."""
 _NAME_WIDTH = 150
+_BESIDE = 82
+"""Pixels right of a line, for its name and value: ``limit 0.100`` in the widest of the usual fonts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ def over_time(
     in_view = [*known, *([limit] if limit is not None else []), *([0.0, *usual] if usual else [])]
     low, high = min(in_view), max(in_view)
     span = (high - low) or 1.0
-    step = (WIDTH - 70) / max(1, len(points) - 1)
+    step = (WIDTH - _BESIDE - 6) / max(1, len(points) - 1)
     top = 8
 
     def y(value: float) -> int:
@@ -155,8 +157,8 @@ def over_time(
         outline = "".join(f"L{x} {y(point.usual or 0)}" for x, point in at)
         drawn += f"<path d='M6 {y(0)}{outline}V{y(0)}z' fill='{GREY}' opacity='.3'/>"
     if limit is not None:
-        drawn += f"<path d='M6 {y(limit)}H{WIDTH - 64}' stroke='{GREY}' stroke-dasharray='5 3'/>"
-        drawn += _text(WIDTH - 60, y(limit) + 4, f"{limit_name} {_short(limit)}")
+        drawn += f"<path d='M6 {y(limit)}H{WIDTH - _BESIDE}' stroke='{GREY}' stroke-dasharray='5 3'/>"
+        drawn += _text(WIDTH - _BESIDE + 4, y(limit) + 4, f"{limit_name} {_short(limit)}")
     drawn += f"<path d='{line}' fill='none' stroke='{BLUE}'/>"
     drawn += _dots(at, y)
     last_x, last = next((x, point.value) for x, point in reversed(at) if point.value is not None)
@@ -165,7 +167,7 @@ def over_time(
     below = top + height + 16
     if ends != ("", ""):
         drawn += _text(0, below, ends[0])
-        drawn += _text(WIDTH - 60, below, ends[1], anchor="end") if len(points) > 1 else ""
+        drawn += _text(WIDTH - _BESIDE, below, ends[1], anchor="end") if len(points) > 1 else ""
     return _svg(below + (4 if ends != ("", "") else -8), drawn)
 
 

@@ -57,7 +57,10 @@ def restore(
     Example: cinematch restore /mnt/backups/cinematch --check
     """
     from cinematch_assets.actor import Actor
+    from cinematch_assets.dagster_support.change_events import ChangedAsset, show_changes
+    from cinematch_assets.dagster_support.row_counts import TABLES
     from cinematch_assets.pipeline import backups
+    from cinematch_assets.pipeline.platform import Platform
     from cinematch_assets.storage.opening import open_store
 
     settings = Settings.from_env()
@@ -67,6 +70,8 @@ def restore(
     else:
         actor = Actor.of_process(settings.actor)
         done = backups.restore(settings, there, name, actor=actor, reason=reason or "restored by hand")
+        what = f"restored from backup {done.name}"
+        show_changes(Platform.open(settings), [ChangedAsset(table, what) for table in TABLES], reason)
     for warning in done.warnings:
         err.print(f"warning: {warning}")
     if json:

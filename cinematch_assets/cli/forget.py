@@ -37,7 +37,7 @@ def forget(
     """Erase users from tables, landed files, models, lists and reports, for good, and print the certificate."""
     from functools import partial
 
-    from cinematch_assets.cli.monitoring_report import store_page
+    from cinematch_assets.dagster_support.change_events import buffered_batches, erasure_changes, show_changes
     from cinematch_assets.dagster_support.redaction import redact_rows
     from cinematch_assets.pipeline.erasure import forget_users, resume_erasures
     from cinematch_assets.pipeline.platform import Platform
@@ -49,6 +49,7 @@ def forget(
         return
     if not yes and err.is_terminal:
         typer.confirm("This deletes data for good. Go on?", abort=True, err=True)
+    batches = buffered_batches(platform)
     redact = partial(redact_rows, platform.settings)
     with progress("erasure") as bar:
         if resume:
@@ -58,7 +59,8 @@ def forget(
     if done is None:
         out.print("nothing to do: no erasure was cut off" if resume else "nothing to do: they were erased before")
         return
-    store_page(platform)  # the step that deletes reports took it
+    # The step that deletes reports took the page, which is written again here.
+    show_changes(platform, erasure_changes(done.id, batches), done.reason)
     _print(done, json=json)
     err.print(
         f"Files in {platform.folder.spec} may still hold their rows: remove them there too; "

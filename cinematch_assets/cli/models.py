@@ -72,14 +72,21 @@ def promote(
 
     Example: cinematch models promote run_1a2b3c4d_v3 --reason "the drift was an error of the source"
     """
-    from cinematch_assets.dagster_support.change_events import champion_changes, show_changes
+    from cinematch_assets.dagster_support.change_events import (
+        buffered_batches,
+        champion_changes,
+        merge_changes,
+        show_changes,
+    )
     from cinematch_assets.pipeline.models.publish import set_champion
     from cinematch_assets.pipeline.platform import Platform
 
     platform = Platform.open()
+    before = buffered_batches(platform)
     champion = set_champion(platform, version, reason or "promoted by hand")
     out.print(f"{champion} is champion")
-    show_changes(platform, champion_changes(f"{champion} was promoted by hand"), reason)
+    merged = merge_changes(platform, champion, sorted(before - buffered_batches(platform)))
+    show_changes(platform, [*champion_changes(f"{champion} was promoted by hand"), *merged], reason)
 
 
 @app.command()

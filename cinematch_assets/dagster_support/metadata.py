@@ -4,39 +4,46 @@ Here: column schemas from the declarations, locations, message lists, numbers. N
 (``schemas``), what a result reports (its own method as_metadata).
 """
 
+import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import dagster as dg
 
+from cinematch_assets.dagster_support.markdown import plain, table
 from cinematch_assets.schemas.table import Table
 from cinematch_assets.visible_text import visible
 
 MAX_MESSAGES = 20
 
 
-def column_schema(table: Table) -> dg.TableSchema:
+def column_schema(declared: Table) -> dg.TableSchema:
     """A table's columns with their SQL types, descriptions and rules, as declared in ``schemas``."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
                 name=column.name,
                 type=column.sql,
-                description=column.description,
+                description=_as_html(column.description),
                 constraints=dg.TableColumnConstraints(
                     nullable=column.nullable, unique=column.unique, other=list(column.constraints)
                 ),
             )
-            for column in table.columns
+            for column in declared.columns
         ]
     )
 
 
-def table_metadata(name: str, table: Table) -> dict[str, Any]:
+def _as_html(text: str) -> str:
+    """Dagster shows a description as Markdown with HTML, which swallows ``<n>``."""
+    return html.escape(text, quote=False)
+
+
+def table_metadata(name: str, declared: Table) -> dict[str, Any]:
     """Static metadata of an asset that is a table: its name in the database, and its columns."""
-    return {"dagster/table_name": name, "dagster/column_schema": column_schema(table)}
+    return {"dagster/table_name": name, "dagster/column_schema": column_schema(declared)}
 
 
 def uri_metadata(uri: str) -> dg.MetadataValue:
@@ -70,6 +77,27 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, Mapping):
         return rounded(value)
     return [_rounded(each) for each in value if not _is_undefined(each)] if isinstance(value, list | tuple) else value
+
+
+def readable(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as ``rounded``, a list as its items and a mapping as a table: Dagster would show JSON."""
+    return {name: _in_words(value) for name, value in rounded(values).items()}
+
+
+def _in_words(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        rows = [(plain(name), plain(each)) for name, each in _flat(value)]
+        return dg.MetadataValue.md(table(("", ""), rows)) if rows else "none"
+    return (", ".join(map(str, value)) or "none") if isinstance(value, list) else value
+
+
+def _flat(values: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Each value at any depth with its names, a list's items by their number."""
+    if isinstance(values, Mapping | list):
+        for key, value in values.items() if isinstance(values, Mapping) else enumerate(values, start=1):
+            yield from _flat(value, f"{name} {key}".strip())
+    else:
+        yield name, values
 
 
 def _is_undefined(value: Any) -> bool:

@@ -11,6 +11,7 @@ import dagster as dg
 
 from cinematch_assets import charts
 from cinematch_assets.dagster_support.markdown import INLINE_CHARACTERS, plain, short, table
+from cinematch_assets.plurals import count
 from cinematch_assets.values import DriftAlert
 
 if TYPE_CHECKING:
@@ -53,9 +54,9 @@ def figures_over_versions(versions: Sequence["ModelVersion"], champion: str | No
         return {}
     ends = (f"v{shown[0].ordinal}", f"v{shown[-1].ordinal}")
     drawn: dict[str, Any] = {}
-    for name, figure, better in (
-        ("rmse_over_versions", "rmse", "lower"),
-        ("ndcg_over_versions", "catalogue_ndcg_at_10", "higher"),
+    for name, figure, shown_name, better in (
+        ("rmse_over_versions", "rmse", "RMSE", "lower"),
+        ("ndcg_over_versions", "catalogue_ndcg_at_10", "nDCG@10", "higher"),
     ):
         points = [
             charts.Point(
@@ -66,7 +67,9 @@ def figures_over_versions(versions: Sequence["ModelVersion"], champion: str | No
             for each in shown
         ]
         last = short(points[-1].value)
-        description = f"{figure} on the test split over {len(points)} versions, {last} now; {better} is better"
+        description = (
+            f"{shown_name} on the test split over {count(len(points), 'version')}, {last} now; {better} is better"
+        )
         drawn[name] = _picture(charts.over_time(points, ends=ends), description)
     return drawn
 

@@ -1,6 +1,7 @@
 """What a person changes is an event of the asset, and on the page."""
 
 from dataclasses import replace
+from typing import Literal
 
 import dagster as dg
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from cinematch_assets.dagster_support.change_events import (
     ChangedAsset,
     champion_changes,
+    merge_changes,
     report_changes,
     show_changes,
 )
@@ -27,15 +29,32 @@ def observation(instance: dg.DagsterInstance, asset: str) -> tuple[str | None, d
     return event.partition, {name: value.value for name, value in event.metadata.items()}
 
 
-def test_each_changed_asset_has_an_observation_without_a_run(instance: dg.DagsterInstance) -> None:
+def test_each_changed_asset_has_an_observation_without_a_run_with_the_rows_of_now(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
     changes = [*champion_changes("rolled back from v2 to v1"), ChangedAsset("ratings_buffer", "2 rows", "batch_w1")]
-    report_changes(instance, changes, by="Ada", reason="a drill")
-    told = {"change": "rolled back from v2 to v1", "by": "Ada", "reason": "a drill"}
-    assert observation(instance, "model_metrics") == observation(instance, "recommendations") == (None, told)
-    assert observation(instance, "ratings_buffer") == (
-        "batch_w1",
-        {"change": "2 rows", "by": "Ada", "reason": "a drill"},
-    )
+    report_changes(platform, instance, changes, "a drill")
+    told = {"by": platform.actor.name, "reason": "a drill", "dagster/row_count": 0}
+    change = {"change": "rolled back from v2 to v1"}
+    assert observation(instance, "model_metrics") == observation(instance, "recommendations") == (None, told | change)
+    of_batch = {"change": "2 rows", "dagster/partition_row_count": 0, "place": "none"}
+    assert observation(instance, "ratings_buffer") == ("batch_w1", told | of_batch)
+
+
+@pytest.mark.parametrize(
+    ("merge", "expected"),
+    [
+        ("merge", [("ratings", None), ("ratings_buffer", "batch_w1"), ("ratings_buffer", "batch_w2")]),
+        ("delete", [("ratings_buffer", "batch_w1"), ("ratings_buffer", "batch_w2")]),
+    ],
+)
+def test_a_promotion_changes_the_ratings_and_each_batch_that_moved(
+    platform: Platform, merge: Literal["merge", "delete"], expected: list[tuple[str, str | None]]
+) -> None:
+    moved = replace(platform, settings=replace(platform.settings, merge=merge))
+    changes = merge_changes(moved, "v2", ["batch_w1", "batch_w2"])
+    assert [(change.name, change.partition) for change in changes] == expected
+    assert merge_changes(moved, "v2", []) == []
 
 
 def test_a_change_reaches_the_page_and_the_instance_that_is_there(

@@ -8,8 +8,10 @@ import dagster as dg
 import pytest
 
 from cinematch_assets.dagster_support.markdown import INLINE_CHARACTERS
+from cinematch_assets.dagster_support.row_counts import TABLES
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.config import RecommenderConfig
+from cinematch_assets.warehouse.inspection import count_rows
 from cinematch_assets.warehouse.model_registry import read_model_version
 from cinematch_assets_tests.support.definitions import logging_instance, run_job
 from cinematch_assets_tests.support.platforms import drop, drop_history, make_platform
@@ -45,6 +47,24 @@ def metadata(runs: Loaded, asset: str) -> dict[str, Any]:
     return {name: value.value for name, value in event.metadata.items()}
 
 
+def observed(instance: dg.DagsterInstance, asset: str, partition: str | None = None) -> dict[str, Any]:
+    """The metadata of the newest observation."""
+    filter_ = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[partition] if partition else None)
+    (record,) = instance.fetch_observations(filter_, limit=1).records
+    event = record.asset_observation
+    assert event is not None
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+def shown_row_count(instance: dg.DagsterInstance, asset: str) -> object:
+    """What Dagster shows: the count of the newest materialization; without one, that of the newest observation."""
+    (record,) = instance.fetch_materializations(dg.AssetKey(asset), limit=1).records
+    event = record.asset_materialization
+    assert event is not None
+    value = event.metadata.get("dagster/row_count")
+    return observed(instance, asset).get("dagster/row_count") if value is None else value.value
+
+
 @pytest.mark.parametrize("job", ["load_catalog", "ingest_batch", "retrain"])
 def test_each_job_succeeds_with_all_its_checks(runs: Loaded, job: str) -> None:
     result = runs[2][job]
@@ -59,8 +79,8 @@ def test_each_job_succeeds_with_all_its_checks(runs: Loaded, job: str) -> None:
         ("raw_movies", {"dagster/uri", "md5", "unchanged"}),
         ("raw_ratings", {"dagster/uri", "md5", "unchanged"}),
         ("raw_ratings_batch", {"dagster/uri", "md5", "unchanged"}),
-        ("movies", {"rows_read", "rows_accepted", "rows_rejected", "unchanged", "inserted", "dagster/row_count"}),
-        ("ratings", {"rows_read", "unchanged", "inserted", "train_rows", "test_rows", "dagster/row_count"}),
+        ("movies", {"rows_read", "rows_accepted", "rows_rejected", "unchanged", "inserted"}),
+        ("ratings", {"rows_read", "unchanged", "inserted", "train_rows", "test_rows"}),
         ("ratings_buffer", {"rows_read", "unchanged", "inserted", "place", "dagster/partition_row_count"}),
         ("movie_genre_features", {"explained_variance", "variance_by_feature", "rows_changed", "dagster/row_count"}),
         ("drift_report", {"retraining_due", "reason", "scores", "ratings", "statistics", "report", "rating_mean"}),
@@ -69,11 +89,27 @@ def test_each_job_succeeds_with_all_its_checks(runs: Loaded, job: str) -> None:
             "model_metrics",
             {"promoted", "reason", "figures", "evidence", "rmse", "loss_since_best", "rmse_over_versions"},
         ),
-        ("recommendations", {"version", "users", "different_movies", "samples", "dagster/row_count"}),
+        ("recommendations", {"version", "users", "different_movies", "samples", "rows"}),
     ],
 )
 def test_the_page_of_each_asset_has_these_values(runs: Loaded, asset: str, keys: set[str]) -> None:
     assert keys - set(metadata(runs, asset)) == set()
+
+
+@pytest.mark.parametrize("asset", TABLES)
+def test_the_row_count_of_each_page_is_that_of_the_table_after_a_merge(runs: Loaded, asset: str) -> None:
+    """Others change a table too: here a promotion has merged a batch into ``ratings``."""
+    platform, instance, _ = runs
+    assert shown_row_count(instance, asset) == platform.warehouse.run(count_rows, *TABLES[asset])
+
+
+def test_the_page_of_a_merged_batch_says_where_its_rows_are(runs: Loaded) -> None:
+    """Dagster's page of a partition shows what was observed since its materialization, before the values of that."""
+    found = observed(runs[1], "ratings_buffer", "batch_w1")
+    version = metadata(runs, "recommendations")["version"]
+    assert found["change"] == f"merged into ratings on the promotion of {version}"
+    assert (found["place"], found["dagster/partition_row_count"]) == ("merged", 0)
+    assert observed(runs[1], "ratings")["change"] == f"batch_w1 merged on the promotion of {version}"
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from cinematch_assets.dagster_support.asset_checks import evaluate_now
 from cinematch_assets.dagster_support.monitoring_page import ASSET, materialize_page, publish_page_after_failure
+from cinematch_assets.dagster_support.row_counts import TABLES, report_row_counts
 from cinematch_assets.dagster_support.run_tags import CAUSE, JOB_TAGS, SCHEDULE
 from cinematch_assets.defs.features import movie_genre_features
 from cinematch_assets.defs.model import model_metrics, recommendations, recommender_model
@@ -71,7 +72,8 @@ def check_tables(platform: dg.ResourceParam[Platform]) -> Iterator[dg.AssetCheck
 
 @dg.op(ins={"after": dg.In(dg.Nothing)}, description="The monitoring page, with the sizes of now.")
 def write_page(context: dg.OpExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Materialize the monitoring page."""
+    """Materialize the monitoring page, and count all tables for their own pages."""
+    report_row_counts(platform, context.instance, *TABLES)
     context.log_event(dg.AssetMaterialization(ASSET, metadata=materialize_page(platform, context.instance)))
 
 

@@ -12,9 +12,11 @@ from pydantic import Field
 from cinematch_assets.dagster_support import pictures
 from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
 from cinematch_assets.dagster_support.batch_runs import each_batch
+from cinematch_assets.dagster_support.change_events import champion_changes, report_changes
 from cinematch_assets.dagster_support.drift_checks import drift_checks
 from cinematch_assets.dagster_support.markdown import INLINE_CHARACTERS, plain, short, table
-from cinematch_assets.dagster_support.metadata import report_url, rounded, table_metadata, uri_metadata
+from cinematch_assets.dagster_support.metadata import readable, report_url, table_metadata, uri_metadata
+from cinematch_assets.dagster_support.row_counts import report_row_counts
 from cinematch_assets.dagster_support.run_tags import CHAMPION, add_tag
 from cinematch_assets.dagster_support.table_checks import pandera_schema
 from cinematch_assets.defs.partitions import OWNERS, batch_id, one_run_a_batch
@@ -63,7 +65,10 @@ def drift_report(
         if drift.scored_by is not None:
             add_tag(context, CHAMPION, drift.scored_by)
         rollback = roll_back_if_worse(platform)
+        if rollback is not None:
+            report_changes(platform, context.instance, champion_changes(rollback), None)
         report = report_batch(platform, batch)
+        report_row_counts(platform, context.instance, "drift_report")
         return dg.MaterializeResult(
             metadata={
                 "retraining_due": drift.decision.due,
@@ -73,7 +78,7 @@ def drift_report(
                 "ratings": pictures.ratings_beside_history(drift.baseline.counts, drift.histogram.counts),
                 "statistics": dg.MetadataValue.md(_statistics(drift)),
                 **_report(platform, report),
-                **rounded(drift.as_metadata()),
+                **readable(drift.as_metadata()),
             }
         )
 

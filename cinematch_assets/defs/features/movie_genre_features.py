@@ -7,7 +7,7 @@ import dagster as dg
 
 from cinematch_assets.dagster_support import pictures
 from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
-from cinematch_assets.dagster_support.metadata import rounded, table_metadata
+from cinematch_assets.dagster_support.metadata import readable, table_metadata
 from cinematch_assets.dagster_support.model_checks import explained_variance
 from cinematch_assets.dagster_support.table_checks import pandera_schema
 from cinematch_assets.defs.partitions import OWNERS
@@ -37,7 +37,7 @@ def movie_genre_features(
     rows = len(projected.features.movie_ids)
     return dg.MaterializeResult(
         metadata={
-            **rounded(projected.as_metadata()),
+            **readable(projected.as_metadata()),
             "variance_by_feature": pictures.explained_variance(projected.explained_by_feature),
             "dagster/row_count": rows,
         },

@@ -11,10 +11,12 @@ import dagster as dg
 
 from cinematch_assets.dagster_support import pictures
 from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
+from cinematch_assets.dagster_support.change_events import merge_changes, report_changes
 from cinematch_assets.dagster_support.markdown import short, table
-from cinematch_assets.dagster_support.metadata import rounded, table_metadata
+from cinematch_assets.dagster_support.metadata import readable, rounded, table_metadata
 from cinematch_assets.dagster_support.model_checks import better_than_baselines
 from cinematch_assets.dagster_support.progress_log import log_progress
+from cinematch_assets.dagster_support.row_counts import report_row_counts
 from cinematch_assets.dagster_support.run_tags import CANDIDATE, add_tag
 from cinematch_assets.dagster_support.table_checks import pandera_schema
 from cinematch_assets.defs.model.recommender_model import recommender_model
@@ -49,6 +51,8 @@ def model_metrics(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
         with hold_training_lease(platform, context.run.run_id):
             gated = gate_candidate(platform, version, log_progress(context.log.info))
         versions = platform.warehouse.run(list_model_versions)
+    report_changes(platform, context.instance, merge_changes(platform, version, gated.merged), None)
+    report_row_counts(platform, context.instance, "model_metrics")
     values = gated.as_metadata()
     champion = version if gated.is_promoted else gated.previous_champion
     return dg.MaterializeResult(
@@ -59,7 +63,7 @@ def model_metrics(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
             **pictures.figures_over_versions(versions, champion),
             **rounded({"loss_since_best": loss_since_best(versions, champion)}),
             "by_group": dg.MetadataValue.md(_by_group(values.pop("slices"))),
-            **rounded(values),
+            **readable(values),
         },
         data_version=dg.DataVersion(version),
     )

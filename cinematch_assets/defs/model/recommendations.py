@@ -13,6 +13,7 @@ from cinematch_assets.dagster_support import pictures
 from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
 from cinematch_assets.dagster_support.metadata import table_metadata
 from cinematch_assets.dagster_support.model_checks import by_champion
+from cinematch_assets.dagster_support.row_counts import report_row_counts
 from cinematch_assets.dagster_support.run_tags import CHAMPION, add_tag
 from cinematch_assets.dagster_support.table_checks import pandera_schema, storage_budget, structure
 from cinematch_assets.defs.model.model_metrics import model_metrics
@@ -55,6 +56,7 @@ def recommendations(
         published = publish_recommendations(platform, config.k)
         add_tag(context, CHAMPION, published.version)
         users = platform.warehouse.run(list_sample_users, SAMPLE_MOVIES)
+    report_row_counts(platform, context.instance, "recommendations")
     return dg.MaterializeResult(
         metadata={
             **published.as_metadata(),

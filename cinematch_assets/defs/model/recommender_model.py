@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
-from cinematch_assets.dagster_support.metadata import uri_metadata
+from cinematch_assets.dagster_support.metadata import readable, uri_metadata
 from cinematch_assets.dagster_support.model_checks import artifact
 from cinematch_assets.dagster_support.progress_log import log_progress
 from cinematch_assets.dagster_support.run_tags import CANDIDATE, add_tag
@@ -64,7 +64,7 @@ def recommender_model(
         add_tag(context, CANDIDATE, candidate.version)
     return dg.MaterializeResult(
         metadata={
-            **candidate.as_metadata(),
+            **readable(candidate.as_metadata()),
             "dagster/uri": uri_metadata(platform.store.uri(candidate.artifact.key)),
         },
         data_version=dg.DataVersion(candidate.artifact.sha256),

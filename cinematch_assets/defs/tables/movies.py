@@ -8,6 +8,7 @@ import dagster as dg
 
 from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
 from cinematch_assets.dagster_support.metadata import table_metadata
+from cinematch_assets.dagster_support.row_counts import report_row_counts
 from cinematch_assets.dagster_support.table_checks import pandera_schema, rejected_rows, structure
 from cinematch_assets.defs.drive.raw_movies import raw_movies
 from cinematch_assets.defs.partitions import OWNERS
@@ -32,8 +33,9 @@ def movies(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfor
     with checked_when_failing(context, platform):
         loaded = load_movies_file(platform)
     rows = platform.warehouse.run(count_rows, "movies")
+    report_row_counts(platform, context.instance, "movies")
     return dg.MaterializeResult(
-        metadata={**loaded.as_metadata(), "dagster/row_count": rows},
+        metadata=loaded.as_metadata(),
         data_version=dg.DataVersion(f"{loaded.file.md5}-{rows}"),  # movies that left the file stay in the table
     )
 

@@ -8,6 +8,7 @@ import dagster as dg
 
 from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
 from cinematch_assets.dagster_support.metadata import messages, table_metadata
+from cinematch_assets.dagster_support.row_counts import report_row_counts
 from cinematch_assets.dagster_support.table_checks import (
     each_movie_once,
     pandera_schema,
@@ -40,19 +41,17 @@ def netflix_movies(context: dg.AssetExecutionContext, platform: dg.ResourceParam
     from cinematch_assets.pipeline.ingest.netflix_collection import load_fetched
     from cinematch_assets.pipeline.ingest.netflix_matches import match_titles
     from cinematch_assets.warehouse.collection_ledger import read_problem_files
-    from cinematch_assets.warehouse.inspection import count_rows
     from cinematch_assets.warehouse.status import count_collection_states
 
     with checked_when_failing(context, platform):
         loaded = load_fetched(platform)
         matched = match_titles(platform)
     with platform.warehouse.session() as session:
-        rows = session.run(count_rows, "netflix", "movies")
         states = session.run(count_collection_states)
         problems = session.run(read_problem_files)
+    report_row_counts(platform, context.instance, "netflix_movies")
     return dg.MaterializeResult(
         metadata={
-            "dagster/row_count": rows,
             "inserted": loaded.inserted,
             "updated": loaded.updated,
             "deleted": loaded.deleted,

@@ -8,6 +8,7 @@ import dagster as dg
 
 from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
 from cinematch_assets.dagster_support.metadata import table_metadata
+from cinematch_assets.dagster_support.row_counts import report_row_counts
 from cinematch_assets.dagster_support.table_checks import (
     pandera_schema,
     referential_integrity,
@@ -42,19 +43,18 @@ CHECKS = (
 def ratings(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """The rows of the ratings file, each with its `data_split`; rows of merged batches stay in the table."""
     from cinematch_assets.pipeline.ingest.load_tables import load_ratings_file
-    from cinematch_assets.warehouse.inspection import count_rows, read_ratings_version, read_split_counts
+    from cinematch_assets.warehouse.inspection import read_ratings_version, read_split_counts
 
     with checked_when_failing(context, platform):
         loaded = load_ratings_file(platform)
     with platform.warehouse.session() as session:
-        rows = session.run(count_rows, "ratings")
         splits = session.run(read_split_counts)
         content = session.run(read_ratings_version)
+    report_row_counts(platform, context.instance, "ratings")
     return dg.MaterializeResult(
         metadata={
             **loaded.as_metadata(),
             **{f"{split.name}_rows": split.rows for split in splits},
-            "dagster/row_count": rows,
         },
         data_version=dg.DataVersion(content),
     )

@@ -11,6 +11,7 @@ import dagster as dg
 from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
 from cinematch_assets.dagster_support.batch_runs import each_batch
 from cinematch_assets.dagster_support.metadata import table_metadata
+from cinematch_assets.dagster_support.row_counts import BUFFER, batch_metadata, report_row_counts
 from cinematch_assets.dagster_support.table_checks import (
     newest_batch,
     pandera_schema,
@@ -58,8 +59,9 @@ def ratings_buffer(context: dg.AssetExecutionContext, platform: dg.ResourceParam
         from cinematch_assets.pipeline.ingest.load_tables import load_batch_file
 
         loaded = load_batch_file(platform, batch)
+        report_row_counts(platform, context.instance, BUFFER, "ratings")
         return dg.MaterializeResult(
-            metadata={**loaded.as_metadata(), "dagster/partition_row_count": loaded.counts.accepted},
+            metadata=loaded.as_metadata() | batch_metadata(platform, batch),
             data_version=dg.DataVersion(f"{loaded.file.md5}-{loaded.counts.accepted}"),  # released rows come later
         )
 

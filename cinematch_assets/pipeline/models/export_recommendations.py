@@ -64,7 +64,7 @@ class Export:
             "version": self.model_version,
             "folder": self.folder,
             "users": self.users,
-            "dagster/row_count": self.rows,
+            "rows": self.rows,
         }
 
     @property

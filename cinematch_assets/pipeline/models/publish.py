@@ -46,12 +46,7 @@ class PublishedRecommendations:
 
     def as_metadata(self) -> dict[str, str | int]:
         """Return the version and the counts."""
-        return {
-            "version": self.version,
-            "users": self.users,
-            "different_movies": self.movies,
-            "dagster/row_count": self.rows,
-        }
+        return {"version": self.version, "users": self.users, "different_movies": self.movies, "rows": self.rows}
 
 
 def publish_recommendations(platform: Platform, k: int = MOVIES_PER_USER) -> PublishedRecommendations:

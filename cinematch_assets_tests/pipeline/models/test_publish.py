@@ -40,8 +40,8 @@ def test_each_movie_is_explained_by_movies_that_its_user_rated(champion_platform
 
 def test_metadata_counts_rows_users_and_movies(champion_platform: Platform) -> None:
     metadata = publish_recommendations(champion_platform, k=3).as_metadata()
-    assert (metadata["users"], metadata["dagster/row_count"]) == (200, 600)
-    assert set(metadata) == {"version", "users", "different_movies", "dagster/row_count"}
+    assert (metadata["users"], metadata["rows"]) == (200, 600)
+    assert set(metadata) == {"version", "users", "different_movies", "rows"}
 
 
 def test_the_first_champion_cannot_be_rolled_back(platform: Platform) -> None:
