@@ -3,7 +3,7 @@
 Here: the loop over a run's partitions. Not here: the work on a batch (``pipeline``).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dagster as dg
@@ -14,12 +14,15 @@ from cinematch_assets.faults import Cause, cause_of
 
 
 def each_batch(
-    context: dg.AssetExecutionContext, work: Callable[[str], dg.MaterializeResult[Any]], *, next_step: str = ""
+    context: dg.AssetExecutionContext,
+    work: Callable[[str], dg.MaterializeResult[Any]],
+    *,
+    next_step: Callable[[Sequence[str]], str] | None = None,
 ) -> dg.MaterializeResult[Any]:
     """Do ``work`` for each batch of the run; what it returns becomes the materialization of that partition.
 
     A batch that fails does not stop the others: those that succeeded are materialized, each with its metadata.
-    ``next_step`` is what a person can do about a content that is refused; the page of the run shows it.
+    ``next_step`` says of batches whose content is refused what a person can do; the page of the run shows it.
 
     Raises:
         dg.Failure: a batch failed; it names each failed batch with its reason, and is not retried, because a refused
@@ -43,8 +46,9 @@ def each_batch(
             context.add_asset_metadata(metadata, partition_key=batch)
     if failures:
         message = "; ".join(map(str, failures.values()))
-        if next_step and any(cause_of(fault) is Cause.CONTENT for fault in failures.values()):
-            message += NEXT_STEP + next_step
+        refused = [batch for batch, fault in failures.items() if cause_of(fault) is Cause.CONTENT]
+        if next_step is not None and refused:
+            message += NEXT_STEP + next_step(refused)
         first = next(iter(failures.values()))  # by which the attempt is counted: the sensor starts one batch a run
         raise dg.Failure(message, metadata={"failed": list(failures)}, allow_retries=False) from first
     return dg.MaterializeResult()

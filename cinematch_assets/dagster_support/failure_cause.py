@@ -3,15 +3,34 @@
 Here: the hook of the jobs. Not here: the classification (``faults``), what is done about it (``attempts``).
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import dagster as dg
 
 from cinematch_assets.dagster_support.runs import CAUSE_TAG
+from cinematch_assets.errors import CinematchError
 from cinematch_assets.fault_messages import message_of
 from cinematch_assets.faults import Cause, cause_of
 
 MAX_MESSAGE_LENGTH = 500
 NEXT_STEP = "\nNext: "
 """In a failure's text: what a person can do comes after it."""
+
+
+@contextmanager
+def with_next_step(next_step: Callable[[], str]) -> Iterator[None]:
+    """Add to the text of a content that is refused what a person can do; the page of the run shows it.
+
+    Raises:
+        dg.Failure: the content is refused; the run is not tried again, because it stays refused.
+    """
+    try:
+        yield
+    except CinematchError as fault:
+        if cause_of(fault) is not Cause.CONTENT:
+            raise
+        raise dg.Failure(f"{fault}{NEXT_STEP}{next_step()}", allow_retries=False) from fault
 
 
 @dg.failure_hook(name="record_cause")

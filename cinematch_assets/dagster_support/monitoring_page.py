@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from cinematch_assets.dagster_support.markdown import INLINE_CHARACTERS, plain
 from cinematch_assets.dagster_support.metadata import report_url, uri_metadata
 from cinematch_assets.dagster_support.runs import CAUSE_TAG, ended_at
 from cinematch_assets.dagster_support.ticks import read_automation
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 SHOWN_DAYS = 7
 MAX_RUNS = 20
+TO_DO_CHARACTERS = 250
 _PARTITION = "dagster/partition"
 
 
@@ -33,10 +35,22 @@ def materialize_page(platform: Platform, instance: dg.DagsterInstance) -> dict[s
     facts = write_page(platform, instance)
     return {
         "summary": headline(facts),
+        **_to_do(facts),
         "page": report_url(KEY),
         "needs_attention": len(facts.needs_a_person),
         "dagster/uri": uri_metadata(platform.store.uri(KEY)),
     }
+
+
+def _to_do(facts: "Facts") -> dict[str, dg.MetadataValue]:
+    """What needs a person and what to do, as many as are shown in place."""
+    lines = [
+        f"* **{plain(each.what)}**: {plain(each.why, TO_DO_CHARACTERS)} Next: {plain(each.next_step, TO_DO_CHARACTERS)}"
+        for each in facts.needs_a_person
+    ]
+    while lines and len("\n".join(lines)) >= INLINE_CHARACTERS:
+        lines.pop()
+    return {"to_do": dg.MetadataValue.md("\n".join(lines))} if lines else {}
 
 
 def write_page(platform: Platform, instance: dg.DagsterInstance | None) -> "Facts":

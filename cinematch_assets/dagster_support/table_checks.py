@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from cinematch_assets.dagster_support.asset_checks import Check, Outcome
-from cinematch_assets.dagster_support.markdown import plain, table
+from cinematch_assets.dagster_support.markdown import INLINE_CHARACTERS, plain, table
 from cinematch_assets.limits import MAX_BATCH_AGE, MAX_STORAGE_SHARE
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.schemas.movies_file import MOVIES_FILE
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cinematch_assets.pipeline.table_validation import RejectedRows
 
 ROWS_FOR_A_TIGHT_SHARE = 1_000_000
+ROWS_IN_A_LOG = 5
 _RATING_REASONS = (*RATINGS_FILE.cell_reasons, f"movieId is not {KNOWN_MOVIE}", RATINGS_FILE.replaced_reason)
 
 
@@ -76,13 +77,9 @@ def _in_words(values: Mapping[str, object]) -> str:
 
 def rejected_rows(declared: Table) -> Check:
     """The newest file brought all its rows into the table; a count for each rule, 0 included."""
-    files = _FILES[declared.name]
 
     def evaluate(platform: Platform, batch: str | None) -> Outcome:
-        from cinematch_assets.pipeline.table_validation import find_rejected_rows
-
-        landed_as = None if files.landed_as is None else files.landed_as.format(batch)
-        found = find_rejected_rows(platform, declared, landed_as, files.reasons)
+        found = _find_rejected_rows(platform, declared, batch)
         return Outcome(found.rows == 0, _why_rejected(found), {"rejected_rows": found.rows, **found.counts})
 
     return Check(
@@ -93,7 +90,35 @@ def rejected_rows(declared: Table) -> Check:
     )
 
 
-def _why_rejected(found: "RejectedRows") -> str:
+def _find_rejected_rows(platform: Platform, declared: Table, batch: str | None) -> "RejectedRows":
+    from cinematch_assets.pipeline.table_validation import find_rejected_rows
+
+    files = _FILES[declared.name]
+    landed_as = None if files.landed_as is None else files.landed_as.format(batch)
+    return find_rejected_rows(platform, declared, landed_as, files.reasons)
+
+
+def rejected_metadata(platform: Platform, declared: Table, batch: str | None = None) -> dict[str, dg.MetadataValue]:
+    """Say on the asset's page what ``rejected_rows`` says, with as many rows as are shown in place; {} if none was."""
+    found = _find_rejected_rows(platform, declared, batch)
+    if not found.rows:
+        return {}
+    texts = (_why_rejected(found, shown) for shown in range(len(found.examples), -1, -1))
+    return {"rejected": dg.MetadataValue.md(next((text for text in texts if len(text) < INLINE_CHARACTERS), ""))}
+
+
+def refusal_in_words(platform: Platform, declared: Table, batch: str | None = None) -> str:
+    """Return what to do about the newest file, and its first rejected rows by number; their contents are in no log."""
+    found = _find_rejected_rows(platform, declared, batch)
+    rows = [f"row {row.row_number}: {'; '.join(row.reasons)}" for row in found.examples[:ROWS_IN_A_LOG]]
+    step = (
+        "correct the file and put it into the folder again. What its rejected rows hold is in the check rejected_rows "
+        f"of {declared.name}, all of them in `cinematch rejects list`."
+    )
+    return "\n".join([step, *rows])
+
+
+def _why_rejected(found: "RejectedRows", shown: int | None = None) -> str:
     path = found.file.path if found.file else None
     name = f" of {plain(path)}" if path else ""
     refused = found.file is not None and found.file.state == "refused"
@@ -102,6 +127,7 @@ def _why_rejected(found: "RejectedRows") -> str:
     if found.rows == 0:
         return summary or f"No row{name} was rejected."
     reasons = "; ".join(f"{plain(reason)} ({count:,})" for reason, count in found.counts.items() if count)
+    examples = found.examples[:shown]
     rows = table(
         ("file" if path is None else "row", "text", "reasons"),
         [
@@ -110,10 +136,10 @@ def _why_rejected(found: "RejectedRows") -> str:
                 plain(row.raw_row),
                 plain("; ".join(row.reasons), 200),
             )
-            for row in found.examples
+            for row in examples
         ],
     )
-    more = f"\n\nand {found.rows - len(found.examples):,} more" if found.rows > len(found.examples) else ""
+    more = f"\n\nand {found.rows - len(examples):,} more" if found.rows > len(examples) else ""
     summary = summary or f"**{found.rows:,} rows{name} were rejected:** {reasons}"
     # What to do comes before the rows: the page of a check cuts long texts.
     return f"{summary}\n\n**Next:** {_next_step(path, refused=refused)}\n\n{rows}{more}"

@@ -4,14 +4,18 @@ import json
 import sys
 from collections.abc import Callable
 
+import dagster as dg
 import pandas as pd
 import pytest
 
 from cinematch_assets.cli.main import main
+from cinematch_assets.dagster_support.instance import prepare_home
 from cinematch_assets.pipeline.monitoring.publish_page import KEY as PAGE
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.settings import Settings
 from cinematch_assets.warehouse.erasures import begin_erasure
 from cinematch_assets_tests.support.platforms import load_table, rows_of
+from cinematch_assets_tests.support.servers import Postgres
 
 Command = Callable[..., str]
 
@@ -62,6 +66,30 @@ def test_status_and_the_page_show_an_erasure_that_was_cut_off(cinematch: Command
     assert "1 thing needs attention" in cinematch("report")
     cinematch("forget", "--resume")
     assert "not complete" not in cinematch("status")
+
+
+@pytest.mark.slow
+def test_an_erasure_is_an_event_of_each_asset_that_it_changed(
+    cinematch: Command, platform: Platform, postgres18: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_table(platform, "movies", "movieId,title,genres\n2,Heat (1995),Action\n4,Ran (1985),Drama\n")
+    rows = "".join(f"{user},{movie},4.0,1234567000\n" for user in (5, 777_000_111) for movie in (2, 4))
+    for table in ("ratings", "batches/batch_w1"):
+        load_table(platform, table, f"userId,movieId,rating,timestamp\n{rows}")
+    with postgres18.database() as url:
+        monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)
+        cinematch("forget", "777000111", "--reason", "letter of 3 March")
+        with dg.DagsterInstance.from_config(str(prepare_home(Settings.from_env()))) as instance:
+            found = {}
+            for asset in ("ratings", "ratings_buffer", "recommendations"):
+                (record,) = instance.fetch_observations(dg.AssetKey(asset), limit=5).records
+                assert record.asset_observation is not None
+                metadata = {name: value.value for name, value in record.asset_observation.metadata.items()}
+                assert metadata["change"] == "rows of erased people removed: erasure 1"
+                assert metadata["reason"] == "letter of 3 March"
+                assert "777000111" not in str(record.event_log_entry)
+                found[asset] = (record.asset_observation.partition, metadata["dagster/row_count"])
+    assert found == {"ratings": (None, 2), "ratings_buffer": ("batch_w1", 2), "recommendations": (None, 0)}
 
 
 def suppression_fingerprint(platform: Platform) -> str:

@@ -31,7 +31,7 @@ def make_asset(failing: str | None = None) -> dg.AssetsDefinition:
                 raise CinematchError(f"{batch}.csv has no column rating")
             return dg.MaterializeResult(metadata={"file": f"{batch}.csv"}, data_version=dg.DataVersion(batch))
 
-        return each_batch(context, work, next_step="correct the file")
+        return each_batch(context, work, next_step=lambda refused: f"correct {refused}")
 
     return table
 
@@ -57,7 +57,7 @@ def test_a_failing_batch_does_not_stop_the_others(instance: dg.DagsterInstance) 
     (failure,) = (event for event in result.all_events if event.is_step_failure)
     reason, _, next_step = failure.step_failure_data.user_failure_data.description.partition("\nNext: ")
     assert reason == "b.csv has no column rating"
-    assert next_step == "correct the file"
+    assert next_step == "correct ['b']"
 
 
 def test_a_run_of_one_batch_has_its_metadata(instance: dg.DagsterInstance) -> None:

@@ -51,7 +51,7 @@ def test_each_changed_asset_has_an_observation_without_a_run_with_the_rows_of_no
 def test_a_promotion_changes_the_ratings_and_each_batch_that_moved(
     platform: Platform, merge: Literal["merge", "delete"], expected: list[tuple[str, str | None]]
 ) -> None:
-    moved = replace(platform, settings=replace(platform.settings, merge=merge))
+    moved = replace(platform, settings=platform.settings.model_copy(update={"merge": merge}))
     changes = merge_changes(moved, "v2", ["batch_w1", "batch_w2"])
     assert [(change.name, change.partition) for change in changes] == expected
     assert merge_changes(moved, "v2", []) == []

@@ -6,7 +6,7 @@ import dagster as dg
 import psycopg.errors
 import pytest
 
-from cinematch_assets.dagster_support.failure_cause import MAX_MESSAGE_LENGTH, record_cause
+from cinematch_assets.dagster_support.failure_cause import MAX_MESSAGE_LENGTH, NEXT_STEP, record_cause, with_next_step
 from cinematch_assets.dagster_support.runs import CAUSE_TAG
 from cinematch_assets.errors import CinematchError, SurroundingsError
 
@@ -73,3 +73,12 @@ def test_a_failure_of_dagster_s_own_kind_counts_by_what_it_was_raised_from(insta
 def test_a_long_message_is_cut(instance: dg.DagsterInstance) -> None:
     (value,) = tags_of(instance, CinematchError("x" * 5_000)).values()
     assert len(value) <= MAX_MESSAGE_LENGTH + len("content: ")
+
+
+def test_a_content_that_is_refused_says_what_to_do_and_other_faults_are_as_they_were() -> None:
+    with pytest.raises(dg.Failure) as refused, with_next_step(lambda: "correct it"):
+        raise CinematchError("ratings.csv: 7 rows do not fit")
+    assert refused.value.description == f"ratings.csv: 7 rows do not fit{NEXT_STEP}correct it"
+    assert refused.value.allow_retries is False
+    with pytest.raises(SurroundingsError, match="disk"), with_next_step(lambda: "correct it"):
+        raise SurroundingsError("the disk is full")

@@ -3,7 +3,8 @@ import math
 import dagster as dg
 import pytest
 
-from cinematch_assets.dagster_support.metadata import column_schema, messages, rounded, uri_metadata
+from cinematch_assets.dagster_support.metadata import column_schema, messages, readable, rounded, uri_metadata
+from cinematch_assets.schemas.model_metrics import MODEL_METRICS
 from cinematch_assets.schemas.movies import MOVIES
 
 
@@ -45,3 +46,25 @@ def test_floats_are_rounded_and_undefined_values_are_left_out() -> None:
 def test_the_column_schema_has_each_declared_column() -> None:
     schema = column_schema(MOVIES)
     assert [column.name for column in schema.columns] == [column.name for column in MOVIES.columns]
+
+
+def test_no_description_is_swallowed_as_html() -> None:
+    """Dagster shows it as Markdown with HTML: ``<n>`` was gone."""
+    (version,) = (column for column in column_schema(MODEL_METRICS).columns if column.name == "model_version")
+    assert version.description is not None
+    assert version.description.endswith("_v&lt;n&gt;")
+
+
+def test_lists_are_their_items_and_mappings_are_tables() -> None:
+    values = {"rmse": 0.123456789, "batches": ["a", "b"], "merged": [], "unknown_genres": {}, "built": True}
+    assert readable(values) == {
+        "rmse": 0.12346,
+        "batches": "a, b",
+        "merged": "none",
+        "unknown_genres": "none",
+        "built": True,
+    }
+    (value,) = readable({"computed_by": {"blas": [{"kernel": "<b>"}], "bounds": {"rmse": 0.1234567}}}).values()
+    assert isinstance(value, dg.MarkdownMetadataValue)
+    assert value.md_str is not None
+    assert value.md_str.splitlines()[2:] == ["| blas 1 kernel | &#60;b&#62; |", "| bounds rmse | 0.12346 |"]

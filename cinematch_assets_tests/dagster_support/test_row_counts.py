@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from cinematch_assets.dagster_support.row_counts import batch_metadata, report_row_counts
+from cinematch_assets.dagster_support.row_counts import report_row_counts
 from cinematch_assets.pipeline.platform import Platform
 
 KEY = dg.AssetKey("movies")

@@ -4,11 +4,14 @@ import dagster as dg
 import pytest
 
 from cinematch_assets.dagster_support.asset_checks import Check
+from cinematch_assets.dagster_support.markdown import INLINE_CHARACTERS
 from cinematch_assets.dagster_support.table_checks import (
     each_movie_once,
     newest_batch,
     pandera_schema,
     referential_integrity,
+    refusal_in_words,
+    rejected_metadata,
     rejected_rows,
     split_share,
     storage_budget,
@@ -131,6 +134,23 @@ def test_a_refused_batch_says_why_and_what_to_do(platform: Platform) -> None:
     assert "rating is not from 0.5 to 5.0" in outcome.description.replace("&#45;", "-")
     assert "correct the file" in outcome.description
     assert rejected_rows(RATINGS_BUFFER).evaluate(platform, "batch_w2").passed
+
+
+def test_pages_and_logs_say_why_rows_were_rejected_but_no_log_what_is_in_them(platform: Platform) -> None:
+    """Sixty rows of five hundred characters: as many are on the page as Dagster shows in place."""
+    rows = "".join(f"1,10,{'9' * 500},{number}\n" for number in range(60))
+    with pytest.raises(CinematchError):
+        load_table(platform, "batches/batch_w1", f"{RATINGS_HEADER}{rows}")
+    (text,) = rejected_metadata(platform, RATINGS_BUFFER, "batch_w1").values()
+    assert text.value is not None
+    assert 500 < len(text.value) < INLINE_CHARACTERS
+    assert text.value.startswith("**The file was refused:**")
+    assert "**Next:** correct the file" in text.value
+    assert "9999" in text.value
+    step, *reasons = refusal_in_words(platform, RATINGS_BUFFER, "batch_w1").splitlines()
+    assert step.startswith("correct the file and put it into the folder again.")
+    assert reasons == [f"row {number}: rating is not from 0.5 to 5.0" for number in range(1, 6)]
+    assert rejected_metadata(platform, RATINGS_BUFFER, "batch_w2") == {}
 
 
 def test_the_structure_names_a_column_of_another_type(platform: Platform) -> None:

@@ -7,11 +7,14 @@ Here: the asset and its checks. Not here: parsing (``reading``), the split (``sp
 import dagster as dg
 
 from cinematch_assets.dagster_support.asset_checks import build_checks, checked_when_failing
+from cinematch_assets.dagster_support.failure_cause import with_next_step
 from cinematch_assets.dagster_support.metadata import table_metadata
 from cinematch_assets.dagster_support.row_counts import report_row_counts
 from cinematch_assets.dagster_support.table_checks import (
     pandera_schema,
     referential_integrity,
+    refusal_in_words,
+    rejected_metadata,
     rejected_rows,
     split_share,
     storage_budget,
@@ -45,7 +48,8 @@ def ratings(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
     from cinematch_assets.pipeline.ingest.load_tables import load_ratings_file
     from cinematch_assets.warehouse.inspection import read_ratings_version, read_split_counts
 
-    with checked_when_failing(context, platform):
+    refused = with_next_step(lambda: refusal_in_words(platform, RATINGS))
+    with checked_when_failing(context, platform), refused:
         loaded = load_ratings_file(platform)
     with platform.warehouse.session() as session:
         splits = session.run(read_split_counts)
@@ -53,6 +57,7 @@ def ratings(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
     report_row_counts(platform, context.instance, "ratings")
     return dg.MaterializeResult(
         metadata={
+            **rejected_metadata(platform, RATINGS),
             **loaded.as_metadata(),
             **{f"{split.name}_rows": split.rows for split in splits},
         },

@@ -4,6 +4,7 @@ Here: the asset, its freshness, its checks. Not here: parsing (``reading``), the
 (``warehouse.batches``), the shape of a row (``schemas.ratings_buffer``).
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import dagster as dg
@@ -16,6 +17,8 @@ from cinematch_assets.dagster_support.table_checks import (
     newest_batch,
     pandera_schema,
     referential_integrity,
+    refusal_in_words,
+    rejected_metadata,
     rejected_rows,
     structure,
 )
@@ -32,10 +35,6 @@ CHECKS = (
     structure(RATINGS_BUFFER),
     rejected_rows(RATINGS_BUFFER),
     referential_integrity(RATINGS_BUFFER),
-)
-NEXT_STEP = (
-    "correct the file and put it into the folder again. Its first rows and what is wrong with each are in the check "
-    "rejected_rows of this asset, all of them in `cinematch rejects list`."
 )
 WHOLE_CHECKS = (newest_batch(),)
 """Of all batches together."""
@@ -61,12 +60,19 @@ def ratings_buffer(context: dg.AssetExecutionContext, platform: dg.ResourceParam
         loaded = load_batch_file(platform, batch)
         report_row_counts(platform, context.instance, BUFFER, "ratings")
         return dg.MaterializeResult(
-            metadata=loaded.as_metadata() | batch_metadata(platform, batch),
+            metadata={
+                **rejected_metadata(platform, RATINGS_BUFFER, batch),
+                **loaded.as_metadata(),
+                **batch_metadata(platform, batch),
+            },
             data_version=dg.DataVersion(f"{loaded.file.md5}-{loaded.counts.accepted}"),  # released rows come later
         )
 
+    def say_what_to_do(batches: Sequence[str]) -> str:
+        return "\n".join(refusal_in_words(platform, RATINGS_BUFFER, batch) for batch in batches)
+
     with checked_when_failing(context, platform):
-        return each_batch(context, load, next_step=NEXT_STEP)
+        return each_batch(context, load, next_step=say_what_to_do)
 
 
 all_batches = dg.AssetDep(ratings_buffer, partition_mapping=dg.AllPartitionMapping())
