@@ -1,8 +1,7 @@
 """Changes by a command or another asset, as events of the assets that they change, and on the monitoring page.
 
 Here: what a command tells Dagster and the page once it is done, and a promotion of the batches that moved. Not here:
-the changes (``pipeline.models.publish``,
-``pipeline.ingest.release_rejects``), the audit (``warehouse.audit``).
+the changes (``pipeline.models.publish``, ``pipeline.ingest.release_rejects``), the audit (``warehouse.audit``).
 """
 
 from collections.abc import Collection, Sequence
@@ -10,7 +9,6 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from cinematch_assets.dagster_support.instance import existing_instance
 from cinematch_assets.dagster_support.monitoring_page import write_page
 from cinematch_assets.dagster_support.row_counts import BUFFER, batch_metadata, count_metadata
 from cinematch_assets.pipeline.platform import Platform
@@ -18,7 +16,7 @@ from cinematch_assets.pipeline.platform import Platform
 
 @dataclass(frozen=True, slots=True)
 class ChangedAsset:
-    """An asset, or one partition of it, that a person changed, and what was done in one sentence."""
+    """An asset, or one partition of it, that something other than its own step changed, and what was done in one sentence."""
 
     name: str
     what: str
@@ -27,6 +25,8 @@ class ChangedAsset:
 
 def show_changes(platform: Platform, changes: Sequence[ChangedAsset], reason: str | None) -> None:
     """Write the page again; where Dagster has an instance, each changed asset gets an observation too."""
+    from cinematch_assets.dagster_support.instance import existing_instance  # loads Dagster's storage
+
     with existing_instance(platform.settings) as instance:
         write_page(platform, instance)
         if instance is not None:
