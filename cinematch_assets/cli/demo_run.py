@@ -250,7 +250,7 @@ def _print_catalogue(platform: Platform) -> None:
     with platform.warehouse.session() as session:
         splits = session.run(read_split_counts)
         counts = session.run(count_movies)
-    notes.print(f"  {counts.movies:,} movies, {counts.with_features:,} of them with genre features")
+    notes.print(f"  {count(counts.movies, 'movie')}, {counts.with_features:,} of them with genre features")
     if notes.quiet:
         return
     print_table("Ratings", ("split", "rows", "mean", "std"), [(s.name, s.rows, s.mean, s.std) for s in splits])
