@@ -17,7 +17,8 @@ from cinematch_assets.drive import s3_folder
 from cinematch_assets.drive.diagnose import check_local
 from cinematch_assets.drive.folder import DriveError, Folder, UnreachableError
 from cinematch_assets.drive.opening import open_folder
-from cinematch_assets.storage.s3 import read_version
+from cinematch_assets.drive.s3_folder import S3Folder
+from cinematch_assets.storage.s3 import open_s3_client, read_version
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -108,16 +109,16 @@ def test_a_bucket_that_is_not_there_is_named_with_its_setting(aws: str) -> None:
 
 def test_a_server_that_is_not_there_is_unreachable(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    monkeypatch.setattr("cinematch_assets.storage.s3._MAX_ATTEMPTS", 1)
     with pytest.raises(UnreachableError, match=r"s3://drop/in \(CINEMATCH_DRIVE\) cannot be reached"):
-        open_folder("s3://drop/in").list_files()
+        S3Folder("drop", "in", open_s3_client(max_attempts=1)).list_files()
 
 
 def test_without_credentials_a_person_is_told_which_variables_to_set(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it knows those of the tests before
     with pytest.raises(DriveError, match="AWS_SECRET_ACCESS_KEY") as refused:
         open_folder("s3://drop/in").list_files()
     assert not isinstance(refused.value, UnreachableError)
@@ -145,11 +146,10 @@ class _Refusing(BaseHTTPRequestHandler):
 @contextmanager
 def refusing(monkeypatch: pytest.MonkeyPatch, status: int, code: str, closed: str) -> Iterator[Folder]:
     _Refusing.status, _Refusing.code, _Refusing.closed = status, code, closed
-    monkeypatch.setattr("cinematch_assets.storage.s3._MAX_ATTEMPTS", 1)
     with ThreadingHTTPServer(("127.0.0.1", 0), _Refusing) as server:
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_address[1]}")
-        yield open_folder("s3://drop")
+        yield S3Folder("drop", "", open_s3_client(max_attempts=1))
         server.shutdown()
 
 
