@@ -1,4 +1,4 @@
-"""A step that fails says why in words, whoever started its run, and the monitoring page is written."""
+"""A step that fails says why in words, in a run of a job and in one started by hand, and the page is written."""
 
 import dagster as dg
 import pytest
