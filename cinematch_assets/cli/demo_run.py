@@ -223,10 +223,10 @@ def _spinner(text: str) -> AbstractContextManager[object]:
 
 
 def _was_interrupted(result: "dg.ExecuteInProcessResult") -> bool:
-    """Whether Ctrl-C ended a step; Dagster records it as a failure of the step, whatever it was raised in."""
+    """Whether Ctrl-C ended the run; Dagster records it as a failure of the step, or of the run between two."""
     import dagster as dg
 
-    errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    errors = [getattr(event.event_specific_data, "error", None) for event in result.all_events if event.is_failure]
     name = dg.DagsterExecutionInterruptedError.__name__
     return any(each is not None and name in {each.cls_name, each.cause and each.cause.cls_name} for each in errors)
 
