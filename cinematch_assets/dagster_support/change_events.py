@@ -16,7 +16,7 @@ from cinematch_assets.pipeline.platform import Platform
 
 @dataclass(frozen=True, slots=True)
 class ChangedAsset:
-    """An asset, or one partition of it, that something other than its own step changed, and what was done in one sentence."""
+    """An asset, or one partition of it, that another than its own step changed, and what was done in one sentence."""
 
     name: str
     what: str
