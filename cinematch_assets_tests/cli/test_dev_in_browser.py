@@ -230,6 +230,7 @@ def test_the_graph_shows_each_asset(window: Window, theme: str) -> None:
         ("movie_genre_features", ("variance_by_feature",), 1),
         ("recommender_model", ("computed_by",), 0),
         ("monitoring_report", ("to_do",), 0),
+        ("ratings", ("Row count", "rows_accepted"), 0),
     ],
 )
 def test_pictures_are_drawn_and_no_text_is_raw_or_cut(

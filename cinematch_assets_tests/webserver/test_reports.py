@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from starlette.applications import Starlette
 
@@ -37,7 +38,11 @@ def get(store: Store, path: str, method: str = "GET") -> tuple[int, dict[str, st
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    store = open_store(str(tmp_path / "store"))
+    return fill(open_store(str(tmp_path / "store")))
+
+
+def fill(store: Store) -> Store:
+    """Put a report into it, and what is none."""
     store.put_bytes("reports/batch_w1/drift.html", b"<p>drift</p>")
     store.put_bytes("reports/notes.txt", b"text")
     store.put_bytes("models/secret.html", b"a model")
@@ -49,6 +54,16 @@ def test_a_report_is_served_in_a_sandbox(store: Store) -> None:
     assert (status, body) == (200, b"<p>drift</p>")
     assert headers["content-type"].startswith("text/html")
     assert headers["content-security-policy"].startswith("sandbox allow-scripts; default-src 'none'")
+
+
+def test_from_a_bucket_reports_are_served_likewise_and_nothing_else(aws: str, tmp_path: Path) -> None:
+    s3 = boto3.client("s3", endpoint_url=aws)
+    s3.create_bucket(Bucket="ours", CreateBucketConfiguration={"LocationConstraint": s3.meta.region_name})
+    store = fill(open_store("s3://ours/platform", scratch=tmp_path))
+    status, headers, body = get(store, "/reports/batch_w1/drift.html")
+    assert (status, body) == (200, b"<p>drift</p>")
+    assert headers["content-security-policy"].startswith("sandbox allow-scripts; default-src 'none'")
+    assert [get(store, path)[0] for path in ("/reports/none.html", "/reports/../models/secret.html")] == [404, 404]
 
 
 @pytest.mark.parametrize(
