@@ -38,7 +38,7 @@ def report_changes(
 ) -> None:
     """Report an observation of each changed asset, with the rows that its table has now."""
     for change in changes:
-        metadata = {
+        metadata: dict[str, str | int] = {
             "change": change.what,
             "by": str(platform.actor),
             **({"reason": reason} if reason else {}),

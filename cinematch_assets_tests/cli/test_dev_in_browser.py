@@ -270,5 +270,5 @@ def test_a_failed_batch_is_retried_by_clicks(window: Window) -> None:
     window.button("Re-execute all")
     newest, _ = ui.wait_for(lambda: ended(ui, REFUSED, 2), "the retry", deadline_s=2 * DEADLINE_S)
     assert newest["status"] == "SUCCESS"
-    assert newest["tags"]["cause"] == "re-execution"  # type: ignore[index]
+    assert newest["tags"]["cause"] == "re-execution"
     window.open(f"/assets/ratings_buffer?view=partitions&partition={REFUSED}", "Materialized", "rows_accepted")

@@ -142,11 +142,12 @@ def test_pages_and_logs_say_why_rows_were_rejected_but_no_log_what_is_in_them(pl
     with pytest.raises(CinematchError):
         load_table(platform, "batches/batch_w1", f"{RATINGS_HEADER}{rows}")
     (text,) = rejected_metadata(platform, RATINGS_BUFFER, "batch_w1").values()
-    assert text.value is not None
-    assert 500 < len(text.value) < INLINE_CHARACTERS
-    assert text.value.startswith("**The file was refused:**")
-    assert "**Next:** correct the file" in text.value
-    assert "9999" in text.value
+    assert isinstance(text, dg.MarkdownMetadataValue)
+    shown = text.md_str or ""
+    assert 500 < len(shown) < INLINE_CHARACTERS
+    assert shown.startswith("**The file was refused:**")
+    assert "**Next:** correct the file" in shown
+    assert "9999" in shown
     step, *reasons = refusal_in_words(platform, RATINGS_BUFFER, "batch_w1").splitlines()
     assert step.startswith("correct the file and put it into the folder again.")
     assert reasons == [f"row {number}: rating is not from 0.5 to 5.0" for number in range(1, 6)]
