@@ -137,8 +137,8 @@ def test_a_refused_batch_says_why_and_what_to_do(platform: Platform) -> None:
 
 
 def test_pages_and_logs_say_why_rows_were_rejected_but_no_log_what_is_in_them(platform: Platform) -> None:
-    """Sixty rows of five hundred characters: as many are on the page as Dagster shows in place."""
-    rows = "".join(f"1,10,{'9' * 500},{number}\n" for number in range(60))
+    """Sixty rows of three hundred characters: as many are on the page as Dagster shows in place."""
+    rows = "".join(f"1,10,9.5{'0' * 300},{number}\n" for number in range(60))
     with pytest.raises(CinematchError):
         load_table(platform, "batches/batch_w1", f"{RATINGS_HEADER}{rows}")
     (text,) = rejected_metadata(platform, RATINGS_BUFFER, "batch_w1").values()
@@ -147,7 +147,7 @@ def test_pages_and_logs_say_why_rows_were_rejected_but_no_log_what_is_in_them(pl
     assert 500 < len(shown) < INLINE_CHARACTERS
     assert shown.startswith("**The file was refused:**")
     assert "**Next:** correct the file" in shown
-    assert "9999" in shown
+    assert "9.5000" in shown
     step, *reasons = refusal_in_words(platform, RATINGS_BUFFER, "batch_w1").splitlines()
     assert step.startswith("correct the file and put it into the folder again.")
     assert reasons == [f"row {number}: rating is not from 0.5 to 5.0" for number in range(1, 6)]
