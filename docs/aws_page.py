@@ -95,6 +95,12 @@ def _rules(bucket: Json) -> str:
     return f"versions {bucket['VersioningConfiguration']['Status'].lower()}; {'; '.join(kept)}"
 
 
+def _description(secret: Json) -> str:
+    """Its first words; the owner's has a sentence of CDK's with the stack's id in it."""
+    found = secret["Description"]
+    return found.split(":")[0] if isinstance(found, str) else "Owner of the database"
+
+
 _SAYS: dict[str, Callable[[Json], str]] = {
     "AWS::CloudWatch::Alarm": lambda p: f"{p['MetricName']} {_SIGNS[p['ComparisonOperator']]} {p['Threshold']:,.12g}",
     "AWS::EC2::SecurityGroup": lambda p: str(p["GroupDescription"]),
@@ -117,7 +123,7 @@ _SAYS: dict[str, Callable[[Json], str]] = {
         f"backups {p['BackupRetentionPeriod']} days"
     ),
     "AWS::S3::Bucket": _rules,
-    "AWS::SecretsManager::Secret": lambda p: str(p.get("Description", "Owner of the database")).split(":")[0],
+    "AWS::SecretsManager::Secret": _description,
     "AWS::SNS::Subscription": lambda p: f"{p['Protocol']}: {p['Endpoint']}",
     "Custom::Database": lambda _: "the database's roles and migrations",
 }
