@@ -1,8 +1,7 @@
 """The page ``docs/reference/aws-stack.md``: the stack's resources and how they are connected, read from its template.
 
-Here: the page. Not here: the stack (``deploy/aws``), what it must say (``test_stack``). CDK makes the template, so this
-page is none of ``docs.generated``: ``python -m docs.aws_page`` writes it from what ``make deploy-synth`` has left. A
-slow test compares.
+Here: the page. Not here: the stack (``deploy/aws``). Its template takes CDK, so the page is none of ``docs.generated``:
+``python -m docs.aws_page`` writes it from what ``make deploy-synth`` has left, and a slow test compares.
 """
 
 import json
