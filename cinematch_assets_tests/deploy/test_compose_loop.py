@@ -21,11 +21,10 @@ from psycopg.conninfo import conninfo_to_dict
 
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.pipeline.simulate_batch import simulate_next
-from cinematch_assets.samples.catalogue import lay_out, open_sample
 from cinematch_assets.settings import Settings
 from cinematch_assets_tests.deploy.test_compose import DEPLOY, SERVICES, ask, proxied
 from cinematch_assets_tests.deploy.test_entrypoint import ENTRYPOINT
-from cinematch_assets_tests.support.platforms import rows_of
+from cinematch_assets_tests.support.platforms import drop_history, rows_of
 from cinematch_assets_tests.support.servers import free_port, postgres15, short_folder, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(6000), pytest.mark.waits]
@@ -67,7 +66,8 @@ class Machine:
         return os.environ | here | {
             "CINEMATCH_HOME": str(self.home), "CODE_LOCATION_HOST": "127.0.0.1", "PYTHONPATH": str(ROOT),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "CINEMATCH_RETRAIN_COOLDOWN_S": "0",  # weeks pass in seconds here
+            # Weeks pass in seconds here, and drift alone is to cause the second model.
+            "CINEMATCH_RETRAIN_COOLDOWN_S": "0", "CINEMATCH_RETRAIN_UNSEEN_SHARE": "100",
         }  # fmt: skip
 
     def start(self, service: str) -> subprocess.Popen[bytes]:
@@ -168,11 +168,11 @@ def test_files_dropped_into_the_folder_become_recommendations(machine: Machine) 
     with ExitStack() as stack:
         services = stack.enter_context(up(machine))
         platform = Platform.open(Settings.from_env(machine.environment("code")))
-        lay_out(open_sample("synthetic:20000", machine.home / "samples"), machine.home / "drive")
+        drop_history(platform)
         wait_for(lambda: rows_of(platform, CHAMPION), services, machine)
         (first,) = rows_of(platform, CHAMPION)
 
-        batch = simulate_next(platform, rows=1_500, drift=0.7)
+        batch = simulate_next(platform, rows=1_100, drift=0.7)
         wait_for(lambda: rows_of(platform, CHAMPION) not in ([], [first]), services, machine)
         wait_for(lambda: rows_of(platform, LOADED) == [(batch.rows,)], services, machine)
         assert rows_of(platform, "SELECT status FROM ingestion_metadata") == [("completed",)]
