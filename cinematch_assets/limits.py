@@ -14,5 +14,9 @@ MAX_STALE_LISTS = timedelta(hours=1)
 """A retraining publishes the lists within minutes of the promotion."""
 MAX_SILENCE = timedelta(minutes=5)
 """Sensors are evaluated every 10 to 30 s, the daemon's heartbeat comes every 30 s; a restart takes a minute or two."""
+MAX_OUTBOX_AGE = timedelta(minutes=30)
+"""A notification goes out within two minutes; a channel that was down is tried again within a quarter of an hour."""
+MAX_DUE_AGE = timedelta(hours=12)
+"""A retraining takes minutes, is ended after two hours, and is then tried again."""
 TOKEN_NOTICE = timedelta(days=2)
 """Before a token for Google Drive ends: it needs a person with a browser, who may be away for a day."""
