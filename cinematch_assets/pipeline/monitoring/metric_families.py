@@ -108,7 +108,7 @@ def _warehouse(facts: ScrapeFacts) -> Iterator[Metric]:
 def _rows(facts: ScrapeFacts) -> Iterator[Metric]:
     """Rows by kind of file and, for the newest batches, by batch; batches by state."""
     for name in ("read", "accepted", "rejected"):
-        counts = {table: getattr(each, name) for table, each in facts.rows.items()}
+        counts = {table: getattr(each, name) for table, each in facts.row_counts.items()}
         yield _gauges(f"rows_{name}", f"Rows {name} of the newest content of each file.", "table", counts)
     for name in ("read", "accepted", "rejected"):
         counts = {each.batch_id: getattr(each, f"rows_{name}") for each in facts.newest}

@@ -22,6 +22,7 @@ from cinematch_assets.warehouse.conditions import Freshness, read_freshness
 from cinematch_assets.warehouse.drift_alerts import count_unseen_ratings, list_waiting_decisions
 from cinematch_assets.warehouse.model_registry import ModelVersion, list_model_versions
 from cinematch_assets.warehouse.notification_messages import ChannelState, list_channel_states
+from cinematch_assets.warehouse.warehouse import Session
 
 NEWEST_BATCHES = 5
 """Batches that have series of their own: a year of weeks would be a hundred series for each metric."""
@@ -49,7 +50,7 @@ class ScrapeFacts:
     read_at: datetime
     needs_a_person: int
     waiting: int
-    rows: dict[str, RowCounts]
+    row_counts: dict[str, RowCounts]
     """By kind of file: ``movies``, ``ratings``, ``batches``."""
     batches: dict[str, int]
     """Number of batches by the state of their load."""
@@ -85,12 +86,11 @@ def read_scrape_facts(
             read_at=now or datetime.now(UTC),
             needs_a_person=sum(each.needs_a_person for each in attended),
             waiting=sum(not each.needs_a_person for each in attended),
-            rows=_rows_by_table(session.run(status.list_files)),
+            row_counts=_rows_by_table(session.run(status.list_files)),
             batches=dict(Counter(each.status for each in session.run(status.list_batches))),
             newest=newest,
             drift=read_drift(session, newest),
-            champion=version
-            and champion_of(version, session.run(rows.list_champion_changes), session.run(list_model_versions)),
+            champion=_champion(session, version) if version else None,
             version=version,
             freshness=session.run(read_freshness),
             budget_bytes=platform.settings.storage_budget_mb * 2**20,
@@ -100,6 +100,10 @@ def read_scrape_facts(
             ),
             channels=session.run(list_channel_states, [channel.key for channel in channels]),
         )
+
+
+def _champion(session: Session, version: ModelVersion) -> Champion:
+    return champion_of(version, session.run(rows.list_champion_changes), session.run(list_model_versions))
 
 
 def _rows_by_table(files: Sequence[status.FileLine]) -> dict[str, RowCounts]:

@@ -26,7 +26,7 @@ def given_facts(**changed: Any) -> ScrapeFacts:
         read_at=NOW,
         needs_a_person=2,
         waiting=1,
-        rows={},
+        row_counts={},
         batches={"completed": 3},
         newest=[],
         drift=[],

@@ -45,9 +45,9 @@ def test_the_figures_are_those_of_the_page(loaded: Platform) -> None:
 def test_rows_and_batches_are_counted_by_kind_and_state(loaded: Platform) -> None:
     facts = read_scrape_facts(loaded)
     batches = sum(range(21, 21 + NEWEST_BATCHES + 1))
-    assert (facts.rows["ratings"].read, facts.rows["ratings"].rejected) == (40, 0)
-    assert (facts.rows["batches"].read, facts.rows["batches"].rejected) == (batches + 2, 1)
-    assert facts.rows["batches"].accepted == batches + 1, "one row of the refused file would have been"
+    assert (facts.row_counts["ratings"].read, facts.row_counts["ratings"].rejected) == (40, 0)
+    assert (facts.row_counts["batches"].read, facts.row_counts["batches"].rejected) == (batches + 2, 1)
+    assert facts.row_counts["batches"].accepted == batches + 1, "one row of the refused file would have been"
     assert sum(facts.batches.values()) == NEWEST_BATCHES + 2
 
 
