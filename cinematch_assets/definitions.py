@@ -39,7 +39,7 @@ def defs() -> dg.Definitions:
     )
 
 
-def _with_hooks(asset: _Asset) -> _Asset:
+def _with_hooks(asset: _Asset) -> _Asset | dg.AssetsDefinition:
     """Let an asset say why it failed in every run: of a job, of a backfill, and one that a person starts by hand."""
     if isinstance(asset, dg.AssetsDefinition):
         return asset.with_attributes(hook_defs={record_cause, publish_page_after_failure})

@@ -18,5 +18,7 @@ MAX_OUTBOX_AGE = timedelta(minutes=30)
 """A notification goes out within two minutes; a channel that was down is tried again within a quarter of an hour."""
 MAX_DUE_AGE = timedelta(hours=12)
 """A retraining takes minutes, is ended after two hours, and is then tried again."""
+MAX_UNREACHABLE = timedelta(hours=1)
+"""A service that does not answer comes back by itself, mostly within minutes."""
 TOKEN_NOTICE = timedelta(days=2)
 """Before a token for Google Drive ends: it needs a person with a browser, who may be away for a day."""
