@@ -1,7 +1,7 @@
 """``python -m cinematch_assets.webserver``: Dagster's webserver with the guard, the reports and the metrics.
 
 Takes the options of ``dagster-webserver``. Here: putting the parts together. Not here: the guard (``webserver.guard``),
-the reports (``webserver.reports``), ``/metrics`` (``webserver.metrics_route``), the look at the daemon
+the reports (``webserver.reports``), the metrics (``webserver.metrics_route``), the look at the daemon
 (``webserver.daemon_watch``), starting all (``cli.dev``).
 """
 

@@ -19,7 +19,7 @@ from cinematch_assets.warehouse.warehouse import Warehouse
 
 
 def without_server(platform: Platform) -> Platform:
-    """The platform, with nobody at its database's address."""
+    """The platform, with no server at its database's address."""
     return replace(platform, warehouse=Warehouse("postgresql://user:s3cret@127.0.0.1:9/none"))
 
 

@@ -74,7 +74,7 @@ def states(tmp_path_factory: pytest.TempPathFactory, postgres18: Postgres) -> It
 
 def _record_states(platform: Platform) -> Iterator[tuple[str, State]]:
     person = {"CinematchNeedsAttention"}
-    yield "nobody answers", ("", {"CinematchNotScraped"})
+    yield "no answer", ("", {"CinematchNotScraped"})
     down = replace(platform, warehouse=Warehouse("postgresql://127.0.0.1:9/none"))
     yield "warehouse down", (record(down), {"CinematchWarehouseDown"})
     insert_movies(platform, (10, "Heat (1995)"))
