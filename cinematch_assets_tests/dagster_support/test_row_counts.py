@@ -1,4 +1,4 @@
-"""A table's page shows as many rows as the table has, whoever wrote them."""
+"""The page of a table shows as many rows as the table has, also after another asset or a command changed it."""
 
 import dagster as dg
 
