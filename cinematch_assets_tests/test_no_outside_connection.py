@@ -11,6 +11,8 @@ import pytest
 from cinematch_assets_tests.support.connection_log import read_connections, record_into
 from cinematch_assets_tests.support.servers import short_folder
 
+pytestmark = pytest.mark.faults("network")
+
 WITHOUT_A_NETWORK = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
 """What follows runs in a network namespace of its own, which holds loopback and no route."""
 

@@ -28,6 +28,7 @@ def clean() -> Iterator[Outcome]:
     return outcome
 
 
+@pytest.mark.faults("kills")
 @pytest.mark.timeout(3 * 3600)
 def test_twenty_random_kills_leave_no_trace(clean: Outcome) -> None:
     chance = random.Random(SEED)  # noqa: S311 - repeatable
@@ -49,6 +50,7 @@ def test_twenty_random_kills_leave_no_trace(clean: Outcome) -> None:
     assert not differing
 
 
+@pytest.mark.faults("sessions")
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("step", ["ratings", "drift_report", "recommender_model"])
 def test_a_server_that_restarts_in_the_middle(clean: Outcome, step: str) -> None:
@@ -60,6 +62,7 @@ def test_a_server_that_restarts_in_the_middle(clean: Outcome, step: str) -> None
     assert outcome.differences(clean) == []
 
 
+@pytest.mark.faults("read-only")
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("step", ["raw_movies", "drift_report", "recommender_model"])
 def test_a_database_that_is_read_only_for_a_while(clean: Outcome, step: str) -> None:
@@ -73,6 +76,7 @@ def test_a_database_that_is_read_only_for_a_while(clean: Outcome, step: str) -> 
     assert outcome.differences(clean) == []
 
 
+@pytest.mark.faults("full-disk")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("step", ["raw_movies", "ratings", "recommender_model"])

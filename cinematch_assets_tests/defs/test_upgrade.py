@@ -31,6 +31,8 @@ from cinematch_assets_tests.support.definitions import repository, run_job
 from cinematch_assets_tests.support.platforms import drop_history, make_platform, rows_of, take_in_history
 from cinematch_assets_tests.support.servers import Postgres, migrated_template
 
+pytestmark = pytest.mark.faults("upgrade")
+
 FIRST = "run_11111111_v1"
 LISTS = "SELECT userid, rank, movieid, score, model_version FROM recommendations ORDER BY 1, 2"
 STORED = "SELECT artifact_key, artifact_sha256 FROM ops.model_versions"

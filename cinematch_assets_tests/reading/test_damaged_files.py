@@ -176,11 +176,13 @@ def read_damaged(folder: Path, kind: str, count: int, seed: int) -> int:
     return refused
 
 
+@pytest.mark.faults("damaged-files")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_damaged_file_is_read_or_refused_in_one_sentence(tmp_path: Path, kind: str) -> None:
     read_damaged(tmp_path, kind, 30, seed=1)
 
 
+@pytest.mark.faults("damaged-files")
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_five_thousand_damaged_files_are_read_or_refused(tmp_path: Path, kind: str) -> None:

@@ -139,6 +139,7 @@ def test_two_workers_on_one_batch_load_it_once(url: str) -> None:
         assert status[:2] == ("completed", 5_000)
 
 
+@pytest.mark.faults("one-batch")
 def test_the_second_of_two_loaders_does_not_undo_the_status(url: str) -> None:
     # The second says in_progress while the first is about to commit: it has to wait, and then has nothing to say.
     with connect(url) as first:
@@ -155,6 +156,7 @@ def test_the_second_of_two_loaders_does_not_undo_the_status(url: str) -> None:
         assert file.md5 == md5_of("a")
 
 
+@pytest.mark.faults("killed-orders")
 @pytest.mark.parametrize("place", ["buffer", "merged"])
 def test_a_load_killed_at_any_order_leaves_the_batch_as_it_was(url: str, place: str) -> None:
     with connect(url) as connection:

@@ -83,6 +83,7 @@ def test_by_setting_the_batches_are_deleted(connection: psycopg.Connection) -> N
     assert existing.place == "deleted"
 
 
+@pytest.mark.faults("batch-beside-promotion")
 def test_a_batch_that_changed_during_training_stays(connection: psycopg.Connection) -> None:
     load(connection, "w1", W1, "a")
     version = add_candidate(connection, "first", TrainedBatch("w1", A, 2))
@@ -95,6 +96,7 @@ def test_a_batch_that_changed_during_training_stays(connection: psycopg.Connecti
     assert count(connection, "ratings") == 0
 
 
+@pytest.mark.faults("batch-beside-promotion")
 def test_a_batch_that_changes_during_the_promotion_stays(url: str) -> None:
     # The load holds the batch's lock; the promotion waits for it, queries again, and finds another content.
     with connect(url) as connection, connect(url) as loader:
@@ -121,6 +123,7 @@ def test_a_batch_that_changes_during_the_promotion_stays(url: str) -> None:
         assert read_rows(loader, "ops.batches", "md5, place") == [(B, "buffer")]
 
 
+@pytest.mark.faults("batch-beside-promotion")
 def test_of_two_promotions_at_once_one_wins(url: str) -> None:
     with connect(url) as connection:
         load(connection, "w1", W1)
@@ -149,6 +152,7 @@ def test_a_promotion_over_another_champion_changes_nothing(connection: psycopg.C
     assert count(connection, "model_metrics") == 1
 
 
+@pytest.mark.faults("killed-orders")
 def test_a_promotion_killed_at_any_order_is_all_or_nothing(url: str) -> None:
     with connect(url) as connection:
         load(connection, "w1", W1)

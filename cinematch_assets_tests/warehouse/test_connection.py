@@ -99,6 +99,7 @@ def test_a_database_that_is_not_there_is_named(postgres18: Postgres) -> None:
         pass
 
 
+@pytest.mark.faults("sessions")
 def test_a_connection_that_breaks_is_one_sentence(url: str) -> None:
     with pytest.raises(WarehouseUnavailableError, match="nothing was changed"):
         break_in_the_middle(url)

@@ -61,6 +61,7 @@ def test_twice_is_fine_and_says_what_it_did(empty_database_url: str) -> None:
     assert schema(empty_database_url) == before
 
 
+@pytest.mark.faults("killed-orders")
 def test_a_killed_migration_leaves_nothing_and_the_next_one_does_it_all(
     empty_database_url: str, database_url: str
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_killed_migration_leaves_nothing_and_the_next_one_does_it_all(
     assert schema(empty_database_url) == schema(database_url)
 
 
+@pytest.mark.faults("upgrade")
 def test_what_yoyo_migrated_is_continued_and_yoyo_reads_what_we_did(empty_database_url: str) -> None:
     migrations = read_migrations(str(FOLDER))
     with get_backend(empty_database_url.replace("postgresql:", "postgresql+psycopg:")) as backend:
@@ -91,6 +93,7 @@ def test_a_faulty_migration_leaves_nothing(empty_database_url: str, tmp_path: Pa
     assert schema(empty_database_url) == {}
 
 
+@pytest.mark.faults("upgrade")
 def test_rollback_files_undo_everything(empty_database_url: str) -> None:
     facts = (
         "SELECT (SELECT count(*) FROM pg_default_acl), has_database_privilege('analyst', current_database(), 'TEMP')"
