@@ -141,7 +141,7 @@ def test_migrations_keep_the_former_format_and_new_versions_register_format_and_
     assert rows_of(upgraded, registered) == [(FIRST, former, None)]
 
 
-@pytest.mark.parametrize("former", [1, FORMER], indirect=True)
+@pytest.mark.parametrize("former", [1, pytest.param(2, marks=pytest.mark.slow), FORMER], indirect=True)
 def test_an_upgraded_platform_trains_a_new_champion_by_itself_and_loses_no_row(
     upgraded: Platform, former: int, instance: dg.DagsterInstance
 ) -> None:

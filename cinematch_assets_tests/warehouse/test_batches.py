@@ -189,12 +189,12 @@ def test_eight_processes_load_one_batch_in_each_of_25_rounds(url: str, figure: C
 def test_two_batches_and_two_contents_of_each_at_once_are_whole(url: str, figure: Callable[[str], None]) -> None:
     """Which content of a batch comes last is open; what is stored is one of them, with the metadata of that."""
     contents = {name: make_random_ratings(500 + 100 * place, seed=place) for place, name in enumerate("ab")}
-    rounds = 3
+    rounds = 2
     with connect(url) as connection:
         for number in range(rounds):
             batches = (f"v{number}", f"w{number}")
             started = [
-                workers.start(warehouse_jobs.load_batch_file, url, batch, contents[name], name)
+                workers.start(warehouse_jobs.load_newest_content, url, batch, contents, name)
                 for batch in batches
                 for name in "abab"
             ]
