@@ -4,8 +4,11 @@ Here: ending them before the n-th order to Postgres, and restarting a server. No
 (``support.workers``).
 """
 
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -44,3 +47,26 @@ def end_sessions(url: str) -> None:
             b" WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         assert pids.status == psycopg.pq.ExecStatus.TUPLES_OK
+
+
+def restart_server(url: str) -> None:
+    """Restart the server of ``url``, a direct one, as an administrator does: what is open is rolled back."""
+    _control(url, "restart")
+
+
+def stop_restarted(url: str) -> None:
+    """Stop a server that was restarted, and so is no longer a child of this process."""
+    _control(url, "stop")
+
+
+def _control(url: str, order: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        ((data,),) = connection.execute("SHOW data_directory").fetchall()
+    folder = Path(data)
+    pid, owner = (folder / "postmaster.pid").read_text().split()[0], folder.stat()
+    program = Path(f"/proc/{pid}/exe").readlink().parent / "pg_ctl"
+    user: dict[str, Any] = (
+        {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+    )
+    words = [str(program), "-D", data, "-m", "fast", "-w", "-t", "120", "-l", f"{data}/log.restarted", order]
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL, cwd=data, **user)
