@@ -5,11 +5,14 @@ import random
 import time
 from collections.abc import Callable, Iterator
 
+import psutil
 import psycopg
 import pytest
 
 from cinematch_assets_tests.support import outages
+from cinematch_assets_tests.support.dagster_ui import Dev, dev
 from cinematch_assets_tests.support.outages import Home, Outcome, settle, unattended, wait_for
+from cinematch_assets_tests.support.servers import short_folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.waits]
 
@@ -94,6 +97,71 @@ def test_a_disk_that_is_full_for_a_while(clean: Outcome, step: str, figure: Call
         outcome = settle(home)
     figure(f"full for {OUTAGE_S:.0f} s at {step}: {outcome.seconds:.0f} s (undisturbed {clean.seconds:.0f} s)")
     assert outcome.differences(clean) == []
+
+
+SERVICES = {"daemon": "daemon run", "webserver": "cinematch_assets.webserver", "code server": "code-server start"}
+WEEKS = 6
+LOADED = """
+SELECT count(*) FILTER (WHERE reported_md5 = md5 AND assessed_md5 = md5) = %s
+   AND NOT EXISTS (SELECT FROM ops.outstanding_work)
+   AND NOT EXISTS (SELECT FROM ops.retraining_decisions WHERE state = 'waiting')
+FROM ops.batches
+"""
+
+
+@pytest.mark.faults("services")
+@pytest.mark.timeout(3600)
+def test_services_killed_during_sensors_runs_and_a_backfill_come_back_and_the_work_ends(
+    figure: Callable[[str], None],
+) -> None:
+    with short_folder() as folder, dev(folder / "home") as running:
+        home = Home(running.home, running.process.pid, time.monotonic())
+        outages.drop_tables(home.folder)
+        wait_for(lambda: home.ask("SELECT 1 FROM recommendations LIMIT 1") != [], "a first champion")
+        weeks = [outages.drop_batch(home.folder, drift=0.0, rows=300, seed=week) for week in range(1, WEEKS + 1)]
+        wait_for(lambda: home.ask("SELECT count(*) FROM ops.batches") == [(WEEKS,)], "batches loaded by the sensor")
+        backfill = running.start_backfill(weeks, "raw_ratings_batch", "ratings_buffer", "drift_report")
+        last = outages.drop_batch(home.folder, drift=0.0, rows=300, seed=99)
+        for name, mark in SERVICES.items():
+            _kill_and_wait(home, name, mark)
+        former = home.server()
+        assert outages.kill_server(home, random.Random(SEED)) == "the database"  # noqa: S311 - it draws nothing
+        wait_for(lambda: home.server() not in (None, former), "another database server")
+        wait_for(lambda: _has_ended(running, backfill), "the end of the backfill")
+        wait_for(lambda: home.ask(LOADED, WEEKS + 1) == [(True,)], "every batch")
+        rows = home.ask("SELECT batch_id, count(*) FROM ratings_buffer GROUP BY 1 ORDER BY 1")
+        causes = home.outcome().causes
+        seconds = time.monotonic() - home.started
+    assert rows == [(week, 300) for week in sorted([*weeks, last])]
+    assert causes == ()
+    killed = f"{', '.join(SERVICES)} and database killed"
+    figure(f"{killed}: the backfill of {WEEKS} ended, {WEEKS + 1} batches are whole, after {seconds:.0f} s")
+
+
+def _kill_and_wait(home: Home, name: str, mark: str) -> None:
+    """Kill the processes of a service, and wait for the next of its kind."""
+    former = {each.pid for each in home.services() if mark in _words(each)}
+    assert former, name
+    for each in home.services():
+        if each.pid in former:
+            each.kill()
+    wait_for(
+        lambda: any(mark in _words(each) and each.pid not in former for each in home.services()), f"another {name}"
+    )
+
+
+def _words(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return ""
+
+
+def _has_ended(running: Dev, backfill: str) -> bool:
+    try:
+        return running.backfill_status(backfill) not in {"REQUESTED", "FAILING", "CANCELING"}
+    except (OSError, AssertionError, ValueError):
+        return False  # the webserver or its database is starting again
 
 
 def _say(text: str) -> None:

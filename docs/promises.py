@@ -52,7 +52,10 @@ PROMISES: dict[str, tuple[Promise, ...]] = {
         ),
         Promise("read-only", "A database that is read-only for a while, at each stage: the same"),
         Promise(
-            "clock", "A clock that is set back: no work is done twice, and none waits for the former time to come again"
+            "clock",
+            "A clock that is set back: no work is done twice, and none waits for the former time to come again",
+            "Dagster's own daemon: after a step back it evaluates each sensor again only at the time of its last tick, so "
+            "that nothing new starts by itself for as long as the step was",
         ),
     ),
     "Folder and store": (
@@ -92,6 +95,7 @@ PROMISES: dict[str, tuple[Promise, ...]] = {
             "weeks",
             "52 simulated weeks: the size of database and Dagster's storage is bounded, the memory of daemon and "
             "code server flat",
+            "the weeks follow one another at once, so nothing gets old enough for the retention by age",
         ),
         Promise("budget", "A year of a million ratings and 60,000 movies fits 450 MB"),
         Promise(
