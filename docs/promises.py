@@ -54,8 +54,8 @@ PROMISES: dict[str, tuple[Promise, ...]] = {
         Promise(
             "clock",
             "A clock that is set back: no work is done twice, and none waits for the former time to come again",
-            "Dagster's own daemon: after a step back it evaluates each sensor again only at the time of its last tick, so "
-            "that nothing new starts by itself for as long as the step was",
+            "Dagster's own daemon: after a step back it evaluates each sensor again only at the time of its last tick, "
+            "so that nothing new starts by itself for as long as the step was",
         ),
     ),
     "Folder and store": (
