@@ -1,7 +1,7 @@
 """What the platform promises, a line each.
 
-Here: the promises in the order of their page, and what is known not to hold. Not here: which tests show them (their
-marker ``faults`` names the key), the figures (``docs/guarantees.json``), the page (``docs.guarantees``).
+Here: the promises in the order of their page, and what is known not to hold. Not here: the tests, whose marker names
+the key; the figures (``docs/guarantees.json``); the page (``docs.guarantees``).
 """
 
 from dataclasses import dataclass
