@@ -37,7 +37,7 @@ def test_each_test_that_the_page_names_exists() -> None:
     for name in (name for names in marked_tests().values() for name in names):
         file, _, function = name.partition("::")
         assert f"\ndef {function}(" in (TESTS / file).read_text(encoding="utf-8"), name
-        assert f"`{file}`" in text
+        assert f"`{TESTS.name}/{file}`" in text
 
 
 def test_a_promise_holds_when_every_case_of_each_test_passed() -> None:
@@ -55,14 +55,14 @@ def test_a_failure_a_gap_and_what_was_not_run_stand_there() -> None:
     assert state() == "**not run**"
     assert state(one=Record("2026-11-27", 1, 0, skipped="no disk")) == "**not run**"
     assert state(tests=()) == "**not shown**: no test"
-    assert state(tests=(), gap="nobody could") == "**not shown**: nobody could"
+    assert state(tests=(), gap="no disk") == "**not shown**: no disk"
 
 
 def test_a_line_has_the_oldest_date_and_all_figures() -> None:
     records = {FIRST: Record("2026-11-27", 2, 2, figures=("20 kills",)), SECOND: Record("2026-10-01", 1, 1)}
     text = render({"Rows": [Promise("rows", TEXT)]}, {"rows": (FIRST, SECOND)}, records)
     assert text.splitlines()[-1] == (
-        f"| {TEXT} | holds | 2026-10-01 | 20 kills<br>3 of 3 cases passed | `a/test_a.py`: `test_one`, `test_two` |"
+        f"| {TEXT} | holds | 2026-10-01 | 20 kills<br>3 of 3 cases passed | `cinematch_assets_tests/a/test_a.py`: `test_one`, `test_two` |"
     )
 
 

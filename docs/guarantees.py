@@ -156,7 +156,7 @@ def _figures(records: Iterable[Record]) -> list[str]:
 def _names(tests: tuple[str, ...]) -> list[str]:
     files: dict[str, list[str]] = {}
     for name in tests:
-        files.setdefault(name.partition("::")[0], []).append(_function(name))
+        files.setdefault(f"{TESTS.name}/{name.partition('::')[0]}", []).append(_function(name))
     few = 4
     return [
         f"{code(file)}: " + (", ".join(map(code, names)) if len(names) <= few else f"{len(names)} tests")

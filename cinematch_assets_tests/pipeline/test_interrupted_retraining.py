@@ -114,7 +114,7 @@ def test_a_retraining_whose_sessions_end_is_the_undisturbed_one_after_the_next_a
         if not done:
             assert attempt(step, platform) == ""
     assert outcome(platform) == undisturbed[0]
-    assert faults > len(STEPS) / 2
+    assert faults > 0  # a pooler hides those between two transactions
     figure(f"{request.node.callspec.id}: {faults} faults in {', '.join(STEPS)}; champion and rows as undisturbed")
 
 

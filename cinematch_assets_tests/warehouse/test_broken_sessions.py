@@ -48,7 +48,7 @@ def copy_batch(url: str) -> None:
         load(connection, "w2", BATCH, "b")
 
 
-def write_verdict(url: str) -> None:
+def assess_batch(url: str) -> None:
     with connect(url) as connection:
         write_assessment(connection, "w1", md5_of("a"), [ALERT], due=True, reason="why", evidence={})
 
@@ -62,7 +62,7 @@ def decide(url: str) -> None:
 WORK = {
     "COPY of ratings": copy_ratings,
     "COPY of a batch": copy_batch,
-    "an assessment": write_verdict,
+    "an assessment": assess_batch,
     "a promotion": decide,
 }
 
