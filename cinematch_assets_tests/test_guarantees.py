@@ -62,7 +62,8 @@ def test_a_line_has_the_oldest_date_and_all_figures() -> None:
     records = {FIRST: Record("2026-11-27", 2, 2, figures=("20 kills",)), SECOND: Record("2026-10-01", 1, 1)}
     text = render({"Rows": [Promise("rows", TEXT)]}, {"rows": (FIRST, SECOND)}, records)
     assert text.splitlines()[-1] == (
-        f"| {TEXT} | holds | 2026-10-01 | 20 kills<br>3 of 3 cases passed | `cinematch_assets_tests/a/test_a.py`: `test_one`, `test_two` |"
+        f"| {TEXT} | holds | 2026-10-01 | 20 kills<br>3 of 3 cases passed "
+        "| `cinematch_assets_tests/a/test_a.py`: `test_one`, `test_two` |"
     )
 
 
