@@ -40,6 +40,8 @@ class DriftScore:
     threshold: float
     alert_triggered: bool
     null_bound: float | None
+    notes: str
+    """What was compared, as ``drift_alerts`` has it."""
 
 
 @dataclass(frozen=True, slots=True)
