@@ -301,8 +301,9 @@ def test_a_run_is_a_task_that_loads_its_batch_and_leaves_its_logs_in_the_bucket(
     arn = ecs.task_of(run_id)
     assert ecs.health(run_id) == WorkerStatus.RUNNING
     overrides = ecs.fargate.task(arn).overrides
-    assert len(json.dumps(overrides)) < MAX_OVERRIDES
-    assert len(overrides_on_aws(overrides)) < MAX_OVERRIDES
+    lengths = {"here": len(json.dumps(overrides)), "on AWS": len(overrides_on_aws(overrides))}
+    print(f"characters of overrides: {lengths}")  # noqa: T201 - shown by pytest -s
+    assert max(lengths.values()) < MAX_OVERRIDES
 
     ecs.fargate.start(arn)
     assert ecs.fargate.end(arn) == 0, ecs.fargate.log_of(arn)
@@ -361,3 +362,15 @@ def test_a_second_death_fails_the_run_and_nothing_is_loaded(ecs: Ecs) -> None:
     assert ecs.run(run_id).status == dg.DagsterRunStatus.FAILURE
     assert ecs.task_of(run_id) == arn, "no third task"
     assert rows_of(ecs.platform, LOADED) == [(0, 0)]
+
+
+def test_a_run_that_is_terminated_stops_its_task_and_loads_nothing(ecs: Ecs) -> None:
+    run_id = ecs.launch()
+    with ecs.in_mid_load(run_id) as arn:
+        assert ecs.instance.run_launcher.terminate(run_id)
+        assert ecs.fargate.task(arn).desired_status == "STOPPED"
+        ecs.fargate.end(arn, signal.SIGTERM)  # what StopTask sends
+    assert ecs.run(run_id).status == dg.DagsterRunStatus.CANCELED, ecs.fargate.log_of(arn)
+    assert rows_of(ecs.platform, LOADED) == [(0, 0)]
+    ecs.monitor()
+    assert ecs.task_of(run_id) == arn, "no other task"

@@ -6,5 +6,6 @@ FROM drift_alerts_archive a
 JOIN ingestion_metadata m ON m.batch_id = a.batch_id
 LEFT JOIN LATERAL (SELECT evidence FROM ops.retraining_decisions d
                    WHERE d.batch_id = a.batch_id ORDER BY decided_at DESC LIMIT 1) AS decision ON TRUE
-WHERE NOT EXISTS (SELECT FROM drift_alerts newer WHERE newer.batch_id = a.batch_id)
+WHERE a.batch_id = ANY(%(batches)s)
+  AND NOT EXISTS (SELECT FROM drift_alerts newer WHERE newer.batch_id = a.batch_id)
 ORDER BY m.id, a.feature_name, a.id DESC
