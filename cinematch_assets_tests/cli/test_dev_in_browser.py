@@ -114,7 +114,7 @@ def ui() -> Iterator[Dev]:
         for key in (GOOD, REFUSED, FEW, OTHER):
             running.ask(add, key=key, here=here)
         for key in (REFUSED, FEW):
-            running.launch("ingest_batch", key)
+            running.launch_partition("ingest_batch", key)
             running.wait_for(lambda of=key: ended(running, of, 1), f"the run of {key}", deadline_s=2 * DEADLINE_S)
         yield running
 
