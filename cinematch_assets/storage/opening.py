@@ -11,7 +11,7 @@ from pathlib import Path
 from cinematch_assets.storage.base import Store, StoreError
 from cinematch_assets.storage.local import LocalStore
 from cinematch_assets.storage.s3 import S3_PREFIX, S3Store, open_s3_client
-from cinematch_assets.urls import hide_user_info
+from cinematch_assets.urls import NO_USER_INFO, has_user_info
 
 
 def open_store(url: str, *, scratch: Path | None = None) -> Store:
@@ -20,15 +20,17 @@ def open_store(url: str, *, scratch: Path | None = None) -> Store:
     ``scratch`` is the folder for files not yet uploaded to S3; by default one below the system's temporary folder.
 
     Raises:
-        StoreError: The address is neither.
+        StoreError: The address is neither, or holds credentials; then no part of it is repeated.
     """
+    if has_user_info(url):
+        raise StoreError(f"the address of a store cannot be used: {NO_USER_INFO}.")
     if url.startswith(S3_PREFIX):
         bucket, _, prefix = url.removeprefix(S3_PREFIX).partition("/")
         if not bucket:
-            raise StoreError(f"CINEMATCH_STORE={hide_user_info(url)} names no bucket: write s3://bucket/prefix.")
+            raise StoreError(f"CINEMATCH_STORE={url} names no bucket: write s3://bucket/prefix.")
         return S3Store(bucket, prefix.strip("/"), open_s3_client(), scratch or _default_scratch(url))
     if "://" in url:
-        raise StoreError(f"CINEMATCH_STORE={hide_user_info(url)} is neither a path nor s3://bucket/prefix.")
+        raise StoreError(f"CINEMATCH_STORE={url} is neither a path nor s3://bucket/prefix.")
     return LocalStore(Path(url).absolute())
 
 
