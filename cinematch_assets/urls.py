@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote
 from cinematch_assets.errors import CinematchError
 
 _SCHEME = re.compile(r"^(?:jdbc:)?(?:postgres|postgresql|pgsql)(?:\+\w+)?://", re.IGNORECASE)
-_USER_INFO = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/?#'\"]*(?:[^\s'\"]*@)")
+_USER_INFO = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*:/{1,2})[^\s/?#'\"]*(?:[^\s'\"]*@)")
 _PASSWORD_OPTION = re.compile(r"(?i)\b((?:ssl)?password|passfile|user)(\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&'\"]+)")
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://|(?:s3|gdrive|https?):", re.IGNORECASE)
 _PATH = re.compile(r"/(?!/)|\.{1,2}/")

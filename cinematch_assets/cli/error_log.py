@@ -11,8 +11,8 @@ import uuid
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from cinematch_assets.fault_messages import without_secrets
 from cinematch_assets.private_files import make_home, make_private_folder
+from cinematch_assets.urls import hide_user_info
 
 MAX_BYTES = 1_000_000
 """Length at which the log is renamed to ``errors.log.1``, replacing the one before."""
@@ -63,7 +63,7 @@ class _Log(RotatingFileHandler):
 
 class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return without_secrets(super().format(record))
+        return hide_user_info(super().format(record))
 
 
 def _in_home() -> Path:

@@ -6,37 +6,41 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import dagster as dg
 import psutil
 import psycopg
 import pytest
 
 from cinematch_assets.cli.main import main
-from cinematch_assets_tests.support.dagster_ui import dev
+from cinematch_assets_tests.support.commands import LEAVES, SHOWING
+from cinematch_assets_tests.support.dagster_ui import dev, run
 from cinematch_assets_tests.support.definitions import run_job
 from cinematch_assets_tests.support.platforms import MOVIES, drop, drop_history, make_platform
 from cinematch_assets_tests.support.servers import Postgres, migrated_template, short_folder
+from cinematch_assets_tests.support.sinks import web_sink
 
 CANARY = "canary7f3a9"
-COMMANDS = (
-    ("status",),
-    ("status", "--json"),
-    ("migrate",),
-    ("recommend", "1"),
-    ("similar", "1"),
-    ("sql", "SELECT 1"),
-    ("sql", "SELECT current_setting('port'), inet_server_addr() FROM nowhere"),
-    ("models", "list"),
-    ("models", "rollback"),
-    ("models", "verify", "run_x"),
-    ("rejects", "list"),
-    ("rejects", "release", "1"),
-    ("features", "refit"),
-    ("drive", "check"),
-    ("drive", "login", "--client-secrets", "client.json", "--no-browser", "--timeout", "1"),
-    ("simulate",),
-    ("evaluate", "--train", "nowhere.csv", "--test", "nowhere.csv"),
-)
+CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("demo",): ("--data", "nowhere"),
+    ("dev",): ("--port", "0"),
+    ("stop",): (),
+    ("forget",): ("3", "--yes"),
+    ("drive", "login"): ("--client-secrets", "client.json", "--no-browser", "--timeout", "1"),
+    ("sql",): ("SELECT current_setting('port'), inet_server_addr() FROM nowhere",),
+}
+"""Commands that ``support.commands`` calls otherwise, or not at all."""
+COMMANDS = [
+    (*command, *words) for command in LEAVES for words in [CALLS.get(command) or SHOWING.get(command, ((),))[0]]
+]
+WORKING = (
+    ("migrate",), ("doctor",), ("status",), ("status", "--json"), ("report", "--out", "page.html"), ("audit",),
+    ("forget", "3", "--yes"), ("forget", "--certificate"), ("backup", "copies", "--check"), ("backup", "s3://copies/y"),
+    ("restore", "copies", "--check"), ("restore", "s3://copies/y", "--check"), ("simulate",), ("recommend", "1"),
+    ("similar", "1"), ("export", "lists"), ("export", "s3://copies/lists"), ("sql", "SELECT 1"), ("models", "list"),
+    ("batches", "list"), ("rejects", "list"), ("notify", "list"), ("features", "refit"), ("stop",),
+)  # fmt: skip
+"""What succeeds on a platform with a champion; the other commands are run as well."""
 
 
 def secrets(home: Path) -> dict[str, str]:
@@ -56,6 +60,7 @@ def secrets(home: Path) -> dict[str, str]:
         "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
         "AWS_DEFAULT_REGION": "eu-central-1",
         "AWS_MAX_ATTEMPTS": "1",
+        "CINEMATCH_NOTIFY": f"json://{CANARY}:{CANARY}@127.0.0.1:1/{CANARY}?token={CANARY}",
     }
 
 
@@ -69,8 +74,14 @@ def written_below(home: Path) -> list[Path]:
     ]
 
 
+_NEED_NOTHING = {("stop",)}
+
+
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-@pytest.mark.parametrize("surroundings", ["unreachable", "bad-url", "bad-store"])
+@pytest.mark.parametrize(
+    "surroundings",
+    ["unreachable", *(pytest.param(each, marks=pytest.mark.slow) for each in ("bad-url", "bad-analyst", "bad-store"))],
+)
 def test_no_command_that_fails_shows_one(
     surroundings: str,
     words: tuple[str, ...],
@@ -81,15 +92,17 @@ def test_no_command_that_fails_shows_one(
     url = {
         "unreachable": f"postgresql://{CANARY}:{CANARY}@127.0.0.1:1/db",
         "bad-url": f"postgresql://owner:x@{CANARY}@127.0.0.1:1/db",
-        "bad-store": f"postgresql://owner:{CANARY}/x@127.0.0.1/db",
+        "bad-analyst": f"postgresql://{CANARY}:{CANARY}@127.0.0.1:1/db",
+        "bad-store": "postgresql://127.0.0.1:1/db",
     }[surroundings]
     environment = {**secrets(tmp_path), "CINEMATCH_DATABASE_URL": url, "DAGSTER_POSTGRES_URL": url.replace("/db", "/d")}
     if surroundings == "bad-store":
-        environment["CINEMATCH_DATABASE_URL"] = "postgresql://127.0.0.1:1/db"
         environment["CINEMATCH_STORE"] = f"s3://AKIA:{CANARY}@bucket/prefix"
         del environment["DAGSTER_POSTGRES_URL"]
     else:
         environment["CINEMATCH_DRIVE"] = "gdrive:folder"
+    if surroundings == "bad-analyst":
+        environment["CINEMATCH_ANALYST_URL"] = f"postgresql://{CANARY}:{CANARY}/x@127.0.0.1:1/db"
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
@@ -97,9 +110,34 @@ def test_no_command_that_fails_shows_one(
     with pytest.raises(SystemExit) as ended:
         main()
     shown = capsys.readouterr()
-    assert ended.value.code not in {None, 0}, shown.out
+    if words not in _NEED_NOTHING:
+        assert ended.value.code not in {None, 0}, shown.out
     assert CANARY not in shown.out + shown.err
     assert "Traceback" not in shown.err
+    assert written_below(tmp_path) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", LEAVES, ids=" ".join)
+def test_no_argument_that_holds_one_is_repeated(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A URL with a password in the place of any argument or option, on a database that does not answer."""
+    monkeypatch.setenv("CINEMATCH_HOME", str(tmp_path))
+    for variable in ("CINEMATCH_DATABASE_URL", "DAGSTER_POSTGRES_URL"):
+        monkeypatch.setenv(variable, f"postgresql://127.0.0.1:1/{variable.lower()}")
+    monkeypatch.chdir(tmp_path)
+    for text in (f"postgresql://u:{CANARY}@127.0.0.1:1/db", f"s3://AK:{CANARY}@bucket/prefix"):
+        for parameter in LEAVES[command].params:
+            if getattr(parameter, "is_flag", False):
+                continue
+            words = [*parameter.opts[:1], text] if parameter.param_type_name == "option" else [text]
+            for more in ([], [text]):
+                monkeypatch.setattr(sys, "argv", ["cinematch", *command, *words, *more])
+                with pytest.raises(SystemExit):
+                    main()
+                shown = capsys.readouterr()
+                assert CANARY not in shown.out + shown.err, sys.argv
     assert written_below(tmp_path) == []
 
 
@@ -154,8 +192,10 @@ _INSTANCE = """{ version instance { id info runLauncher { name }
         } } } } } } }"""
 _ASSETS = """{ assetsOrError { ... on AssetConnection { nodes { key { path } definition { description
     metadataEntries { label description } opVersion }
-    assetMaterializations(limit: 5) { metadataEntries { label } } } } } }"""
-_JOBS = {"load_catalog", "ingest_batch"}
+    assetMaterializations(limit: 5) { metadataEntries { label
+        ... on TextMetadataEntry { text } ... on PathMetadataEntry { path } ... on UrlMetadataEntry { url }
+        ... on JsonMetadataEntry { jsonString } ... on MarkdownMetadataEntry { mdStr } } } } } } }"""
+_JOBS = {"load_catalog", "ingest_batch", "retrain"}
 
 
 def _process_list(home: Path) -> str:
@@ -180,15 +220,24 @@ def _stored_texts(url: str) -> Iterator[tuple[str, int]]:
             yield table, found
 
 
+def _stored_objects(bucket: str) -> dict[str, bytes]:
+    """Each object of a bucket, by its key."""
+    client = boto3.client("s3")
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+    return {key: client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+
+
 @pytest.mark.slow
 @pytest.mark.waits
-@pytest.mark.timeout(1_500)
+@pytest.mark.timeout(2_400)
 def test_no_service_run_sensor_query_or_process_shows_one(
-    postgres18: Postgres, monkeypatch: pytest.MonkeyPatch
+    postgres18: Postgres, aws: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`cinematch dev` with each secret set, until both jobs of files have run, and one without success."""
+    """`cinematch dev` with each secret set and a store on S3, every asset and job run; then every command."""
     with (
         short_folder() as folder,
+        web_sink() as sink,
         postgres18.database(migrated_template(postgres18)) as warehouse,
         postgres18.database() as dagster,
     ):
@@ -196,11 +245,21 @@ def test_no_service_run_sensor_query_or_process_shows_one(
         secret = {url: url.replace("postgres:@", f"postgres:{CANARY}@") for url in (warehouse, dagster)}
         assert all(CANARY in url for url in secret.values())
         platform = make_platform(home, warehouse)
-        for name, value in secrets(home).items():
+        environment = secrets(home) | {
+            "AWS_ENDPOINT_URL": aws,
+            "CINEMATCH_DATABASE_URL": secret[warehouse],
+            "DAGSTER_POSTGRES_URL": secret[dagster],
+            "CINEMATCH_STORE": "s3://bucket/prefix",
+            "CINEMATCH_BACKUP": "s3://copies/x",
+        }
+        hook = f"json://{CANARY}:{CANARY}@127.0.0.1:{sink.port}/{CANARY}"
+        environment["CINEMATCH_NOTIFY"] = f"{hook} mailto://u:{CANARY}@127.0.0.1:1 {environment['CINEMATCH_NOTIFY']}"
+        for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setenv("CINEMATCH_DATABASE_URL", secret[warehouse])
-        monkeypatch.setenv("DAGSTER_POSTGRES_URL", secret[dagster])
-        monkeypatch.setenv("CINEMATCH_NOTIFY", f"json://{CANARY}:{CANARY}@127.0.0.1:1/{CANARY}?token={CANARY}")
+        monkeypatch.chdir(folder)
+        for bucket in ("bucket", "copies"):
+            where = {"LocationConstraint": "eu-central-1"}
+            boto3.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=where)  # type: ignore[arg-type]
         history = drop_history(platform)
         week = history.sample(1_500, random_state=1).assign(timestamp=2_000_000_000)
         drop(platform, "batches/batch_w1.csv", week)
@@ -212,11 +271,20 @@ def test_no_service_run_sensor_query_or_process_shows_one(
                 runs = ui.runs()
                 good = {run["jobName"] for run in runs if run["status"] == "SUCCESS"}
                 bad = [run for run in runs if run["status"] == "FAILURE"]
-                return runs if good >= _JOBS and bad else None
+                return runs if good >= _JOBS and bad and sink.requests else None
 
-            runs = ui.wait_for(ended, "a success of both jobs and a failure", deadline_s=900)
+            ui.wait_for(ended, "a success of each job, a failure and a notification", deadline_s=900)
             assert len(_process_list(home).splitlines()) >= 3
+            for job in ("maintain", "back_up"):
+                ui.run_job(job)
+            runs = ui.runs()
             answers = [ui.ask(query) for query in (_RUNS, _INSTANCE, _ASSETS)]
+            never = [
+                node["key"]["path"]
+                for node in answers[2]["assetsOrError"]["nodes"]
+                if node["definition"] and not node["assetMaterializations"]
+            ]
+            assert never == [], "every asset is materialized"
             answers += [ui.ask(_EVENTS, id=run["runId"]) for run in runs]
             keys = [
                 [run["runId"], "compute_logs", event["fileKey"]]
@@ -230,6 +298,16 @@ def test_no_service_run_sensor_query_or_process_shows_one(
             assert "header" in told, "the failure is told"
             said = ui.end()
         assert CANARY not in told + said
-        assert written_below(home) == []
+        assert "header" in sink.text
+        assert CANARY not in json.dumps([body for _, body in sink.requests])
+        for words in (*WORKING, *(each for each in COMMANDS if each[0] not in {"dev", "demo"})):
+            done = run(home, *words)
+            assert CANARY not in done.stdout + done.stderr, words
+            assert "Traceback" not in done.stderr
+            assert done.returncode == 0 or words not in WORKING, (words, done.stderr)
+        assert written_below(folder) == []
+        for bucket in ("bucket", "copies"):
+            assert [key for key, content in _stored_objects(bucket).items() if CANARY.encode() in content] == []
+            assert _stored_objects(bucket)
         for url in (warehouse, dagster):
             assert {table: rows for table, rows in _stored_texts(url) if rows} == {}
