@@ -8,10 +8,11 @@ import os
 import sys
 import tempfile
 import uuid
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from cinematch_assets.private_files import make_home, make_private_folder
+from cinematch_assets.private_files import make_home, make_private_folder, open_private
 from cinematch_assets.urls import hide_user_info
 
 MAX_BYTES = 1_000_000
@@ -56,6 +57,10 @@ def _append(path: Path, entry: str, error: BaseException) -> None:
 
 
 class _Log(RotatingFileHandler):
+    def _open(self) -> TextIOWrapper:
+        descriptor = open_private(Path(self.baseFilename), os.O_WRONLY | os.O_APPEND)
+        return TextIOWrapper(os.fdopen(descriptor, "ab"), encoding=self.encoding, errors=self.errors)
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's signature
         """Raise, where logging would print a traceback."""
         raise  # noqa: PLE0704 - the error that ``emit`` handles

@@ -10,7 +10,7 @@ import typer
 
 from cinematch_assets.cli.options import Json
 from cinematch_assets.cli.output import err, out, print_json
-from cinematch_assets.cli.processes import holder
+from cinematch_assets.cli.processes import AlreadyRunningError, holder
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.urls import NO_USER_INFO, has_user_info
 
@@ -38,7 +38,10 @@ def report(
     if to is not None and has_user_info(str(to)):
         raise CinematchError(f"--out: {NO_USER_INFO}")
     settings = Settings.from_env()
-    running = holder(settings.home)
+    try:
+        running = holder(settings.home)
+    except AlreadyRunningError:  # elsewhere
+        running = None
     ui = running.url if running else UI
     platform = Platform.open(settings)
     with err.status("reading the state of the platform ..."):

@@ -5,9 +5,12 @@ Here: the choice. Not here: what a store is (``storage.base``), how each kind wo
 
 import hashlib
 import os
+import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
+from cinematch_assets.private_files import FOLDER_MODE
 from cinematch_assets.storage.base import Store, StoreError
 from cinematch_assets.storage.local import LocalStore
 from cinematch_assets.storage.s3 import S3_PREFIX, S3Store, open_s3_client
@@ -35,6 +38,15 @@ def open_store(url: str, *, scratch: Path | None = None) -> Store:
 
 
 def _default_scratch(url: str) -> Path:
-    """Return a folder that depends on user and store alone, so that another process can resume the work in it."""
+    """Return a folder that depends on user and store alone, so that another process can resume the work in it.
+
+    Everyone may make a folder of that name there before: one that is not this user's alone is not used.
+    """
     name = hashlib.sha256(url.encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"cinematch-{os.getuid()}" / name
+    ours = Path(tempfile.gettempdir()) / f"cinematch-{os.geteuid()}"
+    with suppress(FileExistsError):
+        ours.mkdir(mode=FOLDER_MODE)
+    facts = ours.lstat()
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o077:
+        raise StoreError(f"{ours} is not a folder of this user alone: remove it, or set TMPDIR to a folder of your own")
+    return ours / name
