@@ -61,7 +61,7 @@ _BY_ERRNO = {
     errno.EISDIR: "it is a folder, and a file was expected",
     errno.ENOTDIR: "a part of the path is a file, and a folder was expected",
     errno.EEXIST: "it exists already",
-    errno.ELOOP: "links lead in a circle",
+    errno.ELOOP: "it is a link where none is followed, or links lead in a circle",
     errno.ENAMETOOLONG: "the name is too long",
     errno.EMFILE: "this process has too many files open",
     errno.ENFILE: "the system has too many files open",

@@ -189,7 +189,8 @@ def write_access_rules(data: Path, account: ServerAccount) -> tuple[Path, Path]:
 def make_socket_folder(folder: Path, account: ServerAccount) -> Path:
     """Return a folder of mode 0700, the server's user's, whose path is short enough for a socket.
 
-    The data directory itself where its path is one; else a new one, of unguessable name, in the system's temporary folder.
+    The data directory itself where its path can be that; else a new one, of unguessable name, in the system's
+    temporary folder.
     """
     if len(os.fsencode(folder / SOCKET)) <= _MAX_SOCKET_PATH_BYTES and _READ_AS_A_LIST not in str(folder):
         return folder
