@@ -14,5 +14,7 @@ MAX_STALE_LISTS = timedelta(hours=1)
 """A retraining publishes the lists within minutes of the promotion."""
 MAX_SILENCE = timedelta(minutes=5)
 """Sensors are evaluated every 10 to 30 s, the daemon's heartbeat comes every 30 s; a restart takes a minute or two."""
+MAX_UNREACHABLE = timedelta(hours=1)
+"""A service that does not answer comes back by itself, mostly within minutes."""
 TOKEN_NOTICE = timedelta(days=2)
 """Before a token for Google Drive ends: it needs a person with a browser, who may be away for a day."""

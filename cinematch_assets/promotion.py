@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.metrics import rmse
+from cinematch_assets.plurals import count
 from cinematch_assets.values import SEED
 
 MAX_BLOCKS = 5_000
@@ -397,16 +398,16 @@ def _describe(comparison: Comparison, where: str) -> str:
     interval = f"{comparison.low:+.2%} to {comparison.high:+.2%}"
     return (
         f"RMSE {comparison.candidate_rmse:.4f} against {comparison.champion_rmse:.4f}, {comparison.difference:+.2%} "
-        f"({interval}) on {comparison.rows:,} {where} of {comparison.users:,} users"
+        f"({interval}) on {comparison.rows:,} {where} of {count(comparison.users, 'user')}"
     )
 
 
 def _describe_ranking(comparison: RankingComparison, where: str) -> str:
     return (
         f"nDCG@10 {comparison.candidate_ndcg:.4f} against {comparison.champion_ndcg:.4f}, {comparison.difference:+.2%} "
-        f"({comparison.low:+.2%} to {comparison.high:+.2%}) for {comparison.users:,} users {where}"
+        f"({comparison.low:+.2%} to {comparison.high:+.2%}) for {count(comparison.users, 'user')} {where}"
     )
 
 
 def _too_few(new: Comparison | None) -> str:
-    return "no new rows to compare on" if new is None else f"new rows of {new.users} users only"
+    return "no new rows to compare on" if new is None else f"new rows of {count(new.users, 'user')} only"

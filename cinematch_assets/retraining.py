@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from cinematch_assets.attempts import Pending, Work
+from cinematch_assets.plurals import count
 from cinematch_assets.settings import Settings
 from cinematch_assets.values import WaitingDecision, WorkKind
 
@@ -101,9 +102,10 @@ def retraining_decision(facts: BatchFacts, policy: RetrainingPolicy) -> Decision
         return Decision(due=True, reason=f"{facts.batch_id}: there is no champion yet")
     needed = round(policy.unseen_share * facts.trained_ratings)
     if facts.unseen_ratings >= needed:
-        reason = f"{facts.unseen_ratings:,} unseen ratings, {needed:,} are enough"
+        enough = "1 is" if needed == 1 else f"{needed:,} are"
+        reason = f"{count(facts.unseen_ratings, 'unseen rating')}, {enough} enough"
         return Decision(due=True, reason=f"{facts.batch_id}: {reason}")
-    reason = f"{_why_no_drift(facts, alerts, policy)}; {facts.unseen_ratings:,} of {needed:,} unseen ratings"
+    reason = f"{_why_no_drift(facts, alerts, policy)}; {facts.unseen_ratings:,} of {count(needed, 'unseen rating')}"
     return Decision(due=False, reason=f"{facts.batch_id}: {reason}")
 
 
@@ -112,7 +114,8 @@ def _why_no_drift(facts: BatchFacts, alerts: Sequence[Evidence], policy: Retrain
         return "nothing over its threshold"
     if facts.rows < policy.min_rows:
         over = ", ".join(_over(each) for each in alerts)
-        return f"{over}, but {facts.rows:,} rows are too few to decide ({policy.min_rows:,} needed)"
+        rows = "1 row is" if facts.rows == 1 else f"{facts.rows:,} rows are"
+        return f"{over}, but {rows} too few to decide ({policy.min_rows:,} needed)"
     return ", ".join(f"{_over(each)}, but {_why_usual(each)}" for each in alerts)
 
 

@@ -99,6 +99,7 @@ WorkKind = Literal[
     "model",
     "retraining",
     "recommendations",
+    "folder",
     "folder entry",
 ]
 WorkState = Literal["running", "waiting", "given_up", "left_out"]
@@ -127,6 +128,11 @@ class OutstandingWork:
     """When it became outstanding with this content; None until it is stored."""
 
     @property
+    def name(self) -> str:
+        """Its kind and which one, for people."""
+        return self.work if self.work == self.kind else f"{self.kind} {self.work}"
+
+    @property
     def needs_a_person(self) -> bool:
         """Whether nothing happens by itself."""
         return self.state in {"given_up", "left_out"}
@@ -137,6 +143,7 @@ NotificationKind = Literal[
     "batch failed",
     "given up",
     "left out",
+    "folder",
     "drift",
     "promoted",
     "rejected",

@@ -3,7 +3,7 @@
 import os
 import random
 import time
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -15,38 +15,49 @@ pytestmark = [pytest.mark.slow, pytest.mark.waits]
 
 SEED = int(os.environ.get("CINEMATCH_TEST_SEED", "11"))
 KILLS = int(os.environ.get("CINEMATCH_TEST_KILLS", "20"))
+AT_ONCE = int(os.environ.get("CINEMATCH_TEST_KILLS_AT_ONCE", "2"))
+"""Homes that run beside each other: most of their time is waiting."""
+
 OUTAGE_S = float(os.environ.get("CINEMATCH_TEST_OUTAGE_S", "20"))
 VICTIMS = {"run": outages.kill_run, "services": outages.kill_services, "database": outages.kill_server}
 
 
 @pytest.fixture(scope="module")
-def clean() -> Iterator[Outcome]:
-    """What stands when nothing is disturbed."""
+def clean() -> Outcome:
+    """What stands when nothing is disturbed, as slow as beside the homes that are killed."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        first, *others = pool.map(lambda _: _undisturbed(), range(AT_ONCE))
+    assert [other.differences(first) for other in others] == [[] for _ in others]
+    _say(f"\nclean, {first.seconds:.0f} s: {first.as_json()}")
+    return first
+
+
+def _undisturbed() -> Outcome:
     with unattended() as home:
-        outcome = settle(home)
-    _say(f"\nclean, {outcome.seconds:.0f} s: {outcome.as_json()}")
-    return outcome
+        return settle(home)
 
 
 @pytest.mark.timeout(3 * 3600)
 def test_twenty_random_kills_leave_no_trace(clean: Outcome) -> None:
-    chance = random.Random(SEED)  # noqa: S311 - repeatable
-    _say(f"\nseed {SEED}\n  # | at s | killed | settled after s | differs")
-    differing = []
-    for number in range(1, KILLS + 1):
-        at, victim = chance.uniform(0, clean.seconds - 12), chance.choice(["run", "run", "services", "database"])
-        with unattended() as home:
-            time.sleep(at)
-            done = VICTIMS[victim](home, chance)
-            try:
-                outcome = settle(home)
-                differences = outcome.differences(clean)
-                seconds = f"{outcome.seconds:.0f}"
-            except TimeoutError:
-                differences, seconds = [f"unsettled: {home.ask('SELECT * FROM ops.outstanding_work')}"], "-"
-        _say(f"{number:3} | {at:4.0f} | {done} | {seconds} | {'; '.join(differences) or 'nothing'}")
-        differing += [(number, differences)] if differences else []
-    assert not differing
+    _say(f"\nseed {SEED}, {AT_ONCE} at once\n  # | at s | killed | settled after s | differs")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = list(pool.map(lambda number: _differences_after_a_kill(number, clean), range(1, KILLS + 1)))
+    assert [differences for differences in found if differences] == []
+
+
+def _differences_after_a_kill(number: int, clean: Outcome) -> list[str]:
+    chance = random.Random(SEED * 1_000 + number)  # noqa: S311 - repeatable
+    at, victim = chance.uniform(0, clean.seconds - 12), chance.choice(["run", "run", "services", "database"])
+    with unattended() as home:
+        time.sleep(at)
+        done = VICTIMS[victim](home, chance)
+        try:
+            outcome = settle(home)
+            differences, seconds = outcome.differences(clean), f"{outcome.seconds:.0f}"
+        except TimeoutError:
+            differences, seconds = [f"unsettled: {home.ask('SELECT * FROM ops.outstanding_work')}"], "-"
+    _say(f"{number:3} | {at:4.0f} | {done} | {seconds} | {'; '.join(differences) or 'nothing'}")
+    return differences
 
 
 @pytest.mark.timeout(1800)

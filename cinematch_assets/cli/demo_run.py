@@ -117,9 +117,7 @@ class Loop:
     @classmethod
     def open(cls, settings: Settings, watch: Stopwatch) -> "Loop":
         """Open the instance that ``cinematch dev`` will show, and load the definitions."""
-        import dagster as dg
-
-        from cinematch_assets.dagster_support.instance import prepare_home
+        from cinematch_assets.dagster_support.instance import open_for_this_process, prepare_home
         from cinematch_assets.dagster_support.open_platform import with_open_platform
         from cinematch_assets.definitions import defs
 
@@ -127,7 +125,7 @@ class Loop:
         os.environ["DAGSTER_HOME"] = str(prepare_home(settings))
         platform = Platform.open(settings)
         repository = with_open_platform(defs(), platform).get_repository_def()
-        return cls(platform, dg.DagsterInstance.get(), repository, watch)
+        return cls(platform, open_for_this_process(settings), repository, watch)
 
     def run_until_idle(self, what: str) -> None:
         """Tick the sensors and run what they request, until they request nothing."""
@@ -204,6 +202,8 @@ class Loop:
                 )
             except dg.DagsterExecutionInterruptedError:
                 raise KeyboardInterrupt from None
+        if _was_interrupted(result):
+            raise KeyboardInterrupt
         if not result.success:
             raise CinematchError(f"{what} failed: {_first_fault(result)}")
         notes.print(f"  {what}: done")
@@ -221,6 +221,15 @@ class Loop:
 def _spinner(text: str) -> AbstractContextManager[object]:
     """Show on a terminal that something runs, unless the command is to be quiet."""
     return nullcontext() if notes.quiet else err.status(text, spinner="line")
+
+
+def _was_interrupted(result: "dg.ExecuteInProcessResult") -> bool:
+    """Whether Ctrl-C ended the run; Dagster records it as a failure of the step, or of the run between two."""
+    import dagster as dg
+
+    errors = [getattr(event.event_specific_data, "error", None) for event in result.all_events if event.is_failure]
+    name = dg.DagsterExecutionInterruptedError.__name__
+    return any(each is not None and name in {each.cls_name, each.cause and each.cause.cls_name} for each in errors)
 
 
 def _first_fault(result: "dg.ExecuteInProcessResult") -> str:
@@ -251,7 +260,7 @@ def _print_catalogue(platform: Platform) -> None:
     with platform.warehouse.session() as session:
         splits = session.run(read_split_counts)
         counts = session.run(count_movies)
-    notes.print(f"  {counts.movies:,} movies, {counts.with_features:,} of them with genre features")
+    notes.print(f"  {count(counts.movies, 'movie')}, {counts.with_features:,} of them with genre features")
     if notes.quiet:
         return
     print_table("Ratings", ("split", "rows", "mean", "std"), [(s.name, s.rows, s.mean, s.std) for s in splits])

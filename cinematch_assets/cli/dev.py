@@ -27,6 +27,7 @@ from cinematch_assets.cli.output import out
 from cinematch_assets.cli.processes import MARK, end_marked, hold
 from cinematch_assets.cli.supervisor import MAX_GAP_S, Service, Supervisor
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.plurals import count
 from cinematch_assets.private_files import make_private_folder
 from cinematch_assets.settings import Settings
 from cinematch_assets.warehouse.connection import WarehouseUnavailableError
@@ -121,7 +122,8 @@ def _prepare(settings: Settings) -> Mapping[str, str]:
     storage_url(settings)
     migrate(settings.warehouse_url or embedded_url(settings.home))
     if orphans := fail_orphaned_runs(settings):
-        out.print(f"{orphans} runs ended with the cinematch dev that had started them; the sensors try again.")
+        their = "had started it" if orphans == 1 else "had started them"
+        out.print(f"{count(orphans, 'run')} ended with the cinematch dev that {their}; the sensors try again.")
     home = str(settings.home.resolve())
     return {
         "CINEMATCH_HOME": home,

@@ -9,6 +9,7 @@ import typer
 
 from cinematch_assets.cli.options import Json
 from cinematch_assets.cli.output import out, print_json
+from cinematch_assets.plurals import count
 
 
 def export(
@@ -34,6 +35,6 @@ def export(
         print_json(asdict(exported) | {"uri": target.uri(exported.folder), "latest": target.uri(LATEST_KEY)})
         return
     out.print(
-        f"{exported.rows:,} recommendations for {exported.users:,} users by {exported.model_version}: "
+        f"{count(exported.rows, 'recommendation')} for {count(exported.users, 'user')} by {exported.model_version}: "
         f"{target.uri(exported.folder)}"
     )

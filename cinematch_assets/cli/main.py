@@ -42,6 +42,7 @@ from cinematch_assets.cli import (
     status,
     stop,
 )
+from cinematch_assets.cli.entry import INTERRUPTED, STOPPED
 from cinematch_assets.cli.error_log import write_entry
 from cinematch_assets.cli.output import err, notes
 from cinematch_assets.errors import CinematchError
@@ -49,8 +50,6 @@ from cinematch_assets.fault_messages import message_of
 from cinematch_assets.urls import hide_user_info
 from cinematch_assets.visible_text import visible
 
-INTERRUPTED = 128 + 2
-"""The exit code of a program that SIGINT ended."""
 BUG = 70
 """The exit code after an error that no one foresaw, EX_SOFTWARE of sysexits.h."""
 _OF_OUTPUT = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF}
@@ -79,7 +78,7 @@ class _Commands(TyperGroup):
             with _visible_arguments():
                 return super().invoke(ctx)
         except KeyboardInterrupt:
-            err.print("stopped: nothing half-done is visible, and the same command goes on from here")
+            err.print(STOPPED)
             raise typer.Exit(INTERRUPTED) from None
 
 

@@ -9,11 +9,7 @@ import typer
 
 from cinematch_assets.cli.options import Json, Reason
 from cinematch_assets.cli.output import out, print_folded, print_json, print_table, progress
-from cinematch_assets.cli.status_tables import print_performance
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.warehouse.batch_performance import list_batch_performance
-from cinematch_assets.warehouse.champion import read_champion
-from cinematch_assets.warehouse.model_registry import list_model_versions
 
 app = typer.Typer(help="Model versions: list them, change the champion.", no_args_is_help=True)
 
@@ -26,7 +22,11 @@ def list_versions(json: Json = False) -> None:
     """
     from dataclasses import asdict
 
+    from cinematch_assets.cli.status_tables import print_performance
     from cinematch_assets.pipeline.platform import Platform
+    from cinematch_assets.warehouse.batch_performance import list_batch_performance
+    from cinematch_assets.warehouse.champion import read_champion
+    from cinematch_assets.warehouse.model_registry import list_model_versions
 
     with Platform.open().warehouse.session() as session:
         versions = session.run(list_model_versions)

@@ -10,6 +10,7 @@ import typer
 from cinematch_assets.cli.options import HowManyRows, Json
 from cinematch_assets.cli.output import out, print_json, print_table
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.plurals import count
 
 app = typer.Typer(help="Channels of CINEMATCH_NOTIFY, and what people were told.", no_args_is_help=True)
 
@@ -31,7 +32,8 @@ def test() -> None:
         out.print(f"not sent: {fault}")
     failed = len(channels.faults) + sum(map(bool, results.values()))
     if failed:
-        raise CinematchError(f"{failed} of {len(channels.faults) + len(results)} channels of CINEMATCH_NOTIFY failed")
+        tried = count(len(channels.faults) + len(results), "channel")
+        raise CinematchError(f"{failed} of {tried} of CINEMATCH_NOTIFY failed")
 
 
 @app.command("list")

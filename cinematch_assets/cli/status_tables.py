@@ -11,6 +11,7 @@ from typing import Any
 from cinematch_assets.cli.output import out, print_folded, print_table
 from cinematch_assets.pipeline.attention import AttentionRow, attention
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.plurals import count
 from cinematch_assets.table_names import BATCHES
 from cinematch_assets.values import Automation, OutstandingWork
 from cinematch_assets.warehouse import status
@@ -90,7 +91,7 @@ def print_status(status: Status) -> None:
             "version": status.champion.version,
             "since": _minute(status.champion.decided_at),
             "method": status.champion.method,
-            "trained on": f"{status.champion.data_size:,} ratings",
+            "trained on": count(status.champion.data_size, "rating"),
             **{name: "" if metrics.get(name) is None else f"{metrics[name]:.4f}" for name in names},
         }
         print_table("Champion", ("", ""), facts.items())
@@ -177,15 +178,12 @@ def _print_attention(status: Status) -> None:
         print_folded(f"  next: {row.next_step}{again}")
     if not any(row.needs_a_person for row in status.attention):
         out.print("nothing needs attention")
-    running = [
-        work.work if work.work == work.kind else f"{work.kind} {work.work}"
-        for work in status.outstanding
-        if work.state == "running"
-    ]
+    running = [work.name for work in status.outstanding if work.state == "running"]
     if running:
         print_folded(f"runs: {', '.join(running)}")
     if status.unseen_ratings:
-        out.print(f"{status.unseen_ratings:,} ratings wait in the buffer for the next model")
+        wait = "waits" if status.unseen_ratings == 1 else "wait"
+        out.print(f"{count(status.unseen_ratings, 'rating')} {wait} in the buffer for the next model")
 
 
 def _print_files(status: Status) -> None:

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from dagster._serdes import ConfigurableClassData
 
 _CONFIGURATION = "dagster.yaml"
+_IN_PROCESS = "in_process.yaml"
+_NO_CAPTURE = """
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
 _PROCESS_STATUSES = ("STARTING", "STARTED", "CANCELING")
 
 
@@ -70,6 +76,18 @@ def prepare_home(settings: Settings) -> Path:
     home = make_private_folder(make_home(settings.home).resolve() / "dagster")
     write_atomically(home / _CONFIGURATION, [project_file(_CONFIGURATION).read_bytes()])
     return home
+
+
+def open_for_this_process(settings: Settings) -> "dg.DagsterInstance":
+    """Open the instance for runs in this process, whose output goes to the terminal alone.
+
+    To capture it Dagster starts processes for each step, which Ctrl-C ends as well, with a traceback each.
+    """
+    import dagster as dg
+
+    home = prepare_home(settings)
+    write_atomically(home / _IN_PROCESS, [project_file(_CONFIGURATION).read_bytes(), _NO_CAPTURE.encode()])
+    return dg.DagsterInstance.from_config(str(home), _IN_PROCESS)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import dagster as dg
 
 from cinematch_assets import charts
 from cinematch_assets.dagster_support.markdown import INLINE_CHARACTERS, plain, short, table
+from cinematch_assets.plurals import count
 from cinematch_assets.values import DriftAlert
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def drift_scores(alerts: Sequence[DriftAlert], bounds: Mapping[str, float]) -> d
 
 def ratings_beside_history(history: Sequence[int], batch: Sequence[int]) -> dg.MetadataValue:
     """The batch's ratings beside those of the history, as shares of either."""
-    description = f"{sum(batch):,} ratings of the batch in orange, {sum(history):,} of the history in grey"
+    description = f"{count(sum(batch), 'rating')} of the batch in orange, {sum(history):,} of the history in grey"
     return _picture(charts.histogram_beside(history, batch, ("0.5 stars", "5 stars")), description)
 
 
@@ -66,7 +67,7 @@ def figures_over_versions(versions: Sequence["ModelVersion"], champion: str | No
             for each in shown
         ]
         last = short(points[-1].value)
-        description = f"{figure} on the test split over {len(points)} versions, {last} now; {better} is better"
+        description = f"{figure} on the test split over {count(len(points), 'version')}, {last} now; {better} is better"
         drawn[name] = _picture(charts.over_time(points, ends=ends), description)
     return drawn
 
@@ -75,7 +76,7 @@ def concentration(shares: Sequence[float], movies: int) -> dg.MetadataValue:
     """The shares of all places in lists that tenths of the listed movies take, the most listed ones first."""
     points = [charts.Point(share) for share in shares]
     drawn = charts.over_time(points, limit=1 / len(shares), limit_name="even", ends=("most listed", "least"))
-    return _picture(drawn, f"{shares[0]:.0%} of all places go to a tenth of the {movies:,} movies in lists")
+    return _picture(drawn, f"{shares[0]:.0%} of all places go to a tenth of the {count(movies, 'movie')} in lists")
 
 
 def sample_lists(users: Sequence["SampleUser"]) -> dg.MetadataValue:

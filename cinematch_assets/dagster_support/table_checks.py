@@ -15,6 +15,7 @@ from cinematch_assets.dagster_support.asset_checks import Check, Outcome
 from cinematch_assets.dagster_support.markdown import plain, table
 from cinematch_assets.limits import MAX_BATCH_AGE, MAX_STORAGE_SHARE
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.plurals import count
 from cinematch_assets.schemas.movies_file import MOVIES_FILE
 from cinematch_assets.schemas.netflix_movies import COLLECTION_FILE
 from cinematch_assets.schemas.ratings_file import KNOWN_MOVIE, RATINGS_FILE
@@ -53,13 +54,15 @@ def pandera_schema(declared: Table, schema: str = "public", *, merged_into: Tabl
         metadata = {"rows": found.rows, "invalid_rows": found.invalid, **found.counts}
         if not found.invalid:
             where = f" of `{batch}`" if batch else ""
-            return Outcome(True, f"All {found.rows:,} rows{where} satisfy every rule.", metadata)
-        broken = [f"{plain(rule)} ({count:,})" for rule, count in found.counts.items() if count]
+            rows = f"The only row{where} satisfies" if found.rows == 1 else f"All {found.rows:,} rows{where} satisfy"
+            return Outcome(True, f"{rows} every rule.", metadata)
+        broken = [f"{plain(rule)} ({number:,})" for rule, number in found.counts.items() if number]
         examples = [(_in_words(row.values), plain("; ".join(row.reasons))) for row in found.examples]
         rows = table(("row", "breaks"), examples)
+        verb = "breaks" if found.invalid == 1 else "break"
         return Outcome(
             False,
-            f"**{found.invalid:,} of {found.rows:,} rows break a rule:** {'; '.join(broken)}\n\n"
+            f"**{found.invalid:,} of {count(found.rows, 'row')} {verb} a rule:** {'; '.join(broken)}\n\n"
             "**Next:** the loader rejects such rows, so something else wrote them. Correct or delete them in the "
             f"table, then run this check alone.\n\n{rows}",
             metadata,
@@ -114,7 +117,8 @@ def _why_rejected(found: "RejectedRows") -> str:
         ],
     )
     more = f"\n\nand {found.rows - len(found.examples):,} more" if found.rows > len(found.examples) else ""
-    summary = summary or f"**{found.rows:,} rows{name} were rejected:** {reasons}"
+    were = f"1 row{name} was" if found.rows == 1 else f"{found.rows:,} rows{name} were"
+    summary = summary or f"**{were} rejected:** {reasons}"
     # What to do comes before the rows: the page of a check cuts long texts.
     return f"{summary}\n\n**Next:** {_next_step(path, refused=refused)}\n\n{rows}{more}"
 
@@ -158,11 +162,12 @@ def referential_integrity(declared: Table) -> Check:
 
         orphans = platform.warehouse.run(count_orphans, batch)
         # The rows of a merged batch are in ratings.
-        count = orphans.ratings if declared.name == "ratings" else orphans.buffer + (orphans.ratings if batch else 0)
+        number = orphans.ratings if declared.name == "ratings" else orphans.buffer + (orphans.ratings if batch else 0)
         text = "Every rating's movie is in the catalogue."
-        if count:
-            text = f"**{count:,} ratings are of movies that the catalogue lacks.** Next: drop a complete `movies` file."
-        return Outcome(count == 0, text, {"ratings_without_movie": count})
+        if number:
+            ratings = "1 rating is of a movie" if number == 1 else f"{number:,} ratings are of movies"
+            text = f"**{ratings} that the catalogue lacks.** Next: drop a complete `movies` file."
+        return Outcome(number == 0, text, {"ratings_without_movie": number})
 
     return Check("referential_integrity", "Every rating's movie is in `movies`.", evaluate)
 
@@ -173,13 +178,12 @@ def each_movie_once() -> Check:
     def evaluate(platform: Platform, _: str | None) -> Outcome:
         from cinematch_assets.warehouse.netflix import count_collection_duplicates
 
-        count = platform.warehouse.run(count_collection_duplicates)
-        text = (
-            f"**{count:,} rows repeat title, genre, rating and year of another.**"
-            if count
-            else "No movie is there twice."
-        )
-        return Outcome(count == 0, text, {"rows_too_many": count})
+        number = platform.warehouse.run(count_collection_duplicates)
+        text = "No movie is there twice."
+        if number:
+            rows = "1 row repeats" if number == 1 else f"{number:,} rows repeat"
+            text = f"**{rows} title, genre, rating and year of another.**"
+        return Outcome(number == 0, text, {"rows_too_many": number})
 
     return Check("each_movie_once", "No title, genre, rating and year come twice.", evaluate)
 

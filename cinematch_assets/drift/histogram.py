@@ -37,7 +37,7 @@ class RatingHistogram:
             half_stars = round(float(rating) * 2)
             if half_stars != float(rating) * 2 or not 1 <= half_stars <= len(bins):
                 raise NotAHistogramError(
-                    f"{rating} is not a rating of 0.5 to 5.0 in half stars, and {count} rows have it"
+                    f"{rating} is not a rating of 0.5 to 5.0 in half stars, and it occurs {count:,} times"
                 )
             bins[half_stars - 1] += int(count)
         return cls(tuple(bins))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
 from cinematch_assets.drive.folder import (
     HIDDEN,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 HASHING_THREADS = 32
 _MAX_REMEMBERED = 500_000
+_SERVER_ERROR = 500
 
 _Version = tuple[str, str, str, str, int]
 """Endpoint, bucket, key, ETag and size of an object."""
@@ -94,7 +95,7 @@ class S3Folder:
         """List the keys; the content of what is wanted and has not been seen yet is read and hashed."""
         look = Look(limits, is_wanted)
         wanted: list[_Object] = []
-        for entry in self._entries(under, recursive=recursive):
+        for entry in self._entries(under, look, recursive=recursive):
             if look.is_over(under):
                 break
             look.entries += 1
@@ -117,31 +118,38 @@ class S3Folder:
         """Download the object and hash it on the way; ``target`` appears only when size and md5 are the listed ones."""
         write_atomically(target, self._content(file))
 
-    def _entries(self, under: str, *, recursive: bool) -> Iterator["_Object | SkippedEntry | str"]:
-        """Give the objects below ``under``, what cannot be one of the files, and sub-folders that are not entered."""
-        below = f"{self.prefix}/" if self.prefix else ""
-        start = below + (f"{under.strip('/')}/" if under else "")
-        options: dict[str, Any] = {} if recursive else {"Delimiter": "/"}
+    def _entries(self, under: str, look: Look, *, recursive: bool) -> Iterator["_Object | SkippedEntry | str"]:
+        """Give the objects below ``under``, what cannot be one of the files, and sub-folders that are not entered.
+
+        Credentials may be allowed to list some prefixes and not others: an inner one is skipped with its reason.
+        """
         try:
-            for page in self.client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=start, **options
-            ):
-                for folder in page.get("CommonPrefixes", ()):
-                    path = folder["Prefix"].removeprefix(below)
-                    if not path.removeprefix(f"{under}/").startswith(HIDDEN):
-                        yield shown_name(path)
-                for entry in page.get("Contents", ()):
-                    path = entry["Key"].removeprefix(below)
-                    if path.endswith("/") or not path:
-                        continue  # stands for an empty folder
-                    if fault := _path_fault(path):
-                        yield SkippedEntry(shown_name(path), fault)
-                    elif not any(part.startswith(HIDDEN) for part in path.split("/")):
-                        yield _Object(entry["Key"], path, entry["ETag"], entry["Size"])
+            yield from self._listed(under, recursive=recursive)
         except ClientError as fault:
+            if under and error_code(fault) == "AccessDenied":
+                look.skip(under, "cannot be listed: S3 says AccessDenied; let these credentials list it")
+                return
             raise self._refused(fault) from fault
         except BotoCoreError as fault:
             raise self._unreachable(fault) from fault
+
+    def _listed(self, under: str, *, recursive: bool) -> Iterator["_Object | SkippedEntry | str"]:
+        below = f"{self.prefix}/" if self.prefix else ""
+        start = below + (f"{under.strip('/')}/" if under else "")
+        options: dict[str, Any] = {} if recursive else {"Delimiter": "/"}
+        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=start, **options):
+            for folder in page.get("CommonPrefixes", ()):
+                path = folder["Prefix"].removeprefix(below)
+                if not path.removeprefix(f"{under}/").startswith(HIDDEN):
+                    yield shown_name(path)
+            for entry in page.get("Contents", ()):
+                path = entry["Key"].removeprefix(below)
+                if path.endswith("/") or not path:
+                    continue  # stands for an empty folder
+                if fault := _path_fault(path):
+                    yield SkippedEntry(shown_name(path), fault)
+                elif not any(part.startswith(HIDDEN) for part in path.split("/")):
+                    yield _Object(entry["Key"], path, entry["ETag"], entry["Size"])
 
     def _describe(self, found: _Object) -> DriveFile | SkippedEntry:
         """Describe an object by its content, or say why it cannot be read."""
@@ -194,13 +202,20 @@ class S3Folder:
 
     def _refused(self, fault: ClientError) -> DriveError:
         logger.warning("S3 refuses to list %s: %s", self.spec, fault)
+        if fault.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= _SERVER_ERROR:
+            return UnreachableError(f"S3 says {error_code(fault)} to a listing of {self.spec} (CINEMATCH_DRIVE).")
         return DriveError(
             f"S3 says {error_code(fault)} to a listing of {self.spec} (CINEMATCH_DRIVE): check the bucket's name, "
             "its region, and that these credentials may list and read it."
         )
 
-    def _unreachable(self, fault: BotoCoreError) -> UnreachableError:
+    def _unreachable(self, fault: BotoCoreError) -> DriveError:
         logger.warning("S3 cannot be used for %s: %s", self.spec, fault)
+        if isinstance(fault, NoCredentialsError | PartialCredentialsError):
+            return DriveError(
+                f"{self.spec} (CINEMATCH_DRIVE) cannot be read without AWS credentials ({_first_line(fault)}): set "
+                "AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role."
+            )
         return UnreachableError(f"{self.spec} (CINEMATCH_DRIVE) cannot be reached: {_first_line(fault)}.")
 
 

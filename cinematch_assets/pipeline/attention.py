@@ -14,6 +14,7 @@ from cinematch_assets.messaging.channels import read_channels
 from cinematch_assets.pipeline.models.artifacts import FormatStatus, champion_format_message
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.pipeline.token_watch import find_token_condition
+from cinematch_assets.plurals import count
 from cinematch_assets.values import Automation, Condition, OutstandingWork, WaitingDecision
 from cinematch_assets.warehouse.approval import list_awaiting
 from cinematch_assets.warehouse.batches import UnfinishedBatch, list_unfinished_batches
@@ -24,7 +25,7 @@ from cinematch_assets.warehouse.erasures import list_erasures
 from cinematch_assets.warehouse.landed_files import CORRECT
 from cinematch_assets.warehouse.monitoring import list_refused_files
 from cinematch_assets.warehouse.notification_messages import list_channel_states
-from cinematch_assets.warehouse.outstanding import list_outstanding
+from cinematch_assets.warehouse.outstanding import CANNOT_BE_LISTED, list_outstanding
 from cinematch_assets.warehouse.warehouse import Session
 
 SENDER = "notification_sensor"
@@ -89,7 +90,7 @@ def attention(platform: Platform, automation: Automation | None = None) -> list[
     rows += [AttentionRow("notifications", None, fault, test, needs_a_person=True) for fault in channels.faults]
     for state in states:
         if state.fault:
-            why = f"{state.fault}; {state.waiting:,} wait for it"
+            why = f"{state.fault}; {count(state.waiting, 'message')} for it {'waits' if state.waiting == 1 else 'wait'}"
             rows.append(AttentionRow("notifications", state.failing_since, why, test, needs_a_person=True))
     return sorted(rows, key=lambda row: (not row.needs_a_person, row.since or now))
 
@@ -183,6 +184,5 @@ def _unseen(what: str, since: datetime | None, why: str, step: str, now: datetim
 
 
 def _outstanding_row(work: OutstandingWork) -> AttentionRow:
-    name = work.work if work.work == work.kind else f"{work.kind} {work.work}"
-    what = f"{name}, {work.state.replace('_', ' ')}"
+    what = CANNOT_BE_LISTED if work.kind == "folder" else f"{work.name}, {work.state.replace('_', ' ')}"
     return AttentionRow(what, work.since, work.reason, work.next_step, work.needs_a_person, work.retry_at)

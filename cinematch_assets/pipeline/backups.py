@@ -189,7 +189,7 @@ def restore(settings: Settings, source: Store, name: str | None = None, *, actor
             f"{store.uri(others[0])} is not of the backup, one of {count(len(others), 'such object')}: restore into an "
             "empty store"
         )
-    with log_phase(_LOG, f"restore {len(manifest.objects):,} objects"):
+    with log_phase(_LOG, f"restore {count(len(manifest.objects), 'object')}"):
         for key, copied in manifest.objects.items():
             with _verified(source, _object_key(copied.sha256), copied) as file:
                 store.put(key, file)

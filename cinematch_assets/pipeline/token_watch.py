@@ -1,7 +1,8 @@
-"""Whether the token for Google Drive ends soon, which a person has to mend before it does.
+"""Whether the token for Google Drive ends soon, which a person has to prevent.
 
 Here: the condition that people are told of. Not here: the token (``drive.token``), its lifetime (``drive.diagnose``),
-recording the condition (``pipeline.attention``).
+recording the condition (``pipeline.attention``), a token that cannot be used: then the folder
+cannot be listed (``pipeline.ingest.wanted_work``).
 """
 
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ NAME = "the Google token ends soon"
 
 
 def find_token_condition(settings: Settings, now: datetime) -> Condition | None:
-    """Return the condition if the folder is in Google Drive and its token ended, ends soon or cannot be used.
+    """Return the condition if the folder is in Google Drive and its token ended or ends soon.
 
     The words stay the same as long as the token does. A secret on AWS is read once an hour, a file each time.
     """
@@ -25,9 +26,7 @@ def find_token_condition(settings: Settings, now: datetime) -> Condition | None:
         return None
     try:
         end = _read_end(settings, now)
-    except TokenError as fault:
-        return Condition(NAME, "token", str(fault), _RENEW, None)
-    except UnreachableError:  # of the surroundings: the next look may reach it
+    except (TokenError, UnreachableError):  # the look at the folder says which
         return None
     if end is None or end[0] - now > TOKEN_NOTICE:
         return None

@@ -20,13 +20,16 @@ from numpy.typing import NDArray
 from cinematch_assets.reading.cells import NUMBER, parse_cells
 from cinematch_assets.reading.compressed import GZIP_MAGIC, open_unpacked
 from cinematch_assets.reading.csv_file import CsvFile
-from cinematch_assets.reading.csv_rows import find_rows
+from cinematch_assets.reading.csv_rows import Rows, find_rows
 from cinematch_assets.reading.released import RawRows
 from cinematch_assets.reading.table_file import Block, open_table
 from cinematch_assets.schemas.ratings_file import RATINGS_FILE
 
 OfPeople = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
 """Tells which user numbers, shape (n,), are those of the people."""
+
+ERASED_ROW = b'erased"row\n'
+"""Stands for a row that kept the rows around it apart: a quote followed by text ends each quoted field with a fault."""
 
 _NUMBER = re.compile(NUMBER.replace("?P<number>", "").encode())
 _FIELD_ENDS = re.compile(rb'[,;|"\t]+')
@@ -35,7 +38,8 @@ _FIELD_ENDS = re.compile(rb'[,;|"\t]+')
 def leave_out_people(path: Path, name: str, target: Path, of_people: OfPeople) -> NDArray[np.int64]:
     """Write the file at ``path`` to ``target`` without the rows of people; return the numbers of those, from 1.
 
-    Without such a row nothing is written. Compressed files stay compressed, and Parquet stays Parquet.
+    Without such a row nothing is written. Compressed files stay compressed, and Parquet stays Parquet. Where rows with
+    broken quotes would join once a row between them is gone, ``ERASED_ROW`` stands in its place, itself a bad row.
 
     Raises:
         FileRefused: Its rows cannot be told apart; the message calls it ``name``.
@@ -83,14 +87,31 @@ def _has_number(raw: bytes, of_people: OfPeople) -> bool:
 def _write_csv(path: Path, name: str, source: CsvFile, masks: Sequence[NDArray[np.bool_]], target: Path) -> None:
     with open_unpacked(path, name) as file, _opened_like(path, target) as out:
         out.write(file.read(source.header.ends_at))
-        for block, gone in zip(source.blocks(), masks, strict=True):
+        for number, (block, gone) in enumerate(zip(source.blocks(), masks, strict=True), start=1):
             rows = block.found or find_rows(block.text, at_end=True)[0]
-            ends = np.append(rows.starts[1:], len(block.text))  # a row goes with its line end
-            kept_from = 0
-            for start, end in zip(rows.starts[gone].tolist(), ends[gone].tolist(), strict=True):
-                out.write(block.text[kept_from:start])
-                kept_from = end
-            out.write(block.text[kept_from:])
+            kept = _without_rows(block.text, rows, gone, b"")
+            if not _reads_as(kept, block.raw(np.flatnonzero(~gone)), at_end=number == len(masks)):
+                kept = _without_rows(block.text, rows, gone, ERASED_ROW)
+            out.write(kept)
+
+
+def _without_rows(text: bytes, rows: Rows, gone: NDArray[np.bool_], placeholder: bytes) -> bytes:
+    """Return the text with ``placeholder`` where the rows that are gone and their line ends were."""
+    ends = np.append(rows.starts[1:], len(text))
+    pieces, kept_from = [], 0
+    for start, end in zip(rows.starts[gone].tolist(), ends[gone].tolist(), strict=True):
+        pieces.append(text[kept_from:start])
+        kept_from = end
+    return placeholder.join([*pieces, text[kept_from:]])
+
+
+def _reads_as(text: bytes, lines: list[bytes], *, at_end: bool) -> bool:
+    """Return whether the text has exactly these rows: a quote that nothing closed may be closed by a later row now."""
+    if b'"' not in text:
+        return True
+    rows, certain = find_rows(text, at_end=at_end)
+    found = [text[a:b] for a, b in zip(rows.starts.tolist(), rows.ends.tolist(), strict=True)]
+    return certain == len(text) and found == lines
 
 
 @contextmanager

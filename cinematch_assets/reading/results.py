@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.plurals import count
 from cinematch_assets.values import RejectedRow
 
 MAX_REASONS_SHOWN = 3
@@ -79,7 +80,7 @@ def over_limit_error(file: str, refusal: Refusal, limit: RejectionLimit, *, comp
     """Make the error for too many rejected rows; ``complete`` tells whether all rows were read."""
     bad, rows = len(refusal.rejected), refusal.rows_read
     common = count_reasons(refusal.rejected).most_common(MAX_REASONS_SHOWN)
-    of = f"{rows:,} rows" if complete else f"the first {rows:,} rows"
+    of = count(rows, "row") if complete else f"the first {count(rows, 'row')}"
     return FileRefused(
         file,
         f"{bad:,} of {of} do not fit ({bad / rows:.1%}, {limit.share:.1%} allowed): "

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.movielens import FEATURES, release_year, split_genres
+from cinematch_assets.plurals import count
 
 Ids = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -86,7 +87,8 @@ class Ratings:
             lengths = (len(users), len(movies), len(ratings), len(times))
             raise RecommenderInputError(f"users, movies, ratings and timestamps differ in length: {lengths}")
         if not np.isfinite(ratings).all():
-            raise RecommenderInputError(f"{int((~np.isfinite(ratings)).sum()):,} ratings are not finite numbers")
+            bad = int((~np.isfinite(ratings)).sum())
+            raise RecommenderInputError(f"not a finite number: {count(bad, 'rating')}")
         order = np.lexsort((ratings, times, movies, users))
         return cls(users[order], movies[order], ratings[order], times[order])
 

@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cinematch_assets.pairs import pair_keys
+from cinematch_assets.plurals import count
 from cinematch_assets.samples.history import read_history
 from cinematch_assets.samples.sample import SampleError
 from cinematch_assets.samples.tables import TableWriter
@@ -142,7 +143,7 @@ def simulate_batch(
     if ratings.empty or not len(movie_ids):
         raise SampleError("The next batch cannot be simulated: there are no ratings or no movies to go by.")
     if rows < 1:
-        raise SampleError(f"The next batch cannot have {rows} rows.")
+        raise SampleError(f"The next batch cannot have {count(rows, 'row')}.")
     rng = np.random.default_rng(seed)
     raters = _Raters.fit(ratings, movie_ids).with_taste(rng, ratings)
     if rating_model is not None:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from cinematch_assets.logs import log_phase
+from cinematch_assets.plurals import count
 from cinematch_assets.warehouse.connection import WarehouseUnavailableError, describe, require_tls
 from cinematch_assets.warehouse.statements import scalar, statement
 
@@ -73,7 +74,7 @@ def copy_columns(
                         block[f"value{number}"][f"element{position}"] = values[start:stop, position]
             copy.write(block.tobytes())
         copy.write(_TRAILER)
-    _log_rows(f"wrote {rows:,} rows into {table.as_string(connection)}", start_s)
+    _log_rows(f"wrote {count(rows, 'row')} into {table.as_string(connection)}", start_s)
     return rows
 
 
@@ -211,7 +212,7 @@ def _fetch(connection: Any, query: str, names: Sequence[str]) -> pd.DataFrame:
         stream, _ = request.execute_query()
         with pa.RecordBatchReader.from_stream(stream) as reader:
             frame: pd.DataFrame = reader.read_all().to_pandas(split_blocks=True, self_destruct=True)
-    _log_rows(f"read {len(frame):,} rows", start_s)
+    _log_rows(f"read {count(len(frame), 'row')}", start_s)
     return frame.set_axis(list(names), axis=1) if names else frame
 
 

@@ -22,6 +22,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from cinematch_assets.actor import Actor
 from cinematch_assets.errors import CinematchError, SurroundingsError
+from cinematch_assets.plurals import count
 from cinematch_assets.warehouse.audit import Action, add_audit_entry
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.embedded import embedded_url
@@ -119,7 +120,8 @@ def restore_database(url: str | None, home: Path, dump: Path, tables: Mapping[st
         if restored.get(table) != contents:
             found = restored.get(table)
             raise RestoredOtherRowsError(
-                f"{table} holds {found.rows if found else 0:,} rows after restoring, and {contents.rows:,} were dumped"
+                f"{table} holds {count(found.rows if found else 0, 'row')} after restoring, "
+                f"and {contents.rows:,} were dumped"
                 + (", of which some differ" if found and found.rows == contents.rows else "")
             )
     return migrate(url).warnings
@@ -144,8 +146,8 @@ def _require_empty(connection: psycopg.Connection) -> None:
     found = connection.execute(statement("backup/select_tables")).fetchall()
     if found:
         raise NotEmptyError(
-            f"the database holds {len(found)} tables ({'.'.join(found[0])}, …): restore into an empty one, or give "
-            "CINEMATCH_HOME a new folder"
+            f"the database holds {count(len(found), 'table')} ({'.'.join(found[0])}, …): restore into an empty one, "
+            "or give CINEMATCH_HOME a new folder"
         )
 
 

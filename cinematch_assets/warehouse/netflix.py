@@ -15,6 +15,7 @@ import pandas as pd
 import psycopg
 from numpy.typing import NDArray
 
+from cinematch_assets.plurals import count
 from cinematch_assets.values import RejectedMovie, RejectedRow
 from cinematch_assets.warehouse.collection_ledger import FetchedFile, Outcome, finish_files, take_fetched
 from cinematch_assets.warehouse.locks import lock
@@ -213,7 +214,7 @@ def _outcome(
     stay = "; the rows of its last good content stay" if file.loaded_md5 else ""
     if not good:
         return Outcome(file.file_id, "quarantined", first + stay)
-    error = f"{len(faults):,} of {len(good) + len(faults):,} movies rejected, {first}{stay}" if faults else None
+    error = f"{len(faults):,} of {count(len(good) + len(faults), 'movie')} rejected, {first}{stay}" if faults else None
     return Outcome(file.file_id, "loaded", error, plan.rows[file.file_id])
 
 

@@ -19,6 +19,8 @@ from cinematch_assets.warehouse.notifications import (
 )
 from cinematch_assets.warehouse.statements import single_row, statement
 
+CANNOT_BE_LISTED = "the folder cannot be listed"
+
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
@@ -87,9 +89,10 @@ def _about(work: OutstandingWork) -> str:
 
 
 def _notify(connection: psycopg.Connection, work: OutstandingWork) -> None:
-    name = work.work if work.work == work.kind else f"{work.kind} {work.work}"
     kind: NotificationKind = "left out" if work.state == "left_out" else "given up"
-    subject = f"{work.work if kind == 'left out' else name} is {kind}"
+    subject = f"{work.work if kind == 'left out' else work.name} is {kind}"
+    if work.kind == "folder":
+        kind, subject = "folder", CANNOT_BE_LISTED
     record_notification(
         connection, kind, subject, without_cells(work.reason), next_step=work.next_step, about=_about(work)
     )

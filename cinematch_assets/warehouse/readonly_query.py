@@ -13,6 +13,7 @@ import psycopg
 from psycopg import errors
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.plurals import count
 from cinematch_assets.warehouse.connection import WarehouseUnavailableError, connect, describe
 from cinematch_assets.warehouse.statements import single_row, statement, statement_names
 
@@ -202,12 +203,11 @@ def _read_rows(connection: psycopg.Connection, answer: Answer, max_rows: int) ->
                 )
             left -= row_bytes
             if number > max_rows:
-                answer.cut = f"there are more than {max_rows:,} rows: add a LIMIT, or raise --max-rows"
+                answer.cut = f"there are more than {count(max_rows, 'row')}: add a LIMIT, or raise --max-rows"
                 return
             if left < 0:
-                answer.cut = (
-                    f"the answer was cut at {MAX_ANSWER_BYTES // 2**20} MB after {number - 1:,} rows: ask for less"
-                )
+                cut = f"{MAX_ANSWER_BYTES // 2**20} MB after {count(number - 1, 'row')}"
+                answer.cut = f"the answer was cut at {cut}: ask for less"
                 return
             yield tuple(row)
 

@@ -3,10 +3,12 @@
 import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
@@ -15,7 +17,8 @@ from cinematch_assets.drive import s3_folder
 from cinematch_assets.drive.diagnose import check_local
 from cinematch_assets.drive.folder import DriveError, Folder, UnreachableError
 from cinematch_assets.drive.opening import open_folder
-from cinematch_assets.storage.s3 import read_version
+from cinematch_assets.drive.s3_folder import S3Folder
+from cinematch_assets.storage.s3 import open_s3_client, read_version
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -106,10 +109,66 @@ def test_a_bucket_that_is_not_there_is_named_with_its_setting(aws: str) -> None:
 
 def test_a_server_that_is_not_there_is_unreachable(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    monkeypatch.setattr("cinematch_assets.storage.s3._MAX_ATTEMPTS", 1)
     with pytest.raises(UnreachableError, match=r"s3://drop/in \(CINEMATCH_DRIVE\) cannot be reached"):
+        S3Folder("drop", "in", open_s3_client(max_attempts=1)).list_files()
+
+
+def test_without_credentials_a_person_is_told_which_variables_to_set(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it knows those of the tests before
+    with pytest.raises(DriveError, match="AWS_SECRET_ACCESS_KEY") as refused:
         open_folder("s3://drop/in").list_files()
+    assert not isinstance(refused.value, UnreachableError)
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    """Refuses listings of prefixes that begin with ``closed``; other listings are empty."""
+
+    closed: str
+    status: int
+    code: str
+
+    def do_GET(self) -> None:
+        prefix = parse_qs(urlsplit(self.path).query).get("prefix", [""])[0]
+        refused = prefix.startswith(self.closed)
+        body = f"<Error><Code>{self.code}</Code></Error>" if refused else "<ListBucketResult></ListBucketResult>"
+        self.send_response(self.status if refused else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@contextmanager
+def refusing(monkeypatch: pytest.MonkeyPatch, status: int, code: str, closed: str) -> Iterator[Folder]:
+    _Refusing.status, _Refusing.code, _Refusing.closed = status, code, closed
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Refusing) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_address[1]}")
+        yield S3Folder("drop", "", open_s3_client(max_attempts=1))
+        server.shutdown()
+
+
+def test_a_bucket_that_may_not_be_listed_is_refused_and_one_prefix_of_it_skipped(
+    aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with refusing(monkeypatch, 403, "AccessDenied", "") as folder:
+        with pytest.raises(DriveError, match="S3 says AccessDenied") as refused:
+            folder.list_files()
+        assert not isinstance(refused.value, UnreachableError)
+    with refusing(monkeypatch, 403, "AccessDenied", "batches/") as folder:
+        assert folder.list_files(recursive=False).skipped == ()
+        (entry,) = folder.list_files("batches").skipped
+        assert (entry.path, "AccessDenied" in entry.reason, entry.for_now) == ("batches", True, False)
+
+
+def test_a_service_that_fails_may_answer_later(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with refusing(monkeypatch, 503, "SlowDown", "") as folder, pytest.raises(UnreachableError, match="SlowDown"):
+        folder.list_files()
 
 
 class _Unsteady(BaseHTTPRequestHandler):

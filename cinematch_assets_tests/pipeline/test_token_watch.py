@@ -60,11 +60,16 @@ def test_a_token_is_told_of_two_days_before_it_ends(
     assert (found and found.reason.startswith(str(said))) is (None if said is None else True)
 
 
-def test_a_token_that_is_not_there_is_told_of_and_a_local_folder_needs_none(google: Settings, token_file: Path) -> None:
-    found = find_token_condition(google, NOW)
-    assert found is not None
-    assert str(token_file) in found.reason
-    assert "cinematch drive login" in found.next_step
+@pytest.mark.parametrize("content", [None, "{}"], ids=["missing", "incomplete"])
+def test_a_token_that_cannot_be_used_is_left_to_the_look_at_the_folder(
+    google: Settings, token_file: Path, content: str | None
+) -> None:
+    if content is not None:
+        token_file.write_text(content)
+    assert find_token_condition(google, NOW) is None
+
+
+def test_a_local_folder_needs_no_token() -> None:
     assert find_token_condition(Settings.model_validate({}), NOW) is None
 
 

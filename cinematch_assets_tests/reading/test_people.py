@@ -8,10 +8,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from numpy.typing import NDArray
 
-from cinematch_assets.reading.people import find_rows_of_people, leave_out_people
+from cinematch_assets.reading.csv_rows import MAX_LINES_PER_ROW
+from cinematch_assets.reading.people import ERASED_ROW, find_rows_of_people, leave_out_people
 from cinematch_assets.reading.results import FileRefused
 from cinematch_assets_tests.support.rating_files import BODY, HEADER, ODD_BODY, RELAXED, ratings_of, write
 
@@ -94,7 +95,41 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         cleaned(write(tmp_path, "user,title\n2,1\n"))
 
 
+@pytest.mark.parametrize(
+    ("before", "theirs", "after"),
+    [
+        ('1,"1', '2",1\r2', '"'),
+        ('1,"10,4.0,1', '2",10,"4.0"0,1', '3",10,4.0,1'),
+        ('1,"1', '2,"x"y,4.0,1', '"'),
+    ],
+)  # fmt: skip
+def test_rows_with_broken_quotes_stay_apart_without_the_row_between(
+    tmp_path: Path, before: str, theirs: str, after: str
+) -> None:
+    path = write(tmp_path, f"{HEADER}\n{before}\n{theirs}\n{after}\n1,2,4.0,1\n")
+    content, removed = cleaned(path)
+    assert removed == [2]
+    assert content == f"{HEADER}\n{before}\n{ERASED_ROW.decode()}{after}\n1,2,4.0,1\n".encode()
+    path.write_bytes(content)
+    reading = ratings_of(path)
+    assert [row.raw_row for row in reading.rejected] == [before, ERASED_ROW.decode().rstrip(), after]
+    assert len(reading.accepted) == 1
+
+
+def test_a_quote_that_nothing_closed_within_the_limit_of_lines_stays_open(tmp_path: Path) -> None:
+    others = "".join(f"3,{movie},4.0,1\n" for movie in range(1, MAX_LINES_PER_ROW - 1))
+    path = write(tmp_path, f'{HEADER}\n1,"1\n{others}2,1,4.0,1\n"\n')
+    before = ratings_of(path)
+    content, removed = cleaned(path)
+    assert removed == [MAX_LINES_PER_ROW]
+    path.write_bytes(content)
+    after = ratings_of(path)
+    assert len(after.accepted) == len(before.accepted) - 1 == MAX_LINES_PER_ROW - 2
+    assert [row.raw_row for row in after.rejected] == ['1,"1', 'erased"row', '"']
+
+
 @RELAXED
+@example(body=b'\n1,"1\n2",1\r2\n"\n')
 @given(body=BODY)
 def test_reading_it_gives_what_was_read_before_but_for_their_rows(
     tmp_path_factory: pytest.TempPathFactory, body: bytes
@@ -112,11 +147,12 @@ def test_reading_it_gives_what_was_read_before_but_for_their_rows(
         except FileRefused:
             assert len(removed) == before.rows_read
             continue
-        assert after.rows_read == before.rows_read - len(removed)
+        placeholders = [row for row in after.rejected if row.raw_row == ERASED_ROW.decode().rstrip()]
+        assert after.rows_read - len(placeholders) == before.rows_read - len(removed)
         kept = before.accepted[before.accepted["userId"] != 2].reset_index(drop=True)
         pd.testing.assert_frame_equal(after.accepted.reset_index(drop=True), kept)
         texts = [row.raw_row for row in before.rejected if row.row_number not in removed]
-        assert [row.raw_row for row in after.rejected] == texts
+        assert [row.raw_row for row in after.rejected if row not in placeholders] == texts
 
 
 def test_rows_of_the_quarantine(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_a_missing_column_is_named():
 
 
 def test_a_rating_that_is_no_number_is_refused():
-    with pytest.raises(RecommenderInputError, match="1 ratings are not finite"):
+    with pytest.raises(RecommenderInputError, match=r"not a finite number: 1 rating$"):
         Ratings.of(np.array([1, 2]), np.array([1, 2]), np.array([3.0, np.nan]))
 
 

@@ -1,13 +1,21 @@
 """Each fact that people are told is recorded in the transaction that makes it one."""
 
+from collections.abc import Callable
+from typing import get_args
+
 import psycopg
 import pytest
 
-from cinematch_assets.values import DriftAlert, OutstandingWork
+from cinematch_assets.actor import Actor
+from cinematch_assets.values import Condition, DriftAlert, NotificationKind, OutstandingWork
 from cinematch_assets.warehouse import champion
+from cinematch_assets.warehouse.approval import await_approval, reject_outdated
 from cinematch_assets.warehouse.batches import fail_batch
+from cinematch_assets.warehouse.conditions import replace_conditions
 from cinematch_assets.warehouse.drift_alerts import write_assessment
+from cinematch_assets.warehouse.erasures import begin_erasure, finish_erasure
 from cinematch_assets.warehouse.landed_files import refuse_file
+from cinematch_assets.warehouse.model_registry import TrainedBatch
 from cinematch_assets.warehouse.notifications import (
     delete_old_notifications,
     list_notifications,
@@ -20,6 +28,7 @@ from cinematch_assets_tests.support.warehouse_rows import (
     count,
     land,
     load,
+    make_artifact,
     make_gate_result,
     make_ratings,
     make_recommendations,
@@ -28,6 +37,9 @@ from cinematch_assets_tests.support.warehouse_rows import (
 )
 
 GIVEN_UP = OutstandingWork("batch", "w1", md5_of("a"), "given_up", "7 of 9 rows do not fit", "correct it", attempts=1)
+UNLISTED = OutstandingWork("folder", "folder", "", "given_up", "the folder is not shared", "share it")
+Fact = Callable[[psycopg.Connection], Callable[[], object]]
+"""Prepares a fact, and gives what makes it one."""
 LEFT_OUT = OutstandingWork("folder entry", "Ratings.csv.gz", "", "left_out", "a compressed table", "unpack it")
 OVER = DriftAlert("rating_mean", 0.121, 0.1, True, "Baseline: 3.540, New: 3.968", 700, 43)
 UNDER = DriftAlert("rating_std", 0.045, 0.15, False, "Baseline: 1.070, New: 1.118", 700, 43)
@@ -51,6 +63,121 @@ def test_a_fact_and_its_notification_are_there_together_or_not_at_all(connection
         record_notification(connection, "drift", "never", "the fact was rolled back")
         raise psycopg.Rollback
     assert told(connection) == []
+
+
+def refuse(connection: psycopg.Connection) -> Callable[[], object]:
+    file = land(connection, "batches/w1.csv", "a")
+    return lambda: refuse_file(connection, file, "ratings_buffer", (), counts=None, note="no column", batch_id="w1")
+
+
+def fail(connection: psycopg.Connection) -> Callable[[], object]:
+    file = land(connection, "batches/w1.csv", "a")
+    return lambda: fail_batch(connection, "w1", "another fault", file)
+
+
+def find(*work: OutstandingWork) -> Fact:
+    kinds = {each.kind for each in work}
+    return lambda connection: lambda: replace_outstanding(connection, kinds, work)
+
+
+def assess_drifted(connection: psycopg.Connection) -> Callable[[], object]:
+    load(connection, "w1", make_ratings((1, 1, 3.0, 1)))
+    return lambda: assess(connection, OVER, due=True)
+
+
+def promote(connection: psycopg.Connection) -> Callable[[], object]:
+    load(connection, "w1", make_ratings((1, 1, 3.0, 1)))
+    version, final = add_candidate(connection, "first", TrainedBatch("w1", md5_of("a"), 1)), make_artifact("final")
+    return lambda: champion.promote(
+        connection, version, final, make_gate_result(), over=None, data_size=3, merge="merge"
+    )
+
+
+def reject(connection: psycopg.Connection) -> Callable[[], object]:
+    version = add_candidate(connection, "worse")
+    return lambda: champion.reject(connection, version, make_gate_result())
+
+
+def let_wait(connection: psycopg.Connection) -> Callable[[], object]:
+    over, version = promote_candidate(connection, "first")[0], add_candidate(connection, "second")
+    final = make_artifact("second")
+    return lambda: await_approval(connection, version, final, make_gate_result(), over=over, data_size=4, days=7)
+
+
+def expire(connection: psycopg.Connection) -> Callable[[], object]:
+    let_wait(connection)()
+    connection.execute("UPDATE ops.model_versions SET expires_at = now() - interval '1 s' WHERE state LIKE 'awaiting%'")
+    return lambda: reject_outdated(connection)
+
+
+def roll_back(connection: psycopg.Connection) -> Callable[[], object]:
+    first, _ = promote_candidate(connection, "first")
+    return lambda: champion.set_champion(connection, first, make_recommendations((1, 1, 10, 4.5)), "it is better")
+
+
+def erase(connection: psycopg.Connection) -> Callable[[], object]:
+    erasure = begin_erasure(connection, ["f" * 64], "f" * 16, "asked for", Actor("ada"))
+    return lambda: finish_erasure(connection, erasure, Actor("ada"))
+
+
+def last(kind: NotificationKind) -> Fact:
+    condition = Condition(f"{kind} lasts", kind, "why", "what to do", None)
+    return lambda connection: lambda: replace_conditions(connection, [condition])
+
+
+FACTS: dict[str, tuple[NotificationKind, Fact]] = {
+    "a file is refused": ("file refused", refuse),
+    "a batch failed": ("batch failed", fail),
+    "work is given up": ("given up", find(GIVEN_UP)),
+    "an entry of the folder is left out": ("left out", find(LEFT_OUT)),
+    "the folder cannot be listed": ("folder", find(UNLISTED)),
+    "a batch has drifted": ("drift", assess_drifted),
+    "a candidate is promoted": ("promoted", promote),
+    "a candidate is rejected": ("rejected", reject),
+    "a candidate awaits approval": ("awaiting approval", let_wait),
+    "an approval expired": ("rejected", expire),
+    "the champion is rolled back": ("champion changed", roll_back),
+    "people were erased": ("erasure", erase),
+    "a batch is late": ("batch late", last("batch late")),
+    "lists are stale": ("lists stale", last("lists stale")),
+    "storage is nearly full": ("storage", last("storage")),
+    "a token ends": ("token", last("token")),
+    "a sensor or the daemon is silent": ("automation", last("automation")),
+}
+_REFUSE_ALL = """
+CREATE FUNCTION pg_temp.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'outbox refused'; END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON ops.notifications EXECUTE FUNCTION pg_temp.refuse()
+"""
+
+
+def all_rows(connection: psycopg.Connection) -> dict[str, list[str]]:
+    """The rows of every table, as text."""
+    tables = connection.execute(
+        "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('ops', 'public') ORDER BY 1"
+    ).fetchall()
+    return {
+        table: sorted(text for (text,) in connection.execute(f"SELECT t::text FROM {table} AS t").fetchall())  # type: ignore[arg-type]
+        for (table,) in tables
+    }
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_no_fact_is_stored_without_its_notification(connection: psycopg.Connection, name: str) -> None:
+    kind, prepare = FACTS[name]
+    make = prepare(connection)
+    before = all_rows(connection)
+    connection.execute(_REFUSE_ALL)
+    with pytest.raises(psycopg.errors.RaiseException, match="outbox refused"):
+        make()
+    assert all_rows(connection) == before, "the fact and its notification are one transaction"
+    connection.execute("DROP TRIGGER refuse ON ops.notifications")
+    make()
+    assert list_notifications(connection)[0].kind == kind
+    assert all_rows(connection) != before | {"ops.notifications": all_rows(connection)["ops.notifications"]}
+
+
+def test_every_kind_of_notification_has_its_fact() -> None:
+    assert {kind for kind, _ in FACTS.values()} == set(get_args(NotificationKind))
 
 
 def test_what_lasts_is_told_once_and_again_after_it_had_ended(connection: psycopg.Connection) -> None:

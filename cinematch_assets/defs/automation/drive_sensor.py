@@ -44,8 +44,7 @@ def drive_sensor(context: dg.SensorEvaluationContext, platform: dg.ResourceParam
     rows = [*wanted.notes, *(each.row for each in looked)]
     platform.warehouse.run(replace_outstanding, wanted.kinds, _one_each(rows))
     requests = [*_catalogue_runs(looked, wanted), *_batch_runs(looked, wanted)]
-    reasons = [wanted.folder_fault] if wanted.folder_fault else []
-    reasons += [visible(f"{row.work}: {row.reason}") for row in rows]
+    reasons = [visible(f"{row.work}: {row.reason}") for row in rows]
     for reason in reasons:
         context.log.info(reason)
     known = set(context.instance.get_dynamic_partitions(BATCH_PARTITIONS))

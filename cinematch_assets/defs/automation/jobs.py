@@ -5,8 +5,6 @@ Here: selections. Not here: what starts them (the sensors and the schedule besid
 
 import dagster as dg
 
-from cinematch_assets.dagster_support.failure_cause import record_cause
-from cinematch_assets.dagster_support.monitoring_page import publish_page_after_failure
 from cinematch_assets.dagster_support.run_tags import JOB_TAGS
 from cinematch_assets.defs.drift.drift_report import drift_report
 from cinematch_assets.defs.drive.raw_ratings_batch import raw_ratings_batch
@@ -26,7 +24,6 @@ NO_DAEMON_RETRY = {"dagster/max_retries": "0"}
 load_catalog = dg.define_asset_job(
     "load_catalog",
     tags=JOB_TAGS | NO_DAEMON_RETRY,
-    hooks={record_cause, publish_page_after_failure},
     selection=dg.AssetSelection.assets(ratings, movie_genre_features, netflix_movies).upstream(),
     description="Everything that is not a batch, up to the features.",
 )
@@ -34,7 +31,6 @@ load_catalog = dg.define_asset_job(
 ingest_batch = dg.define_asset_job(
     "ingest_batch",
     tags=JOB_TAGS | NO_DAEMON_RETRY,
-    hooks={record_cause, publish_page_after_failure},
     selection=dg.AssetSelection.assets(raw_ratings_batch, ratings_buffer, drift_report, monitoring_report),
     description="One batch: landed, loaded, tested for drift; then the monitoring page.",
 )
@@ -45,6 +41,5 @@ retrain = dg.define_asset_job(
         recommender_model, model_metrics, recommendations, recommendations_export, monitoring_report
     ),
     tags=JOB_TAGS | {"cinematch/exclusive": "retrain"} | NO_DAEMON_RETRY,
-    hooks={record_cause, publish_page_after_failure},
     description="A candidate, the decision on it, the champion's recommendations; then the monitoring page.",
 )

@@ -59,7 +59,9 @@ def find_folder_changes(platform: Platform) -> FolderChanges:
     left_out += [SkippedEntry(path, why) for path in (*tables.others, *batches.others) if (why := near_miss(path))]
     if collection.skipped:
         first = collection.skipped[0]
-        reason = f"{len(collection.skipped):,} entries are skipped, the first is {first.path}: {first.reason}"
+        reason = f"{first.path}: {first.reason}"
+        if len(collection.skipped) > 1:
+            reason = f"{len(collection.skipped):,} entries are skipped, the first is {reason}"
         left_out.append(SkippedEntry(COLLECTION, reason, for_now=all(entry.for_now for entry in collection.skipped)))
     changed_tables, several = _changed_files(tables, processed, platform.folder.spec)
     changed_batches, ambiguous = _changed_files(batches, processed, platform.folder.spec)

@@ -14,6 +14,7 @@ from cinematch_assets.errors import CinematchError, SurroundingsError
 from cinematch_assets.faults import Cause, cause_of
 from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.plurals import count
 from cinematch_assets.reading.movies import read_movies
 from cinematch_assets.reading.ratings import UNKNOWN_MOVIE, read_ratings
 from cinematch_assets.reading.results import FileRefused, Reading, RejectionLimit
@@ -85,7 +86,7 @@ def load_movies_file(platform: Platform) -> TableLoad[MoviesLoad]:
     if file.is_loaded:
         return TableLoad(file, _known_counts(file), None, unchanged=True)
     reading = _read(platform, file, "movies", lambda path, limit: read_movies(path, limit=limit, name=file.path))
-    with log_phase(_LOG, f"write {len(reading.accepted):,} movies"):
+    with log_phase(_LOG, f"write {count(len(reading.accepted), 'movie')}"):
         load = platform.warehouse.run(load_movies, reading.accepted, file, reading.rejected)
     return TableLoad(file, _counts(reading), load, notes=reading.notes)
 
@@ -108,7 +109,7 @@ def load_ratings_file(platform: Platform) -> TableLoad[RatingsLoad]:
     reading = _read(platform, file, "ratings", _ratings_reader(file, movies), at_movies=len(movies.ids))
     rules = LoadRules(movies.load, platform.settings.split)
     test = is_test(reading.accepted, platform.settings.split)
-    with log_phase(_LOG, f"write {len(reading.accepted):,} ratings"):
+    with log_phase(_LOG, f"write {count(len(reading.accepted), 'rating')}"):
         load = platform.warehouse.run(
             load_ratings, reading.accepted, test, file, reading.rejected, platform.actor, suppressed, rules=rules
         )
@@ -159,7 +160,7 @@ def load_batch_content(
         reading = _read(
             platform, file, "ratings_buffer", _ratings_reader(file, movies), batch_id, at_movies=len(movies.ids)
         )
-        with log_phase(_LOG, f"write {len(reading.accepted):,} ratings of {batch_id}"):
+        with log_phase(_LOG, f"write {count(len(reading.accepted), 'rating')} of {batch_id}"):
             load = platform.warehouse.run(
                 load_batch,
                 batch_id,

@@ -20,6 +20,7 @@ from cinematch_assets.drive.landing import Landed, land
 from cinematch_assets.drive.thread_pool import THREADS, Done, in_parallel
 from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.plurals import count
 from cinematch_assets.reading.collection import CollectionFile, read_collection
 from cinematch_assets.recommender.progress import Progress
 from cinematch_assets.storage.base import MissingObjectError, Store
@@ -103,7 +104,7 @@ def fetch_collection(
         landing = in_parallel(lambda file: land(platform.folder, file, platform.store), files)
         fetched, in_store, done = 0, 0, 0
         failed: list[str] = []
-        with log_phase(_LOG, f"fetch {len(files):,} files"):
+        with log_phase(_LOG, f"fetch {count(len(files), 'file')}"):
             for portion in _in_portions(landing, files_per_transaction):
                 session.run(record_fetches, [_fetch_of(outcome) for outcome in portion])
                 fetched += sum(each.result is not None and not each.result.unchanged for each in portion)

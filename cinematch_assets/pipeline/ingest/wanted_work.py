@@ -6,9 +6,11 @@ are new (``folder_changes``), whether a run is started for it now (``attempts``)
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from cinematch_assets.attempts import Work
-from cinematch_assets.errors import SurroundingsError
+from cinematch_assets.drive.folder import DriveError, TokenError, UnreachableError
+from cinematch_assets.limits import MAX_UNREACHABLE
 from cinematch_assets.pipeline.ingest.folder_changes import FolderChanges, find_folder_changes
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.table_names import COLLECTION
@@ -16,7 +18,7 @@ from cinematch_assets.values import OutstandingWork, WorkKind, WorkState
 from cinematch_assets.warehouse.batches import UnfinishedBatch, list_unfinished_batches
 from cinematch_assets.warehouse.landed_files import ADD_MOVIES, CORRECT, RefusedContent, work_of
 from cinematch_assets.warehouse.movies import count_unprojected_movies
-from cinematch_assets.warehouse.outstanding import Readiness, read_readiness
+from cinematch_assets.warehouse.outstanding import Readiness, list_outstanding, read_readiness
 from cinematch_assets.warehouse.training_data import read_data_key
 
 LOAD_ASSETS = ("raw_ratings_batch", "ratings_buffer")
@@ -25,7 +27,7 @@ _TABLE_ASSETS = {"movies": ("raw_movies", "movies"), "ratings": ("raw_ratings", 
 _FEATURE_ASSETS = ("movie_genre_features",)
 _COLLECTION_ASSETS = ("raw_netflix_collection", "netflix_movies")
 _OF_THE_FOLDER: tuple[WorkKind, ...] = ("movies", "ratings", "collection", "batch", "folder entry")
-_OF_THE_WAREHOUSE: tuple[WorkKind, ...] = ("features", "assessment", "report")
+_ALWAYS_KNOWN: tuple[WorkKind, ...] = ("folder", "features", "assessment", "report")
 _LOOK = "see the run in the UI; then materialize it by hand, or change what the reason names"
 
 
@@ -43,30 +45,29 @@ class WantedWork:
     """Hash of what is in the tables: work that failed for it is tried again when it changes."""
     can_assess: bool
     """Whether a batch that is loaded now can be assessed in the same run."""
-    folder_fault: str = ""
-    """Why the folder could not be listed; empty when it could."""
 
 
 def find_wanted_work(platform: Platform) -> WantedWork:
     """Look at the folder and the warehouse; a folder that cannot be listed does not stop what does not need it."""
-    changes, fault = None, ""
+    changes, fault = None, None
     try:
         changes = find_folder_changes(platform)
-    except SurroundingsError as unreachable:
-        fault = str(unreachable)
+    except DriveError as refusal:
+        fault = refusal
     with platform.warehouse.session() as session:
         unfinished = session.run(list_unfinished_batches)
         ready = session.run(read_readiness)
         unprojected = session.run(count_unprojected_movies)
         data = session.run(read_data_key)
+        former = next((each for each in session.run(list_outstanding) if each.kind == "folder"), None)
     work = [*_of_the_warehouse(unfinished, ready, unprojected)]
-    notes: list[OutstandingWork] = []
-    kinds = _OF_THE_WAREHOUSE
+    notes = [_unlisted(fault, former, datetime.now(UTC))] if fault is not None else []
+    kinds = _ALWAYS_KNOWN
     if changes is not None:
         work = [*_of_the_folder(changes, ready), *work]
         notes = [*_left_out(changes), *map(_refused, changes.refused)]
-        kinds = (*_OF_THE_FOLDER, *_OF_THE_WAREHOUSE)
-    return WantedWork(tuple(work), tuple(notes), kinds, data, not _assessment_waits_for(ready), fault)
+        kinds = (*_OF_THE_FOLDER, *_ALWAYS_KNOWN)
+    return WantedWork(tuple(work), tuple(notes), kinds, data, not _assessment_waits_for(ready))
 
 
 def _of_the_folder(changes: FolderChanges, ready: Readiness) -> Iterator[Work]:
@@ -104,6 +105,19 @@ def _assessment_waits_for(ready: Readiness) -> str:
     if not ready.has_champion and ready.expects_model:
         return "the first model is trained first: it scores the batch"
     return ""
+
+
+def _unlisted(fault: DriveError, former: OutstandingWork | None, now: datetime) -> OutstandingWork:
+    """The folder as a row of its own while it cannot be listed; a service that is down comes back by itself."""
+    state: WorkState = "given_up"
+    step = "do what the reason says; cinematch drive check looks at the folder at once, and the sensor by itself"
+    if isinstance(fault, TokenError):
+        step = "run cinematch drive login (with --push for a secret on AWS)"
+    elif isinstance(fault, UnreachableError):
+        since = former.since if former is not None and former.since is not None else now
+        state = "waiting" if now - since < MAX_UNREACHABLE else "given_up"
+        step = "it is looked at again by itself; cinematch drive check looks at once"
+    return OutstandingWork("folder", "folder", "", state, str(fault), step)
 
 
 def _left_out(changes: FolderChanges) -> Iterator[OutstandingWork]:

@@ -26,6 +26,7 @@ from cinematch_assets.pipeline.models.artifacts import (
 from cinematch_assets.pipeline.models.train_candidate import TrainingRows, split_rows
 from cinematch_assets.pipeline.models.trained_from import describe_training
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.plurals import count
 from cinematch_assets.promotion import (
     BestChampion,
     GateDecision,
@@ -226,7 +227,7 @@ def _refit(
     if len(rows.holdout) == 0:
         return candidate, rows.train
     train = rows.train_and_holdout.latest()
-    with log_phase(_LOG, f"fit the promoted model on {len(train):,} ratings"):
+    with log_phase(_LOG, f"fit the promoted model on {count(len(train), 'rating')}"):
         return fit_recommender(train, catalogue, config=config, seed=seed, progress=progress), train
 
 

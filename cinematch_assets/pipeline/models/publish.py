@@ -16,6 +16,7 @@ from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.models.artifacts import FormatStatus, format_message, load_champion
 from cinematch_assets.pipeline.models.export_recommendations import renew_export
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.plurals import count
 from cinematch_assets.recommender.data import Pairs
 from cinematch_assets.recommender.model import sha256_of
 from cinematch_assets.warehouse import champion as champion_table
@@ -60,7 +61,7 @@ def publish_recommendations(platform: Platform, k: int = MOVIES_PER_USER) -> Pub
     with log_phase(_LOG, "read rated movies"):
         users, movies = platform.warehouse.read_seen_pairs()
     different = np.unique(users)
-    with log_phase(_LOG, f"rank movies for {len(different):,} users"):
+    with log_phase(_LOG, f"rank movies for {count(len(different), 'user')}"):
         top = model.recommend(different, k, seen=Pairs(users, movies))
     with log_phase(_LOG, f"find the reasons of {len(top):,} recommendations"):
         recommendations = top.to_frame().assign(because=pd.Series(model.explain(top).lists(), dtype=object))[_COLUMNS]

@@ -21,6 +21,7 @@ from cinematch_assets.pairs import pair_keys
 from cinematch_assets.pipeline.models.train_candidate import split_rows
 from cinematch_assets.pipeline.models.trained_from import RATINGS, TrainedFrom, batch_table
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.plurals import count
 from cinematch_assets.reading.movies import read_movies
 from cinematch_assets.reading.ratings import read_ratings
 from cinematch_assets.reading.released import NO_LIMIT, reread_movies, reread_ratings, unpack_released_rows
@@ -279,7 +280,7 @@ def _content(platform: Platform, load: RecordedLoad) -> Iterator[Path]:
     if not platform.store.exists(key):
         raise CannotRebuildError(
             f"the content of {name} is missing: it is not in the store as {key}, where contents that no recent "
-            f"champion needs are kept for {platform.settings.keep_days} days"
+            f"champion needs are kept for {count(platform.settings.keep_days, 'day')}"
         )
     with platform.store.path(key) as path:
         with path.open("rb") as file:

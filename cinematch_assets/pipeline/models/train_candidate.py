@@ -15,6 +15,7 @@ from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.models.artifacts import keep_model, read_loaded_catalogue
 from cinematch_assets.pipeline.models.trained_from import describe_training
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.plurals import count
 from cinematch_assets.promotion import holdout_newest
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Ratings
@@ -117,7 +118,7 @@ def train_candidate(
         _LOG.info("left out, because they were not assessed yet: %s", ", ".join(data.left_out))
     config = RecommenderConfig() if time_budget_s is None else RecommenderConfig().within(time_budget_s)
     seed = platform.settings.seed if seed is None else seed
-    with log_phase(_LOG, f"fit a candidate on {len(rows.train):,} ratings"):
+    with log_phase(_LOG, f"fit a candidate on {count(len(rows.train), 'rating')}"):
         model = fit_recommender(rows.train, catalogue, config=config, seed=seed, progress=progress)
     artifact = keep_model(platform, model)
     trained_from = describe_training(

@@ -22,6 +22,7 @@ from cinematch_assets.pipeline.models.rebuild_version import (
 )
 from cinematch_assets.pipeline.models.trained_from import TrainedFrom, hash_catalogue, hash_ratings, hash_settings
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.plurals import count
 from cinematch_assets.recommender.artifact import ArtifactRefusedError
 from cinematch_assets.recommender.config import RecommenderConfigError
 from cinematch_assets.recommender.data import Ratings
@@ -113,7 +114,7 @@ def verify_version(platform: Platform, version: str, progress: Progress | None =
     if difference := next(_input_differences(row, trained, inputs), None):
         return Verification(version, Outcome.DIFFERS, difference, row.artifact_sha256)
     try:
-        with log_phase(_LOG, f"fit {version} again on {len(inputs.train):,} ratings"):
+        with log_phase(_LOG, f"fit {version} again on {count(len(inputs.train), 'rating')}"):
             rebuilt = fit_inputs(inputs, row.config, row.seed, progress)
     except RecommenderConfigError as fault:
         return Verification(
@@ -123,7 +124,7 @@ def verify_version(platform: Platform, version: str, progress: Progress | None =
             row.artifact_sha256,
         )
     if rebuilt.sha256 == row.artifact_sha256:
-        names = f"{len(inputs.train):,} ratings of {len(inputs.rows)} tables"
+        names = f"{count(len(inputs.train), 'rating')} of {count(len(inputs.rows), 'table')}"
         sentence = f"rebuilt from landed contents ({names}), byte for byte the registered artifact"
         return Verification(version, Outcome.EQUAL, sentence, row.artifact_sha256, rebuilt.sha256)
     outcome, sentence, agreement = _explain(platform, row, rebuilt.model, inputs.train)

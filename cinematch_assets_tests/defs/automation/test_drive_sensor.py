@@ -1,20 +1,31 @@
 """Each new content becomes a partition and a run, once."""
 
+import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from cinematch_assets.dagster_support.attention_check import nothing_needs_attention
 from cinematch_assets.dagster_support.runs import CAUSE_TAG
+from cinematch_assets.drive.google_client import GoogleClient
+from cinematch_assets.drive.google_folder import GoogleFolder
+from cinematch_assets.drive.token import DriveCredentials, TokenFile
+from cinematch_assets.pipeline.attention import attention
 from cinematch_assets.pipeline.batch_drift import assess_batch
 from cinematch_assets.pipeline.genre_features import project_movies
 from cinematch_assets.pipeline.ingest.netflix_collection import fetch_collection, load_fetched
+from cinematch_assets.pipeline.monitoring.facts import read_facts
+from cinematch_assets.pipeline.monitoring.page import render
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.reading.results import FileRefused
 from cinematch_assets.values import OutstandingWork
+from cinematch_assets.warehouse.notifications import list_notifications
 from cinematch_assets.warehouse.outstanding import list_outstanding, replace_outstanding
 from cinematch_assets_tests.support.definitions import repository
+from cinematch_assets_tests.support.drive_server import DriveServer, Fault
 from cinematch_assets_tests.support.platforms import (
     MOVIES,
     RATINGS,
@@ -146,6 +157,99 @@ def test_after_a_fault_of_the_surroundings_the_next_run_waits(
     assert waiting.retry_at is not None
     assert not tick(platform, instance).run_requests
     assert row(platform, "batch") == waiting  # nothing is written while nothing changes
+
+
+@pytest.fixture
+def google_drive(tmp_path: Path) -> Iterator[DriveServer]:
+    with DriveServer().running() as drive:
+        token_file = tmp_path / "token.json"
+        token_file.write_text(json.dumps(drive.issue_token()))
+        token_file.chmod(0o600)
+        yield drive
+
+
+def test_a_local_folder_that_is_gone_is_told_and_shown_until_it_is_back(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    folder = Path(platform.folder.spec)
+    entry = "batches/batch w1.csv"
+    drop(platform, entry, RATINGS + ROW)
+    for number in (1, 2):
+        tick(platform, instance)
+        folder.rename(folder.with_name("away"))
+        tick(platform, instance)
+        told = tick(platform, instance)
+        assert str(folder) in told.skip_reason.skip_message
+        assert rows(platform) == {("folder", "folder"): "given_up", ("folder entry", entry): "left_out"}
+        shown = next(each for each in attention(platform) if each.what == "the folder cannot be listed")
+        assert (shown.needs_a_person, str(folder) in shown.why, shown.since is not None) == (True, True, True)
+        assert "cinematch drive check" in shown.next_step
+        badge = nothing_needs_attention().evaluate(platform, None)
+        assert "the folder cannot be listed" in badge.description
+        assert "the folder cannot be listed" in render(read_facts(platform, []))
+        messages = [each for each in platform.warehouse.run(list_notifications) if each.kind == "folder"]
+        assert len(messages) == number, "told once while it lasts, and again when it comes again"
+        assert str(folder) in messages[0].body
+        folder.with_name("away").rename(folder)
+        tick(platform, instance)
+        assert [key for key in rows(platform) if key[0] == "folder"] == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "said", "step"),
+    [
+        ("revoked", "run `cinematch drive login`", "run cinematch drive login"),
+        ("not shared", "This Google account cannot see gdrive:", "cinematch drive check"),
+        ("api is off", "Google Drive says 403", "cinematch drive check"),
+    ],
+)
+def test_a_folder_in_google_drive_that_cannot_be_listed_is_told_with_what_to_do(
+    platform: Platform,
+    instance: dg.DagsterInstance,
+    google_drive: DriveServer,
+    tmp_path: Path,
+    fault: str,
+    said: str,
+    step: str,
+) -> None:
+    token_file = tmp_path / "token.json"
+    top = google_drive.add_folder(None, "CineMatch")
+    client = GoogleClient(DriveCredentials(TokenFile(token_file)), endpoint=google_drive.url)
+    platform = replace(platform, folder=GoogleFolder(top, client))
+    tick(platform, instance)
+    assert rows(platform) == {}
+    if fault == "revoked":
+        google_drive.revoke_all()
+    elif fault == "not shared":
+        google_drive.invisible.add(top)
+    else:
+        google_drive.faults.append(Fault(fault, where="/files", times=100))
+    tick(platform, instance)
+    found = row(platform, "folder")
+    assert (said in found.reason, step in found.next_step) == (True, True), found
+    (message,) = platform.warehouse.run(list_notifications)
+    assert (message.kind, said in message.body, step in message.next_step) == ("folder", True, True)
+    client.close()
+
+
+@pytest.mark.parametrize("inner", ["batches", "Netflix_Movie_Collection/a"])
+def test_a_sub_folder_that_cannot_be_listed_is_a_row_and_stops_no_other(
+    platform: Platform, instance: dg.DagsterInstance, google_drive: DriveServer, tmp_path: Path, inner: str
+) -> None:
+    top = google_drive.add_folder(None, "CineMatch")
+    google_drive.add_file(top, "ratings.csv", (RATINGS + ROW).encode())
+    closed = top
+    for name in inner.split("/"):
+        closed = google_drive.add_folder(closed, name)
+    google_drive.faults.append(Fault("may not be downloaded", where=closed, times=100))
+    client = GoogleClient(DriveCredentials(TokenFile(tmp_path / "token.json")), endpoint=google_drive.url)
+    platform = replace(platform, folder=GoogleFolder(top, client))
+    (request,) = tick(platform, instance).run_requests
+    assert names(request) == {"raw_ratings", "ratings"}
+    found = row(platform, "folder entry")
+    assert (found.work, found.state) == (inner.split("/", maxsplit=1)[0], "left_out")
+    assert "cannot be listed" in found.reason
+    client.close()
 
 
 def test_while_a_run_is_under_way_no_other_is_requested(platform: Platform, instance: dg.DagsterInstance) -> None:

@@ -2,7 +2,9 @@ from pathlib import Path
 
 import dagster as dg
 
+from cinematch_assets.pipeline.monitoring.publish_page import KEY
 from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.storage.local import LocalStore
 from cinematch_assets.values import OutstandingWork
 from cinematch_assets.warehouse.notifications import record_notification
 from cinematch_assets.warehouse.outstanding import replace_outstanding
@@ -38,7 +40,11 @@ def test_a_tick_sends_what_is_due_and_one_with_a_channel_that_is_down_does_not_f
     assert "a fact" in sink.text
 
 
-def test_the_badge_follows_what_waits_for_a_person_without_a_run(platform: Platform, tmp_path: Path) -> None:
+def page(platform: Platform) -> str:
+    return platform.store.read_bytes(KEY).decode()
+
+
+def test_badge_and_page_follow_what_waits_for_a_person_without_a_run(platform: Platform, tmp_path: Path) -> None:
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         first = tick(platform, instance)
         assert [event.passed for event in first.asset_events] == [True]
@@ -54,5 +60,16 @@ def test_the_badge_follows_what_waits_for_a_person_without_a_run(platform: Platf
             dg.AssetCheckSeverity.WARN,
         )
         assert "batch w1, given up: 7 rows do not fit Next: correct it" in badge.description
+        assert "7 rows do not fit" in page(platform)
         platform.warehouse.run(replace_outstanding, {"batch"}, [])
         assert [event.passed for event in tick(platform, instance, worse.cursor).asset_events] == [True]
+        assert "7 rows do not fit" not in page(platform)
+
+
+def test_a_store_that_is_full_keeps_neither_message_nor_badge_back(platform: Platform, tmp_path: Path) -> None:
+    assert isinstance(platform.store, LocalStore)
+    platform.store.root.mkdir(parents=True, exist_ok=True)
+    (platform.store.root / "reports").write_text("no folder")
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        result = tick(platform, instance)
+    assert ([event.passed for event in result.asset_events], said(result)) == ([True], "nothing to send")

@@ -1,15 +1,18 @@
 """What is asked for, what it waits for, and what a person can do; ``test_drive_sensor`` has the runs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from cinematch_assets.drive.folder import FolderListing, UnreachableError
 from cinematch_assets.pipeline.batch_drift import assess_batch, is_assessed
 from cinematch_assets.pipeline.genre_features import project_movies
 from cinematch_assets.pipeline.ingest.wanted_work import find_wanted_work
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.reading.results import FileRefused
 from cinematch_assets.warehouse.batches import mark_batch_reported
+from cinematch_assets.warehouse.outstanding import replace_outstanding
 from cinematch_assets_tests.support.platforms import MOVIES, RATINGS, drop, load_table
 
 HEAT = MOVIES + "10,Heat (1995),Action\n"
@@ -22,7 +25,7 @@ def wanted(platform: Platform) -> dict[tuple[str, str], str]:
 
 def test_of_an_empty_platform_nothing_is_wanted(platform: Platform) -> None:
     found = find_wanted_work(platform)
-    assert (found.work, found.notes, found.folder_fault) == ((), (), "")
+    assert (found.work, found.notes) == ((), ())
 
 
 def test_a_batch_is_wanted_until_it_is_loaded_assessed_and_reported(platform: Platform) -> None:
@@ -92,5 +95,29 @@ def test_without_the_folder_the_rest_is_still_known(platform: Platform) -> None:
     folder.rename(folder.with_name("away"))
     found = find_wanted_work(platform)
     assert [work.kind for work in found.work] == ["features"]
-    assert str(folder) in found.folder_fault
-    assert set(found.kinds) == {"features", "assessment", "report"}
+    (note,) = found.notes
+    assert (note.kind, note.state, str(folder) in note.reason) == ("folder", "given_up", True)
+    assert set(found.kinds) == {"folder", "features", "assessment", "report"}
+
+
+class OutOfReach:
+    """A folder behind a service that does not answer."""
+
+    spec = "gdrive:folder"
+
+    def list_files(self, *_: object, **__: object) -> FolderListing:
+        raise UnreachableError("Google Drive says 503; given up after 4 attempts.")
+
+    def fetch(self, *_: object) -> None:
+        raise NotImplementedError
+
+
+def test_a_service_that_is_down_waits_and_needs_a_person_after_an_hour(platform: Platform) -> None:
+    platform = replace(platform, folder=OutOfReach())
+    for minutes, state in ((0, "waiting"), (59, "waiting"), (60, "given_up"), (90, "given_up")):
+        (note,) = find_wanted_work(platform).notes
+        with platform.warehouse.connect() as connection:
+            replace_outstanding(connection, ["folder"], [note])
+            connection.execute("UPDATE ops.outstanding_work SET since = now() - make_interval(mins => %s)", [minutes])
+        (note,) = find_wanted_work(platform).notes
+        assert (note.state, "503" in note.reason) == (state, True)
