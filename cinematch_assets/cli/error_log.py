@@ -12,7 +12,7 @@ from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from cinematch_assets.private_files import make_home, make_private_folder, open_private
+from cinematch_assets.private_files import HomeError, make_home, make_private_folder, open_private
 from cinematch_assets.urls import hide_user_info
 
 MAX_BYTES = 1_000_000
@@ -30,8 +30,8 @@ def write_entry(error: BaseException) -> str:
         try:
             path = find()
             _append(path, entry, error)
-        except OSError as denied:
-            reason = denied.strerror or str(denied)
+        except (OSError, HomeError) as denied:
+            reason = (isinstance(denied, OSError) and denied.strerror) or str(denied)
             continue
         return f"entry {entry} of {path}"
     return f"lost, since no log can be written: {reason}"

@@ -295,7 +295,7 @@ FRAMINGS = {
 
 @pytest.mark.parametrize("framing", FRAMINGS)
 @pytest.mark.parametrize("end", [b"0\r\n\r\n", b""], ids=["chunked", "plain"])
-def test_what_is_hidden_in_a_body_is_judged_as_a_request(
+def test_what_is_hidden_in_a_body_does_not_pass_for_another_host(
     served: tuple[int, list[str]], framing: str, end: bytes
 ) -> None:
     """A request in the body of another one: whether it is taken for one or not, the guard sees what it is."""
@@ -307,7 +307,7 @@ def test_what_is_hidden_in_a_body_is_judged_as_a_request(
     assert all(request.startswith("POST /outer") for request in passed[before:])
 
 
-def test_each_of_several_requests_on_a_connection_is_judged(served: tuple[int, list[str]]) -> None:
+def test_each_of_several_requests_on_a_connection_is_checked(served: tuple[int, list[str]]) -> None:
     port, passed = served
     before = len(passed)
     answer = send_raw(port, SMUGGLED + SMUGGLED + EVIL + SMUGGLED)
