@@ -85,13 +85,6 @@ class Dev:
         assert answer["__typename"] == "LaunchRunSuccess", answer
         self.wait_for_run(answer["run"]["runId"])
 
-    def run_job(self, name: str) -> None:
-        """What "Launch run" of a job without partitions does, to the end of the run."""
-        params = {"selector": _HERE | {"pipelineName": name}, "mode": "default", "runConfigData": {}}
-        answer = self.ask(_LAUNCH, params=params)["launchRun"]
-        assert answer["__typename"] == "LaunchRunSuccess", answer
-        self.wait_for_run(answer["run"]["runId"])
-
     def backfill(self, partitions: list[str], *keys: str) -> None:
         """What "Launch backfill" does, to the end of its runs."""
         assets = [{"path": [key]} for key in keys]
