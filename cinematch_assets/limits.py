@@ -14,6 +14,10 @@ MAX_STALE_LISTS = timedelta(hours=1)
 """A retraining publishes the lists within minutes of the promotion."""
 MAX_SILENCE = timedelta(minutes=5)
 """Sensors are evaluated every 10 to 30 s, the daemon's heartbeat comes every 30 s; a restart takes a minute or two."""
+MAX_OUTBOX_AGE = timedelta(minutes=30)
+"""A notification goes out within two minutes; a channel that was down is tried again within a quarter of an hour."""
+MAX_DUE_AGE = timedelta(hours=12)
+"""A retraining takes minutes, is ended after two hours, and is then tried again."""
 MAX_UNREACHABLE = timedelta(hours=1)
 """A service that does not answer comes back by itself, mostly within minutes."""
 TOKEN_NOTICE = timedelta(days=2)

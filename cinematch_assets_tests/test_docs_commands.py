@@ -64,12 +64,18 @@ class Terminal:
 
     def _ask(self, line: str) -> tuple[int, str]:
         done = subprocess.run(
-            ["bash", "-c", line], cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+            ["bash", "-c", line],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,  # in the order in which a terminal shows them
+            text=True,
+            check=False,
         )
         if line == "cinematch stop" and self.services is not None:
             self.services.wait(DEADLINE_S)
             self.services = None
-        return done.returncode, done.stdout + done.stderr
+        return done.returncode, done.stdout
 
     def close(self) -> None:
         subprocess.run(["cinematch", "stop"], cwd=self.folder, env=self.environment, check=False)

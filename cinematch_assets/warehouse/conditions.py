@@ -23,6 +23,8 @@ class Freshness:
     newest_batch_at: datetime | None
     lists_stale_since: datetime | None
     used_bytes: int
+    lists_published_at: datetime | None = None
+    """None before the first lists, and for lists of a release that did not record it."""
 
 
 def read_freshness(connection: psycopg.Connection) -> Freshness:

@@ -3,6 +3,7 @@
 Here: the rows. Not here: what the page says of them (``pipeline.monitoring``), the state of now (``warehouse.status``).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,6 +40,8 @@ class DriftScore:
     threshold: float
     alert_triggered: bool
     null_bound: float | None
+    notes: str
+    """What was compared, as ``drift_alerts`` has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +123,14 @@ def list_arrivals(connection: psycopg.Connection) -> list[Arrival]:
         return cursor.execute(statement("monitoring/select_arrivals")).fetchall()
 
 
-def list_drift_scores(connection: psycopg.Connection) -> list[DriftScore]:
-    """Return the scores of all batches, those that maintenance archived before the others."""
+def list_drift_scores(connection: psycopg.Connection, batches: Sequence[str]) -> list[DriftScore]:
+    """Return the scores of these batches, those that maintenance archived before the others."""
+    values = {"batches": list(batches)}
     with connection.cursor(row_factory=class_row(DriftScore)) as cursor:
-        scores = cursor.execute(statement("monitoring/select_drift_scores")).fetchall()
+        scores = cursor.execute(statement("monitoring/select_drift_scores"), values).fetchall()
         if not scalar(connection, "monitoring/has_alerts_archive"):
             return scores
-        return cursor.execute(statement("monitoring/select_archived_drift_scores")).fetchall() + scores
+        return cursor.execute(statement("monitoring/select_archived_drift_scores"), values).fetchall() + scores
 
 
 def list_champion_changes(connection: psycopg.Connection) -> list[ChampionChange]:

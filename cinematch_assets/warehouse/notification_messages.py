@@ -37,6 +37,8 @@ class ChannelState:
     channel: str
     label: str
     waiting: int
+    waiting_since: datetime | None
+    """When the oldest of them was recorded."""
     failing_since: datetime | None
     attempts: int | None
     fault: str | None

@@ -133,6 +133,27 @@ def test_status_shows_files_champion_storage_and_what_waits(cinematch: Command) 
     assert facts["champion"]["version"] == "run_abcdef01_v1"
 
 
+def test_status_for_prometheus_says_what_status_says(cinematch: Command) -> None:
+    output = cinematch("status", "--format", "prometheus")
+    assert "cinematch_up 1.0\n" in output
+    assert "cinematch_champion_info{method=" in output
+    assert 'version="run_abcdef01_v1"' in output
+    assert 'cinematch_rows_rejected{table="ratings"} 1.0\n' in output
+    rmse = json.loads(cinematch("status", "--format", "json"))["champion"]["metrics"]["rmse"]
+    assert f"cinematch_champion_rmse_stars {rmse}\n" in output
+    assert "contradict" in cinematch("status", "--json", "--format", "prometheus", code=2)
+
+
+def test_status_for_prometheus_of_a_database_that_is_down_is_zero_and_fails(
+    cinematch: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CINEMATCH_DATABASE_URL", "postgresql://someone:secret@127.0.0.1:1/nowhere")
+    assert "cinematch_up 0.0\n" in cinematch("status", "--format", "prometheus", code=1, printed=True)
+    said = cinematch("status", "--format", "prometheus", code=1)
+    assert "127.0.0.1:1/nowhere" in said
+    assert "secret" not in said
+
+
 def test_status_at_300_batches_shows_the_newest_ten_in_80_columns_and_counts_all(
     cinematch: Command, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:

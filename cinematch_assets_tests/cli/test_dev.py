@@ -78,6 +78,8 @@ def test_only_this_machine_reaches_it(ui: Dev) -> None:
         ("/reports/../dagster/dagster.yaml", {}, 404),
         ("/reports/none.html", {}, 404),
         ("/server_info", {}, 200),
+        ("/metrics", {"Host": "evil.example"}, 421),
+        ("/metrics", {}, 200),
     ],
 )
 def test_the_ui_is_behind_the_guard(ui: Dev, path: str, headers: dict[str, str], status: int) -> None:
@@ -86,6 +88,20 @@ def test_the_ui_is_behind_the_guard(ui: Dev, path: str, headers: dict[str, str],
     answer = connection.getresponse()
     assert (answer.status, answer.getheader("X-Frame-Options")) == (status, "DENY")
     connection.close()
+
+
+def test_prometheus_reads_warehouse_daemon_and_sensors(ui: Dev) -> None:
+    def scrape() -> str:
+        with urllib.request.urlopen(f"{ui.url}/metrics", timeout=60) as answer:  # noqa: S310 - 127.0.0.1
+            text: str = answer.read().decode()
+            return text
+
+    wanted = ("cinematch_up 1.0", "cinematch_dagster_up 1.0", "\ncinematch_daemon_heartbeat_age_seconds ")
+    sensors = (
+        'cinematch_sensor_tick_age_seconds{sensor="drive_sensor"}',
+        'cinematch_sensor_enabled{sensor="drive_sensor"} 1',
+    )
+    ui.wait_for(lambda: (text := scrape()) and all(each in text for each in (*wanted, *sensors)), "a whole scrape")
 
 
 def test_the_drift_report_opens_at_its_link(ui: Dev) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cinematch_assets_tests.support.servers import free_port, wait_until
+from cinematch_assets_tests.support.servers import free_port, running
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -84,6 +84,35 @@ def test_the_platform_s_variables_are_settings() -> None:
     assert [name for name in given if f"{name}=" not in settings] == []
 
 
+def test_only_setup_signs_in_as_the_owner_of_the_tables() -> None:
+    owner = SERVICES["postgres"]["environment"]["POSTGRES_USER"]
+    signing_in = {
+        name: {
+            str(value).split("//")[1].split("@")[0].split(":")[0]
+            for value in each.values()
+            if "postgresql://" in str(value)
+        }
+        for name, each in ((name, SERVICES[name]["environment"]) for name in OURS)
+    }
+    without = {"ml_pipeline", "analyst", "dagster"}
+    assert signing_in == {name: without for name in OURS if name != "setup"} | {"setup": {owner, "analyst", "dagster"}}
+
+
+def test_the_page_shows_each_service() -> None:
+    page = (ROOT / "docs/how-to/deploy-compose.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == SERVICES.keys()
+    (diagram,) = re.findall(r"```mermaid\n(.*?)```", page, re.DOTALL)
+    drawn = set(re.findall(r"\b(\w+)[\[(]", diagram)) - {"people", "operators_", "files", "home"}
+    assert drawn == SERVICES.keys() - {"setup"}
+    to_code = {name for name, each in SERVICES.items() if "code" in each.get("depends_on", ())}
+    arrows = {
+        n.strip()
+        for some in re.findall(r"^ *([\w &]+?)(?:\[[^]]*\])? --> code", diagram, re.MULTILINE)
+        for n in some.split("&")
+    }
+    assert arrows - {"files"} == to_code
+
+
 @pytest.mark.slow
 def test_dockerfile_compose_and_caddyfile_have_nothing_to_complain_about() -> None:
     done = subprocess.run([DEPLOY / "lint"], capture_output=True, text=True, check=False)
@@ -109,45 +138,55 @@ def naming(name: str) -> Iterator[int]:
         server.shutdown()
 
 
-def ask(url: str, login: str = "") -> tuple[int, str]:
+def ask(url: str, login: str = "", body: bytes | None = None) -> tuple[int, str]:
     """Status and body of an answer; the certificate is not checked."""
     trusting = ssl.create_default_context()
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
     headers = {"Authorization": "Basic " + b64encode(login.encode()).decode()} if login else {}
+    headers |= {"Content-Type": "application/json"} if body else {}
+    question = urllib.request.Request(url, body, headers)  # noqa: S310
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), context=trusting) as answer:  # noqa: S310
+        with urllib.request.urlopen(question, context=trusting, timeout=120) as answer:  # noqa: S310
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refusal:
         return refusal.code, ""
 
 
+@contextmanager
+def proxied(folder: Path, webserver: int, operators: int) -> Iterator[tuple[str, str]]:
+    """Caddy with the proxy's configuration before two ports; yields the doors of readers and of operators.
+
+    The operator's password is ``secret``.
+    """
+    subprocess.run([DEPLOY / "lint"], capture_output=True, check=True)  # brings Caddy
+    caddy = CHECKS / "caddy"
+    ask_hash = [caddy, "hash-password", "--plaintext", "secret"]
+    hashed = subprocess.run(ask_hash, capture_output=True, text=True, check=True).stdout.strip()
+    readers_door, operators_door, health = free_port(), free_port(), free_port()
+    environment = os.environ | {
+        "HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder),
+        "CINEMATCH_UI_HOST": "localhost", "CADDY_TLS": "internal",
+        "OPERATOR": "operator", "OPERATOR_PASSWORD_HASH": hashed,
+        "CADDY_READERS_PORT": str(readers_door), "CADDY_OPERATORS_PORT": str(operators_door),
+        "CADDY_HEALTH_PORT": str(health),
+        "CADDY_READERS": f"127.0.0.1:{webserver}", "CADDY_OPERATORS": f"127.0.0.1:{operators}",
+    }  # fmt: skip
+    run = [caddy, "run", "--config", DEPLOY / "compose/Caddyfile", "--adapter", "caddyfile"]
+    with running(run, folder / "caddy.log", lambda: is_open(health), deadline_s=120, env=environment):
+        yield f"https://localhost:{readers_door}", f"https://localhost:{operators_door}"
+
+
 @pytest.mark.slow
 def test_the_proxy_asks_operators_for_a_login_and_readers_for_none(tmp_path: Path) -> None:
-    subprocess.run([DEPLOY / "lint"], capture_output=True, check=True)
-    caddy = CHECKS / "caddy"
-    hashed = subprocess.run(
-        [caddy, "hash-password", "--plaintext", "secret"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    readers, operators, health = free_port(), free_port(), free_port()
-    with naming("webserver") as webserver, naming("operators") as behind:
-        environment = os.environ | {
-            "HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path),
-            "CINEMATCH_UI_HOST": "localhost", "CADDY_TLS": "internal",
-            "OPERATOR": "operator", "OPERATOR_PASSWORD_HASH": hashed,
-            "CADDY_READERS_PORT": str(readers), "CADDY_OPERATORS_PORT": str(operators),
-            "CADDY_HEALTH_PORT": str(health),
-            "CADDY_READERS": f"127.0.0.1:{webserver}", "CADDY_OPERATORS": f"127.0.0.1:{behind}",
-        }  # fmt: skip
-        run = [caddy, "run", "--config", DEPLOY / "compose/Caddyfile", "--adapter", "caddyfile"]
-        with subprocess.Popen(run, env=environment, stderr=subprocess.DEVNULL) as process:
-            try:
-                wait_until(lambda: is_open(health), "caddy", deadline_s=60)
-                assert ask(f"https://localhost:{readers}/") == (200, "webserver")
-                assert ask(f"https://localhost:{operators}/")[0] == 401
-                assert ask(f"https://localhost:{operators}/", "operator:wrong")[0] == 401
-                assert ask(f"https://localhost:{operators}/", "operator:secret") == (200, "operators")
-            finally:
-                process.terminate()
+    with (
+        naming("webserver") as webserver,
+        naming("operators") as behind,
+        proxied(tmp_path, webserver, behind) as (readers, operators),
+    ):
+        assert ask(readers) == (200, "webserver")
+        assert ask(operators)[0] == 401
+        assert ask(operators, "operator:wrong")[0] == 401
+        assert ask(operators, "operator:secret") == (200, "operators")
 
 
 def is_open(port: int) -> bool:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from docs import aws_page
+
 ROOT = Path(__file__).resolve().parents[2]
 AWS = ROOT / "deploy" / "aws"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -35,7 +37,7 @@ ACTIONS_WITHOUT_RESOURCE = {
 def lint() -> tuple[str, Json]:
     """Run ``deploy/aws/synth`` for a database in the account and a folder in Drive; its last line, and the template."""
     done = subprocess.run(
-        [AWS / "synth", '{"drive": "gdrive:1AbC", "alarm_email": "a@b.example"}'],
+        [AWS / "synth", json.dumps(aws_page.SWITCHES)],
         capture_output=True,
         text=True,
         check=False,
@@ -137,6 +139,10 @@ def environment(template: Json, name: str) -> Json:
 
 def test_nag_and_lint_have_nothing_to_say() -> None:
     assert "cdk-nag and cfn-lint have nothing to say" in lint()[0]
+
+
+def test_the_page_with_its_diagram_is_what_the_template_says(template: Json) -> None:
+    assert aws_page.PAGE.read_text(encoding="utf-8") == aws_page.page(template), "run `python -m docs.aws_page`"
 
 
 def test_nag_stops_a_bucket_without_tls(template: Json, tmp_path: Path) -> None:
@@ -320,12 +326,19 @@ def test_objects_are_reached_below_prefixes(template: Json, neon: Json) -> None:
                 found |= {str(resource["Fn::Join"][1][1]) for resource in listed(statement["Resource"])}
         return found
 
-    assert may(template, "Run", "s3:PutObject") == {"/store/*", "/compute-logs/*"}
+    assert may(template, "Run", "s3:PutObject") == {"/store/*", "/compute-logs/*", "/backup/*"}
     assert may(template, "Code", "s3:GetObject") == {"/store/*"}
     assert may(template, "Webserver", "s3:GetObject") == {"/store/*", "/compute-logs/*"}
     assert may(template, "Webserver", "s3:PutObject") == set()
-    assert may(neon, "Run", "s3:GetObject") == {"/store/*", "/compute-logs/*", "/drive/*"}
-    assert may(neon, "Run", "s3:PutObject") == {"/store/*", "/compute-logs/*"}
+    assert may(neon, "Run", "s3:GetObject") == {"/store/*", "/compute-logs/*", "/backup/*", "/drive/*"}
+    assert may(neon, "Run", "s3:PutObject") == {"/store/*", "/compute-logs/*", "/backup/*"}
+
+
+def test_a_backup_is_made_each_week_where_runs_may_write_and_no_one_else(template: Json) -> None:
+    for name in ("code", "run"):  # the schedule asks whether there is a place, the run writes there
+        assert environment(template, name)["CINEMATCH_BACKUP"]["Fn::Join"][1][-1] == "/backup"
+    may = {role for role, s in statements(template) if "/backup/*" in json.dumps(s["Resource"])}
+    assert {role.split("TaskTaskRole")[0] for role in may} == {"TasksRun"}
 
 
 def test_each_log_is_kept_for_a_time(template: Json) -> None:
@@ -349,7 +362,7 @@ def test_alarms(template: Json, neon: Json) -> None:
         for f in of_type(template, "AWS::Logs::MetricFilter").values()
     }
     assert filters == {f"$.{name}" for name in (*common, "token_age_days")}
-    assert properties(template, "AWS::SNS::Subscription")["Endpoint"] == "a@b.example"
+    assert properties(template, "AWS::SNS::Subscription")["Endpoint"] == aws_page.SWITCHES["alarm_email"]
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,8 @@ from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.pipeline.simulate_batch import simulate_next
 from cinematch_assets.settings import Settings
 from cinematch_assets.storage.local import LocalStore
+from cinematch_assets.storage.opening import open_store
+from cinematch_assets.storage.s3 import open_s3_client
 from cinematch_assets.warehouse.audit import Action, list_audit_entries
 from cinematch_assets.warehouse.dump import NotEmptyError
 from cinematch_assets.warehouse.embedded import stop_server
@@ -128,6 +130,25 @@ def test_from_an_old_server_to_the_embedded_one(
             assert_equal(Platform.open(settings), platform)
         finally:
             stop_server(home / "h")
+
+
+def test_to_a_bucket_and_back_into_another(platform: Platform, aws: str, postgres18: Postgres, tmp_path: Path) -> None:
+    client = open_s3_client()
+    for bucket in ("kept", "new"):
+        client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    target = open_store("s3://kept/weekly", scratch=tmp_path)
+    first = back_up(platform, target)
+    assert back_up(platform, target, keep=1).copied_bytes < first.copied_bytes
+    (name,) = list_backups(target)
+    assert {key.partition("/")[0] for key in target.keys("")} == {"backups", "objects"}
+    with postgres18.database() as url:
+        settings = make_settings(tmp_path / "home", url).model_copy(update={"store": "s3://new/store"})
+        assert restore(settings, target, name, actor=ADA, reason="a drill").objects == first.objects
+        assert_equal(Platform.open(settings), platform)
+    damaged = max(target.keys("objects/"))
+    target.put_bytes(damaged, b"something else")
+    with pytest.raises(BackupDamagedError, match=damaged):
+        try_restore(tmp_path, target)
 
 
 def test_a_trial_reads_everything_and_leaves_nothing(kept: LocalStore) -> None:

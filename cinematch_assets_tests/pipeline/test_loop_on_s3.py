@@ -19,7 +19,7 @@ from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.pipeline.simulate_batch import simulate_next
 from cinematch_assets.samples.catalogue import lay_out, open_sample
 from cinematch_assets.storage.s3 import S3Store, open_s3_client
-from cinematch_assets_tests.support.faulty_network import FAULTS, FaultyNetwork, faulty_network
+from cinematch_assets_tests.support.faulty_network import FAULTS, HANG_S, FaultyNetwork, faulty_network
 from cinematch_assets_tests.support.platforms import make_platform, rows_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -91,7 +91,7 @@ def test_the_loop_in_a_faulty_bucket_ends_as_it_does_in_a_folder(
         with migrated_database() as url:
             platform = make_platform(home, url, CINEMATCH_RETRAIN_COOLDOWN_S="0")
             if name == "bucket":
-                store = S3Store("loop", "store", open_s3_client(read_timeout_s=1), home / "staging")
+                store = S3Store("loop", "store", open_s3_client(read_timeout_s=HANG_S - 1), home / "staging")
                 platform = dataclasses.replace(platform, store=store)
                 every_third(network)
             with loop_of(platform, home) as loop:
@@ -111,7 +111,7 @@ def test_a_bucket_that_is_away_is_one_error_and_the_batch_is_loaded_once_it_is_b
     migrated_database: Callable[[], AbstractContextManager[str]],
 ) -> None:
     with migrated_database() as url:
-        client = open_s3_client(read_timeout_s=1, max_attempts=2)
+        client = open_s3_client(read_timeout_s=60, max_attempts=2)
         platform = dataclasses.replace(
             make_platform(tmp_path, url, CINEMATCH_RETRY_GAP_S="0"),
             store=S3Store("loop", "store", client, tmp_path / "staging"),

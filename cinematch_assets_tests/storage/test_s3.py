@@ -11,7 +11,7 @@ import pytest
 from cinematch_assets.storage.base import MissingObjectError, StoreError
 from cinematch_assets.storage.opening import open_store
 from cinematch_assets.storage.s3 import S3Store, open_s3_client
-from cinematch_assets_tests.support.faulty_network import FAULTS, FaultyNetwork, faulty_network
+from cinematch_assets_tests.support.faulty_network import FAULTS, HANG_S, FaultyNetwork, faulty_network
 from cinematch_assets_tests.support.servers import wait_until
 
 PART_BYTES = 8 << 20
@@ -29,8 +29,8 @@ def network(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyNetwork
 
 @pytest.fixture
 def store(network: FaultyNetwork, tmp_path: Path) -> S3Store:
-    """A store whose client waits a second for an answer, so that a server that is silent costs the test no more."""
-    return S3Store("faulty", "x", open_s3_client(read_timeout_s=1), tmp_path / "scratch")
+    """A store whose client waits for a busy machine's answer."""
+    return S3Store("faulty", "x", open_s3_client(read_timeout_s=60), tmp_path / "scratch")
 
 
 def test_a_refusal_by_s3_names_object_and_setting_and_is_logged(aws: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -63,6 +63,8 @@ def test_no_credential_is_in_a_log_or_message(
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_one_fault_of_each_kind_is_got_over(store: S3Store, network: FaultyNetwork, tmp_path: Path, fault: str) -> None:
+    if fault == "hang":
+        store = S3Store("faulty", "x", open_s3_client(read_timeout_s=HANG_S / 2), tmp_path / "scratch")
     for method, act in {
         "PUT": lambda: store.put_bytes("a", SMALL),
         "HEAD": lambda: store.size("a"),
@@ -104,7 +106,7 @@ def test_what_always_arrives_altered_is_refused_and_named(store: S3Store, networ
 def test_a_fault_that_stays_is_one_error_and_nothing_is_stored(
     network: FaultyNetwork, tmp_path: Path, fault: str
 ) -> None:
-    store = S3Store("faulty", "x", open_s3_client(read_timeout_s=1, max_attempts=2), tmp_path / "scratch")
+    store = S3Store("faulty", "x", open_s3_client(read_timeout_s=60, max_attempts=2), tmp_path / "scratch")
     store.put_bytes("old", SMALL)
     network.always(fault)
     source = tmp_path / "new"
@@ -190,7 +192,7 @@ def test_a_kill_in_mid_upload_leaves_nothing_under_the_key(
     source.write_bytes(os.urandom(2 * PART_BYTES + 1))
     network.fault_of = lambda method, path: "hang" if method == "PUT" and f"partNumber={part}" in path else None
     with subprocess.Popen([sys.executable, "-c", UPLOADER, source, tmp_path / "scratch"]) as process:
-        wait_until(lambda: network.seen["hang"] > 0, "the part that hangs")
+        wait_until(lambda: network.seen["hang"] > 0, "the part that hangs", deadline_s=200)
         process.kill()
     network.always(None)
     assert not store.exists("large")

@@ -27,7 +27,8 @@ FAULTS = ("slow", "reset", "hang", "cut", "alter")
 SLOW_DOWN = (
     b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 )
-HANG_S = 3.0
+HANG_S = 4.0
+"""A client that is to give up waits less."""
 _LINGER_AND_RESET = struct.pack("ii", 1, 0)
 _HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "content-length", "keep-alive", "expect"})
 

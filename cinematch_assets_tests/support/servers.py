@@ -221,6 +221,7 @@ def chromium(*, width: int = 1920, height: int = 1200) -> Iterator["Chrome"]:
         for switch in switches:
             options.add_argument(f"--{switch}")
         browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+        browser.set_script_timeout(200)  # axe on a long page of the documents, on a busy machine
         try:
             yield browser
         finally:

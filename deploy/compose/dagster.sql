@@ -1,2 +1,3 @@
 -- Dagster's own storage, never the warehouse's database. The image of Postgres runs this once, on an empty volume.
-CREATE DATABASE dagster;
+CREATE ROLE dagster LOGIN;
+CREATE DATABASE dagster OWNER dagster;

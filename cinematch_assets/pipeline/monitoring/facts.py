@@ -195,12 +195,12 @@ def read_facts(
         return Facts(
             written_at=now or datetime.now(UTC),
             attention=attention(platform, automation),
-            champion=_champion(champion, changes, versions) if champion else None,
+            champion=champion_of(champion, changes, versions) if champion else None,
             ratings=session.run(count_rows, "ratings"),
             unseen_ratings=session.run(count_unseen_ratings),
             arrivals=arrivals[:MAX_BATCHES],
             older_arrivals=max(0, len(arrivals) - MAX_BATCHES),
-            drift=_in_order(session.run(rows.list_drift_scores), arrivals[:MAX_BATCHES]),
+            drift=read_drift(session, arrivals[:MAX_BATCHES]),
             histogram=_histogram(session, arrivals),
             versions=[_version_line(each) for each in reversed(versions)],
             champion_changes=changes,
@@ -218,9 +218,10 @@ def read_facts(
         )
 
 
-def _champion(
+def champion_of(
     champion: ModelVersion, changes: Sequence[rows.ChampionChange], versions: Sequence[ModelVersion]
 ) -> Champion:
+    """Say what the champion is among all versions, and since when."""
     change = next((each for each in changes if each.version == champion.version), None)
     rmse = _figure(champion, "rmse")
     baselines = {
@@ -274,10 +275,10 @@ def _figure(version: ModelVersion, name: str) -> float | None:
     return None if value is None else float(value)
 
 
-def _in_order(scores: Sequence[rows.DriftScore], arrivals: Sequence[rows.Arrival]) -> list[rows.DriftScore]:
-    """The scores of the batches that are shown, oldest first."""
+def read_drift(session: Session, arrivals: Sequence[rows.Arrival]) -> list[rows.DriftScore]:
+    """Return the scores of these batches, oldest first."""
     place = {each.batch_id: number for number, each in enumerate(reversed(arrivals))}
-    return sorted((each for each in scores if each.batch_id in place), key=lambda each: place[each.batch_id])
+    return sorted(session.run(rows.list_drift_scores, list(place)), key=lambda each: place[each.batch_id])
 
 
 def _histogram(session: Session, arrivals: Sequence[rows.Arrival]) -> Histogram | None:

@@ -4,6 +4,7 @@ Here: charts and the template's values; the template escapes every text. Not her
 (``pipeline.monitoring.facts``), drawing (``charts``), the template (``monitoring_page.html``).
 """
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +25,7 @@ STATISTICS = {
     "model_mae": "Error of the champion (MAE)",
 }
 _MAX_OPEN_ROWS = 10
+_NOTES = re.compile(r"Baseline: ([\d.]+), New: ([\d.]+)")
 
 
 def render(facts: Facts, *, ui: str = "") -> str:
@@ -36,7 +38,13 @@ def render(facts: Facts, *, ui: str = "") -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "figure": _figure, "time": _time, "percent": _percent}
+    environment.filters |= {
+        "number": _number,
+        "figure": _figure,
+        "time": _time,
+        "percent": _percent,
+        "compared": _compared,
+    }
     batches = list(dict.fromkeys(score.batch_id for score in facts.drift))
     return environment.get_template(TEMPLATE).render(
         facts=facts,
@@ -134,6 +142,12 @@ def _figure(value: float | None, digits: int = 3) -> str:
 
 def _percent(value: float, digits: int = 0) -> str:
     return f"{100 * value:.{digits}f} %"
+
+
+def _compared(notes: str) -> str:
+    """What a statistic was of the history and is of the batch; empty where the notes are of another form."""
+    found = _NOTES.fullmatch(notes)
+    return f"{found[1]} → {found[2]}" if found else ""
 
 
 def _time(value: datetime | None) -> str:

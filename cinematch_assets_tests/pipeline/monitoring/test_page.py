@@ -34,6 +34,7 @@ from cinematch_assets.warehouse.status import RejectedLine
 NOW = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
 MAX_BYTES = 100_000
 REASON = "rating_mean 0.132: over the limit of 0.100, and far above the 0.017 that batches without drift reach; due"
+NOTES = dict.fromkeys(STATISTICS, "Baseline: 3.540, New: 3.968") | {"rating_distribution_ks": "KS p-value: 0.000000"}
 HOSTILE = "</td><script>alert('x')</script>"
 
 
@@ -46,7 +47,7 @@ def make_facts(batches: int = 60, versions: int = 20, *, text: str = "batch_w") 
         for name, at in zip(names, times, strict=True)
     ]
     drift = [
-        DriftScore(name, statistic, 0.02 + 0.12 * (number % 3 == 2), 0.1, number % 3 == 2, 0.03)
+        DriftScore(name, statistic, 0.02 + 0.12 * (number % 3 == 2), 0.1, number % 3 == 2, 0.03, NOTES[statistic])
         for number, name in enumerate(names)
         for statistic in STATISTICS
     ]
@@ -202,6 +203,7 @@ def test_alerts_are_counted_and_the_table_says_the_scores() -> None:
     text = Page(render(make_facts(12))).text
     assert text.count("4 of 12 over 0.10") == len(STATISTICS)
     assert text.count("▲ 0.1400") == 4 * len(STATISTICS)
+    assert text.count("3.540 → 3.968") == 12 * (len(STATISTICS) - 1), "what was compared, but of the KS distance"
 
 
 def test_each_chart_has_a_name_and_each_wide_table_can_be_scrolled_by_keyboard() -> None:

@@ -17,7 +17,7 @@ from cinematch_stack.network import POSTGRES_PORT, Network
 from cinematch_stack.options import Options
 from cinematch_stack.reasons import explain
 
-STORE, DRIVE, COMPUTE_LOGS = "store", "drive", "compute-logs"
+STORE, DRIVE, COMPUTE_LOGS, BACKUP = "store", "drive", "compute-logs", "backup"
 """Prefixes in the bucket."""
 WAREHOUSE = "cinematch"
 POSTGRES = ("17.10", "17")

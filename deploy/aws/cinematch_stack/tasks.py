@@ -13,7 +13,7 @@ from aws_cdk import aws_servicediscovery as discovery
 from constructs import Construct, IDependable
 
 from cinematch_stack import access
-from cinematch_stack.data import COMPUTE_LOGS, DRIVE, STORE, Data
+from cinematch_stack.data import BACKUP, COMPUTE_LOGS, DRIVE, STORE, Data
 from cinematch_stack.network import CODE_PORT, POSTGRES_PORT, WEB_PORT, Network
 from cinematch_stack.options import Options
 from cinematch_stack.paths import REPOSITORY
@@ -130,7 +130,7 @@ class Tasks(Construct):
                 "*": NO_RESOURCE,
                 **{
                     f"<{bucket}.Arn>/{prefix}/*": "Objects get their names as they are written."
-                    for prefix in (STORE, DRIVE, COMPUTE_LOGS)
+                    for prefix in (STORE, DRIVE, COMPUTE_LOGS, BACKUP)
                 },
                 task_of_cluster: "Each run is a new task; the cluster is this stack's own.",
             },
@@ -154,6 +154,7 @@ class Tasks(Construct):
                 # Without a password: libpq takes it from PGPASSWORD.
                 "CINEMATCH_DATABASE_URL": f"postgresql://ml_pipeline@{server.host}:{POSTGRES_PORT}/{server.database}?sslmode=require",
                 "CINEMATCH_DRIVE": f"s3://{bucket}/{DRIVE}" if self._data.token is None else self._options.drive,
+                "CINEMATCH_BACKUP": f"s3://{bucket}/{BACKUP}",
                 "CINEMATCH_STORAGE_BUDGET_MB": str(self._options.storage_budget_mb),
             }
             if self._data.token is not None:
@@ -171,7 +172,7 @@ class Tasks(Construct):
         """Give each task's role what that task calls."""
         bucket = self._data.bucket
         statements = {
-            "run": access.write_objects(bucket, STORE, COMPUTE_LOGS),
+            "run": access.write_objects(bucket, STORE, COMPUTE_LOGS, BACKUP),
             "code": [*access.read_objects(bucket, STORE), *access.see_tasks(self.cluster)],
             "webserver": [
                 *access.read_objects(bucket, STORE, COMPUTE_LOGS),

@@ -1,2 +1,2 @@
--- The recommendations of this version are the published ones, however many rows they are.
-UPDATE ops.champion SET recommended = %(version)s
+-- The recommendations of this version are the published ones from now on, however many rows they are.
+UPDATE ops.champion SET recommended = %(version)s, recommended_at = clock_timestamp()

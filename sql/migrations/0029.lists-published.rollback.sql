@@ -1,0 +1,1 @@
+ALTER TABLE ops.champion DROP COLUMN recommended_at;
