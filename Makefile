@@ -8,7 +8,7 @@ PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-docs setup-test demo test test-all test-security dev stop lint bench docs audit sbom requirements deploy-synth clean
+.PHONY: help setup setup-docs setup-test demo test test-all test-security test-faults dev stop lint bench docs audit sbom requirements deploy-synth clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test-all: setup-test  ## the same, with the tests that take minutes
 
 test-security: setup-test  ## the attacks that have to fail, a line for each (docs/security.md); the other targets run them too
 	@$(VENV)/python -m pytest -m security -v $(PARALLEL) $(ARGS)
+
+test-faults: setup-test  ## break the platform for hours, and write docs/guarantees.md (ARGS='-k kills' for a part)
+	@$(VENV)/python -m pytest -m faults -p cinematch_assets_tests.support.fault_records $(ARGS)
 
 dev: setup  ## Dagster's UI and daemon on this machine (ARGS='--port 3001')
 	@$(VENV)/cinematch dev $(ARGS)

@@ -6,7 +6,7 @@ The recommender's makes environments for its peers and takes much longer: ``pyth
 import subprocess
 import sys
 
-ALL = ("imports", "load", "demo", "drift", "decisions", "drive", "drive_faults")
+ALL = ("imports", "load", "demo", "drift", "decisions", "drive", "drive_faults", "many_batches")
 
 
 def main() -> int:

@@ -12,6 +12,8 @@ from cinematch_assets.faults import Cause
 from cinematch_assets.values import OutstandingWork, WorkKind, WorkState
 
 MAX_GAP_S = 900.0
+_MAX_SKEW = timedelta(seconds=60)
+"""By how much the clock of the machine that carried out a run may be ahead of this one's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def next_attempt(
 
     A fault of the content is final for that content. A fault of the surroundings is never given up: the gap doubles
     from ``first_gap_s`` to a quarter of an hour. An error that no one foresaw is given up after ``max_bugs`` runs.
+    A failure in the future was before the clock was set back, and nothing waits for that time to come again.
 
     Args:
         failures: the runs for this content that ended without doing the work, oldest first.
@@ -71,8 +74,9 @@ def next_attempt(
         return Attempt(len(failures), is_due=False, reason=last, given_up=True)
     if failures:
         gap = timedelta(seconds=min(policy.first_gap_s * 2.0 ** min(len(failures) - 1, 16), MAX_GAP_S))
-        retry_at = failures[-1].ended_at + gap
-        if retry_at > (now or datetime.now(UTC)):
+        ended_at, time = failures[-1].ended_at, now or datetime.now(UTC)
+        retry_at = ended_at + gap
+        if ended_at - _MAX_SKEW <= time < retry_at:
             return Attempt(len(failures), is_due=False, reason=last, retry_at=retry_at)
     return Attempt(len(failures), is_due=True, reason=last or "not started yet")
 

@@ -138,6 +138,11 @@ def server_message(text: str, sqlstate: str | None, setting: str) -> str:
     return f"{said} ({words})" if said else words
 
 
+def is_starting(text: str) -> bool:
+    """Whether a server said that it is starting, or stopping, so that it may be there in a moment."""
+    return _state_of(_first_line(text.rsplit(" failed: ", 1)[-1])) == "57P03"
+
+
 def _state_of(said: str) -> str | None:
     return next((state for words, state in _REFUSED_AT_SIGN_IN if re.search(words, said)), None)
 

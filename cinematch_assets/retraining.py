@@ -207,7 +207,7 @@ def hold_back(
     model = next((each for each in pending if each.work.kind == "model"), None)
     if model is not None and not model.attempt.given_up and not model.work.waits_for:
         reason = "a model is trained first, which answers it"
-    elif since_last_s is not None and since_last_s < policy.cooldown_s:
+    elif since_last_s is not None and 0 <= since_last_s < policy.cooldown_s:  # below 0: the clock was set back
         reason = f"the last retraining ended less than {policy.cooldown_s:.0f} s ago"
     else:
         return tuple(pending)

@@ -14,6 +14,7 @@ what the tests of one package need.
 ``aws``                   an empty AWS at the returned address; boto3's variables point to it
 ``instance``              a Dagster instance in memory
 ``browser``               headless Chromium, driven by selenium
+``figure``                states a figure for ``docs/guarantees.md``: ``figure("20 kills")``
 ========================  ===========================================================================
 """
 
@@ -118,6 +119,12 @@ def platform(tmp_path: Path, database_url_18: str) -> "Platform":
     from cinematch_assets_tests.support.platforms import make_platform
 
     return make_platform(tmp_path / "home", database_url_18)
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """State a figure of a test that is marked ``faults``."""
+    return lambda text: record_property("figure", text)
 
 
 @pytest.fixture

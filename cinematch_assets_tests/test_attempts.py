@@ -51,6 +51,13 @@ def test_the_next_attempt_is_due_when_the_gap_is_over(seconds: float, due: bool)
     assert decide(failed(Cause.SURROUNDINGS, seconds)).is_due is due
 
 
+@pytest.mark.faults("clock")
+@pytest.mark.parametrize(("seconds_ago", "due"), [(-3_600, True), (-30, False)])
+def test_after_the_clock_was_set_back_nothing_waits_for_the_former_time(seconds_ago: float, due: bool) -> None:
+    """Another machine's clock may be ahead by some seconds, and the gap is kept."""
+    assert decide(failed(Cause.SURROUNDINGS, seconds_ago)).is_due is due
+
+
 def test_an_error_that_no_one_foresaw_is_given_up_after_three_runs() -> None:
     for times, given_up in ((1, False), (2, False), (3, True)):
         assert decide(*[failed(Cause.BUG, 9_000)] * times).given_up is given_up

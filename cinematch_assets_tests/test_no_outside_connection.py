@@ -4,12 +4,15 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cinematch_assets_tests.support.connection_log import read_connections, record_into
 from cinematch_assets_tests.support.servers import short_folder
+
+pytestmark = pytest.mark.faults("network")
 
 WITHOUT_A_NETWORK = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
 """What follows runs in a network namespace of its own, which holds loopback and no route."""
@@ -24,7 +27,7 @@ def can_be_cut_off() -> bool:
 @pytest.mark.slow
 @pytest.mark.waits
 @pytest.mark.timeout(5400)
-def test_a_day_without_a_network_needs_none_and_asks_for_none(tmp_path: Path) -> None:
+def test_a_day_without_a_network_needs_none_and_asks_for_none(tmp_path: Path, figure: Callable[[str], None]) -> None:
     if not can_be_cut_off():
         pytest.skip("a network namespace takes root, unshare and ip")
     variables = record_into(tmp_path)
@@ -46,6 +49,7 @@ def test_a_day_without_a_network_needs_none_and_asks_for_none(tmp_path: Path) ->
     assert "the day is over" in done.stdout
     found = read_connections(tmp_path)
     assert found.outside == []
+    figure(f"{len(found.started)} Python processes, connected to {', '.join(sorted(found.hosts))}")
     for part in (
         "cinematch_assets.cli.main demo",
         "cinematch_assets.webserver",

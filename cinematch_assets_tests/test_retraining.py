@@ -140,8 +140,9 @@ def test_the_run_key_of_decisions_depends_on_content_and_attempt() -> None:
     assert len({first, *(each.run_key for each in others)}) == 3
 
 
-def test_there_is_a_rest_between_two_retrainings() -> None:
-    for since_last_s, waits in ((None, False), (20.0, True), (60.0, False)):
+@pytest.mark.faults("clock")
+def test_there_is_a_rest_between_two_retrainings_and_none_once_the_clock_was_set_back() -> None:
+    for since_last_s, waits in ((None, False), (20.0, True), (60.0, False), (-3_600.0, False)):
         (held,) = hold_back([decided("batch_w1")], since_last_s=since_last_s, policy=POLICY)
         assert held.is_due is not waits
         assert (held.row.state == "waiting") is waits

@@ -13,6 +13,8 @@ from docs.licences import UnknownLicenceError, is_allowed, licence_of
 from docs.pins import ROOT, read_pins, shipped
 from docs.sbom import bill_of_materials
 
+pytestmark = pytest.mark.faults("supply-chain")
+
 
 def test_each_pin_is_read() -> None:
     pins = read_pins("runtime")

@@ -107,6 +107,7 @@ def is_promoted(_: Dev, platform: Platform) -> object:
     return rows_of(platform, "SELECT 1 FROM ops.model_versions WHERE replaced IS NOT NULL")
 
 
+@pytest.mark.faults("kills")
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("moment", [is_loading, is_decided, is_trained, is_promoted])

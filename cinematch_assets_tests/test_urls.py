@@ -24,6 +24,7 @@ def test_jdbc_and_key_value_forms() -> None:
     assert normalize_database_url("host=h dbname=d") == "host=h dbname=d"
 
 
+@pytest.mark.faults("secrets")
 @pytest.mark.parametrize(
     "url",
     [

@@ -2,6 +2,8 @@ import pytest
 
 from cinematch_assets.visible_text import visible, without_markup
 
+pytestmark = pytest.mark.faults("hostile-names")
+
 
 @pytest.mark.parametrize(
     ("text", "shown"),

@@ -5,6 +5,7 @@ Nothing outlives a transaction (no SET, no session lock, no prepared statement),
 hands each transaction to another session.
 """
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,16 @@ from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from tenacity import Retrying, before_sleep_log, retry_if_exception, stop_after_delay, wait_exponential
 
 from cinematch_assets.errors import CinematchError, SurroundingsError
-from cinematch_assets.fault_messages import server_message
+from cinematch_assets.fault_messages import is_starting, server_message
 from cinematch_assets.faults import Cause, cause_of
 from cinematch_assets.urls import ESCAPE, EXPECTED, InvalidUrlError
+
+_LOG = logging.getLogger(__name__)
+STARTING_S = 30.0
+"""How long a server is waited for that says that it is starting."""
 
 _TLS_MODES = {"require", "verify-ca", "verify-full"}
 
@@ -87,7 +93,7 @@ def _is_local(host: str) -> bool:
 def connect(
     url: str, *, application: str = "cinematch", user: str | None = None, password: str | None = None
 ) -> Iterator[psycopg.Connection]:
-    """Yield an autocommit connection; to write, open ``connection.transaction()``.
+    """Yield an autocommit connection; to write, open ``connection.transaction()``. A starting server is waited for.
 
     ``user`` and ``password`` stand in for those of the URL; an empty password is looked up in libpq's password file.
 
@@ -98,7 +104,8 @@ def connect(
     """
     require_tls(url)
     with translate_errors(url):
-        connection = psycopg.connect(
+        connection = _attempts()(
+            psycopg.connect,
             url,
             autocommit=True,
             prepare_threshold=None,
@@ -108,7 +115,25 @@ def connect(
             password=password,
         )
     with translate_errors(url), connection:
-        yield connection
+        try:
+            yield connection
+        except ValueError as fault:
+            # psycopg expects one answer to the end of a COPY. PgBouncer adds one of its own to the last of a session
+            # that was ended, and psycopg fails to unpack the two.
+            if not connection.broken:
+                raise
+            raise psycopg.OperationalError("the server ended the session") from fault
+
+
+def _attempts() -> Retrying:
+    """Attempts to sign in for as long as the server says that it is starting."""
+    return Retrying(
+        retry=retry_if_exception(lambda fault: isinstance(fault, psycopg.OperationalError) and is_starting(str(fault))),
+        wait=wait_exponential(0.2, max=2),
+        stop=stop_after_delay(STARTING_S),
+        before_sleep=before_sleep_log(_LOG, logging.INFO),
+        reraise=True,
+    )
 
 
 @contextmanager

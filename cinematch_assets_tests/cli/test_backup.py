@@ -11,6 +11,8 @@ from cinematch_assets.pipeline.backups import NoBackupError
 from cinematch_assets_tests.support.platforms import load_table, make_platform, rows_of
 from cinematch_assets_tests.support.servers import Postgres, short_folder
 
+pytestmark = pytest.mark.faults("backup")
+
 
 def test_backup_trial_and_restore(
     database_url_18: str, postgres18: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

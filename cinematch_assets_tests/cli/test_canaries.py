@@ -18,6 +18,8 @@ from cinematch_assets_tests.support.definitions import run_job
 from cinematch_assets_tests.support.platforms import MOVIES, drop, drop_history, make_platform
 from cinematch_assets_tests.support.servers import Postgres, migrated_template, short_folder
 
+pytestmark = pytest.mark.faults("secrets")
+
 CANARY = "canary7f3a9"
 CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("demo",): ("--data", "nowhere"),

@@ -226,6 +226,7 @@ def test_stop_ends_what_a_killed_dev_left(ui: Dev) -> None:
     assert "Nothing runs" in run(ui.home, "stop").stdout
 
 
+@pytest.mark.faults("services")
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_what_is_killed_is_started_again() -> None:

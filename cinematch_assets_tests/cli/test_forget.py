@@ -34,6 +34,7 @@ def cinematch(platform: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     return run
 
 
+@pytest.mark.faults("erasure")
 def test_a_person_is_erased_and_the_certificate_is_printed(cinematch: Command, platform: Platform) -> None:
     load_table(platform, "movies", "movieId,title,genres\n2,Heat (1995),Action\n4,Ran (1985),Drama\n")
     rows = [(user, movie, 4.0, 1_234_567_000) for user in (5, 777_000_111) for movie in (2, 4)]

@@ -14,6 +14,8 @@ from cinematch_assets_tests.support.commands import LEAVES, SERVERS, SHOWING
 from cinematch_assets_tests.support.hostile import HOSTILE, steering_characters
 from cinematch_assets_tests.support.platforms import drop, load_table
 
+pytestmark = pytest.mark.faults("hostile-names")
+
 __all__ = ["cinematch", "platform"]  # fixtures
 
 

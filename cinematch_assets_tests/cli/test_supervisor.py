@@ -46,6 +46,7 @@ def wait_for_exit(supervisor: Supervisor, gaps: list[float], exits: int) -> None
     wait_for(noted)
 
 
+@pytest.mark.faults("services")
 def test_a_killed_service_is_started_again(tmp_path: Path) -> None:
     clock, exits = Clock(), []
     supervisor = Supervisor(lambda service, code, gap_s: exits.append((service.name, code, gap_s)), clock)

@@ -31,6 +31,8 @@ from cinematch_assets_tests.support.definitions import repository, run_job
 from cinematch_assets_tests.support.platforms import drop_history, make_platform, rows_of, take_in_history
 from cinematch_assets_tests.support.servers import Postgres, migrated_template
 
+pytestmark = pytest.mark.faults("upgrade")
+
 FIRST = "run_11111111_v1"
 LISTS = "SELECT userid, rank, movieid, score, model_version FROM recommendations ORDER BY 1, 2"
 STORED = "SELECT artifact_key, artifact_sha256 FROM ops.model_versions"
@@ -139,7 +141,7 @@ def test_migrations_keep_the_former_format_and_new_versions_register_format_and_
     assert rows_of(upgraded, registered) == [(FIRST, former, None)]
 
 
-@pytest.mark.parametrize("former", [1, FORMER], indirect=True)
+@pytest.mark.parametrize("former", [1, pytest.param(2, marks=pytest.mark.slow), FORMER], indirect=True)
 def test_an_upgraded_platform_trains_a_new_champion_by_itself_and_loses_no_row(
     upgraded: Platform, former: int, instance: dg.DagsterInstance
 ) -> None:

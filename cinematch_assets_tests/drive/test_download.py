@@ -20,6 +20,8 @@ from cinematch_assets.values import DriveFile
 from cinematch_assets_tests.drive.conftest import QUICK_RETRIES
 from cinematch_assets_tests.support.drive_server import DriveServer, Fault
 
+pytestmark = pytest.mark.faults("drive")
+
 CHUNK = QUICK_RETRIES.progress_bytes
 CONTENT = os.urandom(5 * CHUNK + 12_345)
 

@@ -189,6 +189,7 @@ def test_what_is_not_wanted_is_named_and_not_read(folder: Folder, write: Write) 
     assert listing.others == ("movie.mkv", "movies.csv")
 
 
+@pytest.mark.faults("drive")
 def test_one_bad_entry_never_fails_a_listing(kind: Kind) -> None:
     kind.write("movies.csv", b"1")
     kind.write("batches/batch_w1.csv", b"1")
@@ -204,6 +205,7 @@ def test_one_bad_entry_never_fails_a_listing(kind: Kind) -> None:
     assert find_table(kind.folder, "movies").path == "movies.csv"
 
 
+@pytest.mark.faults("hostile-names")
 def test_what_leads_out_of_the_folder_is_left_out_by_name(kind: Kind, tmp_path: Path) -> None:
     secret = tmp_path / "secret.csv"
     secret.write_text("only the service may read this")

@@ -6,6 +6,8 @@ from cinematch_assets.drive.folder import DriveError, FileError, UnreachableErro
 from cinematch_assets.drive.google_folder import GoogleFolder
 from cinematch_assets_tests.support.drive_server import SHORTCUT, SPREADSHEET, DriveServer, Fault
 
+pytestmark = pytest.mark.faults("drive")
+
 
 def test_a_listing_has_all_pages_of_inner_folders(drive: DriveServer, google: GoogleFolder) -> None:
     drive.page_size = 2

@@ -52,6 +52,7 @@ def test_a_listing_of_a_sub_folder_has_paths_from_the_top(folder: LocalFolder) -
     assert folder.list_files("no_such_folder").files == ()
 
 
+@pytest.mark.faults("hostile-names")
 @pytest.mark.parametrize("outside", ["../elsewhere", "/etc", "a/../../b"])
 def test_a_path_that_leads_out_of_the_folder_is_refused(folder: LocalFolder, outside: str) -> None:
     with pytest.raises(DriveError, match="below the folder"):
@@ -130,6 +131,7 @@ def test_a_file_that_changes_while_it_is_hashed_is_skipped_for_now(folder: Local
     assert listing.skipped[0].for_now
 
 
+@pytest.mark.faults("hostile-names")
 def test_links_are_followed_inside_the_folder_alone(folder: LocalFolder, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -306,6 +308,7 @@ def test_fetch_of_a_file_that_changed_since_the_listing_leaves_nothing(folder: L
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.faults("full-disk")
 def test_a_full_disk_is_named_and_leaves_no_file(folder: LocalFolder, tmp_path: Path, monkeypatch) -> None:
     write(folder, "ratings.csv", b"1234")
     (file,) = folder.list_files().files

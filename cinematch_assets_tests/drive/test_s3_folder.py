@@ -107,6 +107,7 @@ def test_a_bucket_that_is_not_there_is_named_with_its_setting(aws: str) -> None:
     assert finding.status == "failed"
 
 
+@pytest.mark.faults("s3")
 def test_a_server_that_is_not_there_is_unreachable(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(UnreachableError, match=r"s3://drop/in \(CINEMATCH_DRIVE\) cannot be reached"):
@@ -208,6 +209,7 @@ def unsteady(monkeypatch: pytest.MonkeyPatch, aws: str) -> Iterator[Folder]:
         server.shutdown()
 
 
+@pytest.mark.faults("s3")
 def test_a_transfer_that_breaks_off_is_resumed(unsteady: Folder, tmp_path: Path) -> None:
     from cinematch_assets.values import DriveFile
 

@@ -81,6 +81,7 @@ def test_a_rotated_secret_is_picked_up_without_a_restart(drive: DriveServer, sec
     assert folder.list_files().files == ()
 
 
+@pytest.mark.faults("drive")
 def test_a_token_revoked_while_many_threads_work_is_tried_once(drive: DriveServer, token_file: Path) -> None:
     now = [0.0]
     folder = make_folder(TokenFile(token_file), drive, clock=lambda: now[0])
@@ -107,6 +108,7 @@ def test_silenced_loggers_get_their_levels_back_in_either_order() -> None:
     logger.setLevel(logging.NOTSET)
 
 
+@pytest.mark.faults("drive")
 @pytest.mark.parametrize("kept", ["file", "secret"])
 def test_a_revoked_token_fails_at_once_in_one_attempt_and_names_the_command(
     drive: DriveServer, token_file: Path, secret: str, kept: str
@@ -127,6 +129,7 @@ def test_a_token_without_the_scope_is_an_error(drive: DriveServer, token_file: P
         make_folder(TokenFile(token_file), drive).list_files()
 
 
+@pytest.mark.faults("drive")
 def test_a_token_endpoint_that_is_down_is_not_taken_for_a_revoked_token(drive: DriveServer, token_file: Path) -> None:
     drive.faults = [Fault("connection lost", where="/token", times=99)]
     with pytest.raises(UnreachableError, match="cannot be reached to renew the token"):
@@ -178,6 +181,7 @@ def test_pushing_makes_the_secret_when_it_is_missing(drive: DriveServer, aws: st
     assert TokenSecret(name).read() == second
 
 
+@pytest.mark.faults("secrets")
 def test_no_secret_is_ever_written_anywhere(
     drive: DriveServer, aws: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:

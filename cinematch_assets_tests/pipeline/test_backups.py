@@ -46,6 +46,8 @@ from cinematch_assets_tests.support.platforms import (
 )
 from cinematch_assets_tests.support.servers import Postgres, short_folder
 
+pytestmark = pytest.mark.faults("backup")
+
 ADA = Actor("ada")
 RATINGS = "SELECT userid, movieid, rating, timestamp, data_split FROM ratings ORDER BY 1, 2"
 LISTS = "SELECT userid, rank, movieid, score, because FROM recommendations ORDER BY 1, 2"

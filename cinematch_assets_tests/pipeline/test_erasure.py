@@ -146,7 +146,10 @@ def _pg_dump() -> str:
     return str(Path(package.origin).parent / "pginstall18" / "bin" / "pg_dump")
 
 
-def test_no_byte_of_them_is_left(erased: tuple[Platform, Erasure]) -> None:
+@pytest.mark.faults("erasure")
+def test_no_byte_of_them_is_left(erased: tuple[Platform, Erasure], figure: Callable[[str], None]) -> None:
+    files = sum(path.is_file() for path in erased[0].settings.home.rglob("*"))
+    figure(f"2 people at once: {len(traces(erased[0]))} traces in a dump of the database and {files} files")
     assert traces(erased[0]) == []
 
 
@@ -168,12 +171,15 @@ def test_the_monitoring_page_is_drawn_again_without_them(erased: tuple[Platform,
     assert traces(platform) == []
 
 
+@pytest.mark.faults("erasure")
 def test_the_champion_equals_the_one_that_never_knew_them_byte_for_byte(
-    erased: tuple[Platform, Erasure], never_knew: Platform
+    erased: tuple[Platform, Erasure], never_knew: Platform, figure: Callable[[str], None]
 ) -> None:
     platform, certificate = erased
     version, _ = load_champion(platform)
     other, _ = load_champion(never_knew)
+    hashes = [each.artifact_sha256[:16] for each in (version, other)]
+    figure(f"sha256 of the champion {hashes[0]}…, of one that never knew them {hashes[1]}…")
     assert version.artifact_sha256 == other.artifact_sha256 == certificate.rebuilt_sha256
     lists = "SELECT userid, rank, movieid, score, because FROM recommendations ORDER BY 1, 2"
     publish_recommendations(never_knew)
@@ -182,6 +188,7 @@ def test_the_champion_equals_the_one_that_never_knew_them_byte_for_byte(
     assert verification.outcome is Outcome.EQUAL, verification.sentence
 
 
+@pytest.mark.faults("erasure")
 def test_the_tables_are_those_that_never_held_them(erased: tuple[Platform, Erasure], never_knew: Platform) -> None:
     for query in (
         "SELECT userid, movieid, rating, timestamp, data_split, batch_id FROM ratings ORDER BY 1, 2, 3, 4, 6",
@@ -195,6 +202,7 @@ def test_the_tables_are_those_that_never_held_them(erased: tuple[Platform, Erasu
         assert rows_of(erased[0], query) == rows_of(never_knew, query), query
 
 
+@pytest.mark.faults("erasure")
 def test_the_certificate_says_what_was_done_and_nothing_about_them(erased: tuple[Platform, Erasure]) -> None:
     platform, certificate = erased
     assert certificate.is_proven
@@ -207,6 +215,7 @@ def test_the_certificate_says_what_was_done_and_nothing_about_them(erased: tuple
     assert (entry.subject, entry.reason) == (f"erasure {certificate.id}", "asked for")
 
 
+@pytest.mark.faults("erasure-returns")
 def test_no_way_leads_back_to_a_version_that_knew_them(erased: tuple[Platform, Erasure]) -> None:
     with pytest.raises(CinematchError, match=r"knew a person who was erased on .*cannot become champion again"):
         roll_back(erased[0])
@@ -222,6 +231,7 @@ def test_a_second_time_there_is_nothing_to_do(erased: tuple[Platform, Erasure]) 
     assert len(platform.warehouse.run(list_erasures)) == 1
 
 
+@pytest.mark.faults("erasure-returns")
 def test_the_same_file_landed_again_and_other_contents_do_not_bring_them_back(
     erased: tuple[Platform, Erasure],
 ) -> None:
@@ -240,6 +250,7 @@ def test_the_same_file_landed_again_and_other_contents_do_not_bring_them_back(
     assert CANARY in set(newer["userId"])
 
 
+@pytest.mark.faults("erasure-returns")
 def test_nor_does_a_correction_by_hand(erased: tuple[Platform, Erasure]) -> None:
     platform, _ = erased
     load_table(platform, "batches/batch_w4", pd.concat([canary_rows(6), canary_rows(6)[:1].assign(rating=9.0)]))
@@ -301,6 +312,7 @@ def test_released_rows_of_others_stay_and_theirs_go(platform: Platform) -> None:
     assert newest.md5 == hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
+@pytest.mark.faults("erasure-kills")
 def test_an_erasure_that_was_cut_off_goes_first(platform: Platform) -> None:
     load_table(platform, "movies", "movieId,title,genres\n2,Heat (1995),Action\n4,Ran (1985),Drama\n")
     load_table(platform, "ratings", pd.concat([canary_rows(CANARY, 2), canary_rows(SECOND, 2), canary_rows(5, 2)]))
@@ -350,10 +362,11 @@ def count_orders_of_steps(platform: Platform) -> dict[str, int]:
     return {step: end - start for (step, start), end in zip(starts.items(), ends, strict=True)}
 
 
+@pytest.mark.faults("erasure-kills")
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_killed_in_each_step_it_goes_on_and_ends_as_if_it_never_was(
-    tmp_path: Path, migrated_database: OpenDatabase, never_knew: Platform
+    tmp_path: Path, migrated_database: OpenDatabase, never_knew: Platform, figure: Callable[[str], None]
 ) -> None:
     with migrated_database() as measured, migrated_database() as url:
         other = make_platform(tmp_path / "measured", measured, CINEMATCH_MAX_TEST_RMSE_LOSS="1")
@@ -375,4 +388,5 @@ def test_killed_in_each_step_it_goes_on_and_ends_as_if_it_never_was(
         assert traces(platform) == []
         assert load_champion(platform)[0].artifact_sha256 == load_champion(never_knew)[0].artifact_sha256
         assert len(platform.warehouse.run(list_erasures)) == 1
+        figure(f"{len(KILLS)} kills in {len({step for step, _ in KILLS})} steps, then proven, 0 traces")
         assert set(platform.store.keys("exports/")) == keys_in_use(platform.store)

@@ -22,7 +22,7 @@ from cinematch_assets.storage.s3 import S3Store, open_s3_client
 from cinematch_assets_tests.support.faulty_network import FAULTS, HANG_S, FaultyNetwork, faulty_network
 from cinematch_assets_tests.support.platforms import make_platform, rows_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults("s3"), pytest.mark.slow, pytest.mark.timeout(900)]
 SAMPLE = "synthetic:20000"
 RESULTS = (
     "SELECT movieid, title, genres, pca_features FROM movies ORDER BY 1",

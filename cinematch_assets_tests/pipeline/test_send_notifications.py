@@ -82,6 +82,21 @@ def test_while_a_channel_is_down_nothing_is_lost_and_the_others_go_on(tmp_path: 
         assert len(up.ids) == 4
 
 
+@pytest.mark.faults("clock")
+def test_a_message_that_waits_for_a_time_before_the_clock_was_set_back_is_sent(
+    sending: tuple[Platform, WebSink],
+) -> None:
+    platform, sink = sending
+    sink.status = 503
+    record(platform, "one")
+    send_notifications(platform)
+    with platform.warehouse.connect() as connection:
+        later = "UPDATE ops.notification_messages SET retry_at = retry_at + interval '1 hour' WHERE sent_at IS NULL"
+        assert connection.execute(later).rowcount == 1
+    sink.status = 200
+    assert send_notifications(platform, pause_s=0).sent == {"JSON (URL 1)": 1}
+
+
 def test_gaps_grow_to_a_quarter_of_an_hour_so_that_an_hour_costs_few_attempts() -> None:
     gaps = [gap_s(attempt) for attempt in range(1, 20)]
     assert gaps[:3] == [30, 60, 120]
@@ -115,6 +130,7 @@ def test_without_a_channel_nothing_is_sent_and_a_new_one_is_told_of_the_last_day
         assert "new" in sink.text
 
 
+@pytest.mark.faults("killed-orders")
 def test_killed_anywhere_each_message_arrives_once_and_only_one_that_was_sent_already_comes_again_with_its_id(
     sending: tuple[Platform, WebSink], tmp_path: Path
 ) -> None:

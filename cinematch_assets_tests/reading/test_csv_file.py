@@ -21,6 +21,7 @@ from cinematch_assets_tests.support.rating_files import (
 )
 
 
+@pytest.mark.faults("generated-files")
 @RELAXED
 @given(BODY)
 @example(ODD_BODY)
@@ -38,6 +39,7 @@ def test_for_any_bytes_every_row_is_accepted_or_rejected_once(tmp_path_factory, 
     assert not reading.accepted.duplicated(["userId", "movieId"]).any()
 
 
+@pytest.mark.faults("generated-files")
 @RELAXED
 @given(BODY, st.integers(1, 40))
 @example(ODD_BODY, 1)

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 
 from cinematch_assets.reading.csv_rows import MAX_LINES_PER_ROW, find_rows
@@ -9,6 +10,7 @@ def rows_of(text: bytes, *, at_end: bool = True) -> tuple[list[bytes], int]:
     return [text[a:b] for a, b in zip(found.starts.tolist(), found.ends.tolist(), strict=True)], certain
 
 
+@pytest.mark.faults("generated-files")
 @RELAXED
 @given(BODY)
 def test_the_rows_of_a_text_are_all_of_its_bytes_but_line_ends(body):

@@ -176,16 +176,24 @@ def read_damaged(folder: Path, kind: str, count: int, seed: int) -> int:
     return refused
 
 
+@pytest.mark.faults("damaged-files")
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_damaged_file_is_read_or_refused_in_one_sentence(tmp_path: Path, kind: str) -> None:
-    read_damaged(tmp_path, kind, 30, seed=1)
+def test_a_damaged_file_is_read_or_refused_in_one_sentence(
+    tmp_path: Path, kind: str, figure: Callable[[str], None]
+) -> None:
+    refused = read_damaged(tmp_path, kind, 30, seed=1)
+    figure(f"{kind}: {refused} of 30 refused")
 
 
+@pytest.mark.faults("damaged-files")
 @pytest.mark.slow
 @pytest.mark.timeout(1_500)
 @pytest.mark.parametrize("kind", KINDS)
-def test_five_thousand_damaged_files_are_read_or_refused(tmp_path: Path, kind: str) -> None:
+def test_five_thousand_damaged_files_are_read_or_refused(
+    tmp_path: Path, kind: str, figure: Callable[[str], None]
+) -> None:
     read_damaged(tmp_path, kind, 10, seed=0)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    read_damaged(tmp_path, kind, 5_000 // len(KINDS) + 1, seed=2)
+    count = 5_000 // len(KINDS) + 1
+    figure(f"{kind}: {read_damaged(tmp_path, kind, count, seed=2):,} of {count:,} refused")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < MAX_EXTRA_MB * 1024

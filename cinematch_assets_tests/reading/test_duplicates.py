@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ def test_without_rows_no_row_is_replaced():
     assert find_replaced(np.empty(0, dtype=np.int64)).tolist() == []
 
 
+@pytest.mark.faults("generated-files")
 @RELAXED
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), max_size=30))
 def test_what_stays_is_what_a_dictionary_would_keep(rows):

@@ -138,6 +138,7 @@ def test_parquet_is_known_by_its_first_bytes_whatever_its_name(tmp_path):
 NUMBER = st.one_of(st.sampled_from([1.0, 2.0, 3.0, 4.5, 0.0, 5.5, 2.7, 1e12, -1.0, None]), st.integers(1, 3).map(float))
 
 
+@pytest.mark.faults("generated-files")
 @RELAXED
 @given(st.lists(st.tuples(NUMBER, NUMBER, NUMBER, NUMBER), min_size=1, max_size=8))
 def test_csv_and_parquet_of_the_same_numbers_are_read_alike(tmp_path_factory, table):
@@ -153,6 +154,7 @@ def test_csv_and_parquet_of_the_same_numbers_are_read_alike(tmp_path_factory, ta
 TEXT = st.one_of(st.text(max_size=6), st.sampled_from(['"', ",", "a\nb", "NA", "", "(no genres listed)", "x" * 501]))
 
 
+@pytest.mark.faults("generated-files")
 @RELAXED
 @given(st.lists(st.tuples(st.integers(0, 4), TEXT, TEXT), min_size=1, max_size=6))
 def test_csv_and_parquet_of_the_same_texts_are_read_alike(tmp_path_factory, table):

@@ -10,6 +10,8 @@ import pytest
 
 from cinematch_assets.recommender.artifact import ArtifactRefusedError, pack, unpack
 
+pytestmark = pytest.mark.faults("hostile-models")
+
 
 def sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()

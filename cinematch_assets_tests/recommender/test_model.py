@@ -33,6 +33,7 @@ def test_the_artifact_holds_the_whole_model(model: Recommender):
     np.testing.assert_array_equal(mine.movies, its.movies)
 
 
+@pytest.mark.faults("hostile-models")
 def test_an_artifact_of_another_format_or_kind_is_refused():
     for facts, reason in (({"format": 99}, "has format 99"), ({"format": FORMAT}, "lacks")):
         data = pack({"movies": np.arange(3)}, facts)
@@ -40,6 +41,7 @@ def test_an_artifact_of_another_format_or_kind_is_refused():
             Recommender.from_bytes(data, sha256_of(data))
 
 
+@pytest.mark.faults("hostile-models")
 def test_an_altered_artifact_is_refused(model: Recommender):
     data = bytearray(model.to_bytes())
     right = sha256_of(bytes(data))
@@ -69,6 +71,7 @@ def test_a_list_for_ratings_is_explained_by_these_ratings(model: Recommender):
     assert set(named) <= {movie for movie, _ in rated}
 
 
+@pytest.mark.faults("determinism")
 @pytest.mark.parametrize("method", ["bayesian_fm", "als"])
 def test_the_order_of_rows_does_not_change_a_byte(method: str):
     config = RecommenderConfig(method=method, **QUICK)
@@ -94,6 +97,7 @@ for method in ("bayesian_fm", "als"):
 """
 
 
+@pytest.mark.faults("determinism")
 def test_the_number_of_threads_does_not_change_a_byte():
     names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     printed = set()

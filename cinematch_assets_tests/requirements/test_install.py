@@ -69,6 +69,7 @@ def program(folder: Path, name: str, text: str) -> None:
     (folder / name).chmod(0o755)
 
 
+@pytest.mark.faults("supply-chain")
 def test_it_installs_once_for_each_content_of_the_pins(project: Path) -> None:
     code, said = install(project, PYTHON=sys.executable)
     assert code == 0, said

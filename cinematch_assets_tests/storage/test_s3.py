@@ -51,6 +51,7 @@ def test_a_missing_object_is_no_warning(aws: str, caplog: pytest.LogCaptureFixtu
     assert [record for record in caplog.records if record.name == "cinematch_assets.storage.s3"] == []
 
 
+@pytest.mark.faults("secrets")
 def test_no_credential_is_in_a_log_or_message(
     aws: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,6 +62,7 @@ def test_no_credential_is_in_a_log_or_message(
     assert "canary" not in f"{fault.value}{caplog.text}"
 
 
+@pytest.mark.faults("s3")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_one_fault_of_each_kind_is_got_over(store: S3Store, network: FaultyNetwork, tmp_path: Path, fault: str) -> None:
     if fault == "hang":
@@ -81,6 +83,7 @@ def test_one_fault_of_each_kind_is_got_over(store: S3Store, network: FaultyNetwo
     assert list(store.keys()) == ["a"]
 
 
+@pytest.mark.faults("s3")
 def test_a_body_that_breaks_off_is_resumed_where_it_broke(store: S3Store, network: FaultyNetwork) -> None:
     content = os.urandom(3_000_000)
     store.put_bytes("a", content)
@@ -93,6 +96,7 @@ def test_a_body_that_breaks_off_is_resumed_where_it_broke(store: S3Store, networ
     assert 0 < starts[0] < starts[1] < len(content)
 
 
+@pytest.mark.faults("s3")
 def test_what_always_arrives_altered_is_refused_and_named(store: S3Store, network: FaultyNetwork) -> None:
     store.put_bytes("a", SMALL)
     network.always("alter")
@@ -102,6 +106,7 @@ def test_what_always_arrives_altered_is_refused_and_named(store: S3Store, networ
         pass
 
 
+@pytest.mark.faults("s3")
 @pytest.mark.parametrize("fault", ["slow", "reset", "cut"])
 def test_a_fault_that_stays_is_one_error_and_nothing_is_stored(
     network: FaultyNetwork, tmp_path: Path, fault: str
@@ -135,6 +140,7 @@ def test_uploads_carry_a_checksum_that_s3_compares(store: S3Store, network: Faul
     assert all(any(name.startswith("x-amz-checksum-") or name == "x-amz-trailer" for name in each) for each in puts)
 
 
+@pytest.mark.faults("s3")
 def test_a_large_object_goes_in_parts_through_faults_and_comes_back_whole(
     store: S3Store, network: FaultyNetwork, tmp_path: Path
 ) -> None:
@@ -155,6 +161,7 @@ def test_an_object_that_another_program_put_there_is_read(store: S3Store) -> Non
     assert store.read_bytes("theirs") == SMALL
 
 
+@pytest.mark.faults("s3")
 def test_an_object_that_is_replaced_while_it_is_read_is_the_old_one_or_the_new_one(
     store: S3Store, network: FaultyNetwork
 ) -> None:
@@ -183,6 +190,7 @@ open_store("s3://faulty/x", scratch=Path(sys.argv[2])).put("large", Path(sys.arg
 """
 
 
+@pytest.mark.faults("s3")
 @pytest.mark.parametrize("part", [1, 2])
 @pytest.mark.slow
 def test_a_kill_in_mid_upload_leaves_nothing_under_the_key(

@@ -25,6 +25,8 @@ _LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $p
     __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
 _BACKFILL = """mutation($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
     __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
+_BACKFILL_STATUS = """query($id: String!) { partitionBackfillOrError(backfillId: $id) {
+    ... on PartitionBackfill { status } } }"""
 _RUNS = """{ runsOrError { ... on Runs { results { runId jobName status tags { key value } } } } }"""
 
 
@@ -85,18 +87,33 @@ class Dev:
         assert answer["__typename"] == "LaunchRunSuccess", answer
         self.wait_for_run(answer["run"]["runId"])
 
+    def launch(self, job: str) -> None:
+        """What "Launch run" of a job does, to the end of the run."""
+        params = {"selector": _HERE | {"pipelineName": job}, "mode": "default", "runConfigData": {}}
+        answer = self.ask(_LAUNCH, params=params)["launchRun"]
+        assert answer["__typename"] == "LaunchRunSuccess", answer
+        self.wait_for_run(answer["run"]["runId"])
+
     def backfill(self, partitions: list[str], *keys: str) -> None:
         """What "Launch backfill" does, to the end of its runs."""
+        started = self.start_backfill(partitions, *keys)
+        runs = self.wait_for(
+            lambda: [r for r in self.runs() if r["tags"].get("dagster/backfill") == started], "runs of a backfill"
+        )
+        for each in runs:
+            self.wait_for_run(each["runId"])
+
+    def start_backfill(self, partitions: list[str], *keys: str) -> str:
+        """Launch a backfill; return its id."""
         assets = [{"path": [key]} for key in keys]
         params = {"partitionNames": partitions, "assetSelection": assets, "tags": []}
         answer = self.ask(_BACKFILL, params=params)["launchPartitionBackfill"]
         assert answer["__typename"] == "LaunchBackfillSuccess", answer
-        runs = self.wait_for(
-            lambda: [r for r in self.runs() if r["tags"].get("dagster/backfill") == answer["backfillId"]],
-            "runs of a backfill",
-        )
-        for each in runs:
-            self.wait_for_run(each["runId"])
+        return str(answer["backfillId"])
+
+    def backfill_status(self, backfill: str) -> str:
+        """How far a backfill is, such as ``REQUESTED``."""
+        return str(self.ask(_BACKFILL_STATUS, id=backfill)["partitionBackfillOrError"]["status"])
 
     def runs(self) -> list[dict[str, Any]]:
         """All runs, newest first, their tags as a mapping."""

@@ -56,7 +56,7 @@ SELECT EXISTS (SELECT FROM ops.batches WHERE reported_md5 = md5 AND assessed_md5
    AND (SELECT version FROM ops.champion) = (SELECT min(model_version) FROM recommendations)
    AND (SELECT min(model_version) = max(model_version) FROM recommendations)
 """
-_UNDER_WAY = "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
+UNDER_WAY = "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
 _CAUSES = """
 SELECT value FROM run_tags WHERE key LIKE 'cinematch/cause-%' AND NOT value LIKE 'surroundings: %' ORDER BY 1
 """
@@ -114,7 +114,7 @@ class Home:
 
     def settled(self) -> bool:
         """Whether nothing is left to do and nothing runs."""
-        return self.ask(_SETTLED) == [(True,)] and self.ask(_UNDER_WAY, database=DAGSTER) == [(0,)]
+        return self.ask(_SETTLED) == [(True,)] and self.ask(UNDER_WAY, database=DAGSTER) == [(0,)]
 
     def has_started(self, step: str) -> bool:
         """Whether a run has begun with an asset."""
@@ -152,15 +152,26 @@ def _is_worker(process: psutil.Process) -> bool:
 
 def drop_everything(home: Path) -> None:
     """Put a catalogue, a history and a batch that has drifted into the folder, as one person at one time."""
+    drop_tables(home)
+    drop_batch(home, drift=0.7, rows=ROWS, seed=1)
+
+
+def drop_tables(home: Path) -> None:
+    """Put a catalogue and a history into the folder."""
     (home / "drive").mkdir(parents=True, exist_ok=True)
-    platform = Platform(
-        settings=Settings.from_env({"CINEMATCH_HOME": str(home)}),
-        folder=open_folder(str(home / "drive")),
-        store=open_store(str(home / "store")),
-        warehouse=Warehouse(""),
+    drop_history(
+        Platform(
+            settings=Settings.from_env({"CINEMATCH_HOME": str(home)}),
+            folder=open_folder(str(home / "drive")),
+            store=open_store(str(home / "store")),
+            warehouse=Warehouse(""),
+        )
     )
-    drop_history(platform)
-    simulate_into(home / "drive", drift=0.7, rows=ROWS, seed=1, rating_model=_history_s_rule)
+
+
+def drop_batch(home: Path, *, drift: float, rows: int, seed: int) -> str:
+    """Put the next weekly batch into the folder; return its id."""
+    return simulate_into(home / "drive", drift=drift, rows=rows, seed=seed, rating_model=_history_s_rule).batch_id
 
 
 def _history_s_rule(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from cinematch_assets.warehouse.audit import record_settings
-from cinematch_assets.warehouse.batches import start_batch
+from cinematch_assets.warehouse.batches import load_batch, start_batch
 from cinematch_assets.warehouse.champion import promote
 from cinematch_assets.warehouse.collection_ledger import take_fetched
 from cinematch_assets.warehouse.connection import connect
@@ -37,6 +37,15 @@ def load_batch_file(url: str, batch_id: str, ratings: pd.DataFrame, content: str
     with connect(url) as connection:
         start_batch(connection, batch_id, warehouse_rows.land(connection, f"batches/{batch_id}.csv", content))
         warehouse_rows.load(connection, batch_id, ratings, content)
+
+
+def load_newest_content(url: str, batch_id: str, contents: dict[str, pd.DataFrame], content: str) -> None:
+    """Land a content, and load the one that was landed last, as a run does; ``contents`` is what each reads as."""
+    with connect(url) as connection:
+        file = warehouse_rows.land(connection, f"batches/{batch_id}.csv", content)
+        (rows,) = (rows for name, rows in contents.items() if warehouse_rows.md5_of(name) == file.md5)
+        start_batch(connection, batch_id, file)
+        load_batch(connection, batch_id, rows, file)
 
 
 def promote_version(url: str, version: str, over: str | None, die: int = 0) -> None:

@@ -17,6 +17,8 @@ from cinematch_assets_tests.support.warehouse_rows import (
     promote_candidate,
 )
 
+pytestmark = pytest.mark.faults("audit")
+
 ADA = Actor("ada", "0123456789", "sensor retraining_sensor")
 CHANGES = ("UPDATE ops.audit SET reason = 'x'", "DELETE FROM ops.audit", "TRUNCATE ops.audit")
 

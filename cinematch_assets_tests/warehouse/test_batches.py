@@ -1,5 +1,7 @@
 import time
+from collections.abc import Callable
 
+import pandas as pd
 import psycopg
 import pytest
 
@@ -139,6 +141,7 @@ def test_two_workers_on_one_batch_load_it_once(url: str) -> None:
         assert status[:2] == ("completed", 5_000)
 
 
+@pytest.mark.faults("one-batch")
 def test_the_second_of_two_loaders_does_not_undo_the_status(url: str) -> None:
     # The second says in_progress while the first is about to commit: it has to wait, and then has nothing to say.
     with connect(url) as first:
@@ -155,6 +158,56 @@ def test_the_second_of_two_loaders_does_not_undo_the_status(url: str) -> None:
         assert file.md5 == md5_of("a")
 
 
+PROCESSES, ROUNDS = 8, 25
+
+
+def one_load_of(connection: psycopg.Connection, batch_id: str, ratings: pd.DataFrame) -> bool:
+    """Whether a batch holds these ratings, each once, and the metadata of one load of them."""
+    rows = read_rows(connection, f"ratings_buffer WHERE batch_id = '{batch_id}'")
+    status = ingestion(connection, batch_id)
+    assert status is not None
+    assert count(connection, f"ingestion_metadata WHERE batch_id = '{batch_id}'") == 1
+    return rows == sorted(ratings.itertuples(index=False, name=None)) and status[:2] == ("completed", len(ratings))
+
+
+@pytest.mark.faults("one-batch")
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_eight_processes_load_one_batch_in_each_of_25_rounds(url: str, figure: Callable[[str], None]) -> None:
+    with connect(url) as connection:
+        for number in range(ROUNDS):
+            rows = make_random_ratings(2_000, seed=number)
+            name = f"w{number}"
+            started = [workers.start(warehouse_jobs.load_batch_file, url, name, rows, name) for _ in range(PROCESSES)]
+            assert workers.finish(*started, deadline_s=300) == [0] * PROCESSES
+            assert one_load_of(connection, name, rows)
+        assert count(connection, "ratings_buffer") == ROUNDS * 2_000
+        figure(f"{ROUNDS} rounds of {PROCESSES} processes: {count(connection, 'ratings_buffer'):,} rows, none twice")
+
+
+@pytest.mark.faults("two-batches")
+def test_two_batches_and_two_contents_of_each_at_once_are_whole(url: str, figure: Callable[[str], None]) -> None:
+    """Which content of a batch comes last is open; what is stored is one of them, with the metadata of that."""
+    contents = {name: make_random_ratings(500 + 100 * place, seed=place) for place, name in enumerate("ab")}
+    rounds = 2
+    with connect(url) as connection:
+        for number in range(rounds):
+            batches = (f"v{number}", f"w{number}")
+            started = [
+                workers.start(warehouse_jobs.load_newest_content, url, batch, contents, name)
+                for batch in batches
+                for name in "abab"
+            ]
+            assert workers.finish(*started, deadline_s=300) == [0] * len(started)
+            for batch in batches:
+                stored = read_stored_batch(connection, batch)
+                assert stored is not None
+                (name,) = (name for name in contents if stored.md5 == md5_of(name))
+                assert one_load_of(connection, batch, contents[name])
+    figure(f"{rounds} rounds of 8 processes on 2 batches with 2 contents each")
+
+
+@pytest.mark.faults("killed-orders")
 @pytest.mark.parametrize("place", ["buffer", "merged"])
 def test_a_load_killed_at_any_order_leaves_the_batch_as_it_was(url: str, place: str) -> None:
     with connect(url) as connection:

@@ -70,6 +70,7 @@ def a_year(connection: psycopg.Connection) -> None:
         replace_rejected_rows(connection, "ratings_buffer", {file.content: bad})
 
 
+@pytest.mark.faults("budget")
 @pytest.mark.slow
 def test_a_year_fits_the_free_tier(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     ratings = make_random_ratings(1_000_000, seed=1, users=USERS, movies=2_000)

@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -31,6 +32,7 @@ from cinematch_assets_tests.support.warehouse_rows import (
     load_file,
     make_artifact,
     make_gate_result,
+    make_random_ratings,
     make_ratings,
     make_recommendations,
     md5_of,
@@ -83,6 +85,7 @@ def test_by_setting_the_batches_are_deleted(connection: psycopg.Connection) -> N
     assert existing.place == "deleted"
 
 
+@pytest.mark.faults("batch-beside-promotion")
 def test_a_batch_that_changed_during_training_stays(connection: psycopg.Connection) -> None:
     load(connection, "w1", W1, "a")
     version = add_candidate(connection, "first", TrainedBatch("w1", A, 2))
@@ -95,6 +98,7 @@ def test_a_batch_that_changed_during_training_stays(connection: psycopg.Connecti
     assert count(connection, "ratings") == 0
 
 
+@pytest.mark.faults("batch-beside-promotion")
 def test_a_batch_that_changes_during_the_promotion_stays(url: str) -> None:
     # The load holds the batch's lock; the promotion waits for it, queries again, and finds another content.
     with connect(url) as connection, connect(url) as loader:
@@ -121,6 +125,42 @@ def test_a_batch_that_changes_during_the_promotion_stays(url: str) -> None:
         assert read_rows(loader, "ops.batches", "md5, place") == [(B, "buffer")]
 
 
+@pytest.mark.faults("batch-beside-promotion")
+def test_batches_that_arrive_beside_promotions_are_whole_and_unlearned_rows_are_not_merged(
+    url: str, figure: Callable[[str], None]
+) -> None:
+    """In each round another content of the trained batch, and another batch, load at the time of the promotion."""
+    other, rounds, merged = make_random_ratings(300, seed=1, users=50), 6, 0
+    with connect(url) as connection:
+        over = None
+        for number in range(rounds):
+            trained, fresh = f"t{number}", f"f{number}"
+            load(connection, trained, W1, "a")
+            version = add_candidate(connection, f"run{number}", TrainedBatch(trained, A, 2))
+            codes = workers.finish(
+                workers.start(warehouse_jobs.load_batch_file, url, trained, other, "b"),
+                workers.start(warehouse_jobs.promote_version, url, version, over),
+                workers.start(warehouse_jobs.load_batch_file, url, fresh, W2, "c"),
+                deadline_s=120,
+            )
+            assert codes == [0, 0, 0]
+            assert require_champion(connection).version == version
+            over = version
+            stored, beside = (read_stored_batch(connection, batch) for batch in (trained, fresh))
+            assert stored is not None
+            assert beside is not None
+            assert (stored.md5, beside.place) == (B, "buffer")
+            here, there = ("ratings", "ratings_buffer") if stored.place == "merged" else ("ratings_buffer", "ratings")
+            assert count(connection, f"{here} WHERE batch_id = '{trained}'") == len(other)
+            assert count(connection, f"{there} WHERE batch_id = '{trained}'") == 0
+            assert read_rows(connection, f"ratings_buffer WHERE batch_id = '{fresh}'") == [(2, 10, 1.0, 300)]
+            merged += stored.place == "merged"
+    figure(
+        f"{rounds} promotions beside 2 loads each; the trained batch was replaced after {merged} of them, else before"
+    )
+
+
+@pytest.mark.faults("batch-beside-promotion")
 def test_of_two_promotions_at_once_one_wins(url: str) -> None:
     with connect(url) as connection:
         load(connection, "w1", W1)
@@ -149,6 +189,7 @@ def test_a_promotion_over_another_champion_changes_nothing(connection: psycopg.C
     assert count(connection, "model_metrics") == 1
 
 
+@pytest.mark.faults("killed-orders")
 def test_a_promotion_killed_at_any_order_is_all_or_nothing(url: str) -> None:
     with connect(url) as connection:
         load(connection, "w1", W1)

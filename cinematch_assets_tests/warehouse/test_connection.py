@@ -1,7 +1,11 @@
+import time
+from collections.abc import Callable
+
 import psycopg
 import pytest
 
 from cinematch_assets.urls import InvalidUrlError
+from cinematch_assets.warehouse import connection as connection_module
 from cinematch_assets.warehouse.connection import (
     UnsafeConnectionError,
     WarehouseUnavailableError,
@@ -11,6 +15,7 @@ from cinematch_assets.warehouse.connection import (
     translate_errors,
 )
 from cinematch_assets_tests.support.servers import Postgres
+from cinematch_assets_tests.support.waking_server import waking_server
 
 SECRET = "s3cret"
 
@@ -99,6 +104,7 @@ def test_a_database_that_is_not_there_is_named(postgres18: Postgres) -> None:
         pass
 
 
+@pytest.mark.faults("sessions")
 def test_a_connection_that_breaks_is_one_sentence(url: str) -> None:
     with pytest.raises(WarehouseUnavailableError, match="nothing was changed"):
         break_in_the_middle(url)
@@ -142,3 +148,28 @@ def test_nothing_of_a_connection_outlives_its_transaction(pooled_database_url: s
         for _ in range(200):
             connection.execute("SELECT 1 WHERE 1 = %s", [1])
         assert connection.execute("SELECT count(*) FROM pg_prepared_statements").fetchone() == (0,)
+
+
+@pytest.mark.faults("asleep")
+@pytest.mark.parametrize(("refusals", "silence_s"), [(4, 0.0), (0, 3.0), (2, 1.0)])
+def test_a_server_that_is_starting_or_asleep_is_waited_for(
+    url: str, refusals: int, silence_s: float, figure: Callable[[str], None]
+) -> None:
+    with waking_server(url, refusals=refusals, silence_s=silence_s) as (reached, contacts):
+        begun = time.monotonic()
+        with connect(reached) as connection:
+            assert connection.execute("SELECT count(*) FROM ratings").fetchone() == (0,)
+        assert time.monotonic() - begun >= silence_s
+        assert len(contacts) == refusals + 1
+    figure(f"{refusals} refusals and {silence_s:.0f} s of silence at first contact were waited out")
+
+
+@pytest.mark.faults("asleep")
+def test_one_that_goes_on_starting_is_one_sentence(database_url_18: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "STARTING_S", 0.5)
+    with waking_server(database_url_18, refusals=1_000) as (reached, contacts):
+        expected = pytest.raises(WarehouseUnavailableError, match="starting or stopping: run it again")
+        with expected as said, connect(reached):
+            pass
+        assert "\n" not in str(said.value)
+        assert len(contacts) > 1

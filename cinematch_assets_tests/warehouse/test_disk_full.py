@@ -33,6 +33,7 @@ def small_disk() -> Iterator[Path]:
             subprocess.run(["umount", "-l", folder], check=True)
 
 
+@pytest.mark.faults("full-disk")
 def test_a_full_disk_is_one_sentence_and_changes_nothing(
     small_disk: Path, postgres: Postgres, database_url: str
 ) -> None:

@@ -149,6 +149,7 @@ def test_an_assessment_of_a_content_that_was_replaced_meanwhile_is_not_written(c
     assert list_waiting_decisions(connection) == []
 
 
+@pytest.mark.faults("one-batch")
 def test_two_assessments_at_once_leave_one_set_of_alerts(url: str) -> None:
     with connect(url) as connection:
         load(connection, "w1", make_ratings((1, 1, 4.0, 1)))

@@ -64,6 +64,7 @@ def test_four_processes_started_one_server_and_one_schema(home: Path) -> None:
     assert list_users(home) == [os.getpid()]
 
 
+@pytest.mark.faults("services")
 def test_killed_server_and_client_lose_no_committed_row(home: Path, tmp_path: Path) -> None:
     client = workers.start(warehouse_jobs.hold_embedded_server, str(home), str(tmp_path / "ready"))
     wait_until((tmp_path / "ready").exists, "the client's row")
@@ -209,6 +210,7 @@ def test_another_home_s_server_is_never_taken_for_this_one(home: Path) -> None:
             assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
+@pytest.mark.faults("clock")
 def test_a_server_is_known_after_the_clock_was_set(home: Path) -> None:
     """Its start time in the file is then another one than the system's; who listens at its socket tells."""
     embedded_url(home)
@@ -342,6 +344,7 @@ def test_the_server_is_handed_no_secret(home: Path, monkeypatch: pytest.MonkeyPa
     assert "canary-1" not in str(postmaster(home).environ())
 
 
+@pytest.mark.faults("services")
 def test_a_killed_server_is_started_again_at_once(home: Path) -> None:
     embedded_url(home)
     postmaster(home).kill()

@@ -38,6 +38,25 @@ def test_a_lease_that_was_not_renewed_is_free(connection: psycopg.Connection) ->
     assert found.holder == "beta"
 
 
+@pytest.mark.faults("clock")
+def test_a_lease_from_before_the_clock_was_set_back_is_free(connection: psycopg.Connection) -> None:
+    take_lease(connection, "retraining", "alpha", "a", 60)
+    connection.execute("UPDATE ops.leases SET expires_at = expires_at + interval '1 hour'")
+    assert find_lease(connection, "retraining") is None
+    take_lease(connection, "retraining", "beta", "b", 60)
+    with pytest.raises(LeaseHeldError, match="by beta"):
+        take_lease(connection, "retraining", "alpha", "a", 60)
+
+
+@pytest.mark.faults("clock")
+def test_its_holder_has_it_again_with_the_next_extension(connection: psycopg.Connection) -> None:
+    take_lease(connection, "retraining", "alpha", "a", 60)
+    connection.execute("UPDATE ops.leases SET expires_at = expires_at + interval '1 hour'")
+    take_lease(connection, "retraining", "alpha", "a", 60)
+    with pytest.raises(LeaseHeldError, match="by alpha"):
+        take_lease(connection, "retraining", "beta", "b", 60)
+
+
 def test_of_two_at_once_one_gets_it(url: str) -> None:
     both = threading.Barrier(2)
 

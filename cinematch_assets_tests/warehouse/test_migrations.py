@@ -1,7 +1,7 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from yoyo import get_backend, read_migrations
 from yoyo.migrations import topological_sort
 
+from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.migrations import (
     FOLDER,
     MigrationFailedError,
@@ -61,6 +62,7 @@ def test_twice_is_fine_and_says_what_it_did(empty_database_url: str) -> None:
     assert schema(empty_database_url) == before
 
 
+@pytest.mark.faults("killed-orders")
 def test_a_killed_migration_leaves_nothing_and_the_next_one_does_it_all(
     empty_database_url: str, database_url: str
 ) -> None:
@@ -73,6 +75,7 @@ def test_a_killed_migration_leaves_nothing_and_the_next_one_does_it_all(
     assert schema(empty_database_url) == schema(database_url)
 
 
+@pytest.mark.faults("upgrade")
 def test_what_yoyo_migrated_is_continued_and_yoyo_reads_what_we_did(empty_database_url: str) -> None:
     migrations = read_migrations(str(FOLDER))
     with get_backend(empty_database_url.replace("postgresql:", "postgresql+psycopg:")) as backend:
@@ -91,6 +94,7 @@ def test_a_faulty_migration_leaves_nothing(empty_database_url: str, tmp_path: Pa
     assert schema(empty_database_url) == {}
 
 
+@pytest.mark.faults("upgrade")
 def test_rollback_files_undo_everything(empty_database_url: str) -> None:
     facts = (
         "SELECT (SELECT count(*) FROM pg_default_acl), has_database_privilege('analyst', current_database(), 'TEMP')"
@@ -108,6 +112,53 @@ def test_rollback_files_undo_everything(empty_database_url: str) -> None:
             None,
         )
     assert migrate(empty_database_url).applied == ALL
+
+
+BASE = {
+    "movies": "movieid, title, genres",
+    "ratings": "userid, movieid, rating, timestamp, data_split, batch_id",
+    "ratings_buffer": "userid, movieid, rating, timestamp, batch_id",
+    "ingestion_metadata": "batch_id, record_count, status",
+    "model_metrics": "model_version, rmse, mae, data_size",
+}
+"""Tables that each release had, with columns that each had."""
+
+
+@pytest.mark.faults("upgrade")
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_from_each_schema_the_newest_is_reached_with_every_row_and_each_step_goes_down_and_up(
+    empty_database_url: str, database_url: str, figure: Callable[[str], None]
+) -> None:
+    migrate(empty_database_url)
+    with connect(empty_database_url) as connection:
+        insert = "INSERT INTO movies (movieid, title, genres) VALUES (10, 'Heat (1995)', 'Crime')"
+        connection.execute(insert)
+        warehouse_rows.load_file(connection, warehouse_rows.make_ratings((1, 10, 4.0, 1), (2, 10, 3.0, 2)))
+        warehouse_rows.load(connection, "w1", warehouse_rows.make_ratings((3, 10, 4.5, 3)))
+        warehouse_rows.assess(connection, "w1")
+        warehouse_rows.merge_batch(connection, "w1")
+        warehouse_rows.load(connection, "w2", warehouse_rows.make_ratings((4, 10, 1.5, 4)), "b")
+        before = {table: warehouse_rows.read_rows(connection, table, columns) for table, columns in BASE.items()}
+    assert all(before.values())
+    migrations = read_migrations(str(FOLDER))
+    with get_backend(empty_database_url.replace("postgresql:", "postgresql+psycopg:")) as backend:
+        for number, name in reversed(list(enumerate(ALL))[1:]):  # below the first there are no tables
+            newest = backend.to_rollback(migrations)[:1]
+            assert [each.id for each in newest] == [name]
+            backend.rollback_migrations(newest)
+            assert migrate(empty_database_url).applied == ALL[number:]
+            assert schema(empty_database_url) == schema(database_url)
+            with connect(empty_database_url) as connection:
+                after = {table: warehouse_rows.read_rows(connection, table, columns) for table, columns in BASE.items()}
+            assert after == before, name
+            backend.rollback_migrations(backend.to_rollback(migrations)[: len(ALL) - number])
+    assert migrate(empty_database_url).applied == ALL[1:]
+    assert schema(empty_database_url) == schema(database_url)
+    with connect(empty_database_url) as connection:
+        after = {table: warehouse_rows.read_rows(connection, table, columns) for table, columns in BASE.items()}
+    assert after == before
+    figure(f"{len(ALL)} schemas: each to the newest with every row, and each step down and up again")
 
 
 def test_through_the_pooler(postgres15: Postgres, request: pytest.FixtureRequest) -> None:

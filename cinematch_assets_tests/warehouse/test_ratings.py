@@ -73,6 +73,7 @@ def test_a_load_that_fails_leaves_rows_and_indexes(connection: psycopg.Connectio
     assert find_newest_landed(connection, "ratings").state == "landed"
 
 
+@pytest.mark.faults("killed-orders")
 def test_a_load_that_is_killed_leaves_rows_and_indexes(url: str) -> None:
     former, new = make_random_ratings(11_000, seed=1), make_random_ratings(11_500, seed=2)
     with connect(url) as connection:

@@ -11,6 +11,8 @@ import pytest
 
 from cinematch_assets.warehouse.connection import connect
 
+pytestmark = pytest.mark.faults("roles")
+
 USUAL = {
     "analyst": {"SELECT"},
     "ml_pipeline": {"SELECT", "INSERT", "UPDATE", "DELETE"},

@@ -1,6 +1,7 @@
 import time
 
 import psycopg
+import pytest
 
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.table_sizes import archive_alerts, read_database_mb, read_table_sizes, vacuum
@@ -34,6 +35,7 @@ def test_old_alerts_move_once_however_often_it_runs(connection: psycopg.Connecti
     assert count(connection, "drift_alerts WHERE alert_date < NOW() - INTERVAL '30 days'") == 0
 
 
+@pytest.mark.faults("killed-orders")
 def test_an_archiving_killed_at_any_order_loses_and_doubles_nothing(url: str) -> None:
     with connect(url) as connection:
         alerts(connection)

@@ -10,6 +10,7 @@ from cinematch_assets_tests.support.platforms import make_platform
 from cinematch_assets_tests.support.servers import short_folder
 
 
+@pytest.mark.faults("backup")
 def test_a_backup_is_made_and_tried(database_url_18: str, tmp_path: Path, instance: dg.DagsterInstance) -> None:
     with short_folder() as home:
         platform = make_platform(home / "h", database_url_18, CINEMATCH_BACKUP=str(tmp_path / "backups"))

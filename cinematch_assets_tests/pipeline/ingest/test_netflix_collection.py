@@ -347,6 +347,7 @@ def test_two_workers_at_once_fetch_each_file_once(collection: Platform) -> None:
     assert set(count_fetches(collection).values()) == {1}
 
 
+@pytest.mark.faults("killed-orders")
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_after_a_kill_the_next_run_finishes_and_fetches_nothing_twice(collection: Platform, kills: int) -> None:
     assert workers.finish(workers.start(collection_jobs.nothing)) == [0]

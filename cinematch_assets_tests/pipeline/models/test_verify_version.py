@@ -154,6 +154,7 @@ def verify_elsewhere(platform: Platform, version: str, **environment: str) -> Ve
     return Verification(**json.loads(done.stdout))
 
 
+@pytest.mark.faults("determinism")
 @pytest.mark.parametrize("version", [FIRST, SECOND, THIRD])
 def test_each_promoted_version_is_rebuilt_byte_for_byte(platform: Platform, version: str) -> None:
     """Merges, released rows, replaced batches and files, and a rollback came after or before them."""
