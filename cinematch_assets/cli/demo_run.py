@@ -3,6 +3,7 @@
 Here: the order of events and what is printed. Not here: the platform's work (``pipeline``), which the sensors request.
 """
 
+import fcntl
 import logging
 import os
 import time
@@ -22,6 +23,7 @@ from cinematch_assets.pipeline.models.query import recommend_for_user
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.pipeline.simulate_batch import simulate_next
 from cinematch_assets.plurals import count
+from cinematch_assets.private_files import make_home
 from cinematch_assets.samples.catalogue import lay_out, open_sample
 from cinematch_assets.samples.sample import Sample
 from cinematch_assets.samples.simulate import DEMO_DRIFTS
@@ -48,7 +50,7 @@ _ELSEWHERE = (
 )
 _MAX_TICKS = 6
 SHOWN_MOVIES = 5
-_MARK = ".demo-data"
+_MARK, _LOCK = ".demo-data", ".demo.lock"
 
 
 @dataclass(slots=True)
@@ -73,8 +75,29 @@ def run_demo(data: str) -> None:
         if os.environ.pop(name, None):
             err.print(f"{name} is set and ignored: the demo uses CINEMATCH_HOME only")
     os.environ.setdefault("CINEMATCH_RETRAIN_COOLDOWN_S", "0")  # weeks pass in seconds here
-    watch = Stopwatch()
+    os.environ.setdefault("CINEMATCH_RETRY_GAP_S", "0")  # what Ctrl-C ended goes on at once
     settings = Settings.from_env()
+    with _alone(settings.home):
+        _run(settings, data)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Let one demo at a time run on a home: it marks the runs as failed that one before it left.
+
+    Raises:
+        CinematchError: Another one runs.
+    """
+    with (make_home(home) / _LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CinematchError(f"{home}: a cinematch demo runs on it already") from None
+        yield
+
+
+def _run(settings: Settings, data: str) -> None:
+    watch = Stopwatch()
     with watch.lap("data set"), progress("fetching the data") as bar:
         sample = open_sample(data, settings.home.resolve() / "samples", progress=lambda rows: bar(f"{rows:,} rows", 0))
     notes.print(Text(sample.name, "bold").append(f": {sample.licence}", "not bold"))
@@ -116,7 +139,11 @@ class Loop:
     @classmethod
     def open(cls, settings: Settings, watch: Stopwatch) -> "Loop":
         """Open the instance that ``cinematch dev`` will show, and load the definitions."""
-        from cinematch_assets.dagster_support.instance import open_for_this_process, prepare_home
+        from cinematch_assets.dagster_support.instance import (
+            fail_runs_of_ended_demos,
+            open_for_this_process,
+            prepare_home,
+        )
         from cinematch_assets.dagster_support.open_platform import with_open_platform
         from cinematch_assets.definitions import defs
 
@@ -124,7 +151,9 @@ class Loop:
         os.environ["DAGSTER_HOME"] = str(prepare_home(settings))
         platform = Platform.open(settings)
         repository = with_open_platform(defs(), platform).get_repository_def()
-        return cls(platform, open_for_this_process(settings), repository, watch)
+        instance = open_for_this_process(settings)
+        fail_runs_of_ended_demos(instance)
+        return cls(platform, instance, repository, watch)
 
     def run_until_idle(self, what: str) -> None:
         """Tick the sensors and run what they request, until they request nothing."""
@@ -181,7 +210,7 @@ class Loop:
         """Run what a sensor requested, tagged as the daemon would, and with the command that does it instead."""
         import dagster as dg
 
-        from cinematch_assets.dagster_support.run_tags import BY
+        from cinematch_assets.dagster_support.run_tags import BY, DEMO
 
         job_name = request.job_name or "retrain"
         what = f"{job_name} {request.partition_key or ''}".strip()
@@ -192,7 +221,7 @@ class Loop:
                     partition_key=request.partition_key,
                     asset_selection=request.asset_selection,
                     tags={
-                        BY: "cinematch demo",
+                        BY: DEMO,
                         **request.tags,
                         **dg.DagsterRun.tags_for_sensor(self.repository.get_sensor_def(sensor)),
                     },

@@ -4,7 +4,7 @@ Here: one instance for the command, the UI and the daemon. Not here: limits, ret
 Its database is never the warehouse's: the event log would use up the warehouse's budget.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from dagster_postgres import DagsterPostgresStorage
 
+from cinematch_assets.dagster_support.run_tags import BY, DEMO
 from cinematch_assets.private_files import make_home, make_private_folder
 from cinematch_assets.project_files import project_file
 from cinematch_assets.settings import Settings
@@ -114,9 +115,22 @@ def fail_orphaned_runs(settings: Settings) -> int:
     import dagster as dg
 
     with dg.DagsterInstance.from_config(str(prepare_home(settings))) as instance:
-        orphans = instance.get_runs(
-            filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus(name) for name in _PROCESS_STATUSES])
-        )
-        for run in orphans:
-            instance.report_run_failed(run, "Its process ended with the cinematch dev that had started it.")
+        return _fail_runs(instance, _PROCESS_STATUSES, {}) + fail_runs_of_ended_demos(instance)
+
+
+def fail_runs_of_ended_demos(instance: "dg.DagsterInstance") -> int:
+    """Mark runs as failed that were to run in the process of a ``cinematch demo``, when none is alive; return how many.
+
+    Ctrl-C may come before such a run has begun, and nothing else would ever start or end it.
+    """
+    return _fail_runs(instance, ("NOT_STARTED", *_PROCESS_STATUSES), {BY: DEMO})
+
+
+def _fail_runs(instance: "dg.DagsterInstance", statuses: Iterable[str], tags: Mapping[str, str]) -> int:
+    import dagster as dg
+
+    found = dg.RunsFilter(statuses=[dg.DagsterRunStatus(name) for name in statuses], tags=dict(tags))
+    orphans = instance.get_runs(filters=found)
+    for run in orphans:
+        instance.report_run_failed(run, "Its process ended before it did.")
     return len(orphans)

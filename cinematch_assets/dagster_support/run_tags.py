@@ -25,6 +25,7 @@ ATTEMPT = "attempt"
 """From the second run for the same content on."""
 BY = "by"
 """The command that started the run without the daemon."""
+DEMO = "cinematch demo"
 
 BY_HAND, BACKFILL, RE_EXECUTION, SCHEDULE = "by hand", "backfill", "re-execution", "schedule"
 CAUSES: Mapping[WorkKind, str] = {

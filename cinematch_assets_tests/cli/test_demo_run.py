@@ -10,10 +10,16 @@ from types import SimpleNamespace
 import dagster as dg
 import pytest
 
-from cinematch_assets.cli.demo_run import Loop, Stopwatch, _require_same_data, _was_interrupted
-from cinematch_assets.dagster_support.instance import existing_instance, open_for_this_process
+from cinematch_assets.cli.demo_run import Loop, Stopwatch, _alone, _require_same_data, _was_interrupted
+from cinematch_assets.dagster_support.instance import (
+    existing_instance,
+    fail_runs_of_ended_demos,
+    open_for_this_process,
+)
 from cinematch_assets.dagster_support.open_platform import with_open_platform
 from cinematch_assets.dagster_support.run_actor import launched_by
+from cinematch_assets.dagster_support.run_tags import BY, DEMO
+from cinematch_assets.dagster_support.runs import runs_under_way
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.samples.sample import Sample
@@ -66,6 +72,24 @@ def test_ctrl_c_in_a_step_ends_the_demo_and_is_no_failure(
     with pytest.raises(KeyboardInterrupt):
         Loop(platform, instance, repository, Stopwatch()).run_until_idle("movies arrive")
     assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE]
+
+
+def test_a_run_that_ctrl_c_kept_from_beginning_does_not_keep_the_next_demo_waiting(
+    instance: dg.DagsterInstance,
+) -> None:
+    left = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED]
+    for status in left:
+        instance.add_run(dg.DagsterRun("load_catalog", status=status, tags={BY: DEMO}))
+    instance.add_run(dg.DagsterRun("load_catalog", status=dg.DagsterRunStatus.NOT_STARTED))  # the daemon starts it
+    assert fail_runs_of_ended_demos(instance) == len(left)
+    assert [run.tags for run in runs_under_way(instance, "load_catalog")] == [{}]
+
+
+def test_one_demo_at_a_time_runs_on_a_home(tmp_path: Path) -> None:
+    with _alone(tmp_path), pytest.raises(CinematchError, match="a cinematch demo runs on it already"), _alone(tmp_path):
+        pass
+    with _alone(tmp_path):
+        pass
 
 
 @pytest.mark.usefixtures("_sigint")

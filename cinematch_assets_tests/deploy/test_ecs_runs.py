@@ -362,3 +362,15 @@ def test_a_second_death_fails_the_run_and_nothing_is_loaded(ecs: Ecs) -> None:
     assert ecs.run(run_id).status == dg.DagsterRunStatus.FAILURE
     assert ecs.task_of(run_id) == arn, "no third task"
     assert rows_of(ecs.platform, LOADED) == [(0, 0)]
+
+
+def test_a_run_that_is_terminated_stops_its_task_and_loads_nothing(ecs: Ecs) -> None:
+    run_id = ecs.launch()
+    with ecs.in_mid_load(run_id) as arn:
+        assert ecs.instance.run_launcher.terminate(run_id)
+        assert ecs.fargate.task(arn).desired_status == "STOPPED"
+        ecs.fargate.end(arn, signal.SIGTERM)  # what StopTask sends
+    assert ecs.run(run_id).status == dg.DagsterRunStatus.CANCELED, ecs.fargate.log_of(arn)
+    assert rows_of(ecs.platform, LOADED) == [(0, 0)]
+    ecs.monitor()
+    assert ecs.task_of(run_id) == arn, "no other task"
