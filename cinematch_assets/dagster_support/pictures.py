@@ -5,6 +5,7 @@ Here: which figures are drawn, and their descriptions. Not here: drawing (``char
 """
 
 from collections.abc import Mapping, Sequence
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -82,16 +83,19 @@ def concentration(shares: Sequence[float], movies: int) -> dg.MetadataValue:
 
 
 def sample_lists(users: Sequence["SampleUser"]) -> dg.MetadataValue:
-    """The first places of some users' lists with their reasons, as many as are shown in place."""
+    """The first places of some users' lists with their reasons, as many as are shown in place.
+
+    Users have no numbers here: Dagster keeps what an asset said, also of a person who is erased later.
+    """
     places = [
-        (place.rank, user.user_id, plain(place.title, TITLE_CHARACTERS), _because(place.because))
-        for user in users
+        (place.rank, letter, plain(place.title, TITLE_CHARACTERS), _because(place.because))
+        for letter, user in zip(ascii_uppercase, users, strict=False)
         for place in user.offered
     ]
     columns = ("user", "is offered", "because of")
     shown: list[tuple[object, ...]] = []
-    for rank, user_id, title, because in sorted(places, key=lambda place: place[0]):
-        row = (user_id, f"{rank}. {title}", because)
+    for rank, letter, title, because in sorted(places, key=lambda place: place[0]):
+        row = (letter, f"{rank}. {title}", because)
         if len(table(columns, [*shown, row])) >= INLINE_CHARACTERS:
             break
         shown.append(row)

@@ -292,8 +292,11 @@ def list_training_contents(connection: psycopg.Connection) -> list[TrainingConte
         return cursor.execute(statement("erasure/select_training_contents")).fetchall()
 
 
+_REDACTIONS = ("erasure/redact_events", "erasure/redact_newest_materializations", "erasure/redact_checks")
+
+
 def redact_dagster(url: str, texts: Iterable[str], instead: str) -> int:
-    """Replace texts in Dagster's event log and history of checks; return how many rows changed.
+    """Replace texts in Dagster's event log, its newest materializations and history of checks; return rows changed.
 
     Args:
         url: of Dagster's database.
@@ -305,6 +308,6 @@ def redact_dagster(url: str, texts: Iterable[str], instead: str) -> int:
         if not scalar(connection, "erasure/find_event_log"):
             return 0
         for text in texts:
-            for order in ("erasure/redact_events", "erasure/redact_checks"):
+            for order in _REDACTIONS:
                 changed += connection.execute(statement(order), {"old": text, "new": instead}).rowcount
     return changed

@@ -138,8 +138,10 @@ def test_status_for_prometheus_says_what_status_says(cinematch: Command) -> None
     assert "cinematch_up 1.0\n" in output
     assert "cinematch_champion_info{method=" in output
     assert 'version="run_abcdef01_v1"' in output
-    assert 'cinematch_rows_rejected{table="ratings"} 1.0\n' in output
-    rmse = json.loads(cinematch("status", "--format", "json"))["champion"]["metrics"]["rmse"]
+    status = json.loads(cinematch("status", "--format", "json"))
+    rejected = sum(file["rows_rejected"] or 0 for file in status["files"] if file["path"] == "ratings.csv")
+    assert f'cinematch_rows_rejected{{table="ratings"}} {rejected:.1f}\n' in output
+    rmse = status["champion"]["metrics"]["rmse"]
     assert f"cinematch_champion_rmse_stars {rmse}\n" in output
     assert "contradict" in cinematch("status", "--json", "--format", "prometheus", code=2)
 

@@ -161,7 +161,7 @@ def ended(ui: Dev, batch: str, count: int) -> list[dict[str, object]] | None:
 @pytest.mark.parametrize(
     ("batch", "told"),
     [
-        (REFUSED, (RULE, "Next: correct the file", "row 1: ")),
+        (REFUSED, (RULE, "Next: put a corrected file into the folder", "row 1: ")),
         (FEW, (RULE, "rejected rows of batches/batch_w3.csv", "Next: cinematch rejects list batches/batch_w3.csv")),
     ],
 )

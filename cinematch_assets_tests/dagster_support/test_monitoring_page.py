@@ -37,7 +37,7 @@ def test_a_failed_run_is_on_the_page_that_it_leaves(
     assert metadata["summary"] == "1 thing needs attention; no model serves yet"
     assert metadata["page"].url == f"/{KEY}"
     assert metadata["to_do"].md_str.startswith("* **batches/batch&#95;w1.csv**: ")
-    assert "Next: correct the file" in metadata["to_do"].md_str
+    assert "Next: put a corrected file into the folder" in metadata["to_do"].md_str
     assert f'href="/runs/{failed.run_id}"' in platform.store.read_bytes(KEY).decode()
 
 

@@ -35,7 +35,7 @@ def test_no_event_and_no_check_shows_their_rows_any_more(settings: Settings, pla
     drop(platform, "ratings.csv", RATINGS + good + "5,2,9.5,1\n" + "\n".join(THEIRS) + "\n")
     with dg.DagsterInstance.from_config(str(prepare_home(settings))) as instance:
         run_job("load_catalog", platform, instance)
-        assert places(settings) == {"event_logs", "asset_check_executions"}
+        assert places(settings) == {"event_logs", "asset_keys", "asset_check_executions"}
         assert redact_rows(settings, THEIRS) >= 2
         assert places(settings) == set()
         assert redact_rows(settings, THEIRS) == 0
