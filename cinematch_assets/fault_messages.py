@@ -10,6 +10,7 @@ import os
 import re
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.urls import hide_user_info
 
 WRONG_URL = "the server is down, or {setting} is wrong"
 MAX_LENGTH = 300
@@ -60,7 +61,7 @@ _BY_ERRNO = {
     errno.EISDIR: "it is a folder, and a file was expected",
     errno.ENOTDIR: "a part of the path is a file, and a folder was expected",
     errno.EEXIST: "it exists already",
-    errno.ELOOP: "links lead in a circle",
+    errno.ELOOP: "it is a link where none is followed, or links lead in a circle",
     errno.ENAMETOOLONG: "the name is too long",
     errno.EMFILE: "this process has too many files open",
     errno.ENFILE: "the system has too many files open",
@@ -99,7 +100,6 @@ _LIBRARIES = {
 _DATABASES = {"psycopg", "psycopg2", "sqlalchemy", "adbc_driver_manager"}
 _PROGRAMMING = ("42", "26", "34", "2F", "0A")
 """Statements that Postgres does not understand: our bugs, but for a missing right."""
-_SECRET = re.compile(r"(\w+://)[^@\s/]+@|(password=)\S+", re.IGNORECASE)
 
 
 def message_of(error: BaseException) -> str | None:
@@ -176,7 +176,7 @@ def _of_a_database(error: BaseException, library: str) -> str | None:
     if state is None and type(origin).__name__ not in {"OperationalError", "InterfaceError", "DatabaseError"}:
         return None
     setting = "DAGSTER_POSTGRES_URL" if library in {"sqlalchemy", "psycopg2"} else "CINEMATCH_DATABASE_URL"
-    return f"{_LIBRARIES[library]}: {server_message(without_secrets(str(origin)), state, setting)}"
+    return f"{_LIBRARIES[library]}: {server_message(hide_user_info(str(origin)), state, setting)}"
 
 
 def _is_raised_by_us(error: BaseException) -> bool:
@@ -188,15 +188,10 @@ def _is_raised_by_us(error: BaseException) -> bool:
 
 
 def _plain(error: BaseException) -> str:
-    return without_secrets(_first_line(str(error)) or type(error).__name__)[:MAX_LENGTH]
+    return hide_user_info(_first_line(str(error)) or type(error).__name__)[:MAX_LENGTH]
 
 
 def _first_line(text: str) -> str:
     """The first line, since the next ones are hints and details, without the severity before it."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     return re.sub(r"^(FATAL|ERROR|PANIC):\s*", "", line)
-
-
-def without_secrets(text: str) -> str:
-    """Return the text with stars for what signs in within URLs and connection strings."""
-    return _SECRET.sub(lambda found: f"{found.group(1) or found.group(2)}***{'@' if found.group(1) else ''}", text)

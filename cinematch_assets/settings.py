@@ -13,10 +13,13 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.urls import InvalidUrlError, address_of, has_user_info, normalize_database_url
+from cinematch_assets.urls import NO_USER_INFO, InvalidUrlError, address_of, has_user_info, normalize_database_url
 
 _DATABASE_URLS = {"CINEMATCH_DATABASE_URL", "NEON_CONNECTION_STRING", "CINEMATCH_ANALYST_URL", "DAGSTER_POSTGRES_URL"}
-_ADDRESSES = {"CINEMATCH_STORE", "CINEMATCH_DRIVE", "CINEMATCH_BACKUP", "GOOGLE_DRIVE_ENDPOINT"}
+_ADDRESSES = {
+    "CINEMATCH_HOME", "CINEMATCH_STORE", "CINEMATCH_DRIVE", "CINEMATCH_BACKUP", "GOOGLE_DRIVE_ENDPOINT",
+    "GOOGLE_TOKEN_FILE",
+}  # fmt: skip
 ONE_DATABASE = (
     "CINEMATCH_DATABASE_URL (or NEON_CONNECTION_STRING) and DAGSTER_POSTGRES_URL name one database, and Dagster's "
     "event log would use up the warehouse's budget: give Dagster a database of its own"
@@ -232,9 +235,7 @@ class Settings(BaseModel):
                 raise InvalidSettingError(f"{name}: {invalid}") from None
         for name in _ADDRESSES & set(values):
             if has_user_info(values[name]):
-                raise InvalidSettingError(
-                    f"{name}: it holds a user or a password, or one of @?#%: credentials have variables of their own"
-                )
+                raise InvalidSettingError(f"{name}: {NO_USER_INFO}")
         try:
             settings = cls.model_validate(values)
         except ValidationError as invalid:

@@ -11,10 +11,16 @@ from urllib.parse import parse_qsl, unquote
 from cinematch_assets.errors import CinematchError
 
 _SCHEME = re.compile(r"^(?:jdbc:)?(?:postgres|postgresql|pgsql)(?:\+\w+)?://", re.IGNORECASE)
-_USER_INFO = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/?#'\"]*(?:[^\s'\"]*@)")
+_USER_INFO = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*:/{1,2})[^\s/?#'\"]*(?:[^\s'\"]*@)")
 _PASSWORD_OPTION = re.compile(r"(?i)\b((?:ssl)?password|passfile|user)(\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&'\"]+)")
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://|(?:s3|gdrive|https?):", re.IGNORECASE)
+_PATH = re.compile(r"/(?!/)|\.{1,2}/")
+_SECRET_IN_NAME = re.compile(r"[^/\\@]:[^/\\@]*@")
 EXPECTED = "postgresql://user:password@host:port/database"
+NO_USER_INFO = (
+    "it holds a user or a password, or one of @?#%: credentials have variables of their own, and the path of a folder "
+    "with @ begins with / or ./"
+)
 ESCAPE = "write special characters of the password as %40 (@), %2F (/), %3F (?) and so on"
 
 
@@ -79,13 +85,16 @@ def hide_user_info(text: str) -> str:
     return _PASSWORD_OPTION.sub(r"\1\2…", _USER_INFO.sub(r"\1…@", text))
 
 
-def has_user_info(url: str) -> bool:
+def has_user_info(address: str) -> bool:
     """Whether an address holds a user or a password, or a sign by which it could: no bucket or folder id needs one.
 
-    A path is none, but for one that was meant to be a URL (``s3:/key:secret@bucket``).
+    Of paths that is one that could be a URL whose scheme was left out or mistyped (``key:secret@bucket``,
+    ``//user@host``). A path that begins with one ``/``, or with ``./``, may have an ``@`` in the names of its folders.
     """
-    found = _ADDRESS.match(url)
-    return found is not None and not set("@?#%").isdisjoint(url[found.end() :])
+    if found := _ADDRESS.match(address):
+        return not set("@?#%").isdisjoint(address[found.end() :])
+    text = unquote(address.strip())
+    return bool(_SECRET_IN_NAME.search(text)) or ("@" in text and _PATH.match(text) is None)
 
 
 def _port(place: str) -> str:

@@ -180,12 +180,13 @@ def browser(_chromium: "Chrome") -> "Chrome":
     return _chromium
 
 
-_ATTACKS = (
-    "cli/test_canaries.py", "cli/test_hostile_text.py", "dagster_support/test_hostile_content.py",
-    "dagster_support/test_markdown.py", "drift/test_report.py", "drive/test_local_folder.py",
-    "messaging/test_channels.py", "messaging/test_message.py", "pipeline/models/test_export_recommendations.py",
-    "reading/test_bombs.py", "reading/test_damaged_files.py", "recommender/test_artifact.py", "test_private_files.py",
-    "test_process_identity.py", "test_urls.py", "test_visible_text.py", "warehouse/test_embedded.py",
+ATTACKS = (
+    "cli/test_canaries.py", "cli/test_hostile_text.py", "cli/test_processes.py",
+    "dagster_support/test_hostile_content.py", "dagster_support/test_markdown.py", "drift/test_report.py",
+    "drive/test_local_folder.py", "messaging/test_channels.py", "messaging/test_message.py",
+    "pipeline/models/test_export_recommendations.py", "reading/test_bombs.py", "reading/test_damaged_files.py",
+    "recommender/test_artifact.py", "storage/test_opening.py", "test_private_files.py", "test_process_identity.py",
+    "test_settings.py", "test_urls.py", "test_visible_text.py", "warehouse/test_embedded.py",
     "warehouse/test_locks.py", "warehouse/test_readonly_query.py", "warehouse/test_role_matrix.py",
     "warehouse/test_roles.py", "warehouse/test_server_files.py", "warehouse/test_tls.py", "webserver/test_guard.py",
 )  # fmt: skip
@@ -196,7 +197,7 @@ _ATTACKS = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the attacks. Start the tests that mostly wait first: at the end they would leave workers without work."""
     for item in items:
-        if item.path.as_posix().endswith(_ATTACKS):
+        if item.path.as_posix().endswith(ATTACKS):
             item.add_marker("security")
     items.sort(key=lambda item: item.get_closest_marker("waits") is None)
 

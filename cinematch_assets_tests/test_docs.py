@@ -12,6 +12,7 @@ import typer
 
 from cinematch_assets.cli.main import app
 from cinematch_assets.settings import Settings
+from cinematch_assets_tests.conftest import ATTACKS
 from cinematch_assets_tests.support.page_blocks import (
     PARSED,
     PATCH,
@@ -120,6 +121,13 @@ def test_each_file_that_is_named_is_there(path: Path) -> None:
         r"`((?:cinematch_assets|cinematch_assets_tests|sql|docs|benchmarks|requirements)/[\w./-]+)`", text
     )
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_table_of_attacks_names_what_make_test_security_runs() -> None:
+    rows = re.findall(r"^\| .+ \| (.+) \|$", (ROOT / "docs" / "security.md").read_text(encoding="utf-8"), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`([\w/]+\.py)`", row)}
+    assert named == set(ATTACKS)
+    assert [name for name in named if not (ROOT / "cinematch_assets_tests" / name).is_file()] == []
 
 
 def test_the_example_environment_shows_the_defaults() -> None:

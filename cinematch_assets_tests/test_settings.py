@@ -52,10 +52,15 @@ def test_every_database_url_is_normalized_or_refused_by_its_name(name: str) -> N
     assert not {"kept", "quiet"} & set(str(refused.value).replace("@", " ").split())
 
 
-@pytest.mark.parametrize("name", ["CINEMATCH_STORE", "CINEMATCH_DRIVE", "GOOGLE_DRIVE_ENDPOINT"])
-def test_credentials_in_an_address_are_refused_unrepeated(name: str) -> None:
+@pytest.mark.parametrize("value", ["s3://AKIAKEPT:quiet@bucket/prefix", "AKIAKEPT:quiet@b/p", "//AKIAKEPT@h/x"])
+@pytest.mark.parametrize(
+    "name",
+    ["CINEMATCH_HOME", "CINEMATCH_STORE", "CINEMATCH_DRIVE", "CINEMATCH_BACKUP", "GOOGLE_DRIVE_ENDPOINT",
+     "GOOGLE_TOKEN_FILE"],
+)  # fmt: skip
+def test_credentials_in_an_address_are_refused_unrepeated(name: str, value: str) -> None:
     with pytest.raises(InvalidSettingError, match=f"^{name}: it holds a user or a password") as refused:
-        Settings.from_env({name: "s3://AKIAKEPT:quiet@bucket/prefix"})
+        Settings.from_env({name: value})
     assert "AKIAKEPT" not in str(refused.value)
 
 

@@ -67,6 +67,35 @@ def test_user_information_is_masked_wherever_it_stands(text: str) -> None:
     assert SECRET not in hide_user_info(text)
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"AK:{SECRET}@b/p",
+        f"AK:se/{SECRET}@b/p",
+        f"//u:{SECRET}@h/x",
+        f"//{SECRET}@h/x",
+        f"\\\\{SECRET}@h\\x",
+        f"{SECRET}@host:folder",
+        f"AK%3A{SECRET}%40b/p",
+        f" AK:{SECRET}@b/p",
+        f"/AK:{SECRET}@b/p",
+        f"./AK:{SECRET}@b/p",
+        f"s3//AK:{SECRET}@b/p",
+        f"s3:/{SECRET}@b",
+        f"bucket/{SECRET}@b",
+    ],
+)
+def test_a_path_that_could_be_a_url_without_its_scheme_is_taken_for_one(address: str) -> None:
+    assert has_user_info(address)
+
+
+@pytest.mark.parametrize(
+    "path", ["/mnt/a@b/c", "./a@b", "../a@b", "folder", "a/b:c", "/mnt/12:30/a@b", "C:/data", "100%", "."]
+)
+def test_a_path_is_no_url(path: str) -> None:
+    assert not has_user_info(path)
+
+
 def test_text_without_user_information_stays() -> None:
     text = "see https://example.org/a?b=c, or mail me@example.org"
     assert hide_user_info(text) == text

@@ -28,6 +28,7 @@ from cinematch_assets.samples.catalogue import lay_out, open_sample
 from cinematch_assets.samples.sample import Sample
 from cinematch_assets.samples.simulate import DEMO_DRIFTS
 from cinematch_assets.settings import Settings
+from cinematch_assets.storage.atomic_file import write_atomically
 from cinematch_assets.warehouse.drift_alerts import read_batch_decision
 from cinematch_assets.warehouse.inspection import read_split_counts
 from cinematch_assets.warehouse.status import (
@@ -281,7 +282,7 @@ def _require_same_data(platform: Platform, sample: Sample) -> None:
             f"{platform.settings.home} holds the demo of {mark.read_text().strip()}: "
             f"set CINEMATCH_HOME to another folder for {sample.name}"
         )
-    mark.write_text(sample.name + "\n")
+    write_atomically(mark, [f"{sample.name}\n".encode()])
 
 
 def _print_catalogue(platform: Platform) -> None:

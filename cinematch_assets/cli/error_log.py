@@ -8,11 +8,12 @@ import os
 import sys
 import tempfile
 import uuid
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from cinematch_assets.fault_messages import without_secrets
-from cinematch_assets.private_files import make_home, make_private_folder
+from cinematch_assets.private_files import HomeError, make_home, make_private_folder, open_private
+from cinematch_assets.urls import hide_user_info
 
 MAX_BYTES = 1_000_000
 """Length at which the log is renamed to ``errors.log.1``, replacing the one before."""
@@ -29,8 +30,8 @@ def write_entry(error: BaseException) -> str:
         try:
             path = find()
             _append(path, entry, error)
-        except OSError as denied:
-            reason = denied.strerror or str(denied)
+        except (OSError, HomeError) as denied:
+            reason = (isinstance(denied, OSError) and denied.strerror) or str(denied)
             continue
         return f"entry {entry} of {path}"
     return f"lost, since no log can be written: {reason}"
@@ -56,6 +57,10 @@ def _append(path: Path, entry: str, error: BaseException) -> None:
 
 
 class _Log(RotatingFileHandler):
+    def _open(self) -> TextIOWrapper:
+        descriptor = open_private(Path(self.baseFilename), os.O_WRONLY | os.O_APPEND)
+        return TextIOWrapper(os.fdopen(descriptor, "ab"), encoding=self.encoding, errors=self.errors)
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's signature
         """Raise, where logging would print a traceback."""
         raise  # noqa: PLE0704 - the error that ``emit`` handles
@@ -63,7 +68,7 @@ class _Log(RotatingFileHandler):
 
 class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return without_secrets(super().format(record))
+        return hide_user_info(super().format(record))
 
 
 def _in_home() -> Path:

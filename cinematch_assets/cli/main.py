@@ -47,6 +47,7 @@ from cinematch_assets.cli.error_log import write_entry
 from cinematch_assets.cli.output import err, notes
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.fault_messages import message_of
+from cinematch_assets.urls import hide_user_info
 from cinematch_assets.visible_text import visible
 
 BUG = 70
@@ -56,12 +57,12 @@ _OF_OUTPUT = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF}
 
 @contextmanager
 def _visible_arguments() -> Iterator[None]:
-    """Show the control characters of what typer repeats of the command line."""
+    """Show the control characters of what typer repeats of the command line, and no password of a URL in it."""
     try:
         yield
     except typer.TyperException as fault:
         if hasattr(fault, "message"):
-            fault.message = visible(fault.message)
+            fault.message = visible(hide_user_info(fault.message))
         raise
 
 
@@ -194,7 +195,7 @@ def _settle_output() -> None:
 
 
 def _say(sentence: str) -> None:
-    err.print(Text("error: ", "red").append(sentence, "default"))
+    err.print(Text("error: ", "red").append(hide_user_info(sentence), "default"))
 
 
 if __name__ == "__main__":

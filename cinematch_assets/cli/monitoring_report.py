@@ -10,7 +10,9 @@ import typer
 
 from cinematch_assets.cli.options import Json
 from cinematch_assets.cli.output import err, out, print_json
-from cinematch_assets.cli.processes import holder
+from cinematch_assets.cli.processes import AlreadyRunningError, holder
+from cinematch_assets.errors import CinematchError
+from cinematch_assets.urls import NO_USER_INFO, has_user_info
 
 if TYPE_CHECKING:
     from cinematch_assets.pipeline.monitoring.facts import Facts
@@ -33,8 +35,13 @@ def report(
     from cinematch_assets.settings import Settings
     from cinematch_assets.storage.atomic_file import write_atomically
 
+    if to is not None and has_user_info(str(to)):
+        raise CinematchError(f"--out: {NO_USER_INFO}")
     settings = Settings.from_env()
-    running = holder(settings.home)
+    try:
+        running = holder(settings.home)
+    except AlreadyRunningError:  # elsewhere
+        running = None
     ui = running.url if running else UI
     platform = Platform.open(settings)
     with err.status("reading the state of the platform ..."):

@@ -11,29 +11,46 @@ import fcntl
 import json
 import os
 import signal
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TextIO
 
 import psutil
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.private_files import make_home
+from cinematch_assets.private_files import make_home, open_private
+from cinematch_assets.process_identity import is_running
 
 MARK = "CINEMATCH_DEV_HOME"
 
 
+_WRITTEN_WITHIN_S = 5.0
+"""How long a ``dev`` may take from locking to writing down who it is."""
+
+
 class AlreadyRunningError(CinematchError):
-    """Another ``cinematch dev`` runs on this home."""
+    """Another ``cinematch dev`` runs on this home, or something else holds its lock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The ``dev`` that holds a home: its process and the UI's address."""
+    """The ``dev`` that holds a home: its process, when that started, and the UI's address."""
 
     pid: int
+    started_at_s: float
     url: str
+
+    def process(self) -> psutil.Process | None:
+        """Return the process, if it is still this one and of this machine."""
+        try:
+            found = psutil.Process(self.pid)
+            is_same = found.create_time() == self.started_at_s and is_running(found)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, ValueError, TypeError, OverflowError):
+            return None
+        return found if is_same else None
 
 
 @contextmanager
@@ -44,46 +61,69 @@ def hold(home: Path, url: str) -> Iterator[None]:
         AlreadyRunningError: Another one runs; the message has its address.
     """
     make_home(home)
-    with _lock_file(home).open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRunningError(
-                f"{home}: `cinematch dev` runs on it already{_where(home)}; `cinematch stop` ends it"
-            ) from None
+    with _open(home) as lock:
+        while not _try_lock(lock, fcntl.LOCK_EX):
+            if other := holder(home):  # None: it was only someone who looked
+                raise AlreadyRunningError(
+                    f"{home}: `cinematch dev` runs on it already, at {other.url}; `cinematch stop` ends it"
+                )
         lock.truncate(0)
-        lock.write(json.dumps(asdict(Holder(os.getpid(), url))))
+        lock.write(json.dumps(asdict(Holder(os.getpid(), psutil.Process().create_time(), url))))
         lock.flush()
-        yield
+        try:
+            yield
+        finally:
+            lock.truncate(0)
 
 
-def holder(home: Path) -> Holder | None:
-    """Return the ``dev`` that runs on ``home``, if one does."""
+def holder(home: Path, *, deadline_s: float = _WRITTEN_WITHIN_S) -> Holder | None:
+    """Return the ``dev`` that runs on ``home``, if one does.
+
+    What stands in the file counts only while its process holds the lock: a killed ``dev`` leaves its pid there, which
+    becomes another program's, and in another container the same pid is another program's.
+
+    Raises:
+        AlreadyRunningError: The lock is held, and by no ``dev`` of this machine.
+    """
     if not _lock_file(home).exists():
         return None
-    with _lock_file(home).open() as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return Holder(**json.loads(lock.read()))
+    end = time.monotonic() + deadline_s
+    with _open(home) as lock:
+        while not _try_lock(lock, fcntl.LOCK_SH):
+            if found := _read_holder(lock):
+                return found
+            if time.monotonic() > end:
+                raise AlreadyRunningError(
+                    f"{_lock_file(home)} is locked, and by no `cinematch dev` of this machine: end it where it runs"
+                )
+            time.sleep(0.1)
     return None
 
 
-def runs(pid: int) -> bool:
-    """Return whether a process runs; a zombie does not."""
+def _open(home: Path) -> TextIO:
+    return os.fdopen(open_private(_lock_file(home), os.O_RDWR), "r+")
+
+
+def _try_lock(lock: TextIO, kind: int) -> bool:
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
+    return True
+
+
+def _read_holder(lock: TextIO) -> Holder | None:
+    """Return who is written in the file, if that process runs; a ``dev`` that has just begun has not written it yet."""
+    lock.seek(0)
+    try:
+        found = Holder(**json.loads(lock.read()))
+    except (ValueError, TypeError):
+        return None
+    return found if found.process() else None
 
 
 def _lock_file(home: Path) -> Path:
     return home / "dev.lock"
-
-
-def _where(home: Path) -> str:
-    other = holder(home)
-    return f", at {other.url}" if other else ""
 
 
 def end_marked(home: Path, *, deadline_s: float = 40.0) -> int:

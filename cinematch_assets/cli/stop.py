@@ -4,11 +4,14 @@ Here: the command and the order, Dagster first and its database last. Not here: 
 """
 
 import os
-import signal
 import time
+from contextlib import suppress
+
+import psutil
 
 from cinematch_assets.cli.output import out
-from cinematch_assets.cli.processes import end_marked, holder, runs
+from cinematch_assets.cli.processes import end_marked, holder
+from cinematch_assets.process_identity import is_running
 from cinematch_assets.settings import Settings
 from cinematch_assets.warehouse.embedded import list_users, stop_server
 
@@ -20,8 +23,8 @@ def stop() -> None:
     """
     home = Settings.from_env().home
     stopped = []
-    if running := holder(home):
-        _end(running.pid)
+    if (running := holder(home)) and (process := running.process()):
+        _end(process)
         stopped.append("cinematch dev")
     if processes := end_marked(home):
         stopped.append(f"{processes} processes of Dagster")
@@ -32,11 +35,12 @@ def stop() -> None:
     out.print(f"Stopped: {', '.join(stopped)}." if stopped else f"Nothing runs on {home}.")
 
 
-def _end(pid: int, deadline_s: float = 90.0) -> None:
+def _end(process: psutil.Process, deadline_s: float = 90.0) -> None:
     """Ask a ``dev`` to stop, which ends its Dagster first; kill it when that takes too long."""
-    os.kill(pid, signal.SIGTERM)
-    end = time.monotonic() + deadline_s
-    while runs(pid):
-        if time.monotonic() > end:
-            os.kill(pid, signal.SIGKILL)
-        time.sleep(0.1)
+    with suppress(psutil.NoSuchProcess):  # it ended meanwhile; psutil sends nothing to a later process with its pid
+        process.terminate()
+        end = time.monotonic() + deadline_s
+        while is_running(process):
+            if time.monotonic() > end:
+                process.kill()
+            time.sleep(0.1)

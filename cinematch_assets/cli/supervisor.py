@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cinematch_assets.private_files import open_private
+
 FIRST_GAP_S, MAX_GAP_S = 1.0, 60.0
 STEADY_S = 300.0
 """A service that ran this long counts as healthy again: its next restart waits the first gap."""
@@ -104,7 +106,7 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
 
 
 def _start(service: Service) -> subprocess.Popen[bytes]:
-    with service.log.open("ab") as output, _default_signals():
+    with os.fdopen(open_private(service.log, os.O_WRONLY | os.O_APPEND), "ab") as output, _default_signals():
         return subprocess.Popen(
             list(service.command),
             env=os.environ | service.environment,

@@ -259,12 +259,13 @@ def _copy(
 
 @contextmanager
 def _program_environment(url: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Give a connection string without the password, and an environment with it."""
+    """Give a connection string without user and password, and an environment with them."""
     parts = conninfo_to_dict(url)
     if "sslpassword" in parts:
         raise DumpError("sslpassword would be in the process list: name a key file without a password in sslkey")
-    password = parts.pop("password", None)
-    yield f"--dbname={make_conninfo('', **parts)}", os.environ | ({"PGPASSWORD": str(password)} if password else {})
+    names = {"user": "PGUSER", "password": "PGPASSWORD"}
+    signs_in = {variable: str(parts.pop(part)) for part, variable in names.items() if parts.get(part)}
+    yield f"--dbname={make_conninfo('', **parts)}", os.environ | signs_in
 
 
 def _run(program: str, options: Sequence[str], environment: Mapping[str, str]) -> str:

@@ -10,6 +10,7 @@ import os
 import shlex
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -45,6 +46,7 @@ _LEFTOVER = "pre-existing shared memory block"  # processes of a killed server a
 # A killed server's files. Postgres would believe the pid in them, although it has become another process'. The last one
 # is an earlier version's list of users.
 _LEFT_BY_THE_DEAD = ("postmaster.pid", SOCKET, f"{SOCKET}.lock", ".handle_pids.json")
+_PID_FILE_BYTES = 10_000
 _USES: dict[Path, ServerUse] = {}
 
 
@@ -239,10 +241,18 @@ def _stop(folder: Path, *, deadline_s: float = 30.0) -> bool:
 def _read_pid_file(folder: Path) -> PidFile | None:
     """Read ``postmaster.pid``; None when there is none, or when it is damaged or not yet complete."""
     try:
-        lines = (folder / "postmaster.pid").read_text(encoding="utf-8", errors="replace").splitlines()
-        return PidFile(int(lines[0]), float(lines[2]), int(lines[3]), Path(lines[4]))
-    except (FileNotFoundError, ValueError, IndexError):
+        descriptor = os.open(folder / "postmaster.pid", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
         return None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        lines = os.read(descriptor, _PID_FILE_BYTES).decode(errors="replace").splitlines()
+        return PidFile(int(lines[0]), float(lines[2]), int(lines[3]), Path(lines[4]))
+    except (OSError, ValueError, IndexError):
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def _listener(written: PidFile) -> int | None:

@@ -35,6 +35,11 @@ _NO_BOUNDARY = (
 )
 
 
+_OF_THE_QUERY = (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError, psycopg.InternalError)
+_LIMITS = (errors.ProgramLimitExceeded, errors.StatementTooComplex, errors.TooManyColumns, errors.TooManyArguments)
+"""Postgres' own limits (class 54), which psycopg counts among faults of the connection."""
+
+
 class QuestionRefusedError(CinematchError):
     """The query is not a SELECT, is not allowed, or has an error."""
 
@@ -231,7 +236,7 @@ def _translate_errors(url: str, question: str) -> Iterator[None]:
         raise QuestionRefusedError(f"{_primary(denied)}: the query runs as role analyst, which only reads") from denied
     except (errors.ReadOnlySqlTransaction, errors.FeatureNotSupported) as denied:
         raise QuestionRefusedError(f"{_primary(denied)}: the query may only read") from denied
-    except (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError, psycopg.InternalError) as fault:
+    except (*_OF_THE_QUERY, *_LIMITS) as fault:
         raise QuestionRefusedError(f"{_primary(fault)}{_place(fault, question)}") from fault
     except errors.UndefinedFile as missing:
         raise QuestionRefusedError(f"{describe(url)}: {_primary(missing)}") from missing

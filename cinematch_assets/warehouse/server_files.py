@@ -9,6 +9,7 @@ import importlib.util
 import logging
 import os
 import pwd
+import re
 import shutil
 import tempfile
 from contextlib import suppress
@@ -16,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cinematch_assets.errors import SurroundingsError
-from cinematch_assets.private_files import FOLDER_MODE
+from cinematch_assets.private_files import FOLDER_MODE, open_private
 from cinematch_assets.warehouse.server_account import ServerAccount
 
 _LOG = logging.getLogger(__name__)
@@ -28,6 +29,10 @@ SOCKET = ".s.PGSQL.5432"
 _MAX_SOCKET_PATH_BYTES = 103  # macOS'; Linux takes 107
 _SOCKET_FOLDER_PREFIX = "cinematch-"
 _INITDB_TIMEOUT_S = 120
+_READ_BY_A_SHELL = re.compile(r"[\"`$\\\x00-\x1f\x7f]")
+"""``pg_ctl`` starts the server through a shell, with the path of the data between double quotes."""
+_READ_AS_A_LIST = ","
+"""``unix_socket_directories`` is a list of folders."""
 _ELSEWHERE = (
     "set CINEMATCH_HOME to a folder that it can enter, such as /var/lib/cinematch, "
     "or name another server in CINEMATCH_DATABASE_URL and DAGSTER_POSTGRES_URL"
@@ -128,8 +133,12 @@ def make_data_directory(folder: Path, account: ServerAccount) -> None:
 
     Raises:
         ServerAccountError: The server's user cannot enter the folder it is in.
-        ServerFilesError: The folder holds other files, or initdb fails.
+        ServerFilesError: The folder holds other files, its path cannot be used, or initdb fails.
     """
+    if found := _READ_BY_A_SHELL.search(str(folder)):
+        raise ServerFilesError(
+            f"{folder}: Postgres' pg_ctl would hand the character {found[0]!r} of this path to a shell: {_ELSEWHERE}"
+        )
     programs = usable_programs(folder, account)
     account.require_access(folder.parent, _ELSEWHERE)
     if (folder / "PG_VERSION").exists():
@@ -161,9 +170,14 @@ def write_access_rules(data: Path, account: ServerAccount) -> tuple[Path, Path]:
     """Write who may connect, and return the paths of ``pg_hba.conf`` and ``pg_ident.conf``.
 
     They lie beside the data directory, so that also one that an earlier version made (with ``trust``) follows them.
+
+    Raises:
+        ServerFilesError: Their folder is a link.
     """
     folder = data.with_name("postgres.access")
     folder.mkdir(exist_ok=True)
+    if folder.is_symlink():
+        raise ServerFilesError(f"{folder} is a link, and the platform's own folder was expected: move it away")
     folder.chmod(0o755)  # it holds names only, and the server's user has to read them
     rules, names = folder / "pg_hba.conf", folder / "pg_ident.conf"
     users = sorted({account.name, pwd.getpwuid(os.geteuid()).pw_name})
@@ -175,9 +189,10 @@ def write_access_rules(data: Path, account: ServerAccount) -> tuple[Path, Path]:
 def make_socket_folder(folder: Path, account: ServerAccount) -> Path:
     """Return a folder of mode 0700, the server's user's, whose path is short enough for a socket.
 
-    The data directory itself where its path is; else a new one, of unguessable name, in the system's temporary folder.
+    The data directory itself where its path can be that; else a new one, of unguessable name, in the system's
+    temporary folder.
     """
-    if len(os.fsencode(folder / SOCKET)) <= _MAX_SOCKET_PATH_BYTES:
+    if len(os.fsencode(folder / SOCKET)) <= _MAX_SOCKET_PATH_BYTES and _READ_AS_A_LIST not in str(folder):
         return folder
     for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - mkdtemp takes no name that exists
         if len(os.fsencode(Path(parent))) + len(_SOCKET_FOLDER_PREFIX) + 10 + len(SOCKET) <= _MAX_SOCKET_PATH_BYTES:
@@ -210,9 +225,12 @@ def _give(folder: Path, account: ServerAccount) -> None:
 
 
 def _replace(file: Path, text: str) -> None:
-    if file.exists() and file.read_text(encoding="utf-8") == text:
+    if file.is_file() and not file.is_symlink() and file.read_text(encoding="utf-8") == text:
         return
     unfinished = file.with_suffix(".new")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.chmod(0o644)
+    unfinished.unlink(missing_ok=True)  # of an attempt that was killed
+    descriptor = open_private(unfinished, os.O_WRONLY | os.O_EXCL)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as content:
+        content.write(text)
+        os.fchmod(descriptor, 0o644)
     unfinished.replace(file)

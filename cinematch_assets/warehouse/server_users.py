@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cinematch_assets.private_files import FILE_MODE, make_private_folder
+from cinematch_assets.private_files import make_private_folder, open_private
 
 
 @contextmanager
 def server_lock(home: Path) -> Iterator[None]:
     """Hold the lock under which the server of ``home`` is started, stopped, and its users change."""
-    descriptor = os.open(home / "postgres.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    descriptor = open_private(home / "postgres.lock", os.O_RDWR)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -34,7 +34,7 @@ class ServerUse:
         folder = make_private_folder(_folder(home))
         self.pid = os.getpid()
         self._file = folder / f"{self.pid}-{uuid.uuid4().hex[:8]}"
-        self._descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+        self._descriptor = open_private(self._file, os.O_RDWR | os.O_EXCL)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
 
     def exists(self) -> bool:
@@ -51,11 +51,14 @@ def list_server_users(home: Path) -> list[int]:
     """Return the pids of the processes that use the server of ``home``, under ``server_lock``; clean up the others."""
     folder, pids = _folder(home), []
     for file in sorted(folder.iterdir()) if folder.is_dir() else []:
-        descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+        pid = file.name.partition("-")[0]
+        if not (pid.isascii() and pid.isdigit()) or file.is_symlink() or not file.is_file():
+            continue  # not an entry
+        descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            pids.append(int(file.name.partition("-")[0]))
+            pids.append(int(pid))
         else:
             with contextlib.suppress(FileNotFoundError):
                 file.unlink()

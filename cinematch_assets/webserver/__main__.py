@@ -6,7 +6,7 @@ the reports (``webserver.reports``), the metrics (``webserver.metrics_route``), 
 """
 
 import sys
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import dagster as dg
@@ -23,7 +23,7 @@ from cinematch_assets.settings import Settings
 from cinematch_assets.storage.base import Store
 from cinematch_assets.storage.opening import open_store
 from cinematch_assets.webserver.daemon_watch import start_daemon_watch
-from cinematch_assets.webserver.guard import Guard
+from cinematch_assets.webserver.guard import HTTP_OPTIONS, Guard
 from cinematch_assets.webserver.metrics_route import metrics_routes
 from cinematch_assets.webserver.reports import report_routes
 
@@ -59,9 +59,10 @@ def _read_scrape() -> Scrape:
 
 
 def main() -> None:
-    """Run ``dagster-webserver`` with our class in the place of Dagster's."""
+    """Run ``dagster-webserver`` with our class in the place of Dagster's, on a server with a limit for headers."""
     start_daemon_watch(Platform.open, dg.DagsterInstance.get)
     app.DagsterWebserver = PlatformWebserver  # type: ignore[attr-defined]
+    cli.uvicorn.run = partial(cli.uvicorn.run, **HTTP_OPTIONS)  # type: ignore[attr-defined]
     cli.main()  # type: ignore[no-untyped-call]
 
 

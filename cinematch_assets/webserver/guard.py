@@ -11,6 +11,7 @@ Here: accepting, refusing, response headers. Not here: who the user is, which a 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qs
 
 from graphql import GraphQLError, OperationDefinitionNode, OperationType, parse
@@ -18,6 +19,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+HTTP_OPTIONS: dict[str, Any] = {"http": "h11", "h11_max_incomplete_event_size": 65_536}
+"""uvicorn's parser with a limit for headers; its other one (httptools) keeps what comes, however long."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 _SAME_SITE = {"same-origin", "none"}
@@ -61,10 +64,13 @@ class Guard:
             await receive()
             await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": refusal.reason[:120]})
         else:
-            await PlainTextResponse(refusal.reason + "\n", refusal.status)(scope, receive, _with_headers(send))
+            answer = PlainTextResponse(refusal.reason + "\n", refusal.status, {"Connection": "close"})
+            await answer(scope, receive, _with_headers(send))
 
     def _refusal(self, scope: Scope) -> Refusal | None:
         headers = Headers(scope=scope)
+        if "content-length" in headers and "transfer-encoding" in headers:
+            return Refusal(400, "a body has a length or comes in chunks: proxies disagree on where one with both ends")
         host = _single(headers, "host")
         if host is None or _name(host) not in self._hosts:
             return Refusal(421, "unknown host name: add it to CINEMATCH_UI_HOSTS to allow it")

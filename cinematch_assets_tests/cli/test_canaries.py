@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from cinematch_assets.cli.main import main
+from cinematch_assets_tests.support.commands import LEAVES, SHOWING
 from cinematch_assets_tests.support.dagster_ui import dev
 from cinematch_assets_tests.support.definitions import run_job
 from cinematch_assets_tests.support.platforms import MOVIES, drop, drop_history, make_platform
@@ -20,25 +21,18 @@ from cinematch_assets_tests.support.servers import Postgres, migrated_template, 
 pytestmark = pytest.mark.faults("secrets")
 
 CANARY = "canary7f3a9"
-COMMANDS = (
-    ("status",),
-    ("status", "--json"),
-    ("migrate",),
-    ("recommend", "1"),
-    ("similar", "1"),
-    ("sql", "SELECT 1"),
-    ("sql", "SELECT current_setting('port'), inet_server_addr() FROM nowhere"),
-    ("models", "list"),
-    ("models", "rollback"),
-    ("models", "verify", "run_x"),
-    ("rejects", "list"),
-    ("rejects", "release", "1"),
-    ("features", "refit"),
-    ("drive", "check"),
-    ("drive", "login", "--client-secrets", "client.json", "--no-browser", "--timeout", "1"),
-    ("simulate",),
-    ("evaluate", "--train", "nowhere.csv", "--test", "nowhere.csv"),
-)
+CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("demo",): ("--data", "nowhere"),
+    ("dev",): ("--port", "0"),
+    ("stop",): (),
+    ("forget",): ("3", "--yes"),
+    ("drive", "login"): ("--client-secrets", "client.json", "--no-browser", "--timeout", "1"),
+    ("sql",): ("SELECT current_setting('port'), inet_server_addr() FROM nowhere",),
+}
+"""Commands that ``support.commands`` calls otherwise, or not at all."""
+COMMANDS = [
+    (*command, *words) for command in LEAVES for words in [CALLS.get(command) or SHOWING.get(command, ((),))[0]]
+]
 
 
 def secrets(home: Path) -> dict[str, str]:
@@ -58,6 +52,7 @@ def secrets(home: Path) -> dict[str, str]:
         "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
         "AWS_DEFAULT_REGION": "eu-central-1",
         "AWS_MAX_ATTEMPTS": "1",
+        "CINEMATCH_NOTIFY": f"json://{CANARY}:{CANARY}@127.0.0.1:1/{CANARY}?token={CANARY}",
     }
 
 
@@ -71,8 +66,14 @@ def written_below(home: Path) -> list[Path]:
     ]
 
 
+_NEED_NOTHING = {("stop",)}
+
+
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-@pytest.mark.parametrize("surroundings", ["unreachable", "bad-url", "bad-store"])
+@pytest.mark.parametrize(
+    "surroundings",
+    ["unreachable", *(pytest.param(each, marks=pytest.mark.slow) for each in ("bad-url", "bad-analyst", "bad-store"))],
+)
 def test_no_command_that_fails_shows_one(
     surroundings: str,
     words: tuple[str, ...],
@@ -83,15 +84,17 @@ def test_no_command_that_fails_shows_one(
     url = {
         "unreachable": f"postgresql://{CANARY}:{CANARY}@127.0.0.1:1/db",
         "bad-url": f"postgresql://owner:x@{CANARY}@127.0.0.1:1/db",
-        "bad-store": f"postgresql://owner:{CANARY}/x@127.0.0.1/db",
+        "bad-analyst": f"postgresql://{CANARY}:{CANARY}@127.0.0.1:1/db",
+        "bad-store": "postgresql://127.0.0.1:1/db",
     }[surroundings]
     environment = {**secrets(tmp_path), "CINEMATCH_DATABASE_URL": url, "DAGSTER_POSTGRES_URL": url.replace("/db", "/d")}
     if surroundings == "bad-store":
-        environment["CINEMATCH_DATABASE_URL"] = "postgresql://127.0.0.1:1/db"
         environment["CINEMATCH_STORE"] = f"s3://AKIA:{CANARY}@bucket/prefix"
         del environment["DAGSTER_POSTGRES_URL"]
     else:
         environment["CINEMATCH_DRIVE"] = "gdrive:folder"
+    if surroundings == "bad-analyst":
+        environment["CINEMATCH_ANALYST_URL"] = f"postgresql://{CANARY}:{CANARY}/x@127.0.0.1:1/db"
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
@@ -99,9 +102,34 @@ def test_no_command_that_fails_shows_one(
     with pytest.raises(SystemExit) as ended:
         main()
     shown = capsys.readouterr()
-    assert ended.value.code not in {None, 0}, shown.out
+    if words not in _NEED_NOTHING:
+        assert ended.value.code not in {None, 0}, shown.out
     assert CANARY not in shown.out + shown.err
     assert "Traceback" not in shown.err
+    assert written_below(tmp_path) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", LEAVES, ids=" ".join)
+def test_no_argument_that_holds_one_is_repeated(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A URL with a password in the place of any argument or option, on a database that does not answer."""
+    monkeypatch.setenv("CINEMATCH_HOME", str(tmp_path))
+    for variable in ("CINEMATCH_DATABASE_URL", "DAGSTER_POSTGRES_URL"):
+        monkeypatch.setenv(variable, f"postgresql://127.0.0.1:1/{variable.lower()}")
+    monkeypatch.chdir(tmp_path)
+    for text in (f"postgresql://u:{CANARY}@127.0.0.1:1/db", f"s3://AK:{CANARY}@bucket/prefix"):
+        for parameter in LEAVES[command].params:
+            if getattr(parameter, "is_flag", False):
+                continue
+            words = [*parameter.opts[:1], text] if parameter.param_type_name == "option" else [text]
+            for more in ([], [text]):
+                monkeypatch.setattr(sys, "argv", ["cinematch", *command, *words, *more])
+                with pytest.raises(SystemExit):
+                    main()
+                shown = capsys.readouterr()
+                assert CANARY not in shown.out + shown.err, sys.argv
     assert written_below(tmp_path) == []
 
 
@@ -156,7 +184,9 @@ _INSTANCE = """{ version instance { id info runLauncher { name }
         } } } } } } }"""
 _ASSETS = """{ assetsOrError { ... on AssetConnection { nodes { key { path } definition { description
     metadataEntries { label description } opVersion }
-    assetMaterializations(limit: 5) { metadataEntries { label } } } } } }"""
+    assetMaterializations(limit: 5) { metadataEntries { label
+        ... on TextMetadataEntry { text } ... on PathMetadataEntry { path } ... on UrlMetadataEntry { url }
+        ... on JsonMetadataEntry { jsonString } ... on MarkdownMetadataEntry { mdStr } } } } } } }"""
 _JOBS = {"load_catalog", "ingest_batch"}
 
 
@@ -202,7 +232,6 @@ def test_no_service_run_sensor_query_or_process_shows_one(
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("CINEMATCH_DATABASE_URL", secret[warehouse])
         monkeypatch.setenv("DAGSTER_POSTGRES_URL", secret[dagster])
-        monkeypatch.setenv("CINEMATCH_NOTIFY", f"json://{CANARY}:{CANARY}@127.0.0.1:1/{CANARY}?token={CANARY}")
         history = drop_history(platform)
         week = history.sample(1_500, random_state=1).assign(timestamp=2_000_000_000)
         drop(platform, "batches/batch_w1.csv", week)

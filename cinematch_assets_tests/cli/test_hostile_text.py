@@ -2,17 +2,15 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 
 from cinematch_assets.cli import output
-from cinematch_assets.cli.main import app, main
+from cinematch_assets.cli.main import main
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets_tests.cli.test_commands import Command, cinematch, platform
+from cinematch_assets_tests.support.commands import LEAVES, SERVERS, SHOWING
 from cinematch_assets_tests.support.hostile import HOSTILE, steering_characters
 from cinematch_assets_tests.support.platforms import drop, load_table
 
@@ -56,51 +54,7 @@ def _hostile_rows(platform: Platform) -> None:
             )
 
 
-def leaves(command: Any = None, *words: str) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Each command that can be run, with the words by which it is called."""
-    command = command or typer.main.get_command(app)
-    if hasattr(command, "commands"):
-        for name, each in command.commands.items():
-            yield from leaves(each, *words, name)
-    else:
-        yield words, command
-
-
-LEAVES = dict(leaves())
-SHOWING: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
-    ("migrate",): ((),),
-    ("doctor",): ((),),
-    ("status",): ((),),
-    ("report",): ((), ("--out", "page.html")),
-    ("audit",): ((), ("--limit", "500")),
-    ("forget",): (("--certificate",), ("--resume",)),
-    ("backup",): (("copies",),),
-    ("restore",): (("copies",), ("nowhere",)),
-    ("simulate",): ((),),
-    ("recommend",): (("1", "-k", "60"), ("--likes", "Film 50", "-k", "60")),
-    ("similar",): (("50", "-k", "60"),),
-    ("evaluate",): (("--train", "hostile.csv", "--test", "hostile.csv"),),
-    ("export",): ((),),
-    ("sql",): (("SELECT title, genres FROM movies ORDER BY movieid LIMIT 40",), ("SELECT 1", "--lines")),
-    ("models", "list"): ((),),
-    ("models", "promote"): (("run_x",),),
-    ("models", "reject"): (("run_x",),),
-    ("models", "rollback"): ((),),
-    ("models", "verify"): (("run_x",),),
-    ("batches", "list"): ((),),
-    ("batches", "remove"): (("batch_x", "--yes"),),
-    ("batches", "restore"): (("batch_x",),),
-    ("rejects", "list"): ((), ("ratings.csv", "--limit", "500")),
-    ("rejects", "release"): (("--path", "ratings.csv"),),
-    ("drive", "check"): ((),),
-    ("drive", "login"): (("--client-secrets", "nowhere.json"),),
-    ("notify", "test"): ((),),
-    ("notify", "list"): ((),),
-    ("features", "refit"): ((),),
-}
-"""How each command is run; the others would start servers, and only their arguments are tried."""
 LONG = {("doctor",), ("report",), ("simulate",), ("evaluate",), ("migrate",), ("features", "refit")}
-SERVERS = {("demo",), ("dev",), ("stop",)}
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from cinematch_assets_tests.support.definitions import logging_instance, reposit
 from cinematch_assets_tests.support.hostile import HOSTILE, foreign_markup, steering_characters
 from cinematch_assets_tests.support.platforms import drop, drop_history, make_platform
 
-pytestmark = [pytest.mark.faults("hostile-names"), pytest.mark.slow]
+pytestmark = [pytest.mark.faults("hostile-names"), pytest.mark.slow, pytest.mark.timeout(1_500)]
 Ran = tuple[Platform, dg.DagsterInstance]
 SUCCEEDING = (("load_catalog", None), ("ingest_batch", "batch_w1"), ("retrain", None), ("maintain", None))
 FAILING = (("ingest_batch", "bad_header"), ("ingest_batch", "bad_rows"), ("load_catalog", None))

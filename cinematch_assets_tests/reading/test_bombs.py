@@ -23,6 +23,7 @@ from cinematch_assets_tests.support.rating_files import HEADER
 pytestmark = [
     pytest.mark.faults("bombs"),
     pytest.mark.slow,
+    pytest.mark.timeout(1_500),
     pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from /proc"),
 ]
 GB, MB = 2**30, 2**20

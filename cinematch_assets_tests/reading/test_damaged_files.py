@@ -187,6 +187,7 @@ def test_a_damaged_file_is_read_or_refused_in_one_sentence(
 
 @pytest.mark.faults("damaged-files")
 @pytest.mark.slow
+@pytest.mark.timeout(1_500)
 @pytest.mark.parametrize("kind", KINDS)
 def test_five_thousand_damaged_files_are_read_or_refused(
     tmp_path: Path, kind: str, figure: Callable[[str], None]

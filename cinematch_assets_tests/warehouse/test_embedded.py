@@ -19,7 +19,7 @@ from cinematch_assets.warehouse import server_files
 from cinematch_assets.warehouse.embedded import _USES, embedded_url, find_server, list_users, stop_server
 from cinematch_assets.warehouse.server_account import account_of
 from cinematch_assets.warehouse.server_files import ROOTS_FOLDER, programs_of, server_folder
-from cinematch_assets.warehouse.server_users import server_lock
+from cinematch_assets.warehouse.server_users import list_server_users, server_lock
 from cinematch_assets_tests.support import warehouse_jobs, workers
 from cinematch_assets_tests.support.servers import short_folder, wait_until
 
@@ -145,6 +145,59 @@ def test_a_stale_pid_file_harms_no_process_and_is_cleaned(home: Path, named_like
             assert other.poll() is None
         finally:
             other.kill()
+
+
+PIDS = ("1", "0", "-1", str(-os.getpid()), str(os.getpid()), str(2**31), "9" * 30, "9" * 5_000, "1_0", "٣", "x", "")
+
+
+@pytest.mark.parametrize("pid", PIDS, ids=range(len(PIDS)))
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_no_number_in_a_pid_file_is_a_server(tmp_path: Path, pid: str, end: str) -> None:
+    for started in (str(int(psutil.Process().create_time())), "nan", "inf"):
+        for socket_folder in ("/tmp", "", "/tmp/\0", "/" + "x" * 500):  # noqa: S108 - text in a file
+            lines = [pid, str(tmp_path), started, "5432", socket_folder, "", "ready"]
+            (tmp_path / "postmaster.pid").write_text(end.join(lines), encoding="utf-8", newline="")
+            assert find_server(tmp_path) is None
+
+
+@pytest.mark.parametrize("kind", ["empty", "a gigabyte", "a folder", "a pipe", "a link", "a device"])
+def test_a_pid_file_of_another_kind_is_none(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "postmaster.pid"
+    if kind == "a folder":
+        file.mkdir()
+    elif kind == "a pipe":
+        os.mkfifo(file)
+    elif kind.startswith("a "):
+        file.symlink_to("/dev/zero" if kind == "a device" else "/etc/passwd")
+    if kind in {"empty", "a gigabyte"}:
+        file.unlink(missing_ok=True)
+        with file.open("wb") as content:
+            content.truncate(0 if kind == "empty" else 10**9)
+    assert find_server(tmp_path) is None
+
+
+def test_another_program_of_this_name_on_another_folder_is_left_alone(tmp_path: Path) -> None:
+    """Named ``postgres``, started at the very second of the file, with another data directory."""
+    (tmp_path / "postgres").symlink_to("/bin/sleep")
+    with subprocess.Popen([tmp_path / "postgres", "100"]) as other:
+        try:
+            started = int(psutil.Process(other.pid).create_time())
+            lines = [str(other.pid), str(tmp_path), str(started), "5432", str(tmp_path)]
+            (tmp_path / "postmaster.pid").write_text("\n".join(lines))
+            assert find_server(tmp_path) is None
+        finally:
+            other.kill()
+
+
+def test_what_is_no_entry_among_the_users_is_none_and_stays(tmp_path: Path) -> None:
+    users = tmp_path / "postgres.users"
+    users.mkdir()
+    (users / "1-folder").mkdir()
+    (users / "2-link").symlink_to("/etc/passwd")
+    os.mkfifo(users / "3-pipe")
+    (users / "name").write_text("")
+    assert list_server_users(tmp_path) == []
+    assert len(list(users.iterdir())) == 4
 
 
 def test_another_home_s_server_is_never_taken_for_this_one(home: Path) -> None:

@@ -81,6 +81,136 @@ def test_whatever_would_change_something_is_refused(question: Ask, query: str, r
     assert "\n" not in str(refused.value)
 
 
+ATTACKS = (
+    "COPY movies TO STDOUT",
+    "COPY (SELECT 1) TO '/tmp/x'",
+    "COPY movies FROM '/etc/passwd'",
+    "DO $$ BEGIN PERFORM 1; END $$",
+    "SELECT set_config('role','postgres',false)",
+    "SELECT set_config('transaction_read_only','off',false)",
+    "SELECT set_config('transaction_read_only','off',true)",
+    "SELECT pg_read_file('/etc/passwd')",
+    "SELECT pg_ls_dir('/')",
+    "SELECT lo_import('/etc/passwd')",
+    "SELECT lo_create(1)",
+    "SELECT * FROM dblink('','SELECT 1') AS t(x int)",
+    "CREATE EXTENSION dblink",
+    "CREATE TEMP TABLE x(a int)",
+    "SELECT * INTO TEMP x FROM movies",
+    "EXPLAIN ANALYZE DELETE FROM movies",
+    "EXPLAIN ANALYZE INSERT INTO movies VALUES (1,'x','y')",
+    "EXPLAIN (ANALYZE) SELECT pg_sleep(0.01)",
+    "SELECT 1; SELECT 2",
+    "SELECT 1; DELETE FROM movies",
+    "SELECT 1;-- x",
+    "DECLARE c CURSOR FOR SELECT 1",
+    "WITH x AS (DELETE FROM movies RETURNING 1) SELECT * FROM x",
+    "BEGIN",
+    "COMMIT",
+    "ROLLBACK; SELECT 1",
+    "SET ROLE NONE",
+    "RESET ROLE",
+    "RESET ALL",
+    "SET SESSION AUTHORIZATION DEFAULT",
+    "PREPARE p AS SELECT 1",
+    "LISTEN x",
+    "NOTIFY x",
+    "VACUUM",
+    "LOCK TABLE movies",
+    "CALL x()",
+    "SHOW data_directory",
+    "SELECT current_setting('data_directory')",
+    "SELECT rolpassword FROM pg_authid",
+    "SELECT pg_reload_conf()",
+    "SELECT query_to_xml('DELETE FROM movies',true,true,'')",
+    "SELECT query_to_xml('SELECT 1',true,true,'')",
+    "SELECT nextval('ops.audit_id_seq')",
+    "SELECT setval('ops.audit_id_seq',1)",
+    "SELECT pg_export_snapshot()",
+    "SELECT ops.build_ratings_indexes()",
+    "MERGE INTO movies USING (SELECT 1) s ON false WHEN NOT MATCHED THEN DO NOTHING",
+    "SELECT * FROM movies FOR UPDATE",
+    "FETCH ALL FROM c",
+    "CLOSE ALL",
+    "DISCARD ALL",
+    "",
+    "   ",
+    "--",
+    "SELECT E'\\x00'",
+    "SELECT chr(0)",
+    "EXPLAIN SELECT 1",
+    "SELECT pg_stat_file('x')",
+    "SELECT * FROM pg_ls_logdir()",
+    "SELECT pg_current_logfile()",
+    "ALTER SYSTEM SET x=1",
+    "SECURITY LABEL ON TABLE movies IS ''",
+    "COMMENT ON TABLE movies IS 'x'",
+    "REASSIGN OWNED BY analyst TO analyst",
+    "GRANT SELECT ON movies TO public",
+    "CREATE TABLE x AS SELECT 1",
+    "IMPORT FOREIGN SCHEMA x FROM SERVER y INTO z",
+    "LOAD '/tmp/x.so'",
+    "SELECT pg_read_binary_file('/etc/passwd')",
+    "SELECT lo_export(1, '/tmp/x')",
+    "SELECT pg_create_restore_point('x')",
+    "SELECT pg_switch_wal()",
+    "SELECT pg_promote()",
+    "SELECT pg_rotate_logfile()",
+    "SELECT currval('ops.audit_id_seq')",
+    "SELECT ts_stat('DELETE FROM movies')",
+    "SELECT database_to_xml(true, true, '') FROM (SELECT set_config('role','none',false)) x",
+    "SELECT * FROM (DELETE FROM movies RETURNING *) x",
+    "SELECT 1 UNION SELECT 2 FOR SHARE",
+    "COPY (SELECT 1) TO PROGRAM 'id'",
+    "SELECT * FROM pg_shadow",
+    "SELECT * FROM pg_user_mapping",
+    "SELECT pg_hba_file_rules()",
+    "SELECT * FROM pg_file_settings",
+    "SELECT cursor_to_xml('c', 1, true, true, '')",
+)
+"""Statements that would write, read files, change the session or other sessions, or are not one question."""
+HARMLESS = (
+    "SELECT set_config('statement_timeout','0',false)",
+    "SELECT pg_advisory_lock(1)",
+    "SELECT pg_try_advisory_lock(2)",
+    "SELECT pg_advisory_xact_lock(3)",
+    "/* ; */ SELECT 1 -- ;",
+    "SELECT ';'",
+    "SELECT * FROM pg_stat_activity WHERE query LIKE '%password%' LIMIT 1",
+    "SELECT txid_current()",
+    "TABLE movies",
+    "VALUES (1)",
+    "SELECT pg_notify('a','b')",
+    "SELECT * FROM ops.dropped_indexes",
+    "SELECT 'a' FOR UPDATE",
+    "SELECT 1 AS a, 2 AS a",
+    "SELECT 1",
+)
+"""What is answered and leaves nothing: no row, no lock, no setting that counts for another question."""
+
+
+@pytest.mark.slow
+def test_other_attacks_are_refused_in_a_sentence(question: Ask) -> None:
+    """The fixture looks for rows, tables and locks that they left."""
+    answered = {query: answer for query in ATTACKS if isinstance(answer := _answer(question, query), list)}
+    assert answered == {}
+
+
+def _answer(question: Ask, query: str) -> list[tuple[Any, ...]] | str:
+    try:
+        return question(query)[1]
+    except QuestionRefusedError as refused:
+        return str(refused)
+
+
+def test_what_is_answered_changes_nothing(question: Ask) -> None:
+    for query in HARMLESS:
+        question(query)
+    assert question("SELECT current_setting('transaction_read_only')")[1] == [("on",)]
+    with pytest.raises(QuestionRefusedError):
+        question("SELECT nextval('ops.audit_id_seq')")
+
+
 def test_a_session_s_lock_does_not_outlive_the_question(question: Ask) -> None:
     question("SELECT pg_advisory_lock(1)")  # the fixture looks
     with pytest.raises(QuestionRefusedError, match="division by zero"):

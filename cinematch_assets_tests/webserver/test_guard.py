@@ -1,12 +1,18 @@
 """Requests that a page on another site can cause, and those of people and programs on this one."""
 
 import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+import uvicorn
 
-from cinematch_assets.webserver.guard import Guard
+from cinematch_assets.webserver.guard import HTTP_OPTIONS, Guard
+from cinematch_assets_tests.support.servers import wait_until
 
 HERE = "127.0.0.1:3000"
 
@@ -202,3 +208,142 @@ def test_no_answer_can_be_framed_or_sniffed(host: str) -> None:
 def test_a_page_keeps_its_own_policy() -> None:
     headers = [(name.decode(), value.decode()) for name, value in ask(("host", HERE))[0]["headers"]]
     assert ("content-security-policy", "own") in headers
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[int, list[str]]]:
+    """The guard in the server that Dagster's webserver uses: its port, and the requests that passed."""
+    passed: list[str] = []
+
+    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            return
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        passed.append(f"{scope['method']} {scope['path']} {body.decode('latin-1')}")
+        await passed_on(scope, receive, send)
+
+    how: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "log_level": "critical", "timeout_keep_alive": 1}
+    config = uvicorn.Config(Guard(app), lifespan="off", **HTTP_OPTIONS, **how)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    wait_until(lambda: server.started, "a web server")
+    yield server.servers[0].sockets[0].getsockname()[1], passed
+    server.should_exit = True
+    thread.join(30)
+
+
+def send_raw(port: int, request: bytes) -> bytes:
+    """Send bytes, and return all that the server says until it closes the connection, as it does with an idle one."""
+    answer = b""
+    with suppress(ConnectionError, TimeoutError), socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(request)
+        while piece := client.recv(65_536):
+            answer += piece
+    return answer
+
+
+EVIL = b"POST /graphql HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 2\r\n\r\n{}"
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
+HOSTS = {
+    "an absolute address of this host under another Host": (b"GET http://localhost/x HTTP/1.1", b"Host: evil.example"),
+    "X-Forwarded-Host": (b"GET /x HTTP/1.1", b"Host: evil.example\r\nX-Forwarded-Host: localhost"),
+    "X-Host": (b"GET /x HTTP/1.1", b"Host: evil.example\r\nX-Host: localhost\r\nX-Original-Host: localhost"),
+    "Forwarded": (b"GET /x HTTP/1.1", b"Host: evil.example\r\nForwarded: host=localhost"),
+    "X-HTTP-Method-Override": (
+        b"GET /x?query=mutation{a} HTTP/1.1",
+        b"Host: localhost\r\nX-HTTP-Method-Override: POST",
+    ),
+    "no Host": (b"GET /x HTTP/1.1", b"X: y"),
+    "HTTP/1.0 without a Host": (b"GET /x HTTP/1.0", b"X: y"),
+    "two Hosts": (b"GET /x HTTP/1.1", b"Host: localhost\r\nHost: evil.example"),
+    "a Host with a space before its colon": (b"GET /x HTTP/1.1", b"Host : localhost"),
+    "a Host on a folded line": (b"GET /x HTTP/1.1", b"Host: evil.example\r\n localhost"),
+    "a Host with a NUL": (b"GET /x HTTP/1.1", b"Host: localhost\0.evil.example"),
+    "CONNECT": (b"CONNECT localhost:80 HTTP/1.1", b"Host: evil.example"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_no_other_header_or_form_stands_for_the_host(served: tuple[int, list[str]], name: str) -> None:
+    port, passed = served
+    line, headers = HOSTS[name]
+    before = len(passed)
+    answer = send_raw(port, line + b"\r\n" + headers + b"\r\n\r\n")
+    assert b" 200 " not in answer.partition(b"\r\n")[0]
+    assert len(passed) == before
+
+
+FRAMINGS = {
+    "two lengths": b"Content-Length: 0\r\nContent-Length: %d",
+    "a list of lengths": b"Content-Length: 0, %d",
+    "a length and chunks": b"Content-Length: %d\r\nTransfer-Encoding: chunked",
+    "chunks and a length": b"Transfer-Encoding: chunked\r\nContent-Length: %d",
+    "chunks that are none": b"Transfer-Encoding: xchunked\r\nContent-Length: %d",
+    "chunks and identity": b"Transfer-Encoding: chunked, identity\r\nContent-Length: %d",
+    "chunks after a control character": b"Transfer-Encoding: \x0bchunked\r\nContent-Length: %d",
+    "chunks with a space before the colon": b"Transfer-Encoding : chunked\r\nContent-Length: %d",
+    "a length with a sign": b"Content-Length: +%d",
+    "a length in hexadecimal": b"Content-Length: 0x%x",
+    "a negative length": b"Content-Length: -%d",
+    "a length of no number": b"Content-Length: %d;",
+}
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+@pytest.mark.parametrize("end", [b"0\r\n\r\n", b""], ids=["chunked", "plain"])
+def test_what_is_hidden_in_a_body_does_not_pass_for_another_host(
+    served: tuple[int, list[str]], framing: str, end: bytes
+) -> None:
+    """A request in the body of another one: whether it is taken for one or not, the guard sees what it is."""
+    port, passed = served
+    inner = end + EVIL
+    before = len(passed)
+    headers = FRAMINGS[framing] % len(inner)
+    send_raw(port, b"POST /outer HTTP/1.1\r\nHost: localhost\r\n" + headers + b"\r\n\r\n" + inner)
+    assert all(request.startswith("POST /outer") for request in passed[before:])
+
+
+def test_each_of_several_requests_on_a_connection_is_checked(served: tuple[int, list[str]]) -> None:
+    port, passed = served
+    before = len(passed)
+    answer = send_raw(port, SMUGGLED + SMUGGLED + EVIL + SMUGGLED)
+    assert (answer.count(b"HTTP/1.1 200"), answer.count(b"HTTP/1.1 421")) == (2, 1)
+    assert len(passed) == before + 2, "a refusal ends the connection"
+
+
+def test_one_request_is_one_answer_where_length_and_chunks_disagree(served: tuple[int, list[str]]) -> None:
+    port, passed = served
+    before = len(passed)
+    for framing in ("two lengths", "a length and chunks", "chunks and a length"):
+        inner = b"0\r\n\r\n" + SMUGGLED
+        headers = FRAMINGS[framing] % len(inner)
+        answer = send_raw(port, b"POST /outer HTTP/1.1\r\nHost: localhost\r\n" + headers + b"\r\n\r\n" + inner)
+        assert b" 400 " in answer.partition(b"\r\n")[0], framing
+    assert not any("smuggled" in request for request in passed[before:])
+
+
+def test_headers_without_end_are_cut_off(served: tuple[int, list[str]]) -> None:
+    port, passed = served
+    before = len(passed)
+    sent = 0
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall(b"GET /x HTTP/1.1\r\nHost: localhost\r\n")
+        with suppress(ConnectionError):
+            while sent < 64 * 2**20:
+                connection.sendall(b"X: " + b"y" * 65_000 + b"\r\n")
+                sent += 65_005
+    assert sent < 64 * 2**20
+    assert len(passed) == before
+
+
+def test_connections_that_say_nothing_hold_up_no_other(served: tuple[int, list[str]]) -> None:
+    port, _ = served
+    with ExitStack() as slow:
+        for number in range(100):
+            connection = slow.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+            connection.sendall(b"GET /slow HTTP/1.1\r\nHost: loc"[: number % 28])
+        assert b" 200 " in send_raw(port, b"GET /fast HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -101,7 +101,7 @@ def test_a_clock_that_is_behind_gives_no_negative_age() -> None:
 @pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
 def test_a_name_from_outside_stays_a_label(accept: str) -> None:
     arrival = Arrival(HOSTILE, "p", "loaded", NOW, 5, 4, 1, None, None, None, None)
-    score = DriftScore(HOSTILE, HOSTILE, 0.2, 0.1, True, None)
+    score = DriftScore(HOSTILE, HOSTILE, 0.2, 0.1, True, None, "")
     channel = ChannelState("k", HOSTILE, 3, NOW - timedelta(hours=1), None, None, None)
     text, _ = exposition(given_scrape(given_facts(newest=[arrival], drift=[score], channels=[channel])), accept)
     plain = text_string_to_metric_families(text.decode())
@@ -113,14 +113,14 @@ def test_a_name_from_outside_stays_a_label(accept: str) -> None:
 
 def test_the_number_of_series_does_not_grow_with_the_number_of_batches() -> None:
     arrivals = [Arrival(f"w{n}", "p", "loaded", NOW, 5, 4, 1, None, None, None, None) for n in range(NEWEST_BATCHES)]
-    scores = [DriftScore(a.batch_id, f"s{n}", 0.1, 0.1, False, 0.05) for a in arrivals for n in range(5)]
+    scores = [DriftScore(a.batch_id, f"s{n}", 0.1, 0.1, False, 0.05, "") for a in arrivals for n in range(5)]
     assert len(series_of(given_scrape(given_facts(newest=arrivals, drift=scores)))) < 100
 
 
 def test_a_statistic_has_its_newest_limit() -> None:
     scores = [
-        DriftScore("w1", "rating_mean", 0.2, 0.1, True, 0.05),
-        DriftScore("w2", "rating_mean", 0.2, 0.3, False, None),
+        DriftScore("w1", "rating_mean", 0.2, 0.1, True, 0.05, ""),
+        DriftScore("w2", "rating_mean", 0.2, 0.3, False, None, ""),
     ]
     scrape = given_scrape(given_facts(drift=scores))
     assert value(scrape, "drift_limit_ratio", statistic="rating_mean") == 0.3
