@@ -24,8 +24,8 @@ def test_the_digest_of_a_table_is_of_its_rows_and_not_of_their_order(empty_datab
 @pytest.mark.faults("backup")
 def test_a_password_is_in_the_environment_and_not_among_the_arguments() -> None:
     with dump._program_environment("postgresql://ada:s3cret@db.example/c?sslmode=require") as (address, environment):
-        assert address == "--dbname=user=ada dbname=c host=db.example sslmode=require"
-        assert environment["PGPASSWORD"] == "s3cret"
+        assert address == "--dbname=dbname=c host=db.example sslmode=require"
+        assert (environment["PGUSER"], environment["PGPASSWORD"]) == ("ada", "s3cret")
     with (
         pytest.raises(DumpError, match="sslpassword would be in the process list"),
         dump._program_environment("postgresql://ada@db.example/c?sslpassword=x"),
