@@ -32,10 +32,19 @@ class QuarantinedRow:
 
 
 def read_rejected_rows(
-    connection: psycopg.Connection, *, path: str | None = None, ids: Sequence[int] = (), limit: int | None = None
+    connection: psycopg.Connection,
+    *,
+    path: str | None = None,
+    md5: str | None = None,
+    ids: Sequence[int] = (),
+    limit: int | None = None,
 ) -> list[QuarantinedRow]:
-    """Return rows that were not released, newest file first; of one path, or those of ``ids``, or all."""
-    values = {"path": path, "ids": list(ids) or None, "limit": limit}
+    """Return rows that were not released, newest file first; of one path or content, or those of ``ids``, or all.
+
+    Once a file holds another content, the rows of the former one are returned only where ``md5`` or ``ids`` name them:
+    there is nothing left to do about them.
+    """
+    values = {"path": path, "md5": md5, "ids": list(ids) or None, "limit": limit}
     with connection.cursor(row_factory=class_row(QuarantinedRow)) as cursor:
         return cursor.execute(statement("files/select_rejected_rows"), values).fetchall()
 

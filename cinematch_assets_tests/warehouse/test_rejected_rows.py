@@ -8,6 +8,7 @@ from cinematch_assets.warehouse.rejected_rows import (
     replace_rejected_rows,
     storable,
 )
+from cinematch_assets.warehouse.status import list_rejected_reasons
 from cinematch_assets_tests.support.warehouse_rows import count, land, read_rows
 
 BAD = [RejectedRow(n, f"raw {n}", ("rating is 5.5",)) for n in (3, 7)]
@@ -35,6 +36,23 @@ def test_a_content_that_is_read_again_is_validated_again(connection: psycopg.Con
     replace_rejected_rows(connection, "ratings", {other.content: BAD[:1]})
     assert replace_rejected_rows(connection, "ratings", {file.content: BAD[:1]}) == 1
     assert count(connection, "ops.rejected_rows") == 2
+
+
+@pytest.mark.parametrize("state", ["loaded", "refused"])
+def test_rows_of_a_content_that_the_file_holds_no_longer_ask_for_nothing(
+    connection: psycopg.Connection, state: str
+) -> None:
+    former, newer = land(connection, "ratings.csv", "a"), land(connection, "ratings.csv", "b")
+    replace_rejected_rows(connection, "ratings", {former.content: BAD})
+    connection.execute("UPDATE ops.files SET state = 'refused' WHERE md5 = %s", [former.md5])
+    assert len(read_rejected_rows(connection)) == 2  # the newer one was not read yet
+    assert [line.rows for line in list_rejected_reasons(connection)] == [2]
+    connection.execute("UPDATE ops.files SET state = %s WHERE md5 = %s", [state, newer.md5])
+    assert read_rejected_rows(connection) == read_rejected_rows(connection, path="ratings.csv") == []
+    assert list_rejected_reasons(connection) == []
+    rows = read_rejected_rows(connection, md5=former.md5)
+    assert [row.row_number for row in rows] == [3, 7]
+    assert read_rejected_rows(connection, ids=[rows[0].id]) == rows[:1]
 
 
 def test_a_row_without_a_reason_is_not_stored(connection: psycopg.Connection) -> None:

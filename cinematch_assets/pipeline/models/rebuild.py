@@ -54,7 +54,7 @@ def _pairs(ratings: pd.DataFrame) -> NDArray[np.int64]:
 def _read(platform: Platform, content: TrainingContent) -> pd.DataFrame:
     """Read a content as it was loaded: movies that it was rejected for then are unknown to it now too."""
     movies = platform.warehouse.run(list_known_movies).ids
-    waiting = [row for row in platform.warehouse.run(read_rejected_rows, path=content.path) if row.md5 == content.md5]
+    waiting = platform.warehouse.run(read_rejected_rows, path=content.path, md5=content.md5)
     unknown = [row for row in waiting if UNKNOWN_MOVIE in row.reasons and row.columns]
     if unknown:
         texts = [row.raw_row for row in unknown]
