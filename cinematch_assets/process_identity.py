@@ -6,11 +6,13 @@ home (``cli.processes``, ``warehouse.embedded``).
 A pid alone is no identity: after a power cut or a container's restart the number belongs to some other program.
 """
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 
+_LOOK_EVERY_S = 0.05
 START_TOLERANCE_S = 5.0  # files hold whole seconds, written a moment after the start
 
 
@@ -49,6 +51,18 @@ def is_running(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def wait_until_ended(processes: Sequence[psutil.Process], *, deadline_s: float) -> list[psutil.Process]:
+    """Wait until none of these processes runs, and return those that still do after ``deadline_s``.
+
+    Unlike ``psutil.wait_procs``, an ended process that its parent never waits for does not run: in a container the
+    first process, which inherits such children, is often a program that waits for none.
+    """
+    end = time.monotonic() + deadline_s
+    while (left := [process for process in processes if is_running(process)]) and time.monotonic() < end:
+        time.sleep(_LOOK_EVERY_S)
+    return left
 
 
 def _runs(command_line: Sequence[str], program: str, arguments: Sequence[str]) -> bool:

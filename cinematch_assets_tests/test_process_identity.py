@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from cinematch_assets.process_identity import START_TOLERANCE_S, find_process, is_running
+from cinematch_assets.process_identity import START_TOLERANCE_S, find_process, is_running, wait_until_ended
 
 PROGRAM = os.path.basename(sys.executable)  # noqa: PTH119 - as in a command line
 
@@ -47,3 +47,16 @@ def test_an_ended_process_does_not_run_even_before_it_is_waited_for() -> None:
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert not is_running(found)
         assert find_process(found.pid, program=PROGRAM, arguments=(), uid=os.getuid(), started_at_s=None) is None
+
+
+def test_an_ended_process_that_its_parent_never_waits_for_is_not_waited_for() -> None:
+    command = ["sh", "-c", "sleep 60 & echo $!; exec sleep 60"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        try:
+            child = psutil.Process(int(parent.stdout.readline()))
+            assert wait_until_ended([child], deadline_s=0.2) == [child]
+            child.kill()
+            assert wait_until_ended([child], deadline_s=30) == []
+        finally:
+            parent.kill()

@@ -22,7 +22,7 @@ import psutil
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.private_files import make_home, open_private
-from cinematch_assets.process_identity import is_running
+from cinematch_assets.process_identity import is_running, wait_until_ended
 
 MARK = "CINEMATCH_DEV_HOME"
 
@@ -135,11 +135,11 @@ def end_marked(home: Path, *, deadline_s: float = 40.0) -> int:
     found = marked(home)
     pids = {process.pid for process in found}
     _send(signal.SIGTERM, [process for process in found if _parent_pid(process) not in pids])
-    psutil.wait_procs(found, timeout=deadline_s)
+    wait_until_ended(found, deadline_s=deadline_s)
     for number in (signal.SIGTERM, signal.SIGKILL):
         left = marked(home)
         _send(number, left)
-        psutil.wait_procs(left, timeout=deadline_s / 4)
+        wait_until_ended(left, deadline_s=deadline_s / 4)
     return len(found)
 
 

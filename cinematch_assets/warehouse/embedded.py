@@ -24,7 +24,7 @@ import psycopg
 from psycopg import errors, sql
 
 from cinematch_assets.private_files import make_home
-from cinematch_assets.process_identity import find_process, is_running
+from cinematch_assets.process_identity import find_process, wait_until_ended
 from cinematch_assets.warehouse.connection import WarehouseUnavailableError
 from cinematch_assets.warehouse.server_account import ServerAccount, account_of
 from cinematch_assets.warehouse.server_files import (
@@ -227,12 +227,10 @@ def _stop(folder: Path, *, deadline_s: float = 30.0) -> bool:
     if server is None:
         return False
     server.send_signal(signal.SIGINT)  # Postgres' fast shutdown: transactions are rolled back
-    try:
-        server.wait(deadline_s)
-    except psutil.TimeoutExpired:
-        if is_running(server):
-            server.send_signal(signal.SIGQUIT)  # immediate; the next start recovers from the log
-        server.wait(deadline_s)
+    if wait_until_ended([server], deadline_s=deadline_s):
+        server.send_signal(signal.SIGQUIT)  # immediate; the next start recovers from the log
+        if wait_until_ended([server], deadline_s=deadline_s):
+            raise WarehouseUnavailableError(f"the embedded server under {folder} (pid {server.pid}) does not end")
     if written:
         remove_socket_folder(written.socket_folder, account_of(folder))
     return True
