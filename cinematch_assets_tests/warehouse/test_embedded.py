@@ -15,6 +15,7 @@ import psutil
 import psycopg
 import pytest
 
+from cinematch_assets.process_identity import is_running
 from cinematch_assets.warehouse import server_files
 from cinematch_assets.warehouse.embedded import _USES, embedded_url, find_server, list_users, stop_server
 from cinematch_assets.warehouse.server_account import account_of
@@ -85,7 +86,7 @@ def test_a_stopped_server_is_gone_and_comes_back_with_its_rows(home: Path) -> No
         connection.execute("CREATE TABLE stays (n int)")
     server = postmaster(home)
     assert stop_server(home)
-    assert not server.is_running()
+    assert not is_running(server)
     assert not stop_server(home)
     with psycopg.connect(embedded_url(home, "cinematch")) as connection:
         assert connection.execute("SELECT count(*) FROM stays").fetchone() == (0,)
