@@ -49,7 +49,7 @@ def test_a_message_that_was_not_taken_waits_and_its_fault_is_shown(connection: p
     given(connection, "one")
     claimed = claim_message(connection, CHANNEL)
     assert claimed is not None
-    postpone_message(connection, claimed.id, "it is down", 3600)
+    postpone_message(connection, claimed.id, "it is down", 600)
     assert claim_message(connection, CHANNEL) is None
     (state,) = list_channel_states(connection, [CHANNEL, "d" * 32])
     assert (state.label, state.waiting, state.attempts, state.fault) == ("E-Mail (URL 1)", 1, 1, "it is down")
