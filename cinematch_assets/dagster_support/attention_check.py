@@ -5,6 +5,7 @@ become definitions (``asset_checks``).
 """
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ def _newest_rejected(platform: Platform) -> dict[str, str]:
         if each.state == "loaded"
     }
     return {
-        f"rejected rows of {path}": f"{why}. Next: cinematch rejects list {path}"
+        f"rejected rows of {path}": f"{why}. Next: cinematch rejects list {shlex.quote(path)}"
         for path, why in list({path: why for path, why in reasons.items() if why}.items())[:SHOWN_IN_A_LOG]
     }
 

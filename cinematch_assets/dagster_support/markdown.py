@@ -1,9 +1,10 @@
 """Markdown for descriptions and metadata, in which text from outside stays text.
 
-Here: escaping, tables, figures. Not here: which texts are shown (``table_checks``, ``metadata``).
+Here: escaping, commands, tables, figures. Not here: which texts are shown (``table_checks``, ``metadata``).
 """
 
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -18,6 +19,13 @@ def plain(text: object, limit: int = MAX_CELL_CHARACTERS) -> str:
     line = "".join(_visible(character) for character in str(text))
     line = line if len(line) <= limit else line[: limit - 1] + "…"
     return _SPECIAL.sub(lambda match: f"&#{ord(match[0])};", line)
+
+
+def command(*words: str) -> str:
+    """Return a command as inline code, its words quoted for a shell; in code Markdown leaves each character alone."""
+    line = "".join(_visible(character) for character in shlex.join(words))
+    fence = "`" * (max(map(len, re.findall("`+", line)), default=0) + 1)
+    return f"{fence} {line} {fence}" if len(fence) > 1 else f"`{line}`"
 
 
 def _visible(character: str) -> str:

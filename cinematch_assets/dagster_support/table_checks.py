@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from cinematch_assets.dagster_support.asset_checks import Check, Outcome
-from cinematch_assets.dagster_support.markdown import INLINE_CHARACTERS, plain, table
+from cinematch_assets.dagster_support.markdown import INLINE_CHARACTERS, command, plain, table
 from cinematch_assets.limits import MAX_BATCH_AGE, MAX_STORAGE_SHARE
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.plurals import count
@@ -155,9 +155,10 @@ def _next_step(path: str | None, *, refused: bool) -> str:
     again = "correct the file and put it into the folder again"
     if refused:
         return f"{again}. Nothing of this content is in the table; rows of an earlier one stay."
+    release = command("cinematch", "rejects", "release", "--path", path)
     return (
-        f"{again}; or `cinematch rejects release --path {plain(path)}` once the rows are valid "
-        "(say, because their movies have arrived), with `--correct` for a single one."
+        f"{again}; or {release} once the rows are valid (say, because their movies have arrived), "
+        "with `--correct` for a single one."
     )
 
 

@@ -181,7 +181,7 @@ def test_two_clicks_lead_to_why_rows_were_rejected_and_what_to_do(
 def test_two_clicks_lead_to_the_rows_of_the_newest_batch(window: Window, theme: str) -> None:
     window.open("/", "Catalog")
     window.link("Catalog")
-    window.link("ratings_buffer")
+    window.click("//a[.//*[normalize-space(.)='ratings_buffer']]")
     window.browser.set_window_size(1500, 2200)
     window.read("Metadata", f"of batches/{FEW}.csv were rejected", RULE, "Next:")
     assert window.clicks == 2

@@ -1,6 +1,6 @@
 import pytest
 
-from cinematch_assets.dagster_support.markdown import plain, short, table
+from cinematch_assets.dagster_support.markdown import command, plain, short, table
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,18 @@ def test_invisible_characters_are_shown_and_lines_end_nowhere() -> None:
 
 def test_long_text_is_cut() -> None:
     assert plain("x" * 300, 10) == "x" * 9 + "…"
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("batches/batch_w1.csv", "`cinematch rejects list batches/batch_w1.csv`"),
+        ("batches/batch w1 & 2.csv", "`cinematch rejects list 'batches/batch w1 & 2.csv'`"),
+        ("a`b``c\n.csv", "``` cinematch rejects list 'a`b``c .csv' ```"),
+    ],
+)
+def test_a_command_can_be_copied_as_it_is_shown(path: str, shown: str) -> None:
+    assert command("cinematch", "rejects", "list", path) == shown
 
 
 def test_a_table_and_a_figure() -> None:

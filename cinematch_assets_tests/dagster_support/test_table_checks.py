@@ -122,7 +122,7 @@ def test_rejected_rows_are_counted_by_rule_in_a_clean_load_too(platform: Platfor
     assert dirty.metadata["userId is not a number"] == dirty.metadata["movieId is not in the table of movies"] == 1
     assert set(clean.metadata) == set(dirty.metadata)
     assert "<b>" not in dirty.description
-    assert "cinematch rejects release" in dirty.description
+    assert "`cinematch rejects release --path ratings.csv`" in dirty.description
 
 
 def test_a_refused_batch_says_why_and_what_to_do(platform: Platform) -> None:
