@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cinematch_assets.cli.options import MAX_ID, MAX_ROWS
-from cinematch_assets.cli.output import print_table
+from cinematch_assets.cli.output import out, print_table
 
 
 def simulate(
@@ -30,6 +30,7 @@ def simulate(
     made = simulate_next(Platform.open(), drift=drift, rows=rows, seed=seed)
     print_table(
         "The next batch",
-        ("batch", "rows", "mean", "mean so far", "drift requested", "file"),
-        [(made.batch_id, made.rows, made.mean, made.baseline_mean, made.drift, str(made.path))],
+        ("batch", "rows", "mean", "mean so far", "drift requested"),
+        [(made.batch_id, made.rows, made.mean, made.baseline_mean, made.drift)],
     )
+    out.print(str(made.path))  # on a line of its own, so that a long path stays whole

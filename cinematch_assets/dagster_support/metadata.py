@@ -13,26 +13,28 @@ from urllib.parse import quote
 import dagster as dg
 
 from cinematch_assets.dagster_support.markdown import plain, table
-from cinematch_assets.schemas.table import Table
+from cinematch_assets.schemas.table import Column, Table
 from cinematch_assets.visible_text import visible
 
 MAX_MESSAGES = 20
+LABEL_CHARACTERS = 30
+"""Dagster cuts the label of a column's rule after so many."""
 
 
 def column_schema(declared: Table) -> dg.TableSchema:
     """A table's columns with their SQL types, descriptions and rules, as declared in ``schemas``."""
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                name=column.name,
-                type=column.sql,
-                description=_as_html(column.description),
-                constraints=dg.TableColumnConstraints(
-                    nullable=column.nullable, unique=column.unique, other=list(column.constraints)
-                ),
-            )
-            for column in declared.columns
-        ]
+    return dg.TableSchema(columns=[_shown_column(column) for column in declared.columns])
+
+
+def _shown_column(column: Column) -> dg.TableColumn:
+    """One column; a rule that its label would cut stands in its description."""
+    labels = [rule for rule in column.constraints if len(rule) <= LABEL_CHARACTERS]
+    long = [rule for rule in column.constraints if len(rule) > LABEL_CHARACTERS]
+    return dg.TableColumn(
+        name=column.name,
+        type=column.sql,
+        description=_as_html("; ".join((column.description, *long))),
+        constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=column.unique, other=labels),
     )
 
 

@@ -83,7 +83,7 @@ def concentration(shares: Sequence[float], movies: int) -> dg.MetadataValue:
 
 
 def sample_lists(users: Sequence["SampleUser"]) -> dg.MetadataValue:
-    """The first places of some users' lists with their reasons, as many as are shown in place.
+    """The first places of some users' lists with their reasons, user by user, as many as are shown in place.
 
     Users have no numbers here: Dagster keeps what an asset said, also of a person who is erased later.
     """
@@ -93,12 +93,13 @@ def sample_lists(users: Sequence["SampleUser"]) -> dg.MetadataValue:
         for place in user.offered
     ]
     columns = ("user", "is offered", "because of")
-    shown: list[tuple[object, ...]] = []
+    shown: list[tuple[str, str, str]] = []
     for rank, letter, title, because in sorted(places, key=lambda place: place[0]):
         row = (letter, f"{rank}. {title}", because)
         if len(table(columns, [*shown, row])) >= INLINE_CHARACTERS:
             break
         shown.append(row)
+    shown.sort(key=lambda row: row[0])
     return dg.MetadataValue.md(table(columns, shown) if shown else "no lists yet")
 
 

@@ -16,7 +16,7 @@ from cinematch_assets.attempts import Failure, Work
 from cinematch_assets.faults import Cause
 
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-CAUSE_TAG = "cinematch/cause-"
+CAUSE_TAG = "failed/"
 """Followed by an asset's name: why its step failed, as ``<cause>: <message>``."""
 DATA_TAG = "cinematch/data"
 """The data that a run was started on, as one hash: a fault of the content counts for the same data alone."""

@@ -53,6 +53,10 @@ class Window:
 
         return str(self._wait(shown, f"{texts} on the page"))
 
+    def wait_until_gone(self, text: str) -> None:
+        """Wait until the page no longer shows ``text``."""
+        self._wait(lambda: text not in self.browser.find_element(By.TAG_NAME, "body").text, f"no {text} on the page")
+
     def click(self, xpath: str) -> None:
         """Click the first visible element once there is one."""
 
@@ -211,13 +215,15 @@ def test_a_backfill_is_launched_by_clicks_and_ends(window: Window) -> None:
         (run,) = ui.wait_for(lambda of=batch: ended(ui, of, 1), f"the run of {batch}", deadline_s=2 * DEADLINE_S)
         assert run["status"] == "SUCCESS"
         assert run["tags"]["cause"] == "backfill"
-    window.open("/runs", "Backfill")
+    text = window.open("/runs", "Backfill")
+    assert "failed/" not in text, "the list has room for what a run is about, and its page says why it failed"
     window.picture("runs")
 
 
 def test_the_graph_shows_each_asset(window: Window, theme: str) -> None:
     window.browser.set_window_size(2700, 2300)
     window.open(f"/asset-groups?expanded={EXPANDED}", *UNPARTITIONED, *MODEL, "ratings_buffer", "drift_report")
+    window.wait_until_gone("Loading")
     window.picture(f"graph-{theme}")
 
 

@@ -6,6 +6,7 @@ import pytest
 from cinematch_assets.dagster_support.metadata import column_schema, messages, readable, rounded, uri_metadata
 from cinematch_assets.schemas.model_metrics import MODEL_METRICS
 from cinematch_assets.schemas.movies import MOVIES
+from cinematch_assets.schemas.ratings_buffer import RATINGS_BUFFER
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,13 @@ def test_floats_are_rounded_and_undefined_values_are_left_out() -> None:
 def test_the_column_schema_has_each_declared_column() -> None:
     schema = column_schema(MOVIES)
     assert [column.name for column in schema.columns] == [column.name for column in MOVIES.columns]
+
+
+def test_a_rule_that_its_label_would_cut_stands_in_the_description() -> None:
+    columns = {column.name: column for column in column_schema(RATINGS_BUFFER).columns}
+    assert list(columns["rating"].constraints.other) == ["from 0.5 to 5.0", "in half steps"]
+    assert list(columns["timestamp"].constraints.other) == []
+    assert columns["timestamp"].description == "Original rating timestamp; a time from 1970 to 2099, in seconds"
 
 
 def test_no_description_is_swallowed_as_html() -> None:

@@ -95,6 +95,7 @@ def test_sample_lists_have_each_user_without_their_number_and_hostile_titles_as_
     ]
     shown = text(sample_lists(users))
     assert [f"| {letter} | 1. " in shown for letter in "ABC"] == [True] * 3
+    assert [row[2] for row in shown.splitlines()[2:]] == sorted(row[2] for row in shown.splitlines()[2:])
     assert "10" not in shown
     assert "its popularity" in shown
     assert "<b>" not in shown

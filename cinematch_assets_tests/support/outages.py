@@ -58,7 +58,7 @@ SELECT EXISTS (SELECT FROM ops.batches WHERE reported_md5 = md5 AND assessed_md5
 """
 UNDER_WAY = "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
 _CAUSES = """
-SELECT value FROM run_tags WHERE key LIKE 'cinematch/cause-%' AND NOT value LIKE 'surroundings: %' ORDER BY 1
+SELECT value FROM run_tags WHERE key LIKE 'failed/%' AND NOT value LIKE 'surroundings: %' ORDER BY 1
 """
 _STEP = """
 SELECT count(*) FROM event_logs WHERE dagster_event_type = 'STEP_START' AND step_key = %s
