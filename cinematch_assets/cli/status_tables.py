@@ -174,7 +174,7 @@ def _print_attention(status: Status) -> None:
             out.print("Waits, and goes on by itself:")
         since = f", since {row.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if row.since else ""
         again = f" (at {row.retry_at.astimezone(UTC):%H:%M:%S} UTC)" if row.retry_at else ""
-        print_folded(f"• {row.what}{since}: {row.why}", style="bold" if row.needs_a_person else "")
+        print_folded(f"• {row.what}{since}: {row.sentence}", style="bold" if row.needs_a_person else "")
         print_folded(f"  next: {row.next_step}{again}")
     if not any(row.needs_a_person for row in status.attention):
         out.print("nothing needs attention")

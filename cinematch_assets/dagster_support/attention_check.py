@@ -36,7 +36,7 @@ def nothing_needs_attention() -> Check:
         told = _in_a_log(rows) | _newest_rejected(platform)
         if not rows:
             return Outcome(True, "Nothing needs attention.", {"needs_attention": 0, **told})
-        lines = [f"- {plain(row.what)}: {plain(row.why)} Next: {plain(row.next_step)}" for row in rows[:MAX_SHOWN]]
+        lines = [f"- {plain(row.what)}: {plain(row.sentence)} Next: {plain(row.next_step)}" for row in rows[:MAX_SHOWN]]
         if len(rows) > MAX_SHOWN:
             lines.append(f"- {len(rows) - MAX_SHOWN:,} more: `cinematch status`")
         needs = "needs" if len(rows) == 1 else "need"
@@ -53,7 +53,7 @@ def nothing_needs_attention() -> Check:
 
 def _in_a_log(rows: Sequence["AttentionRow"]) -> dict[str, str]:
     """The first rows as figures of the check, which the page of a run shows at its end; descriptions it does not."""
-    return {visible(row.what): visible(f"{row.why} Next: {row.next_step}") for row in rows[:SHOWN_IN_A_LOG]}
+    return {visible(row.what): visible(f"{row.sentence} Next: {row.next_step}") for row in rows[:SHOWN_IN_A_LOG]}
 
 
 def _newest_rejected(platform: Platform) -> dict[str, str]:

@@ -46,6 +46,11 @@ class AttentionRow:
     """False for what goes on by itself."""
     retry_at: datetime | None = None
 
+    @property
+    def sentence(self) -> str:
+        """``why`` as a sentence, without the name that ``what`` says already."""
+        return f"{self.why.removeprefix(f'{self.what}: ').rstrip('.')}."
+
 
 def attention(platform: Platform, automation: Automation | None = None) -> list[AttentionRow]:
     """Return what needs a person, then what waits, each with the oldest first.

@@ -60,5 +60,5 @@ def test_the_page_of_a_run_ends_with_what_to_do_and_with_rejected_rows_of_loaded
         f"rating is not from 0.5 to 5.0 (1, first in row 40). Next: cinematch rejects list {path}"
     )
     assert [text for name, text in told.items() if "correct it" in str(text)] == [
-        "<b>7</b> rows | do not fit Next: correct it"
+        "<b>7</b> rows | do not fit. Next: correct it"
     ] * SHOWN_IN_A_LOG
