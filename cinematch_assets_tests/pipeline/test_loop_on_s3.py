@@ -20,10 +20,12 @@ from cinematch_assets.pipeline.simulate_batch import simulate_next
 from cinematch_assets.samples.catalogue import lay_out, open_sample
 from cinematch_assets.storage.s3 import S3Store, open_s3_client
 from cinematch_assets_tests.support.faulty_network import FAULTS, HANG_S, FaultyNetwork, faulty_network
-from cinematch_assets_tests.support.platforms import make_platform, rows_of
+from cinematch_assets_tests.support.platforms import drop_history, make_platform, rows_of
 
 pytestmark = [pytest.mark.faults("s3"), pytest.mark.slow, pytest.mark.timeout(900)]
 SAMPLE = "synthetic:20000"
+DEMO_RATINGS = 99_000
+"""As many as the demo's history has, nearly."""
 RESULTS = (
     "SELECT movieid, title, genres, pca_features FROM movies ORDER BY 1",
     "SELECT userid, movieid, rating, data_split, batch_id FROM ratings ORDER BY 1, 2",
@@ -64,12 +66,12 @@ def loop_of(platform: Platform, folder: Path) -> Iterator[Loop]:
         yield Loop(platform, instance, repository, Stopwatch())
 
 
-def run_weeks(loop: Loop, samples: Path) -> list[list[tuple[object, ...]]]:
+def run_weeks(loop: Loop) -> list[list[tuple[object, ...]]]:
     """Catalogue, model, a calm batch, a drifted one, retraining, promotion, rollback; return what the tables hold."""
-    lay_out(open_sample(SAMPLE, samples), Path(loop.platform.folder.spec))
+    assert len(drop_history(loop.platform, users=500, movies=400)) > DEMO_RATINGS
     loop.run_until_idle("movies and ratings")
     for drift in (0.0, 0.7):
-        simulate_next(loop.platform, rows=1_500, drift=drift)
+        simulate_next(loop.platform, rows=4_300, drift=drift)
         loop.run_until_idle("a batch")
     promoted = [rows_of(loop.platform, query) for query in RESULTS]
     roll_back(loop.platform)
@@ -95,7 +97,7 @@ def test_the_loop_in_a_faulty_bucket_ends_as_it_does_in_a_folder(
                 platform = dataclasses.replace(platform, store=store)
                 every_third(network)
             with loop_of(platform, home) as loop:
-                results[name] = run_weeks(loop, tmp_path / "samples")
+                results[name] = run_weeks(loop)
             states = [state for state, _ in results[name][3]]
             assert states == ["promoted", "promoted"], "the drifted batch has led to a second champion"
     assert results["bucket"] == results["folder"]

@@ -28,6 +28,7 @@ PACKAGES = (
     "yoyo-migrations",
     "sqlparse",
     "tabulate",
+    "tenacity",
     "importlib-metadata",
     "lazy-importer",
     "zipp",
