@@ -45,7 +45,8 @@ def materialize_page(platform: Platform, instance: dg.DagsterInstance) -> dict[s
 def _to_do(facts: "Facts") -> dict[str, dg.MetadataValue]:
     """What needs a person and what to do, as many as are shown in place."""
     lines = [
-        f"* **{plain(each.what)}**: {plain(each.sentence, TO_DO_CHARACTERS)} Next: {plain(each.next_step, TO_DO_CHARACTERS)}"
+        f"* **{plain(each.what)}**: {plain(each.sentence, TO_DO_CHARACTERS)} "
+        f"Next: {plain(each.next_step, TO_DO_CHARACTERS)}"
         for each in facts.needs_a_person
     ]
     while lines and len("\n".join(lines)) >= INLINE_CHARACTERS:
