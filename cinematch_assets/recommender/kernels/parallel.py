@@ -12,12 +12,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 MAX_BLOCKS = 512
 MIN_BLOCK_ROWS = 16
@@ -46,9 +47,17 @@ def use_threads(count: int) -> Iterator[None]:
         _threads.reset(token)
 
 
-def one_blas_thread() -> threadpool_limits:
+def one_blas_thread() -> AbstractContextManager[object]:
     """Keep BLAS on one thread inside ``with``, so that its sums have one order."""
-    return threadpool_limits(limits=1, user_api="blas")
+    return _libraries().limit(limits=1, user_api="blas")
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The libraries of this process with threads of their own, found once: looking for them takes milliseconds."""
+    import scipy.linalg  # noqa: F401, PLC0415  its BLAS is another one than numpy's, and has to be loaded by now
+
+    return ThreadpoolController()
 
 
 def run_blocks(work: Callable[[int], None], blocks: range) -> None:

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
-from threadpoolctl import threadpool_limits
 
 from cinematch_assets.recommender.config import RankingConfig
 from cinematch_assets.recommender.data import Catalogue, Floats, Ids
+from cinematch_assets.recommender.kernels.parallel import one_blas_thread
 from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.ranking.histories import UserHistories, user_weights
 
@@ -54,7 +54,7 @@ class DualEase:
 
     def scores(self, weights: sparse.csr_matrix) -> Floats:
         """Scores X B, (rows, M) float32, for rating weights X (rows, M)."""
-        with threadpool_limits(limits=1, user_api="blas"):
+        with one_blas_thread():
             scaled = weights.multiply(1.0 / self.penalty[None, :]).tocsr().astype(np.float32)
             train = sparse.diags(self.row_scale).dot(self.histories.weights()).tocsr()
             dual = np.asarray((scaled @ train.T).todense(), np.float32) @ self.dual_inverse
@@ -74,17 +74,12 @@ class DualEase:
 
         B_ij = x̃_iᵀ A x̃_j / (L_i L_j P_jj), for x̃_i the column of movie i in X̃.
         """
-        from cinematch_assets.recommender.ranking.dual_reasons import dual_columns  # noqa: PLC0415  loads numba
-        from cinematch_assets.recommender.ranking.reasons import largest_contributions  # noqa: PLC0415  loads numba
+        from cinematch_assets.recommender.ranking.dual_reasons import dual_contributions  # noqa: PLC0415  loads numba
 
         by_movie = sparse.diags(self.row_scale).dot(self.histories.weights()).tocsc()
         train = by_movie.indptr, by_movie.indices, by_movie.data
         scales = 1.0 / self.penalty, 1.0 / (self.penalty * self.inverse_diagonal)
-
-        def columns(rated: Ids, targets: Ids) -> Floats:
-            return dual_columns(rated, targets, train, self.dual_inverse, scales)
-
-        return largest_contributions(weights, listed, columns)
+        return dual_contributions(weights, listed, train, self.dual_inverse, scales)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The model as named arrays."""
@@ -125,7 +120,7 @@ def fit_ease_dual(
     rows = sparse.diags(row_scale).dot(weights).tocsr()
     penalty = config.ridge + config.dropout * np.asarray(rows.multiply(rows).sum(axis=0)).ravel()
     scaled = rows.multiply(1.0 / np.sqrt(penalty)[None, :]).tocsr()  # X̃ L^-½
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         dual_gram = np.asarray((scaled @ scaled.T).todense())
         dual_gram[np.diag_indices_from(dual_gram)] += 1.0
         dual_inverse = linalg.inv(dual_gram, overwrite_a=True, assume_a="pos")

@@ -19,13 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
-from threadpoolctl import threadpool_limits
 
 from cinematch_assets.recommender.config import RankingConfig
 from cinematch_assets.recommender.data import Catalogue, Floats, Ids
 from cinematch_assets.recommender.kernels.bfloat16 import from_bfloat16, to_bfloat16
 from cinematch_assets.recommender.kernels.compiled import compiled_in_order
-from cinematch_assets.recommender.kernels.parallel import run_blocks
+from cinematch_assets.recommender.kernels.parallel import one_blas_thread, run_blocks
 from cinematch_assets.recommender.kernels.topn import (
     NO_COLUMN,
     Best,
@@ -191,7 +190,7 @@ def _gram(rows: sparse.csr_matrix, head: NDArray[np.int64]) -> Floats:
 
 def _inverse(gram: Floats) -> Floats:
     """The inverse of a positive definite matrix, which it overwrites."""
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         factor, factor_error = linalg.lapack.spotrf(gram.T, lower=1, overwrite_a=1)
         inverse, inverse_error = linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
     if factor_error or inverse_error:

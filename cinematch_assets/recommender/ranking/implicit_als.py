@@ -20,13 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from threadpoolctl import threadpool_limits
 
 from cinematch_assets.recommender.config import ImplicitAlsConfig
 from cinematch_assets.recommender.data import Catalogue, Floats
 from cinematch_assets.recommender.kernels.compiled import compiled
 from cinematch_assets.recommender.kernels.conjugate_gradient import TOLERANCE, cg_start, cg_step
-from cinematch_assets.recommender.kernels.parallel import run_blocks
+from cinematch_assets.recommender.kernels.parallel import one_blas_thread, run_blocks
 from cinematch_assets.recommender.kernels.topn import Compressed
 from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.ranking.histories import UserHistories
@@ -98,7 +97,7 @@ def _penalties(rows: sparse.csr_matrix, ridge: float, alpha: float) -> Floats:
 
 def _half_sweep(rows: sparse.csr_matrix, fixed: Floats, solved: Floats, config: ImplicitAlsConfig) -> None:
     """Improve each row of ``solved`` in place, with the other side ``fixed``; a row without ratings stays as it is."""
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         YtY = fixed.T @ fixed
     alpha: Any = np.float32(config.confidence)
     penalties = _penalties(rows, config.ridge, config.confidence)

@@ -1,7 +1,7 @@
 """Reasons: the movies of a user's history that contribute most to the EASE score of a movie.
 
-Here: the largest contributions to many scores. Not here: the weights B (``ranking.ease_dual``,
-``ranking.ease_sparse``). Importing this module loads numba.
+Here: the largest contributions to many scores, from columns of B. Not here: the columns (``ranking.ease_sparse``), the
+dual form, which needs none (``ranking.dual_reasons``). Importing this module loads numba.
 
 An EASE score is a sum over the history, e_j = Σ_i x_i B_ij: movie i contributes x_i B_ij, exactly. Implicit-ALS scores
 and predicted ratings, which order the pool as well, are no such sums and have no part in reasons.
@@ -40,6 +40,29 @@ class Contributions:
     values: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class ListedMovies:
+    """The movies of lists (rows, k), each with the places that list it: a place is row · k + slot."""
+
+    movies: Ids  # (n,) ascending columns, without empty slots
+    places: Ids  # those of one movie together
+    bounds: NDArray[np.int64]  # (n + 1,) where the places of each movie start
+
+    @classmethod
+    def of(cls, listed: Ids) -> ListedMovies:
+        """Sort the places of ``listed``, empty slots −1, by movie."""
+        places = np.argsort(listed.ravel(), kind="stable")
+        movies, starts = np.unique(listed.ravel()[places], return_index=True)
+        first = int(np.searchsorted(movies, 0))
+        return cls(movies[first:], places, np.append(starts, len(places))[first:])
+
+
+def no_contributions(shape: tuple[int, ...]) -> Contributions:
+    """Room for the contributions to lists (rows, k)."""
+    shape = *shape, REASONS
+    return Contributions(np.full(shape, NO_COLUMN, np.int32), np.zeros(shape, np.float32))
+
+
 def largest_contributions(
     weights: sparse.csr_matrix, listed: Ids, columns: Callable[[Ids, Ids], Floats]
 ) -> Contributions:
@@ -48,22 +71,20 @@ def largest_contributions(
     ``columns(rated, targets)`` gives B from rated to target movies, (targets, rated), with B_jj = 0. It is asked once
     for each listed movie, whichever lists it is in: lists share their movies, and a column just made is in the cache.
     """
-    shape = *listed.shape, REASONS
-    found = Contributions(np.full(shape, NO_COLUMN, np.int32), np.zeros(shape, np.float32))
+    found = no_contributions(listed.shape)
     rated = np.flatnonzero(np.bincount(weights.indices, minlength=weights.shape[1])).astype(np.int32)
     index = np.zeros(weights.shape[1], np.int32)
     index[rated] = np.arange(len(rated), dtype=np.int32)
     rows = weights.indptr, index[weights.indices], weights.data
-    places = np.argsort(listed.ravel(), kind="stable")  # row · k + slot, those of one movie together
-    movies, starts = np.unique(listed.ravel()[places], return_index=True)
-    bounds = np.append(starts, len(places))
+    lists = ListedMovies.of(listed)
 
     def explain_from(first: int) -> None:
-        last = min(first + BLOCK_MOVIES, len(movies))
-        asked = places[bounds[first] : bounds[last]], bounds[first : last + 1] - bounds[first]
-        _contribute(rows, columns(rated, movies[first:last]), asked, (found.columns, found.values))
+        bounds = lists.bounds[first : first + BLOCK_MOVIES + 1]
+        asked = lists.places[bounds[0] : bounds[-1]], bounds - bounds[0]
+        targets = lists.movies[first : first + BLOCK_MOVIES]
+        _contribute(rows, columns(rated, targets), asked, (found.columns, found.values))
 
-    run_blocks(explain_from, range(int(np.searchsorted(movies, 0)), len(movies), BLOCK_MOVIES))
+    run_blocks(explain_from, range(0, len(lists.movies), BLOCK_MOVIES))
     known = found.columns >= 0
     found.columns[known] = rated[found.columns[known]]
     return found

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -36,6 +38,18 @@ def test_every_block_is_run_once_with_blas_on_one_thread() -> None:
         run_blocks(work, range(0, 20, 5))
     assert sorted(done) == [0, 5, 10, 15]
     assert set(blas) <= {1}
+
+
+def test_a_library_that_is_loaded_after_the_first_use_is_on_one_thread_too() -> None:
+    code = """
+from cinematch_assets.recommender.kernels.parallel import one_blas_thread
+with one_blas_thread():
+    pass
+import scipy.linalg, threadpoolctl
+with one_blas_thread():
+    print(*{each["num_threads"] for each in threadpoolctl.threadpool_info() if each["user_api"] == "blas"})
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "1\n"
 
 
 def test_an_error_in_one_block_is_raised() -> None:
