@@ -8,16 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from cinematch_assets_tests.support.source_files import python_files
 from docs import terms
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE, TESTS = ROOT / "cinematch_assets", ROOT / "cinematch_assets_tests"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name not in {"__init__.py", "__main__.py"})
 NAMES = [str(path.relative_to(PACKAGE)) for path in MODULES]
-FILES = sorted(
-    path for name in ("cinematch_assets", "cinematch_assets_tests", "benchmarks", "deploy", "docs", "requirements")
-    for path in (ROOT / name).rglob("*.py")
-)  # fmt: skip
+FILES = python_files("cinematch_assets", "cinematch_assets_tests", "benchmarks", "deploy", "docs", "requirements")
 
 
 def not_here(path: Path) -> list[str]:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from cinematch_assets_tests.support.source_files import python_files
+
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OURS = {"cinematch_assets", "cinematch_assets_tests", "benchmarks", "docs"}
@@ -45,7 +47,7 @@ def undeclared(folder: str, *extras: str) -> dict[str, set[str]]:
     """Distributions that a folder's files import and that are not declared, with the files."""
     owners, known = packages_distributions(), declared(*extras)
     missing: dict[str, set[str]] = {}
-    for file in (ROOT / folder).rglob("*.py"):
+    for file in python_files(folder):
         for module in imported(file):
             top = module.partition(".")[0]
             if top in sys.stdlib_module_names or top in OURS or (folder == "benchmarks" and top in PEERS):

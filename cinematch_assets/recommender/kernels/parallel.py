@@ -49,7 +49,8 @@ def use_threads(count: int) -> Iterator[None]:
 
 def one_blas_thread() -> AbstractContextManager[object]:
     """Keep BLAS on one thread inside ``with``, so that its sums have one order."""
-    return _libraries().limit(limits=1, user_api="blas")
+    limited: AbstractContextManager[object] = _libraries().limit(limits=1, user_api="blas")
+    return limited
 
 
 @cache

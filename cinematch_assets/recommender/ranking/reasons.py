@@ -51,7 +51,7 @@ class ListedMovies:
     @classmethod
     def of(cls, listed: Ids) -> ListedMovies:
         """Sort the places of ``listed``, empty slots −1, by movie."""
-        places = np.argsort(listed.ravel(), kind="stable")
+        places = np.argsort(listed.ravel(), kind="stable").astype(np.int32)
         movies, starts = np.unique(listed.ravel()[places], return_index=True)
         first = int(np.searchsorted(movies, 0))
         return cls(movies[first:], places, np.append(starts, len(places))[first:])
