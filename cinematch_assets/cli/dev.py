@@ -16,7 +16,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.error import URLError
@@ -24,7 +24,7 @@ from urllib.error import URLError
 import typer
 
 from cinematch_assets.cli.output import out
-from cinematch_assets.cli.processes import MARK, end_marked, hold
+from cinematch_assets.cli.processes import MARK, end_marked, hold, marked
 from cinematch_assets.cli.supervisor import MAX_GAP_S, Service, Supervisor
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.plurals import count
@@ -37,6 +37,8 @@ DATABASE_CHECK_S = 5.0
 """Seconds between two looks at whether the embedded database runs."""
 CODE_CHECK_S = 15.0
 """Seconds between two looks at whether the UI reaches the definitions."""
+RUNS_CHECK_S = 60.0
+"""Seconds between two looks at whether the processes of runs are alive."""
 LOCATION = "cinematch_assets"
 """The code location's name, the one of workspace.yaml; Dagster keeps sensors' states under it."""
 _LOADED = """{
@@ -164,6 +166,7 @@ class _Services:
     _database_due: float = 0.0
     _database_gap_s: float = DATABASE_CHECK_S
     _code_due: float = 0.0
+    _runs_due: float = field(default_factory=lambda: time.monotonic() + RUNS_CHECK_S)
 
     def start(self, stopping: threading.Event) -> bool:
         """Start the services in order; return True when the UI has loaded the definitions, False when stopped.
@@ -192,6 +195,21 @@ class _Services:
         if time.monotonic() >= self._code_due:
             self._tend_code()
             self._code_due = time.monotonic() + CODE_CHECK_S
+        if time.monotonic() >= self._runs_due:
+            self._tend_runs()
+            self._runs_due = time.monotonic() + RUNS_CHECK_S
+
+    def _tend_runs(self) -> None:
+        """End runs that were killed together with the server that had started them."""
+        from cinematch_assets.dagster_support.instance import fail_killed_runs
+
+        try:
+            killed = fail_killed_runs(self.settings, lambda: {process.pid for process in marked(self.settings.home)})
+        except CinematchError as fault:
+            out.print(f"{fault}. Whether runs are alive is looked at again in {RUNS_CHECK_S:.0f} s.")
+        else:
+            if killed:
+                out.print(f"{count(killed, 'run')} ended with a killed process; the sensors try again.")
 
     def _tend_code(self) -> None:
         """Have the definitions loaded again when the process that served them has ended.

@@ -4,7 +4,7 @@ Here: one instance for the command, the UI and the daemon. Not here: limits, ret
 Its database is never the warehouse's: the event log would use up the warehouse's budget.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 from dagster_postgres import DagsterPostgresStorage
 
 from cinematch_assets.dagster_support.run_tags import BY, DEMO
+from cinematch_assets.errors import SurroundingsError
 from cinematch_assets.private_files import make_home, make_private_folder
 from cinematch_assets.project_files import project_file
 from cinematch_assets.settings import Settings
@@ -116,6 +117,60 @@ def fail_orphaned_runs(settings: Settings) -> int:
 
     with dg.DagsterInstance.from_config(str(prepare_home(settings))) as instance:
         return _fail_runs(instance, _PROCESS_STATUSES, {}) + fail_runs_of_ended_demos(instance)
+
+
+def fail_killed_runs(settings: Settings, living: Callable[[], Iterable[int]]) -> int:
+    """Mark runs as failed whose process on this machine has ended without a word; return their number.
+
+    The code server notices when a run's process is killed, unless both are, as by a machine that is short of memory.
+    Such a run would block retraining until its time is over. As with ``fail_orphaned_runs``, a storage that others may
+    share is left alone.
+
+    Args:
+        settings: which storage.
+        living: the pids of the processes that ``cinematch dev`` started.
+
+    Raises:
+        SurroundingsError: the storage cannot be read now.
+    """
+    if settings.dagster_postgres_url is not None:
+        return 0
+    import dagster as dg
+    from dagster_postgres.utils import DagsterPostgresException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        with dg.DagsterInstance.from_config(str(prepare_home(settings))) as instance:
+            return fail_runs_without_process(instance, living)
+    except (dg.DagsterError, DagsterPostgresException, SQLAlchemyError, OSError) as fault:
+        raise SurroundingsError(f"Dagster's storage cannot be read now ({type(fault).__name__})") from fault
+
+
+def fail_runs_without_process(instance: "dg.DagsterInstance", living: Callable[[], Iterable[int]]) -> int:
+    """Mark the started runs of an instance as failed whose process is none of ``living``; return their number."""
+    import dagster as dg
+
+    started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING])
+    pids = {run.run_id: _pid_of(instance, run.run_id) for run in instance.get_runs(filters=started)}
+    if not pids:
+        return 0
+    # In this order: a process that has started meanwhile is no question, and one that ended as it should said so first.
+    ended = {run_id for run_id, pid in pids.items() if pid not in {None, *living()}}
+    killed = [run for run in instance.get_runs(filters=started) if run.run_id in ended]
+    for run in killed:
+        instance.report_run_failed(run, "Its process ended before it did.")
+    return len(killed)
+
+
+def _pid_of(instance: "dg.DagsterInstance", run_id: str) -> int | None:
+    """The process that carries a run out, as the run's log says; None before it has started."""
+    import dagster as dg
+
+    for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records:
+        event = record.event_log_entry.dagster_event
+        if event is not None and (pid := event.engine_event_data.metadata.get("pid")) is not None:
+            return int(str(pid.value))
+    return None
 
 
 def fail_runs_of_ended_demos(instance: "dg.DagsterInstance") -> int:

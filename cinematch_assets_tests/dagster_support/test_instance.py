@@ -12,8 +12,9 @@ import dagster as dg
 import psycopg
 import pytest
 import yaml
+from dagster._core.events import DagsterEvent, DagsterEventType, EngineEventData
 
-from cinematch_assets.dagster_support.instance import prepare_home, storage_url
+from cinematch_assets.dagster_support.instance import fail_runs_without_process, prepare_home, storage_url
 from cinematch_assets.project_files import project_file
 from cinematch_assets.settings import Settings
 from cinematch_assets.warehouse.connection import UnsafeConnectionError
@@ -89,3 +90,37 @@ def _answers(port: int) -> bool:
     except urllib.error.URLError:
         return False
     return True
+
+
+def test_started_runs_without_a_living_process_fail_and_no_others(instance: dg.DagsterInstance) -> None:
+    @dg.op
+    def step() -> None: ...
+
+    @dg.job
+    def job() -> None:
+        step()
+
+    def run_of(status: dg.DagsterRunStatus, pid: int | None) -> str:
+        run = instance.create_run_for_job(job, status=status)
+        if pid is not None:
+            data = EngineEventData.in_process(pid)
+            instance.report_engine_event(f"Started process for run (pid: {pid}).", run, data)
+        return run.run_id
+
+    status = dg.DagsterRunStatus
+    killed, cancelled = run_of(status.STARTED, 11), run_of(status.CANCELING, 12)
+    run_of(status.STARTED, 13)
+    run_of(status.STARTED, None)
+    run_of(status.SUCCESS, 14)
+    done = run_of(status.STARTED, 15)
+
+    def living() -> list[int]:
+        run = instance.get_run_by_id(done)
+        assert run is not None
+        instance.report_dagster_event(DagsterEvent(DagsterEventType.RUN_SUCCESS.value, "job"), run.run_id)
+        return [13, 99]
+
+    assert fail_runs_without_process(instance, living) == 2
+    failed = instance.get_runs(filters=dg.RunsFilter(statuses=[status.FAILURE]))
+    assert {run.run_id for run in failed} == {killed, cancelled}
+    assert fail_runs_without_process(instance, lambda: [13, 99]) == 0
