@@ -59,7 +59,7 @@ def test_badge_and_page_follow_what_waits_for_a_person_without_a_run(platform: P
             False,
             dg.AssetCheckSeverity.WARN,
         )
-        assert "batch w1, given up: 7 rows do not fit Next: correct it" in badge.description
+        assert "batch w1, given up: 7 rows do not fit. Next: correct it" in badge.description
         assert "7 rows do not fit" in page(platform)
         platform.warehouse.run(replace_outstanding, {"batch"}, [])
         assert [event.passed for event in tick(platform, instance, worse.cursor).asset_events] == [True]
