@@ -24,7 +24,7 @@ from urllib.error import URLError
 import typer
 
 from cinematch_assets.cli.output import out
-from cinematch_assets.cli.processes import MARK, end_marked, hold, marked
+from cinematch_assets.cli.processes import MARK, end_marked, hold, running_pids
 from cinematch_assets.cli.supervisor import MAX_GAP_S, Service, Supervisor
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.plurals import count
@@ -204,7 +204,7 @@ class _Services:
         from cinematch_assets.dagster_support.instance import fail_killed_runs
 
         try:
-            killed = fail_killed_runs(self.settings, lambda: {process.pid for process in marked(self.settings.home)})
+            killed = fail_killed_runs(self.settings, running_pids)
         except CinematchError as fault:
             out.print(f"{fault}. Whether runs are alive is looked at again in {RUNS_CHECK_S:.0f} s.")
         else:

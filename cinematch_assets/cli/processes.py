@@ -148,6 +148,12 @@ def marked(home: Path) -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if _mark(process) == str(home.resolve())]
 
 
+def running_pids() -> set[int]:
+    """The pids of all processes of this machine that have not ended; an ended one may wait for its parent."""
+    states = psutil.process_iter(["status"])
+    return {process.pid for process in states if process.info["status"] != psutil.STATUS_ZOMBIE}
+
+
 def _mark(process: psutil.Process) -> str | None:
     try:
         if process.name() == "postgres" or process.status() == psutil.STATUS_ZOMBIE:

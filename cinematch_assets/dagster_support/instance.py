@@ -128,7 +128,7 @@ def fail_killed_runs(settings: Settings, living: Callable[[], Iterable[int]]) ->
 
     Args:
         settings: which storage.
-        living: the pids of the processes that ``cinematch dev`` started.
+        living: the pids of this machine's processes; a run may also be in a command's, such as ``cinematch demo``.
 
     Raises:
         SurroundingsError: the storage cannot be read now.

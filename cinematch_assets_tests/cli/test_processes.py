@@ -10,9 +10,19 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cinematch_assets.cli.processes import MARK, AlreadyRunningError, Holder, end_marked, hold, holder, marked
+from cinematch_assets.cli.processes import (
+    MARK,
+    AlreadyRunningError,
+    Holder,
+    end_marked,
+    hold,
+    holder,
+    marked,
+    running_pids,
+)
 from cinematch_assets.cli.stop import stop
 from cinematch_assets.process_identity import is_running
+from cinematch_assets_tests.support.servers import wait_until
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 IGNORE_SIGTERM = (
@@ -88,6 +98,14 @@ def test_processes_are_found_by_the_home_in_their_environment(tmp_path: Path) ->
         assert end_marked(tmp_path, deadline_s=10) == 1
         process.wait()
         assert is_running(psutil.Process(other.pid))
+
+
+def test_an_ended_process_whose_parent_has_not_waited_runs_no_more() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert {os.getpid(), child.pid} <= running_pids()
+        child.kill()
+        wait_until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE, "the end of a child")
+        assert child.pid not in running_pids()
 
 
 def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
