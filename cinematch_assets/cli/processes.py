@@ -149,9 +149,8 @@ def marked(home: Path) -> list[psutil.Process]:
 
 
 def running_pids() -> set[int]:
-    """The pids of all processes of this machine that have not ended; an ended one may wait for its parent."""
-    states = psutil.process_iter(["status"])
-    return {process.pid for process in states if process.info["status"] != psutil.STATUS_ZOMBIE}
+    """The pids of all processes of this machine that have not ended."""
+    return {process.pid for process in psutil.process_iter() if is_running(process)}
 
 
 def _mark(process: psutil.Process) -> str | None:

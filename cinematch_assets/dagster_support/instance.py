@@ -4,7 +4,7 @@ Here: one instance for the command, the UI and the daemon. Not here: limits, ret
 Its database is never the warehouse's: the event log would use up the warehouse's budget.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -75,9 +75,14 @@ def _require_distinct(warehouse_url: str, dagster_url: str) -> None:
 
 def prepare_home(settings: Settings) -> Path:
     """Write ``dagster.yaml`` into the folder for DAGSTER_HOME, and return that folder."""
-    home = make_private_folder(make_home(settings.home).resolve() / "dagster")
+    make_home(settings.home)
+    home = make_private_folder(_dagster_home(settings))
     write_atomically(home / _CONFIGURATION, [project_file(_CONFIGURATION).read_bytes()])
     return home
+
+
+def _dagster_home(settings: Settings) -> Path:
+    return settings.home.resolve() / "dagster"
 
 
 def open_for_this_process(settings: Settings) -> "dg.DagsterInstance":
@@ -95,7 +100,7 @@ def open_for_this_process(settings: Settings) -> "dg.DagsterInstance":
 @contextmanager
 def existing_instance(settings: Settings) -> "Iterator[dg.DagsterInstance | None]":
     """Open Dagster's instance for a command; None where no run was ever started, which would start a server for it."""
-    home = settings.home.resolve() / "dagster"
+    home = _dagster_home(settings)
     if settings.dagster_postgres_url is None and not (home / _CONFIGURATION).is_file():
         yield None
         return
@@ -120,7 +125,7 @@ def fail_orphaned_runs(settings: Settings) -> int:
 
 
 def fail_killed_runs(settings: Settings, living: Callable[[], Iterable[int]]) -> int:
-    """Mark runs as failed whose process on this machine has ended without a word; return their number.
+    """Mark runs of a prepared home as failed whose process here has ended without a word; return their number.
 
     The code server notices when a run's process is killed, unless both are, as by a machine that is short of memory.
     Such a run would block retraining until its time is over. As with ``fail_orphaned_runs``, a storage that others may
@@ -140,7 +145,7 @@ def fail_killed_runs(settings: Settings, living: Callable[[], Iterable[int]]) ->
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        with dg.DagsterInstance.from_config(str(prepare_home(settings))) as instance:
+        with dg.DagsterInstance.from_config(str(_dagster_home(settings))) as instance:
             return fail_runs_without_process(instance, living)
     except (dg.DagsterError, DagsterPostgresException, SQLAlchemyError, OSError) as fault:
         raise SurroundingsError(f"Dagster's storage cannot be read now ({type(fault).__name__})") from fault
@@ -156,10 +161,7 @@ def fail_runs_without_process(instance: "dg.DagsterInstance", living: Callable[[
         return 0
     # In this order: a process that has started meanwhile is no question, and one that ended as it should said so first.
     ended = {run_id for run_id, pid in pids.items() if pid not in {None, *living()}}
-    killed = [run for run in instance.get_runs(filters=started) if run.run_id in ended]
-    for run in killed:
-        instance.report_run_failed(run, "Its process ended before it did.")
-    return len(killed)
+    return _fail(instance, [run for run in instance.get_runs(filters=started) if run.run_id in ended])
 
 
 def _pid_of(instance: "dg.DagsterInstance", run_id: str) -> int | None:
@@ -185,7 +187,10 @@ def _fail_runs(instance: "dg.DagsterInstance", statuses: Iterable[str], tags: Ma
     import dagster as dg
 
     found = dg.RunsFilter(statuses=[dg.DagsterRunStatus(name) for name in statuses], tags=dict(tags))
-    orphans = instance.get_runs(filters=found)
-    for run in orphans:
+    return _fail(instance, instance.get_runs(filters=found))
+
+
+def _fail(instance: "dg.DagsterInstance", runs: "Sequence[dg.DagsterRun]") -> int:
+    for run in runs:
         instance.report_run_failed(run, "Its process ended before it did.")
-    return len(orphans)
+    return len(runs)

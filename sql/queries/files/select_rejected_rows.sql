@@ -1,6 +1,6 @@
 -- Rows in the quarantine, newest file first; each filter counts only where it is given. Without ids and md5 those of
--- contents that the file holds no longer are left out. Files of the movie collection have no row in ops.files: their next run
--- reads them again by itself.
+-- contents that the file holds no longer are left out. Files of the movie collection have no row in ops.files: their
+-- next run reads them again by itself.
 SELECT r.id, r.path, r.md5, r.table_name, r.batch_id, r.row_number, r.raw_row, r.reasons, f.columns,
        COALESCE(f.state, 'collection') AS file_state
 FROM ops.rejected_rows r
