@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 SCRIPT = Path(__file__).parent / "train_on_spark.py"
 _LOCAL_CLUSTER = re.compile(r"local-cluster\[\s*\d+\s*,\s*\d+\s*,\s*(\d+)\s*\]")
 _SIGNAL = re.compile(r"code -(\d+)")
+_PROCESS_FAILED = "DagsterPipesExecutionError"
+"""What the client raises for a process that did not end with 0; Dagster does not export it."""
 _TERMINATION_S = 60.0
 """Seconds that Spark has to end in when a run is terminated."""
 EMR_POLL_S = 5.0
@@ -103,8 +105,9 @@ def _launch(
     progress("Spark", 0.0)
     run = _run_on_emr if settings.emr_application else _run_here
     with warnings.catch_warnings():
-        # Dagster's own message handler asks its reader for something that is in preview.
+        # Dagster's Pipes asks its own classes for what is in preview, and for what is deprecated.
         warnings.simplefilter("ignore", dg.PreviewWarning)
+        warnings.filterwarnings("ignore", "AssetExecutionContext", DeprecationWarning)
         messages = run(context, settings, job, log)
     progress("Spark", 1.0)
     figures: dict[str, Any] = {}
@@ -184,7 +187,9 @@ def _run_here(context: Context, settings: Settings, job: "SparkJob", log: Path |
         command = [sys.executable, "-P", str(SCRIPT), *(["--log", str(log)] if log else [])]
         try:
             client.run(context=context, command=command, env=environment, extras=extras_of(job, conf))
-        except dg.DagsterError as failed:
+        except Exception as failed:
+            if type(failed).__name__ != _PROCESS_FAILED:
+                raise
             killed = _SIGNAL.search(str(failed))
             ending = f"its process was killed by signal {killed[1]}" if killed else "its process ended"
             raise _fault(reader.messages, ending) from failed
@@ -239,7 +244,7 @@ def _run_on_emr(context: Context, settings: Settings, job: "SparkJob", _log: Pat
         def get_params(self) -> Iterator[dict[str, Any]]:
             yield {"bucket": store.bucket, "key_prefix": f"{folder}/messages"}
 
-    class Client(PipesEMRServerlessClient):
+    class Client(PipesEMRServerlessClient):  # type: ignore[misc]
         def _read_messages(self, *_: Any) -> None:
             """Messages are read from S3 while the job runs; there is nothing left to read at its end."""
 
@@ -263,7 +268,7 @@ def _run_on_emr(context: Context, settings: Settings, job: "SparkJob", _log: Pat
             start_job_run_params={
                 "applicationId": str(settings.emr_application),
                 "executionRoleArn": str(settings.emr_role),
-                "name": f"cinematch {context.run_id[:8]}",
+                "name": f"cinematch {context.run.run_id[:8]}",
                 "jobDriver": {
                     "sparkSubmit": {
                         "entryPoint": store.uri(f"{job.key}/code/{SCRIPT.name}"),
