@@ -1,6 +1,7 @@
 """ALS in numpy in the place of Spark's: it reads the files that Spark would read, and writes those that it would write.
 
-Here: the launcher of a job, for tests of everything around Spark. Not here: Spark (``dagster_support.train_on_spark``).
+Here: the launcher of a job, for tests of everything around Spark. Not here: Spark itself
+(``cinematch_assets.dagster_support.train_on_spark``).
 """
 
 from collections.abc import Mapping
