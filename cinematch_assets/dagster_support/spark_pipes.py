@@ -6,6 +6,7 @@ script itself (``train_on_spark``), what goes over (``pipeline.models.spark_exch
 """
 
 import io
+import logging
 import os
 import re
 import sys
@@ -40,6 +41,8 @@ _TERMINATION_S = 60.0
 EMR_POLL_S = 5.0
 S3_POLL_S = 10.0
 """Seconds between two looks at a job's state, and at its messages."""
+
+_LOG = logging.getLogger(__name__)
 
 Context = dg.OpExecutionContext | dg.AssetExecutionContext
 
@@ -115,6 +118,7 @@ def _launch(
     for message in messages:
         figures |= message.get("figures", {})
         computed_by |= message.get("computed_by", {})
+    _LOG.info("Spark: %s", ", ".join(f"{name} {value}" for name, value in figures.items()))
     if isinstance(context, dg.AssetExecutionContext):
         context.add_asset_metadata({f"spark/{name}": value for name, value in (figures | computed_by).items()})
     return computed_by

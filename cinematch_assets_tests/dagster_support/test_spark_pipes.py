@@ -8,10 +8,13 @@ with two workers.
 
 import io
 import json
+import logging
 import os
+import re
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
@@ -24,6 +27,7 @@ from typing import Any
 import boto3
 import dagster as dg
 import numpy as np
+import psutil
 import pytest
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.emrserverless.models import emrserverless_backends
@@ -38,7 +42,7 @@ from cinematch_assets.dagster_support.spark_pipes import (
 )
 from cinematch_assets.faults import Cause, cause_of
 from cinematch_assets.pipeline.models import spark_environment
-from cinematch_assets.pipeline.models.spark_environment import SparkUnavailableError
+from cinematch_assets.pipeline.models.spark_environment import SparkUnavailableError, require_spark
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.recommender.config import SparkAlsConfig
 from cinematch_assets.recommender.progress import no_progress
@@ -343,3 +347,112 @@ def test_an_application_that_is_not_there_is_a_fault_of_the_surroundings(
     with pytest.raises(Exception, match=r"00missing|not exist") as caught:
         fit_by_a_command(replace(platform, settings=settings))
     assert cause_of(caught.value) is Cause.SURROUNDINGS
+
+
+# Spark itself, with two workers.
+
+REAL_CONFIG = SparkAlsConfig(factors=16, sweeps=10, holdout_sweeps=2)
+WAIT_S = 1_800.0
+"""Spark starts in 20 s on a machine with nothing else to do, and in ten minutes on one with far too much."""
+
+
+def real_rows(rows: int = 60_000, users: int = 1_500, movies: int = 400) -> ResidualRows:
+    """Residuals of three factors; a row a pair."""
+    rng = np.random.default_rng(0)
+    pairs = np.sort(rng.choice(users * movies, rows, replace=False))
+    u, m = pairs // movies, pairs % movies
+    p, q = rng.normal(0, 0.6, (users, 3)), rng.normal(0, 0.6, (movies, 3))
+    residuals = (np.einsum("nk,nk->n", p[u], q[m]) + rng.normal(0, 0.3, rows)).astype(np.float32)
+    held = np.where(rng.random(rows) < 0.05, np.float32(np.nan), residuals)
+    return ResidualRows(u.astype(np.int32), m.astype(np.int32), residuals, held)
+
+
+def require_real_spark() -> None:
+    try:
+        require_spark(Settings.from_env({"CINEMATCH_TRAINER": "spark"}))
+    except SparkUnavailableError as missing:
+        pytest.skip(str(missing))
+
+
+def fit_on_spark(
+    home: Path, when: str = "", kill: str = ""
+) -> tuple[dg.ExecuteInProcessResult, list[ResidualFit], list[str]]:
+    """Fit with two workers; at the first line that matches ``when``, kill a process whose command names ``kill``."""
+    platform = platform_at(home)
+    lines: list[str] = []
+    fits: list[ResidualFit] = []
+
+    @dg.logger
+    def kept(_: dg.InitLoggerContext) -> logging.Logger:
+        logger, handler = logging.Logger("kept"), logging.Handler()  # noqa: LOG001  nothing of it stays
+        handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+        logger.addHandler(handler)
+        return logger
+
+    @dg.asset
+    def model(context: dg.AssetExecutionContext) -> None:
+        trainer = with_spark(platform, context).residual_trainer
+        assert trainer is not None
+        fits.append(trainer(real_rows(), REAL_CONFIG, 1, no_progress))
+
+    def kill_one() -> None:
+        deadline = time.monotonic() + WAIT_S
+        while kill and time.monotonic() < deadline and not ended.wait(0.2):
+            if any(re.search(when, line) for line in lines):
+                processes = [each for each in psutil.Process().children(recursive=True) if _is(each, kill)]
+                processes[0].kill()
+                return
+
+    ended = threading.Event()
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    job = dg.Definitions(assets=[model], loggers={"kept": kept}).resolve_implicit_global_asset_job_def()
+    try:
+        with dg.DagsterInstance.ephemeral() as instance:
+            result = job.execute_in_process(
+                instance=instance, run_config={"loggers": {"kept": {}}}, raise_on_error=False
+            )
+    finally:
+        ended.set()
+        killer.join()
+    assert list(platform.store.keys("spark/")) == []
+    assert list((home / "spark-scratch").iterdir()) == []
+    return result, fits, lines
+
+
+def _is(process: psutil.Process, kind: str) -> bool:
+    try:
+        return any(kind in word for word in process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7_200)
+def test_two_workers_train_and_when_one_is_killed_the_model_is_the_same(tmp_path: Path) -> None:
+    require_real_spark()
+    whole, (fit,), lines = fit_on_spark(tmp_path / "whole")
+    assert whole.success, error_of(whole)
+    assert "fit: workers: 2" in "\n".join(lines)
+    rows = real_rows()
+    u, m = np.searchsorted(fit.factors.users, rows.users), np.searchsorted(fit.factors.movies, rows.movies)
+    left = rows.residuals - np.einsum("nk,nk->n", fit.factors.user_factors[u], fit.factors.movie_factors[m])
+    assert left.std() < 0.6 * rows.residuals.std()
+
+    killed, (again,), lines = fit_on_spark(tmp_path / "killed", r"^fit: \d+ % of the tasks", "CoarseGrainedExecutor")
+    assert killed.success, error_of(killed)
+    assert any("a worker was lost" in line for line in lines), lines
+    np.testing.assert_array_equal(again.factors.user_factors, fit.factors.user_factors)
+    np.testing.assert_array_equal(again.factors.movie_factors, fit.factors.movie_factors)
+    (event,) = killed.get_asset_materialization_events()
+    assert event.materialization.metadata["spark/workers_lost"].value == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7_200)
+def test_a_driver_that_is_killed_in_mid_fit_is_a_fault_of_the_surroundings(tmp_path: Path) -> None:
+    require_real_spark()
+    killed, fits, _ = fit_on_spark(tmp_path, r"^fit: \d+ % of the tasks", "SparkSubmit")
+    assert not killed.success
+    assert fits == []
+    assert "SparkKilledError" in error_of(killed)
