@@ -29,6 +29,7 @@ from cinematch_assets.warehouse.champion import promote, reject, set_champion
 from cinematch_assets.warehouse.model_registry import Artifact, GateResult, register_candidate
 from cinematch_assets.warehouse.notification_messages import list_channel_states
 from cinematch_assets.warehouse.notifications import delete_old_notifications, record_notification
+from cinematch_assets_tests.support.connection_log import read_connections, record_into
 from cinematch_assets_tests.support.mlflow_servers import (
     MlflowTestServer,
     NoMlflowError,
@@ -209,8 +210,10 @@ def held(platform: Platform) -> dict[str, Any]:
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)
 def test_the_whole_history_goes_over_at_first_contact_and_the_alias_follows_promotion_and_rollback(
-    connected: Platform,
+    connected: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name, value in record_into(tmp_path).items():
+        monkeypatch.setenv(name, value)
     first = decide(connected, "aaaaaaaa", "promoted")
     rejected = decide(connected, "bbbbbbbb", "rejected", over=first, reason="rejected: worse")
     with connected.warehouse.connect() as connection:  # from before MLFLOW_TRACKING_URI was set, and told long ago
@@ -238,6 +241,10 @@ def test_the_whole_history_goes_over_at_first_contact_and_the_alias_follows_prom
     there = held(connected)
     assert there["versions"] == [first, rejected, second]
     assert there["champion"] == first
+    connections = read_connections(tmp_path)
+    assert any("mlflow_writer" in line for line in connections.started)
+    assert connections.hosts
+    assert connections.outside == []
 
 
 @pytest.mark.slow
