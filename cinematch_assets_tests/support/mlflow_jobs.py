@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import redirect_stdout
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from cinematch_assets.messaging.mlflow_writer import Registry, write_registry
 
 
-def main(url: str) -> None:
+def main(url: str) -> list[str]:
     os.environ.update(
         MLFLOW_HTTP_REQUEST_TIMEOUT="120", MLFLOW_HTTP_REQUEST_MAX_RETRIES="0", MLFLOW_DISABLE_TELEMETRY="true"
     )
@@ -60,8 +61,10 @@ def main(url: str) -> None:
             seen = count(requests_of_a_round + 2)  # past every point
             write(name)
             names.append(name)
-    sys.stdout.write(json.dumps(names))
+    return names
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    with redirect_stdout(sys.stderr):  # MLflow's client prints where a run can be seen
+        done = main(sys.argv[1])
+    sys.stdout.write(json.dumps(done))
