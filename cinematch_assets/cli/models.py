@@ -146,14 +146,14 @@ def verify(
 def mlflow() -> None:
     """Bring MLflow up to date with the registry now, rather than at the next look of mlflow_sensor.
 
-    Example: MLFLOW_TRACKING_URI=http://127.0.0.1:5000 cinematch models mlflow
+    Example: cinematch models mlflow
     """
     from cinematch_assets.pipeline.export_registry import export_registry
     from cinematch_assets.pipeline.platform import Platform
 
     platform = Platform.open()
     while True:
-        done = export_registry(platform, is_asked=True)
+        done = export_registry(platform, is_asked=True, limit_s=600)
         if done.written is None:
             raise CinematchError(done.fault)
         out.print(str(done))
