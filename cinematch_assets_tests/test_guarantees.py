@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cinematch_assets_tests.support.fault_records import Recorder, function_of
-from docs.guarantees import TESTS, Record, cell_of_state, marked_tests, page, read_records, render, write_records
+from docs.guarantees import TESTS, Case, Record, cell_of_state, marked_tests, page, read_records, render, write_records
 from docs.promises import PROMISES, Promise
 
 KEYS = [promise.key for promises in PROMISES.values() for promise in promises]
@@ -16,6 +16,13 @@ FIRST, SECOND = "a/test_a.py::test_one", "a/test_a.py::test_two"
 def state(*, gap: str = "", tests: tuple[str, ...] = (FIRST,), **ran: Record) -> str:
     names = {"one": FIRST, "two": SECOND}
     return cell_of_state(Promise("rows", TEXT, gap), tests, {names[name]: record for name, record in ran.items()})
+
+
+def given(cases: int, *, passed: int, date: str = "2026-11-27", failure: str = "", skipped: str = "") -> Record:
+    runs = {f"{number}": Case(date) for number in range(passed)}
+    if failure or skipped:
+        runs["other"] = Case(date, failure, skipped)
+    return Record(cases, runs)
 
 
 def test_each_promise_is_on_the_page_once() -> None:
@@ -41,25 +48,26 @@ def test_each_test_that_the_page_names_exists() -> None:
 
 
 def test_a_promise_holds_when_every_case_of_each_test_passed() -> None:
-    assert state(one=Record("2026-11-27", 3, 3)) == "holds"
+    assert state(one=given(3, passed=3)) == "holds"
 
 
 def test_a_failure_a_gap_and_what_was_not_run_stand_there() -> None:
-    passed = Record("2026-11-27", 3, 3)
-    failed = Record("2026-11-27", 3, 2, failure="assert 1 == 2 | x")
+    passed = given(3, passed=3)
+    failed = given(3, passed=2, failure="assert 1 == 2 | x")
     assert state(one=failed) == r"**does not hold**: `test_one`: assert 1 == 2 \| x"
     assert state(one=passed, tests=(FIRST, SECOND)) == "**holds in part**; not run: `test_two`"
-    part = state(one=Record("2026-11-27", 3, 2, skipped="no pgbouncer"))
+    part = state(one=given(3, passed=2, skipped="no pgbouncer"))
     assert part == "**holds in part**; not run: 1 of 3 cases of `test_one` (no pgbouncer)"
     assert state(one=passed, gap="on Mars") == "holds. **Does not hold**: on Mars"
     assert state() == "**not run**"
-    assert state(one=Record("2026-11-27", 1, 0, skipped="no disk")) == "**not run**"
+    assert state(one=given(1, passed=0, skipped="no disk")) == "**not run**"
     assert state(tests=()) == "**not shown**: no test"
     assert state(tests=(), gap="no disk") == "**not shown**: no disk"
 
 
 def test_a_line_has_the_oldest_date_and_all_figures() -> None:
-    records = {FIRST: Record("2026-11-27", 2, 2, figures=("20 kills",)), SECOND: Record("2026-10-01", 1, 1)}
+    runs = {"a": Case("2026-11-27", figures=("20 kills",)), "b": Case("2026-11-27")}
+    records = {FIRST: Record(2, runs), SECOND: given(1, passed=1, date="2026-10-01")}
     text = render({"Rows": [Promise("rows", TEXT)]}, {"rows": (FIRST, SECOND)}, records)
     assert text.splitlines()[-1] == (
         f"| {TEXT} | holds | 2026-10-01 | 20 kills<br>3 of 3 cases passed "
@@ -99,13 +107,34 @@ def test_a_run_is_recorded_by_function_with_each_case_s_worst_outcome(tmp_path: 
 def test_a_partial_run_renews_what_ran_and_drops_what_is_gone(tmp_path: Path) -> None:
     path = tmp_path / "records.json"
     kept = next(name for names in marked_tests().values() for name in names)
-    write_records({kept: Record("2026-10-01", 1, 1), "gone/test_gone.py::test_gone": Record("2026-10-01", 1, 1)}, path)
+    old = given(1, passed=1, date="2026-10-01")
+    write_records({kept: old, "gone/test_gone.py::test_gone": old}, path)
     recorder = Recorder(path)
     recorder.pytest_runtest_logreport(report("a", "passed"))
     recorder.pytest_sessionfinish()
     found = read_records(path)
-    assert found[kept].date == "2026-10-01"
+    assert found[kept] == old
     assert set(found) == {kept, "warehouse/test_copy.py::test_rows"}
+
+
+def test_a_run_of_some_cases_keeps_what_the_others_found_and_no_more_than_there_are() -> None:
+    old = Record(4, {name: Case(f"2026-10-0{day}") for day, name in enumerate(("gone", "a", "b", "c"), 1)})
+    new = Record(3, {"b": Case("2026-11-27", failure="E 1")})
+    renewed = old.renew(new)
+    assert renewed.runs == {"a": old.runs["a"], "b": new.runs["b"], "c": old.runs["c"]}
+    assert (renewed.cases, renewed.passed, renewed.failure) == (3, 2, "E 1")
+    assert Record(3, {"b": new.runs["b"]}).renew(Record(1, {"": Case("2026-11-28")})).runs == {"": Case("2026-11-28")}
+
+
+def test_records_are_read_as_they_were_written(tmp_path: Path) -> None:
+    path = tmp_path / "records.json"
+    runs = {
+        "": Case("2026-11-27"),
+        "a b": Case("2026-11-27", "é", "", ("1 | 2",)),
+        "c": Case("2026-11-27", "", "no disk"),
+    }
+    write_records({FIRST: Record(3, runs), SECOND: Record(1, {"": Case("2026-11-27")})}, path)
+    assert read_records(path) == {FIRST: Record(3, runs), SECOND: Record(1, {"": Case("2026-11-27")})}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ records down (``cinematch_assets_tests.support.fault_records``).
 import ast
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -33,27 +33,87 @@ _TABLE_HEAD = "| promise | state | last run | figures | shown by |\n|---|---|---
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """What the last run of a test function found, over its cases."""
+class Case:
+    """What the last run of one case of a test found."""
 
     date: str
-    cases: int
-    passed: int
     failure: str = ""
     skipped: str = ""
     figures: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the last runs of a test function found; cases may have run on different days.
+
+    ``cases`` is their number, ``runs`` has those that ran, by the text in brackets of their names.
+    """
+
+    cases: int
+    runs: Mapping[str, Case]
+
+    @property
+    def date(self) -> str:
+        """Of the oldest run."""
+        return min(run.date for run in self.runs.values())
+
+    @property
+    def passed(self) -> int:
+        """The number of cases that passed."""
+        return sum(not run.failure and not run.skipped for run in self.runs.values())
+
+    @property
+    def failure(self) -> str:
+        """Of the first case that failed."""
+        return next((run.failure for run in self.runs.values() if run.failure), "")
+
+    @property
+    def skipped(self) -> str:
+        """The reason of the first case that was skipped."""
+        return next((run.skipped for run in self.runs.values() if run.skipped), "")
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """All figures, each once."""
+        return tuple(dict.fromkeys(figure for run in self.runs.values() for figure in run.figures))
+
+    def renew(self, newer: "Record") -> "Record":
+        """Return the newer record with the cases that only this one has, as far as there can be as many."""
+        others = [item for item in self.runs.items() if item[0] not in newer.runs]
+        others.sort(key=lambda item: item[1].date, reverse=True)  # cases that are gone were not run again
+        room = max(0, newer.cases - len(newer.runs))
+        return Record(newer.cases, dict(sorted({**dict(others[:room]), **newer.runs}.items())))
+
+
 def read_records(path: Path = RECORDS) -> dict[str, Record]:
     """The records by test, such as ``warehouse/test_copy.py::test_rows``."""
     found = json.loads(path.read_text(encoding="utf-8"))
-    return {name: Record(**{**fields, "figures": tuple(fields["figures"])}) for name, fields in found.items()}
+    return {
+        name: Record(fields["cases"], {case: _case(*run) for case, run in fields["runs"].items()})
+        for name, fields in found.items()
+    }
+
+
+def _case(date: str, failure: str = "", skipped: str = "", figures: Iterable[str] = ()) -> Case:
+    return Case(date, failure, skipped, tuple(figures))
 
 
 def write_records(records: Mapping[str, Record], path: Path = RECORDS) -> None:
     """Write the records, in order of their names."""
-    fields = {name: asdict(records[name]) for name in sorted(records)}
-    path.write_text(json.dumps(fields, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    lines = []
+    for name in sorted(records):
+        runs = {case: _fields(run) for case, run in records[name].runs.items()}
+        fields = json.dumps({"cases": records[name].cases, "runs": runs}, ensure_ascii=False)
+        lines.append(f"{json.dumps(name)}: {fields}")
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+def _fields(run: Case) -> list[object]:
+    """Return the fields up to the last that says something."""
+    fields: list[object] = [run.date, run.failure, run.skipped, list(run.figures)]
+    while not fields[-1]:
+        fields.pop()
+    return fields
 
 
 @cache

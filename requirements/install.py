@@ -35,7 +35,7 @@ def main(name: str) -> int:
         if _is_installed(name):
             return 0
         started = time.monotonic()
-        _say(f"Setting up .venv with Python {sys.version.split()[0]} (once; a minute or two) ...\n")
+        _say(f"Setting up .venv with Python {sys.version.split()[0]} (once; a few minutes) ...\n")
         try:
             _make_venv()
             # The pins are all there is to install. Resolving them again costs time, and older versions of pip stumble

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cinematch_assets.cli.options import MAX_ID, MAX_ROWS
-from cinematch_assets.cli.output import out, print_table
+from cinematch_assets.cli.output import notes, out, print_table
 
 
 def simulate(
@@ -34,3 +34,5 @@ def simulate(
         [(made.batch_id, made.rows, made.mean, made.baseline_mean, made.drift)],
     )
     out.print(str(made.path))  # on a line of its own, so that a long path stays whole
+    for sentence in made.left_out:
+        notes.print(f"left out of what was rated before: {sentence}")

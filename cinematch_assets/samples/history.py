@@ -26,27 +26,38 @@ _ID_RANGE = (1, 2**31 - 1)
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The valid rows of a folder."""
+    """The valid rows of a folder.
+
+    ``left_out`` has a sentence for each batch that cannot be read; ``batch_ids`` names them as well.
+    """
 
     ratings: pd.DataFrame
     movie_ids: NDArray[np.int32]
     batches: pd.DataFrame  # of all batches, one after the other
     batch_ids: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def read_history(folder: Path) -> History:
     """Read ratings, movies and batches of a folder.
 
     Raises:
-        SampleError: No ratings or movies, or a file that cannot be read at all.
+        SampleError: No ratings or movies, or they cannot be read.
     """
     files = sorted(path for path in (folder / "batches").glob("[!.]*") if is_table_file(path.name))
-    empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in RATING_TYPES.items()})
+    frames = [pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in RATING_TYPES.items()})]
+    left_out: list[str] = []
+    for path in files:
+        try:
+            frames.append(read_valid_rows(path, RATING_TYPES))
+        except SampleError as error:
+            left_out.append(str(error))
     return History(
         ratings=read_valid_rows(_required(folder, "ratings"), RATING_TYPES),
         movie_ids=read_valid_rows(_required(folder, "movies"), {"movieId": "int32"})["movieId"].to_numpy(),
-        batches=pd.concat([empty, *(read_valid_rows(path, RATING_TYPES) for path in files)], ignore_index=True),
+        batches=pd.concat(frames, ignore_index=True),
         batch_ids=tuple(path.stem for path in files),
+        left_out=tuple(left_out),
     )
 
 
@@ -58,7 +69,7 @@ def read_valid_rows(path: Path, types: dict[str, str]) -> pd.DataFrame:
     """
     try:
         blocks = [_valid_rows(block.to_pandas(), types) for block in _blocks(path, list(types))]
-    except (pa.ArrowException, KeyError) as error:
+    except (pa.ArrowException, KeyError, OSError) as error:
         raise SampleError(f"{path} cannot be read: {str(error).splitlines()[0]}.") from error
     return pd.concat(blocks, ignore_index=True) if blocks else _valid_rows(pd.DataFrame(columns=list(types)), types)
 

@@ -44,7 +44,7 @@ BATCH_FILE = re.compile(r"batch_w([0-9]{1,6})")
 
 @dataclass(frozen=True, slots=True)
 class SimulatedBatch:
-    """A batch that was written, and the drift that was requested."""
+    """A batch that was written, the drift that was requested, and a sentence for each earlier batch left out."""
 
     batch_id: str
     path: Path
@@ -52,6 +52,7 @@ class SimulatedBatch:
     mean: float
     baseline_mean: float
     drift: float
+    left_out: tuple[str, ...] = ()
 
 
 RatingModel = Callable[[NDArray[np.int32], NDArray[np.int32]], tuple[NDArray[np.floating], NDArray[np.floating]]]
@@ -91,7 +92,7 @@ def simulate_into(
     )
     path = write_batch(folder, batch_id, batch)
     mean, baseline_mean = (float(frame["rating"].mean()) for frame in (batch, history.ratings))
-    return SimulatedBatch(batch_id, path, len(batch), mean, baseline_mean, drift)
+    return SimulatedBatch(batch_id, path, len(batch), mean, baseline_mean, drift, history.left_out)
 
 
 def weekly_rows(ratings: int) -> int:

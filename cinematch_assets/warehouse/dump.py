@@ -113,8 +113,7 @@ def restore_database(url: str | None, home: Path, dump: Path, tables: Mapping[st
     with connect(url, application="cinematch restore") as connection:
         _require_empty(connection)
         create_roles(connection)
-        (is_superuser,) = _single(connection, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
-        _restore(url, dump, server_version=connection.info.server_version, is_superuser=bool(is_superuser))
+        _restore(url, dump, server_version=connection.info.server_version)
         restored = read_tables(connection)
     for table, contents in tables.items():
         if restored.get(table) != contents:
@@ -176,11 +175,11 @@ def _single(connection: psycopg.Connection, query: "str | sql.Composed") -> tupl
     return tuple(row)
 
 
-def _restore(url: str, dump: Path, *, server_version: int, is_superuser: bool) -> None:
+def _restore(url: str, dump: Path, *, server_version: int) -> None:
     """Apply tables, rows, indexes and rights in one transaction of ``psql``."""
     with tempfile.TemporaryDirectory(prefix="cinematch-restore-") as folder, _program_environment(url) as programs:
         address, environment = programs
-        entries = _choose(_run("pg_restore", ["--list", str(dump)], environment), is_superuser=is_superuser)
+        entries = _choose(_run("pg_restore", ["--list", str(dump)], environment))
         (chosen := Path(folder) / "entries").write_text(entries, encoding="utf-8")
 
         def script(section: str) -> list[str]:
@@ -204,13 +203,13 @@ def _restore(url: str, dump: Path, *, server_version: int, is_superuser: bool) -
         raise DumpError(f"the dump cannot be restored: {_last_words(said)}")
 
 
-def _choose(listed: str, *, is_superuser: bool) -> str:
+def _choose(listed: str) -> str:
     """Return the entries of a dump that are restored.
 
-    Rights on what the owner will make belong to a user of the dumped server; ``migrate`` gives them again. Rights on
-    functions of the server itself are a superuser's to change.
+    Rights on what the owner will make belong to a user of the dumped server, and rights on the server's own functions
+    name arguments that another release lacks. ``migrate`` gives and takes both again.
     """
-    left_out = (_DEFAULT_RIGHTS,) if is_superuser else (_DEFAULT_RIGHTS, _SERVER_FUNCTION_RIGHTS)
+    left_out = (_DEFAULT_RIGHTS, _SERVER_FUNCTION_RIGHTS)
     return "\n".join(line for line in listed.splitlines() if not any(mark in line for mark in left_out))
 
 

@@ -67,6 +67,22 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> 
         read_valid_rows(path, RATING_TYPES)
 
 
+def test_a_batch_that_cannot_be_read_is_left_out_and_named(tmp_path: Path) -> None:
+    batches = make_folder(tmp_path / "drive") / "batches"
+    (batches / "batch_w1.csv").write_text(HEADER + "1,20,3.5,978300761\n")
+    (batches / "batch_w2.parquet").write_bytes(b"PAR1 no footer")
+    (batches / "batch_w3.csv").mkdir()
+    (batches / "batch_w4.csv").write_text("user,movie\n")
+    history = read_history(tmp_path / "drive")
+    assert history.batches.to_numpy().tolist() == [[1, 20, 3.5, 978300761]]
+    assert history.batch_ids == ("batch_w1", "batch_w2", "batch_w3", "batch_w4")
+    assert [sentence.partition(" cannot be read: ")[0].rpartition("/")[2] for sentence in history.left_out] == [
+        "batch_w2.parquet",
+        "batch_w3.csv",
+        "batch_w4.csv",
+    ]
+
+
 def test_a_folder_without_ratings_is_named(tmp_path: Path) -> None:
     (make_folder(tmp_path / "drive") / "ratings.csv").unlink()
     with pytest.raises(SampleError, match=r"drive has no ratings\.csv, .* or ratings\.parquet to simulate from"):

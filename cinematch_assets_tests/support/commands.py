@@ -25,7 +25,7 @@ LEAVES = dict(leaves())
 SHOWING: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
     ("migrate",): ((),),
     ("doctor",): ((),),
-    ("status",): ((),),
+    ("status",): ((), ("--format", "prometheus")),
     ("report",): ((), ("--out", "page.html")),
     ("audit",): ((), ("--limit", "500")),
     ("forget",): (("--certificate",), ("--resume",)),

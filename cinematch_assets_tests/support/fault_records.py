@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.guarantees import MARKER, PAGE, RECORDS, TESTS, Record, marked_tests, page, read_records, write_records
+from docs.guarantees import MARKER, PAGE, RECORDS, TESTS, Case, Record, marked_tests, page, read_records, write_records
 
 _CASES, FIGURE = "faults cases", "figure"
 _PREFIX = f"{TESTS.name}/"
@@ -45,17 +45,21 @@ class Recorder:
 
     def records(self) -> dict[str, Record]:
         """What was found, by function."""
-        functions: dict[str, dict[str, list[pytest.TestReport]]] = {}
-        for nodeid in sorted(self._reports):
-            functions.setdefault(function_of(nodeid), {})[nodeid] = self._reports[nodeid]
         today = datetime.now(UTC).date().isoformat()
-        return {name: _record(list(cases.values()), today) for name, cases in functions.items()}
+        found: dict[str, Record] = {}
+        for nodeid in sorted(self._reports):
+            reports = self._reports[nodeid]
+            name, case = function_of(nodeid), nodeid.partition("[")[2].removesuffix("]")
+            runs = dict(found[name].runs) if name in found else {}
+            found[name] = Record(dict(reports[0].user_properties)[_CASES], {**runs, case: _case(reports, today)})
+        return found
 
     def pytest_sessionfinish(self) -> None:
-        """Write records and page; tests that are gone leave the records."""
+        """Write records and page; what did not run keeps its record, tests that are gone leave."""
         known = {name for names in marked_tests().values() for name in names}
         kept = {name: record for name, record in read_records(self._path).items() if name in known}
-        write_records(kept | self.records(), self._path)
+        found = {name: kept[name].renew(record) if name in kept else record for name, record in self.records().items()}
+        write_records(kept | found, self._path)
         if self._path == RECORDS:
             PAGE.write_text(page(), encoding="utf-8")
 
@@ -66,12 +70,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Recorder())
 
 
-def _record(cases: list[list[pytest.TestReport]], today: str) -> Record:
-    reports = [report for case in cases for report in case]
-    return Record(
+def _case(reports: list[pytest.TestReport], today: str) -> Case:
+    return Case(
         date=today,
-        cases=dict(reports[0].user_properties)[_CASES],
-        passed=sum(all(report.passed for report in case) for case in cases),
         failure=next((_message(report) for report in reports if report.failed), ""),
         skipped=next((_reason(report) for report in reports if report.skipped), ""),
         figures=tuple(

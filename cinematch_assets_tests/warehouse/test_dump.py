@@ -6,7 +6,8 @@ import psycopg
 import pytest
 
 from cinematch_assets.warehouse import dump
-from cinematch_assets.warehouse.dump import DumpError, dump_database, read_tables
+from cinematch_assets.warehouse.dump import DumpError, dump_database, read_tables, restore_database
+from cinematch_assets_tests.support.servers import Postgres, migrated_template
 
 
 def test_the_digest_of_a_table_is_of_its_rows_and_not_of_their_order(empty_database_url: str) -> None:
@@ -46,3 +47,22 @@ def test_what_an_older_server_does_not_know_is_left_out() -> None:
     assert dump._for_server(script, 150_020) == "GRANT SELECT,UPDATE ON TABLE t TO a;\n\n\n"
     assert "transaction_timeout" in dump._for_server(script, 180_000)
     assert "pg_attver" not in dump._for_server(script, 180_000)
+
+
+_OPEN_TO_ALL = """
+SELECT proname FROM pg_proc, aclexplode(COALESCE(proacl, acldefault('f', proowner)))
+WHERE grantee = 0 AND proname IN ('lo_create', 'lo_from_bytea', 'lowrite', 'pg_logical_emit_message')
+"""
+
+
+@pytest.mark.parametrize(("source", "target"), [("postgres15", "postgres18"), ("postgres18", "postgres15")])
+def test_functions_whose_arguments_differ_between_releases_are_closed_after_a_restore(
+    source: str, target: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    former: Postgres = request.getfixturevalue(source)
+    server: Postgres = request.getfixturevalue(target)
+    with former.database(migrated_template(former)) as url, server.database() as empty:
+        contents = dump_database(url, tmp_path / "dump")
+        restore_database(empty, tmp_path, tmp_path / "dump", contents.tables)
+        with psycopg.connect(empty) as connection:
+            assert connection.execute(_OPEN_TO_ALL).fetchall() == []

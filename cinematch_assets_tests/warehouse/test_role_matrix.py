@@ -160,6 +160,7 @@ def test_a_table_of_a_new_migration_is_tried(owner: psycopg.Connection) -> None:
         "SELECT pg_read_file('/etc/passwd')",
         "SELECT lo_create(0)",
         "SELECT lo_from_bytea(0, 'x')",
+        "SELECT pg_logical_emit_message(false, 'x', 'y')",
         "SET ROLE postgres",
         "SET temp_file_limit = -1",
     ],

@@ -99,9 +99,12 @@ def _warehouse(facts: ScrapeFacts) -> Iterator[Metric]:
     yield _gauge("storage_budget_bytes", "What CINEMATCH_STORAGE_BUDGET_MB allows.", facts.budget_bytes)
     share = freshness.used_bytes / facts.budget_bytes
     yield _gauge("storage_used_ratio", "Share of the budget that is used.", share)
-    waiting = {each.label: each.waiting for each in facts.channels}
+    waiting: dict[str, float | None] = {}
+    oldest: dict[str, float | None] = {}
+    for each in facts.channels:  # two may have one label, after their URLs changed places in the setting
+        waiting[each.label] = (waiting.get(each.label) or 0) + each.waiting
+        oldest[each.label] = max(oldest.get(each.label) or 0.0, _age(each.waiting_since, now) or 0.0)
     yield _gauges("outbox_notifications", "Notifications that a channel was not sent yet.", "channel", waiting)
-    oldest = {each.label: _age(each.waiting_since, now) or 0.0 for each in facts.channels}
     yield _gauges("outbox_oldest_age_seconds", "Age of the oldest of them; 0 without one.", "channel", oldest)
 
 

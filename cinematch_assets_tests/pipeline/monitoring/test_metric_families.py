@@ -11,12 +11,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from cinematch_assets.pipeline.monitoring.metric_families import Scrape, exposition
 from cinematch_assets.pipeline.monitoring.scrape_facts import NEWEST_BATCHES, ScrapeFacts
 from cinematch_assets.values import Automation, Tick
+from cinematch_assets.visible_text import visible
 from cinematch_assets.warehouse.conditions import Freshness
 from cinematch_assets.warehouse.monitoring import Arrival, DriftScore
 from cinematch_assets.warehouse.notification_messages import ChannelState
+from cinematch_assets_tests.support.hostile import HOSTILE, steering_characters
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-HOSTILE = 'a"} 1\n# HELP x \\ \u202e'
+BREAKING = 'a"} 1\n# HELP x \\ \u202e'
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -100,15 +102,28 @@ def test_a_clock_that_is_behind_gives_no_negative_age() -> None:
 
 @pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
 def test_a_name_from_outside_stays_a_label(accept: str) -> None:
-    arrival = Arrival(HOSTILE, "p", "loaded", NOW, 5, 4, 1, None, None, None, None)
-    score = DriftScore(HOSTILE, HOSTILE, 0.2, 0.1, True, None, "")
-    channel = ChannelState("k", HOSTILE, 3, NOW - timedelta(hours=1), None, None, None)
-    text, _ = exposition(given_scrape(given_facts(newest=[arrival], drift=[score], channels=[channel])), accept)
+    names = (BREAKING, *HOSTILE)
+    arrivals = [Arrival(name, "p", "loaded", NOW, 5, 4, 1, None, None, None, None) for name in names]
+    scores = [DriftScore(name, name, 0.2, 0.1, True, None, "") for name in names]
+    channels = [ChannelState("k", name, 3, NOW - timedelta(hours=1), None, None, None) for name in names]
+    text, _ = exposition(given_scrape(given_facts(newest=arrivals, drift=scores, channels=channels)), accept)
+    assert steering_characters(text.decode()) == set()
     plain = text_string_to_metric_families(text.decode())
     families = openmetrics.text_string_to_metric_families(text.decode()) if accept else plain
-    shown = HOSTILE.replace("\u202e", r"\u202e")
     found = {sample.labels["batch"] for family in families for sample in family.samples if "batch" in sample.labels}
-    assert found == {shown}
+    assert found == {visible(name) for name in names}
+
+
+def test_channels_of_one_label_are_one_series_that_hides_neither() -> None:
+    channels = [
+        ChannelState("a", "Discord (URL 1)", 3, NOW - timedelta(hours=5), None, None, None),
+        ChannelState("b", "Discord (URL 1)", 4, NOW - timedelta(hours=1), None, None, None),
+        ChannelState("c", "Slack (URL 2)", 0, None, None, None, None),
+    ]
+    scrape = given_scrape(given_facts(channels=channels))
+    assert value(scrape, "outbox_notifications", channel="Discord (URL 1)") == 7
+    assert value(scrape, "outbox_oldest_age_seconds", channel="Discord (URL 1)") == 5 * 3600
+    assert value(scrape, "outbox_oldest_age_seconds", channel="Slack (URL 2)") == 0
 
 
 def test_the_number_of_series_does_not_grow_with_the_number_of_batches() -> None:

@@ -29,6 +29,19 @@ BEGIN
                WHERE datname = current_database() AND grantee = 0 AND privilege_type = 'TEMPORARY') THEN
         EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
     END IF;
+    -- Large objects and messages in the write-ahead log belong to no table, so that any user who can sign in could fill the
+    -- disk with them, in a read-only transaction too. A superuser closes them. By name, because the arguments of
+    -- pg_logical_emit_message differ between releases of Postgres (a fourth since 17).
+    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        FOR found IN SELECT oid::regprocedure AS name FROM pg_proc
+                     WHERE pronamespace = 'pg_catalog'::regnamespace
+                       AND proname IN ('lo_creat', 'lo_create', 'lo_from_bytea', 'lo_put', 'lowrite', 'lo_truncate',
+                                       'lo_truncate64', 'pg_logical_emit_message')
+                       AND EXISTS (SELECT FROM aclexplode(COALESCE(proacl, acldefault('f', proowner))) WHERE grantee = 0)
+        LOOP
+            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', found.name);
+        END LOOP;
+    END IF;
     FOR role, rights IN VALUES ('analyst', 'SELECT'), ('ml_pipeline', 'SELECT, INSERT, UPDATE, DELETE') LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
             RAISE WARNING 'role % is missing, and user % may not make it: an administrator runs CREATE ROLE % LOGIN (with a random PASSWORD where the server asks for one); GRANT % TO % WITH ADMIN OPTION; then cinematch migrate', role, current_user, role, role, quote_ident(current_user);
