@@ -206,6 +206,18 @@ class Settings(BaseModel):
         description="Where people are told: apprise URLs (mail, chat, webhook), separated by spaces. Unset: nowhere.",
         repr=False,
     )
+    mlflow_tracking_uri: str | None = Field(
+        default=None,
+        alias="MLFLOW_TRACKING_URI",
+        description="An MLflow server (http or https) that is given every model version. Unset: none is.",
+        repr=False,
+    )
+    mlflow_name: str = Field(
+        default="cinematch",
+        pattern=r"^[\w .-]{1,100}$",
+        alias="CINEMATCH_MLFLOW_NAME",
+        description="The experiment and the registered model in MLflow; each platform on one server needs its own.",
+    )
     actor: str | None = Field(
         default=None,
         pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,100}$",

@@ -45,10 +45,10 @@ os.environ.pop("COLUMNS", None)
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
 
-_VARIABLES = ("CINEMATCH_", "NEON_", "DAGSTER_", "GOOGLE_", "GCP_", "AWS_")
+_VARIABLES = ("CINEMATCH_", "NEON_", "DAGSTER_", "GOOGLE_", "GCP_", "AWS_", "MLFLOW_")
 """How the names of variables begin that the platform and its clients read."""
 
-_OURS = ("CINEMATCH_", "NEON_", "DAGSTER_", "GCP_", "GOOGLE_", "AWS_", "PG")
+_OURS = ("CINEMATCH_", "NEON_", "DAGSTER_", "GCP_", "GOOGLE_", "AWS_", "MLFLOW_", "PG")
 _KEPT = ("CINEMATCH_TEST_", "AWS_CA_BUNDLE")
 
 

@@ -1,4 +1,4 @@
-"""``cinematch models list | promote | reject | rollback | verify``: the model registry.
+"""``cinematch models list | promote | reject | rollback | verify | mlflow``: the model registry.
 
 Here: arguments and output. Not here: the registry (``warehouse.model_registry``).
 """
@@ -140,3 +140,22 @@ def verify(
         out.print(f"{version} {verification.outcome}: {verification.sentence}")
     if not verification.is_passed:
         raise CinematchError(f"{version} {verification.outcome}: {verification.sentence}")
+
+
+@app.command()
+def mlflow() -> None:
+    """Bring MLflow up to date with the registry now, rather than at the next look of mlflow_sensor.
+
+    Example: cinematch models mlflow
+    """
+    from cinematch_assets.pipeline.export_registry import export_registry
+    from cinematch_assets.pipeline.platform import Platform
+
+    platform = Platform.open()
+    while True:
+        done = export_registry(platform, is_asked=True, limit_s=600)
+        if done.written is None:
+            raise CinematchError(done.fault)
+        out.print(str(done))
+        if not done.written.left:
+            return

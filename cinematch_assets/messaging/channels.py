@@ -87,7 +87,7 @@ def read_channels(urls: str | None) -> Channels:
             service = _service(url)
         if service is None:
             faults.append(f"CINEMATCH_NOTIFY: URL {number} of {len(texts)} is none that apprise knows")
-        elif (key := _key(url)) not in {channel.key for channel in usable}:
+        elif (key := channel_key(url)) not in {channel.key for channel in usable}:
             usable.append(Channel(key, f"{service.service_name} (URL {number})", url))
     return Channels(tuple(usable), tuple(faults))
 
@@ -126,7 +126,8 @@ def _notify(service: Any, message: Message) -> bool:
     return bool(to_one.notify(title=message.title, body=message.body, body_format=apprise.NotifyFormat.TEXT))
 
 
-def _key(url: str) -> str:
+@cache
+def channel_key(url: str) -> str:
     """Hash a URL slowly, because a password in it may be short and the tables are read by many."""
     return hashlib.scrypt(url.encode(), salt=_SALT, n=2**14, r=8, p=1, dklen=16).hex()
 

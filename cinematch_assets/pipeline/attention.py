@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 
 from cinematch_assets.limits import MAX_BATCH_AGE, MAX_SILENCE, MAX_STALE_LISTS, MAX_STORAGE_SHARE
 from cinematch_assets.messaging.channels import read_channels
+from cinematch_assets.messaging.mlflow_server import LABEL, TrackingUriError
+from cinematch_assets.pipeline.export_registry import keys_in_use, server_of
 from cinematch_assets.pipeline.models.artifacts import FormatStatus, champion_format_message
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.pipeline.token_watch import find_token_condition
@@ -24,7 +26,7 @@ from cinematch_assets.warehouse.drift_alerts import list_waiting_decisions
 from cinematch_assets.warehouse.erasures import list_erasures
 from cinematch_assets.warehouse.landed_files import CORRECT
 from cinematch_assets.warehouse.monitoring import list_refused_files
-from cinematch_assets.warehouse.notification_messages import list_channel_states
+from cinematch_assets.warehouse.notification_messages import ChannelState, list_channel_states
 from cinematch_assets.warehouse.outstanding import CANNOT_BE_LISTED, list_outstanding
 from cinematch_assets.warehouse.warehouse import Session
 
@@ -61,6 +63,7 @@ def attention(platform: Platform, automation: Automation | None = None) -> list[
     """
     now = datetime.now(UTC)
     channels = read_channels(platform.settings.notify)
+    mlflow = keys_in_use(platform)
     with platform.warehouse.session() as session:
         outstanding = session.run(list_outstanding)
         champion = session.run(read_champion)
@@ -71,6 +74,7 @@ def attention(platform: Platform, automation: Automation | None = None) -> list[
         recorded = session.run(list_conditions)
         refused = session.run(list_refused_files)
         states = session.run(list_channel_states, [channel.key for channel in channels.usable])
+        exports = session.run(list_channel_states, mlflow)
     rows = [_outstanding_row(each) for each in outstanding if each.state != "running"]
     known: set[tuple[str, str]] = {(each.kind, each.work) for each in outstanding}
     rows += _unseen_work(decisions, unfinished, known, now)
@@ -97,6 +101,7 @@ def attention(platform: Platform, automation: Automation | None = None) -> list[
         if state.fault:
             why = f"{state.fault}; {count(state.waiting, 'message')} for it {'waits' if state.waiting == 1 else 'wait'}"
             rows.append(AttentionRow("notifications", state.failing_since, why, test, needs_a_person=True))
+    rows += _mlflow_rows(platform, exports)
     return sorted(rows, key=lambda row: (not row.needs_a_person, row.since or now))
 
 
@@ -108,6 +113,20 @@ def _left_to_a_person(session: Session) -> Iterator[AttentionRow]:
     for version in session.run(list_awaiting):
         why = f"{version.why}: {version.reason}"
         yield AttentionRow("approval", version.since, why, version.next_step, needs_a_person=True)
+
+
+def _mlflow_rows(platform: Platform, exports: Sequence[ChannelState]) -> Iterator[AttentionRow]:
+    """MLflow where it is behind, or where MLFLOW_TRACKING_URI can lead to none."""
+    try:
+        server_of(platform)
+    except TrackingUriError as fault:
+        yield AttentionRow(LABEL, None, str(fault), "correct MLFLOW_TRACKING_URI, or unset it", needs_a_person=True)
+    for state in exports:
+        if state.fault:
+            why = f"{state.fault}; since then it misses what changed in the registry"
+            step = "mend what the reason names, or unset MLFLOW_TRACKING_URI; it catches up by itself, or at once with "
+            step += "cinematch models mlflow"
+            yield AttentionRow(LABEL, state.failing_since, why, step, needs_a_person=True)
 
 
 def watch(platform: Platform, automation: Automation | None) -> None:

@@ -19,7 +19,8 @@ from cinematch_assets.drive.opening import open_folder
 from cinematch_assets.drive.token import token_source
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.limits import MAX_STORAGE_SHARE
-from cinematch_assets.messaging.channels import read_channels
+from cinematch_assets.messaging.channels import ChannelError, read_channels
+from cinematch_assets.messaging.mlflow_server import EXTRA_MISSING, MlflowServer, has_extra
 from cinematch_assets.plurals import count
 from cinematch_assets.private_files import make_home, make_private_folder
 from cinematch_assets.settings import Settings
@@ -55,6 +56,7 @@ def check_deployment(settings: Settings, port: int) -> Iterator[Finding]:
         ("folder", lambda: check_folder(settings)),
         ("store", lambda: check_store(settings)),
         ("channels", lambda: check_channels(settings)),
+        ("mlflow", lambda: check_mlflow(settings)),
     ):
         yield from _findings(subject, check)
 
@@ -209,3 +211,19 @@ def check_channels(settings: Settings) -> Iterator[Finding]:
         yield Finding("channels", "ok", f"{labels}; cinematch notify test sends a message")
     elif not channels.faults:
         yield Finding("channels", "warning", "no one is notified: set CINEMATCH_NOTIFY to apprise URLs")
+
+
+def check_mlflow(settings: Settings) -> Iterator[Finding]:
+    """Ask the MLflow server, where one is named; nothing is written."""
+    server = MlflowServer.of(settings.mlflow_tracking_uri, settings.mlflow_name)
+    if server is None:
+        return
+    if not has_extra():
+        yield Finding("mlflow", "failed", EXTRA_MISSING)
+        return
+    try:
+        server.ask()
+    except ChannelError as fault:
+        yield Finding("mlflow", "warning", f"{fault}; nothing waits for it, and it catches up when it is back")
+    else:
+        yield Finding("mlflow", "ok", f"{server.place}: answers; cinematch models mlflow brings it up to date")

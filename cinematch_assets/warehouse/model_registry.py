@@ -76,6 +76,16 @@ class ModelVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionMoments:
+    """When a version was made and decided on; whether its artifact was deleted with people that it knew."""
+
+    version: str
+    created_at: datetime
+    decided_at: datetime | None
+    is_erased: bool
+
+
+@dataclass(frozen=True, slots=True)
 class GateResult:
     """The gate's figures and evidence for a candidate."""
 
@@ -140,6 +150,12 @@ def list_model_versions(connection: psycopg.Connection) -> list[ModelVersion]:
     """Return every version, newest first."""
     with connection.cursor(row_factory=class_row(ModelVersion)) as cursor:
         return cursor.execute(statement("registry/select_model_versions")).fetchall()
+
+
+def read_version_moments(connection: psycopg.Connection) -> dict[str, VersionMoments]:
+    """Return by version when it was made and decided on, with their time zone, and whether it was erased."""
+    with connection.cursor(row_factory=class_row(VersionMoments)) as cursor:
+        return {row.version: row for row in cursor.execute(statement("registry/select_version_moments"))}
 
 
 def list_kept_trainings(connection: psycopg.Connection, days: int) -> dict[str, dict[str, Any]]:

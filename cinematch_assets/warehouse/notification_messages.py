@@ -11,7 +11,7 @@ from datetime import datetime
 import psycopg
 from psycopg.rows import class_row
 
-from cinematch_assets.values import Notification
+from cinematch_assets.values import Notification, NotificationKind
 from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import scalar, statement
 
@@ -44,9 +44,24 @@ class ChannelState:
     fault: str | None
 
 
-def register_channel(connection: psycopg.Connection, channel: str, label: str) -> None:
-    """Make a channel known; one that is new is sent what happened since a day before."""
-    connection.execute(statement("notifications/upsert_channel"), {"channel": channel, "label": label})
+def register_channel(
+    connection: psycopg.Connection, channel: str, label: str, kinds: Sequence[NotificationKind] | None = None
+) -> None:
+    """Make a channel known; one that is new is sent what happened since a day before.
+
+    With ``kinds`` it takes no others, and is an export of what they are about: its first message is due at once and
+    asks for everything there is.
+    """
+    values = {"channel": channel, "label": label, "kinds": None if kinds is None else list(kinds)}
+    with connection.transaction():
+        written = connection.execute(statement("notifications/upsert_channel"), values).fetchone()
+        if written == (True,) and kinds is not None:
+            request_export(connection, channel)
+
+
+def request_export(connection: psycopg.Connection, channel: str) -> None:
+    """Have an export brought up to date now, whether or not something changed and however long it was to wait."""
+    connection.execute(statement("notifications/request_export"), {"channel": channel})
 
 
 def claim_message(
@@ -87,6 +102,11 @@ def claim_message(
 def finish_message(connection: psycopg.Connection, message: str) -> None:
     """Record that the channel took a message."""
     connection.execute(statement("notifications/finish_message"), {"id": message})
+
+
+def release_message(connection: psycopg.Connection, message: str) -> None:
+    """Record that a part of a message was taken: the rest is due at once, without a fault."""
+    connection.execute(statement("notifications/release_message"), {"id": message})
 
 
 def postpone_message(connection: psycopg.Connection, message: str, fault: str, gap_s: float) -> None:

@@ -63,6 +63,7 @@ def secrets(home: Path) -> dict[str, str]:
         "AWS_DEFAULT_REGION": "eu-central-1",
         "AWS_MAX_ATTEMPTS": "1",
         "CINEMATCH_NOTIFY": f"json://{CANARY}:{CANARY}@127.0.0.1:1/{CANARY}?token={CANARY}",
+        "MLFLOW_TRACKING_URI": f"http://{CANARY}:{CANARY}@127.0.0.1:1/{CANARY}?token={CANARY}",
     }
 
 

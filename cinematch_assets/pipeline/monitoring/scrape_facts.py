@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from cinematch_assets.messaging.channels import read_channels
 from cinematch_assets.pipeline.attention import attention
+from cinematch_assets.pipeline.export_registry import keys_in_use
 from cinematch_assets.pipeline.monitoring.facts import Champion, champion_of, read_drift
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.table_names import BATCHES, table_of
@@ -77,7 +78,7 @@ def read_scrape_facts(
     Raises:
         WarehouseUnavailableError: see ``warehouse.connection``.
     """
-    channels = read_channels(platform.settings.notify).usable
+    channels = [channel.key for channel in read_channels(platform.settings.notify).usable] + keys_in_use(platform)
     with platform.warehouse.session() as session:
         version = session.run(read_champion)
         newest = session.run(rows.list_arrivals)[:NEWEST_BATCHES]
@@ -98,7 +99,7 @@ def read_scrape_facts(
             retraining_due_since=min(
                 (each.decided_at for each in session.run(list_waiting_decisions) if each.decided_at), default=None
             ),
-            channels=session.run(list_channel_states, [channel.key for channel in channels]),
+            channels=session.run(list_channel_states, channels),
         )
 
 

@@ -3,6 +3,7 @@ WITH unsent AS (
     SELECT notification.id
     FROM ops.notifications notification
     JOIN ops.notification_channels known ON known.channel = %(channel)s AND notification.recorded_at >= known.since
+         AND (known.kinds IS NULL OR notification.kind = ANY(known.kinds))
     WHERE NOT EXISTS (SELECT FROM ops.notification_deliveries delivery
                       WHERE delivery.notification_id = notification.id AND delivery.channel = %(channel)s)
 ), message AS (

@@ -6,6 +6,7 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS waiting, min(notification.recorded_at) AS waiting_since
     FROM ops.notifications notification
     WHERE notification.recorded_at >= known.since
+      AND (known.kinds IS NULL OR notification.kind = ANY(known.kinds))
       AND NOT EXISTS (SELECT FROM ops.notification_deliveries delivery
                       JOIN ops.notification_messages carrier ON carrier.id = delivery.message_id
                       WHERE delivery.notification_id = notification.id AND delivery.channel = known.channel
