@@ -3,6 +3,8 @@
 Each gives a model or a sentence that stays true, and what comes later goes on by itself.
 """
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import dagster as dg
@@ -14,6 +16,7 @@ from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.warehouse.champion import read_champion
 from cinematch_assets.warehouse.outstanding import list_outstanding
 from cinematch_assets_tests.support.platforms import MOVIES, RATINGS, drop, drop_history, make_platform, rows_of
+from cinematch_assets_tests.support.real_data import find_case, find_data
 from cinematch_assets_tests.support.sensor_loop import run_until_idle
 
 
@@ -104,3 +107,84 @@ def test_a_catalogue_that_its_users_have_rated_completely_grows_and_a_drifted_ba
     ((state,),) = rows_of(platform, "SELECT state FROM ops.retraining_decisions")
     assert state in {"retrained", "rejected"}
     assert rows_of(platform, "SELECT count(*) FROM ops.model_versions") == [(2,)]
+
+
+def copy(platform: Platform, source: Path, name: str) -> None:
+    drop(platform, name, source.read_bytes())
+
+
+@pytest.mark.slow
+def test_real_ratings_after_a_file_of_five_train_a_model(platform: Platform, instance: dg.DagsterInstance) -> None:
+    case, real = find_case("few_then_many"), find_data("ml-latest-small")
+    copy(platform, real / "movies.csv", "movies.csv")
+    copy(platform, case / "ratings_first.csv", "ratings.csv")
+    run_until_idle(platform, instance)
+    assert platform.warehouse.run(read_champion) is None
+    copy(platform, real / "ratings.csv", "ratings.csv")
+    ended = run_until_idle(platform, instance)
+    assert [job for job, _ in ended].count("retrain") == 1
+    assert platform.warehouse.run(list_outstanding) == []
+    champion = platform.warehouse.run(read_champion)
+    assert champion is not None
+    assert champion.data_size == 70_781
+
+
+@pytest.mark.slow
+def test_a_catalogue_that_was_rated_completely_grows(platform: Platform, instance: dg.DagsterInstance) -> None:
+    case = find_case("tiny_catalogue")
+    copy(platform, case / "movies.csv", "movies.csv")
+    copy(platform, case / "ratings.csv", "ratings.csv")
+    run_until_idle(platform, instance)
+    copy(platform, case / "movies_grown.csv", "movies.csv")
+    copy(platform, case / "batch_w1.csv", "batches/batch_w1.csv")
+    run_until_idle(platform, instance)
+    assert platform.warehouse.run(list_outstanding) == []
+    assert rows_of(platform, "SELECT due, state FROM ops.retraining_decisions") in (
+        [(True, "retrained")],
+        [(True, "rejected")],
+    )
+
+
+_VECTORS = "SELECT count(DISTINCT pca_features::text) FROM movies"
+
+
+@pytest.mark.slow
+def test_genres_between_commas_fix_no_basis_for_the_file_that_follows(
+    platform: Platform,
+    instance: dg.DagsterInstance,
+    migrated_database: Callable[[], AbstractContextManager[str]],
+    tmp_path: Path,
+) -> None:
+    case, real = find_case("comma_genres"), find_data("ml-latest-small")
+    copy(platform, case / "movies.csv", "movies.csv")
+    run_until_idle(platform, instance)
+    copy(platform, real / "movies.csv", "movies.csv")
+    run_until_idle(platform, instance)
+    with migrated_database() as url, dg.DagsterInstance.ephemeral() as own:
+        alone = make_platform(tmp_path / "alone", url)
+        copy(alone, real / "movies.csv", "movies.csv")
+        run_until_idle(alone, own)
+        assert rows_of(platform, _VECTORS) == rows_of(alone, _VECTORS)
+    assert rows_of(platform, _VECTORS)[0][0] > 600
+
+
+@pytest.mark.slow
+def test_parquet_with_views_is_loaded(platform: Platform, instance: dg.DagsterInstance) -> None:
+    case = find_case("parquet_views")
+    copy(platform, case / "movies_string_view.parquet", "movies.parquet")
+    run_until_idle(platform, instance)
+    assert rows_of(platform, "SELECT count(*) > 0, count(*) FILTER (WHERE title IS NULL) FROM movies") == [(True, 0)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["bracket_header.csv", "close_tag_header.csv"])
+def test_a_header_in_markup_is_refused_in_a_sentence(
+    platform: Platform, instance: dg.DagsterInstance, name: str
+) -> None:
+    copy(platform, find_case("markup") / "movies_brackets.csv", "movies.csv")
+    copy(platform, find_case("markup") / name, "ratings.csv")
+    run_until_idle(platform, instance)
+    (waiting,) = [row for row in platform.warehouse.run(list_outstanding) if row.kind != "model"]
+    assert "userId" in waiting.reason
+    assert "ratings" in waiting.name
+    assert rows_of(platform, "SELECT count(*) FROM ratings") == [(0,)]

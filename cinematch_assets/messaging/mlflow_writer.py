@@ -28,6 +28,8 @@ CHAMPION = "champion"
 VERSION_TAG = "cinematch.version"
 WRITTEN_TAG = "cinematch.written"
 """Hash of what a run holds; it is written last, so a run without it is not complete."""
+_OF_THE_MODEL = ("version", "state", "artifact_sha256", "is_erased")
+"""Tags of the run that the version of the registered model has too: its table shows every one of them."""
 _PAGE = 100
 _PENDING = "RUNNING"
 _DECIDED = "FINISHED"
@@ -52,6 +54,11 @@ class RegisteredVersion:
     def written(self) -> str:
         """Hash of everything."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def model_tags(self) -> dict[str, str]:
+        """The tags of the version of the registered model, under short names."""
+        return {name: self.tags[f"cinematch.{name}"] for name in _OF_THE_MODEL if f"cinematch.{name}" in self.tags}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +119,7 @@ class MlflowRegistry:
         run = self._ensure_run(version)
         self._log(run, version)
         registered = self._ensure_registered(run.info.run_id, version)
-        for name, value in version.tags.items():
+        for name, value in version.model_tags.items():
             if registered.tags.get(name) != value:
                 self._client.set_model_version_tag(self._name, registered.version, name, value)
         if (registered.description or "") != version.description:
@@ -207,7 +214,7 @@ class MlflowRegistry:
                     self._name,
                     version.source,
                     run_id,
-                    tags=version.tags,
+                    tags=version.model_tags,
                     description=version.description,
                     await_creation_for=0,
                 )

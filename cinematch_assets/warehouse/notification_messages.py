@@ -53,9 +53,11 @@ def register_channel(
     asks for everything there is.
     """
     values = {"channel": channel, "label": label, "kinds": None if kinds is None else list(kinds)}
+    if kinds is None:
+        connection.execute(statement("notifications/upsert_channel"), values)
+        return
     with connection.transaction():
-        written = connection.execute(statement("notifications/upsert_channel"), values).fetchone()
-        if written == (True,) and kinds is not None:
+        if connection.execute(statement("notifications/upsert_channel"), values).fetchone() == (True,):
             request_export(connection, channel)
 
 

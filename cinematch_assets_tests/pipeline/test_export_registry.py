@@ -231,6 +231,9 @@ def test_the_whole_history_goes_over_at_first_contact_and_the_alias_follows_prom
     assert run["metrics"]["gate/holdout/difference"] == -0.05
     assert run["params"]["config.factors.n"] == "32"
     assert there["model_versions"][first]["description"] == "no worse"
+    assert {tag["key"]: tag["value"] for tag in there["model_versions"][first]["tags"]} == {
+        "version": first, "state": "promoted", "artifact_sha256": "a" * 64, "is_erased": "false"
+    }  # fmt: skip
     assert connected.actor.name not in json.dumps(there)
     assert export(connected) == Export()
 
@@ -304,7 +307,7 @@ def test_a_candidate_is_completed_when_it_is_decided_on_and_a_message_that_comes
     there = held(connected)
     assert there["versions"] == [candidate, waiting]
     assert there["run"][waiting]["status"] == "FINISHED"
-    assert there["model_versions"][waiting]["tags"]
+    assert {"key": "state", "value": "rejected"} in there["model_versions"][waiting]["tags"]
     assert "Doe" not in json.dumps(there)
 
 
