@@ -87,6 +87,8 @@ class SparkAlsConfig(_Config):
     ridge_per_rating: PositiveFloat = 0.1
     """λ, for each rating of the row: Spark's regParam."""
     min_blocks: PositiveInt = 4
+    max_blocks: PositiveInt = 128
+    """A row's factors go to each block that it has a rating in: more blocks are more to shuffle."""
     rows_per_block: PositiveInt = 2_000_000
     """Blocks of users and of movies follow from the rows alone and never from the cluster: other blocks are another
     model, in its last digits and in the numbers it starts from."""
@@ -100,7 +102,7 @@ class SparkAlsConfig(_Config):
 
     def blocks(self, rows: int) -> int:
         """Return the number of blocks of either side for this number of ratings."""
-        return max(self.min_blocks, -(-rows // self.rows_per_block))
+        return min(self.max_blocks, max(self.min_blocks, -(-rows // self.rows_per_block)))
 
 
 class ImplicitAlsConfig(_Config):

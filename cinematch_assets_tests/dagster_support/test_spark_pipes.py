@@ -351,12 +351,12 @@ def test_an_application_that_is_not_there_is_a_fault_of_the_surroundings(
 
 # Spark itself, with two workers.
 
-REAL_CONFIG = SparkAlsConfig(factors=16, sweeps=10, holdout_sweeps=2)
+REAL_CONFIG = SparkAlsConfig(factors=16, sweeps=5, holdout_sweeps=1, min_blocks=2)
 WAIT_S = 1_800.0
 """Spark starts in 20 s on a machine with nothing else to do, and in ten minutes on one with far too much."""
 
 
-def real_rows(rows: int = 60_000, users: int = 1_500, movies: int = 400) -> ResidualRows:
+def real_rows(rows: int = 30_000, users: int = 1_000, movies: int = 300) -> ResidualRows:
     """Residuals of three factors; a row a pair."""
     rng = np.random.default_rng(0)
     pairs = np.sort(rng.choice(users * movies, rows, replace=False))
@@ -390,10 +390,11 @@ def fit_on_spark(
         return logger
 
     @dg.asset
-    def model(context: dg.AssetExecutionContext) -> None:
+    def model(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         trainer = with_spark(platform, context).residual_trainer
         assert trainer is not None
         fits.append(trainer(real_rows(), REAL_CONFIG, 1, no_progress))
+        return dg.MaterializeResult()
 
     def kill_one() -> None:
         deadline = time.monotonic() + WAIT_S

@@ -124,5 +124,5 @@ def test_without_a_trainer_the_method_is_refused_in_a_sentence() -> None:
 
 def test_the_blocks_follow_from_the_rows_alone() -> None:
     config = SparkAlsConfig()
-    assert [config.blocks(rows) for rows in (1, 8_000_000, 24_000_000, 10**9)] == [4, 4, 12, 500]
+    assert [config.blocks(rows) for rows in (1, 8_000_000, 24_000_000, 10**9)] == [4, 4, 12, 128]
     assert [config.is_ordered(rows) for rows in (10**8, 10**8 + 1)] == [True, False]
