@@ -113,6 +113,34 @@ class Settings(BaseModel):
         alias="CINEMATCH_SEED",
         description="Seed of all random numbers: same data, seed, versions and kind of processor give the same model.",
     )
+    trainer: Literal["local", "spark"] = Field(
+        default="local",
+        alias="CINEMATCH_TRAINER",
+        description="What fits predicted ratings: this machine's kernels, or pyspark.ml ALS on Spark (extra spark).",
+    )
+    spark_master: str = Field(
+        default="local-cluster[2,1,1024]",
+        pattern=r"^[\x21-\x7e]{1,500}$",
+        alias="CINEMATCH_SPARK_MASTER",
+        description="Spark's master: by default two workers here, a processor and 1,024 MB each. Unused with EMR.",
+    )
+    emr_application: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-z]{1,64}$",
+        alias="CINEMATCH_EMR_APPLICATION",
+        description="The id of an EMR Serverless application that trains instead; CINEMATCH_STORE is then on S3.",
+    )
+    emr_role: str | None = Field(
+        default=None,
+        pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+$",
+        alias="CINEMATCH_EMR_ROLE",
+        description="The ARN of the role that the job on EMR Serverless has; it reads and writes CINEMATCH_STORE.",
+    )
+    emr_parameters: str | None = Field(
+        default=None,
+        alias="CINEMATCH_EMR_PARAMETERS",
+        description="More of spark-submit's parameters on EMR Serverless, such as --conf spark.executor.memory=14g.",
+    )
     retrain_cooldown_s: float = Field(
         default=60.0,
         ge=0,

@@ -57,7 +57,7 @@ def pins(name: str) -> dict[str, Version]:
 
 
 def test_each_pin_has_a_hash() -> None:
-    for name in ("runtime", "aws", "mlflow", "docs", "test"):
+    for name in ("runtime", "aws", "spark", "mlflow", "docs", "test"):
         text = (ROOT / "requirements" / f"{name}.txt").read_text()
         blocks = re.split(r"^(?=\w)", text, flags=re.MULTILINE)[1:]
         assert [block for block in blocks if "--hash=sha256:" not in block] == []
@@ -69,6 +69,7 @@ def test_the_pins_are_what_the_project_asks_for() -> None:
     asked = {
         "runtime": project["dependencies"] + extras["build"],
         "aws": extras["aws"],
+        "spark": extras["spark"],
         "mlflow": project["dependencies"] + extras["build"] + extras["mlflow"],
         "docs": project["dependencies"] + extras["build"] + extras["docs"],
         "test": project["dependencies"] + extras["docs"] + extras["test"],

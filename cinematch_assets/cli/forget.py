@@ -39,11 +39,12 @@ def forget(
 
     from cinematch_assets.dagster_support.change_events import buffered_batches, erasure_changes, show_changes
     from cinematch_assets.dagster_support.redaction import redact_rows
+    from cinematch_assets.dagster_support.spark_pipes import with_spark_outside_runs
     from cinematch_assets.pipeline.erasure import forget_users, resume_erasures
     from cinematch_assets.pipeline.platform import Platform
 
     _check(users or [], reason, certificate=certificate, resume=resume)
-    platform = Platform.open()
+    platform = with_spark_outside_runs(Platform.open())
     if certificate:
         _print(_find(platform, number), json=json)
         return

@@ -129,11 +129,12 @@ def verify(
     version: Annotated[str, typer.Argument(help="A version of cinematch models list.")], json: Json = False
 ) -> None:
     """Rebuild a version from the landed files and compare its hash with the registry; nothing is changed."""
+    from cinematch_assets.dagster_support.spark_pipes import with_spark_outside_runs
     from cinematch_assets.pipeline.models.verify_version import verify_version
     from cinematch_assets.pipeline.platform import Platform
 
     with progress("rebuild") as bar:
-        verification = verify_version(Platform.open(), version, bar)
+        verification = verify_version(with_spark_outside_runs(Platform.open()), version, bar)
     if json:
         print_json(verification.as_metadata())
     elif verification.is_passed:

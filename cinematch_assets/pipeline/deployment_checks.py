@@ -21,6 +21,7 @@ from cinematch_assets.errors import CinematchError
 from cinematch_assets.limits import MAX_STORAGE_SHARE
 from cinematch_assets.messaging.channels import ChannelError, read_channels
 from cinematch_assets.messaging.mlflow_server import EXTRA_MISSING, MlflowServer, has_extra
+from cinematch_assets.pipeline.models.spark_environment import require_spark
 from cinematch_assets.plurals import count
 from cinematch_assets.private_files import make_home, make_private_folder
 from cinematch_assets.settings import Settings
@@ -55,6 +56,7 @@ def check_deployment(settings: Settings, port: int) -> Iterator[Finding]:
         ("dagster", lambda: check_dagster(settings)),
         ("folder", lambda: check_folder(settings)),
         ("store", lambda: check_store(settings)),
+        ("trainer", lambda: check_trainer(settings)),
         ("channels", lambda: check_channels(settings)),
         ("mlflow", lambda: check_mlflow(settings)),
     ):
@@ -181,6 +183,14 @@ def check_folder(settings: Settings) -> Iterator[Finding]:
         yield from check_google(folder_id, source, endpoint=settings.drive_endpoint)
     else:
         yield from check_local(open_folder(settings.folder))
+
+
+def check_trainer(settings: Settings) -> Iterator[Finding]:
+    """Look for what training on Spark needs; training on this machine needs nothing more."""
+    if settings.trainer == "local":
+        yield Finding("trainer", "ok", "this machine")
+    else:
+        yield Finding("trainer", "ok", require_spark(settings).where)
 
 
 def check_store(settings: Settings) -> Iterator[Finding]:

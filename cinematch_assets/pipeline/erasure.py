@@ -24,7 +24,8 @@ from cinematch_assets.pipeline.models.artifacts import keep_model, read_loaded_c
 from cinematch_assets.pipeline.models.export_recommendations import keys_in_use, renew_export
 from cinematch_assets.pipeline.models.publish import publish_recommendations
 from cinematch_assets.pipeline.models.rebuild import rebuild_sha256
-from cinematch_assets.pipeline.models.train_candidate import split_rows
+from cinematch_assets.pipeline.models.spark_exchange import remove_exchanged
+from cinematch_assets.pipeline.models.train_candidate import chosen_config, split_rows
 from cinematch_assets.pipeline.models.trained_from import describe_training
 from cinematch_assets.pipeline.models.training_lease import hold_training_lease
 from cinematch_assets.pipeline.monitoring.publish_page import OPENED_PAGE
@@ -36,7 +37,6 @@ from cinematch_assets.reading.released import unpack_released_rows
 from cinematch_assets.reading.results import FileRefused
 from cinematch_assets.recommender.artifact import ArtifactRefusedError, unpack
 from cinematch_assets.recommender.baselines import bias_only, global_mean, popularity
-from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.evaluation import evaluate
 from cinematch_assets.recommender.model import fit_recommender
 from cinematch_assets.recommender.progress import Progress, no_progress
@@ -152,6 +152,7 @@ def _clean_files(platform: Platform, erasure: int, suppression: Suppression) -> 
             if key not in kept and key.startswith(LANDED_PREFIX):
                 platform.store.delete(key)
     _clean_released_rows(platform, suppression)
+    remove_exchanged(platform.store)  # a killed training left its rows there; now there is no other one
     platform.store.remove_abandoned(_MIN_UNFINISHED_AGE)
 
 
@@ -227,8 +228,15 @@ def _promote_retrained(platform: Platform, erasure: int, over: str, progress: Pr
     data = platform.warehouse.read_training_data()
     fitted = split_rows(data, batches=())
     catalogue, movies_load = read_loaded_catalogue(platform)
-    config, seed = RecommenderConfig(), platform.settings.seed
-    model = fit_recommender(fitted.train, catalogue, config=config, seed=seed, progress=progress)
+    config, seed = chosen_config(platform.settings), platform.settings.seed
+    model = fit_recommender(
+        fitted.train,
+        catalogue,
+        config=config,
+        seed=seed,
+        progress=progress,
+        residual_trainer=platform.residual_trainer,
+    )
     artifact = keep_model(platform, model)
     trained_from = describe_training(
         data, (), fitted.train, catalogue, movies_load=movies_load, config=config, seed=seed, is_held_out=False

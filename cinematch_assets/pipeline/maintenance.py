@@ -27,7 +27,7 @@ from cinematch_assets.warehouse.table_sizes import (
 )
 
 _MIN_UNFINISHED_AGE = timedelta(days=1)
-_PREFIXES = ("landed/", "reports/", "models/", "recommendations/", "exports/")
+_PREFIXES = ("landed/", "reports/", "models/", "recommendations/", "exports/", "spark/")
 _LOG = logging.getLogger(__name__)
 
 

@@ -14,6 +14,7 @@ from cinematch_assets.settings import Settings
 
 if TYPE_CHECKING:
     from cinematch_assets.drive.folder import Folder
+    from cinematch_assets.recommender.rating_prediction.residual_als import ResidualTrainer
     from cinematch_assets.storage.base import Store
     from cinematch_assets.warehouse.warehouse import Warehouse
 
@@ -27,6 +28,8 @@ class Platform:
     store: "Store"
     warehouse: "Warehouse"
     actor: Actor = field(default_factory=Actor.of_process)
+    residual_trainer: "ResidualTrainer | None" = None
+    """Fits models of the method ``spark_als``; who may start Spark puts it there (``dagster_support.spark_pipes``)."""
 
     @classmethod
     def open(cls, settings: Settings | None = None, actor: Actor | None = None) -> Self:

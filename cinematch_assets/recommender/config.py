@@ -24,7 +24,7 @@ from cinematch_assets.errors import CinematchError
 
 WORK_PER_S = 50_000_000
 """Units of work that a processor does in a second: 20 ns each (docs/decisions/0051)."""
-Method = Literal["auto", "bayesian_fm", "als", "bias"]
+Method = Literal["auto", "bayesian_fm", "als", "bias", "spark_als"]
 
 
 class RecommenderConfigError(CinematchError):
@@ -75,6 +75,32 @@ class AlsConfig(_Config):
     """λ₁, for each rating of the row."""
     bias_damping: PositiveFloat = 5.0
     """Average ratings that a bias is damped with."""
+
+
+class SparkAlsConfig(_Config):
+    """Hyperparameters of Spark's ALS on the residuals of biases (docs/decisions/0065)."""
+
+    factors: PositiveInt = 32
+    sweeps: PositiveInt = 10
+    holdout_sweeps: PositiveInt = 7
+    """Of the fit without held-out ratings, whose errors tell the predictive variance."""
+    ridge_per_rating: PositiveFloat = 0.1
+    """λ, for each rating of the row: Spark's regParam."""
+    min_blocks: PositiveInt = 4
+    rows_per_block: PositiveInt = 2_000_000
+    """Blocks of users and of movies follow from the rows alone and never from the cluster: other blocks are another
+    model, in its last digits and in the numbers it starts from."""
+    max_ordered_rows: NonNegativeInt = 100_000_000
+    """Up to this number Spark adds each row's ratings up in a fixed order, and the model is the same byte for byte:
+    one task regroups them all. Above it they are added in the order in which they arrive."""
+
+    def is_ordered(self, rows: int) -> bool:
+        """Return whether Spark adds each row's ratings up in a fixed order."""
+        return rows <= self.max_ordered_rows
+
+    def blocks(self, rows: int) -> int:
+        """Return the number of blocks of either side for this number of ratings."""
+        return max(self.min_blocks, -(-rows // self.rows_per_block))
 
 
 class ImplicitAlsConfig(_Config):
@@ -141,6 +167,7 @@ class RecommenderConfig(_Config):
     min_sweeps: PositiveInt = 60
     """Sweeps of each of two chains, below which least squares is taken instead."""
     als: AlsConfig = Field(default_factory=AlsConfig)
+    spark_als: SparkAlsConfig = Field(default_factory=SparkAlsConfig)
     ranking: RankingConfig = Field(default_factory=RankingConfig)
 
     def within(self, time_budget_s: float) -> Self:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from cinematch_assets.recommender.ranking.ranker import Ranker, Rankings, fit_ra
 from cinematch_assets.recommender.ranking.tuning import tune_ranking
 from cinematch_assets.recommender.rating_prediction.bias import fit_bias
 from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
+from cinematch_assets.recommender.rating_prediction.residual_als import ResidualTrainer, fit_residual_table
 
 FORMAT = 4
 UNKNOWN_USER = 0
@@ -38,13 +39,17 @@ UNKNOWN_USER = 0
 
 @dataclass(frozen=True, slots=True)
 class Recommender:
-    """A fitted model: ``method`` names its two parts, ``reason`` says why these, ``movies`` is the catalogue."""
+    """A fitted model: ``method`` names its two parts, ``reason`` says why these, ``movies`` is the catalogue.
+
+    ``computed_by`` has versions of what computed a part of it outside of this process; the artifact does not hold it.
+    """
 
     method: str
     reason: str
     rating_table: RatingTable
     ranker: Ranker
     movies: Ids
+    computed_by: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def predict(self, users: Ids, movies: Ids) -> Predictions:
         """Predict the rating of each (user, movie) row; unknown ids get the cold-start prediction."""
@@ -137,20 +142,29 @@ def fit_recommender(
     config: RecommenderConfig,
     seed: int,
     progress: Progress | None = None,
+    residual_trainer: ResidualTrainer | None = None,
 ) -> Recommender:
     """Fit rating model and ranker on ``train``; of a (user, movie) rated more than once the newest rating counts.
 
     The same rows and seed give the same bytes, whatever the order of the rows and the number of threads, on one BLAS
     kernel, numba CPU and set of versions (``environment.computed_by``); elsewhere figures differ by rounding.
 
+    Args:
+        train: the ratings.
+        catalogue: all movies that may be recommended.
+        config: the hyperparameters, method included.
+        seed: of all random numbers.
+        progress: is told of each phase.
+        residual_trainer: fits the factors of the method ``spark_als``, outside of this process.
+
     Raises:
-        RecommenderInputError: there is nothing to train on.
+        RecommenderInputError: there is nothing to train on, or the method needs a ``residual_trainer``.
     """
     rows = train.latest()
     if len(rows) == 0:
         raise RecommenderInputError("there are no ratings to train on")
     progress = progress or no_progress
-    rating_table, name, reason = _fit_ratings(rows, catalogue, config, seed, progress)
+    rating_table, name, reason, computed_by = _fit_ratings(rows, catalogue, config, seed, progress, residual_trainer)
     ranking = tune_ranking(rows, catalogue, config.ranking, seed)
     ranker = fit_ranker(rows, catalogue, ranking, np.random.default_rng(seed), progress)
     return Recommender(
@@ -159,6 +173,7 @@ def fit_recommender(
         rating_table=rating_table,
         ranker=ranker,
         movies=np.union1d(rows.movies, catalogue.movies).astype(np.int32),
+        computed_by=computed_by,
     )
 
 
@@ -178,24 +193,34 @@ def sha256_of(data: bytes) -> str:
 
 
 def _fit_ratings(
-    rows: Ratings, catalogue: Catalogue, config: RecommenderConfig, seed: int, progress: Progress
-) -> tuple[RatingTable, str, str]:
-    """The rating table, its method's name, and why it was chosen."""
+    rows: Ratings,
+    catalogue: Catalogue,
+    config: RecommenderConfig,
+    seed: int,
+    progress: Progress,
+    residual_trainer: ResidualTrainer | None,
+) -> tuple[RatingTable, str, str, Mapping[str, str]]:
+    """The rating table, its method's name, why it was chosen, and versions of what else computed it."""
     rng = np.random.default_rng(seed)
     method, reason = choose_method(len(rows), config)
     if method == "bias":
-        return fit_bias(rows, catalogue, BiasConfig(), rng, progress), method, reason
+        return fit_bias(rows, catalogue, BiasConfig(), rng, progress), method, reason, {}
     if method == "als":
         from cinematch_assets.recommender.rating_prediction.als_table import fit_als_table  # noqa: PLC0415  loads numba
 
-        return fit_als_table(rows, catalogue, config.als, rng, progress), method, reason
+        return fit_als_table(rows, catalogue, config.als, rng, progress), method, reason, {}
+    if method == "spark_als":
+        if residual_trainer is None:
+            raise RecommenderInputError("a model of method spark_als is fitted on Spark, and none was named")
+        table, computed_by = fit_residual_table(rows, catalogue, config.spark_als, seed, residual_trainer, progress)
+        return table, method, reason, computed_by
     from cinematch_assets.recommender.rating_prediction.bayesian_fm import (  # noqa: PLC0415  loads numba
         fit_bayesian_fm,
         plan_sampling,
     )
 
     plan = plan_sampling(len(rows), config)
-    return fit_bayesian_fm(rows, catalogue, config, rng, progress), method, f"{reason}; {plan}"
+    return fit_bayesian_fm(rows, catalogue, config, rng, progress), method, f"{reason}; {plan}", {}
 
 
 def _top_n(rankings: Rankings, users: Ids, table: RatingTable) -> TopN:

@@ -23,6 +23,7 @@ SUBJECTS = [
     "dagster",
     "files",
     "store",
+    "trainer",
     "channels",
 ]
 

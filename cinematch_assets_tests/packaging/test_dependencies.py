@@ -64,7 +64,7 @@ def undeclared(folder: str, *extras: str) -> dict[str, set[str]]:
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("cinematch_assets", ()),
+        ("cinematch_assets", ("aws", "mlflow", "spark")),
         ("cinematch_assets_tests", ("test", "docs")),
         ("benchmarks", ("test",)),
         ("docs", ("docs",)),

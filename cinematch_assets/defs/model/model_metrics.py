@@ -18,6 +18,7 @@ from cinematch_assets.dagster_support.model_checks import better_than_baselines
 from cinematch_assets.dagster_support.progress_log import log_progress
 from cinematch_assets.dagster_support.row_counts import report_row_counts
 from cinematch_assets.dagster_support.run_tags import CANDIDATE, add_tag
+from cinematch_assets.dagster_support.spark_pipes import with_spark
 from cinematch_assets.dagster_support.table_checks import pandera_schema
 from cinematch_assets.defs.model.recommender_model import recommender_model
 from cinematch_assets.defs.partitions import OWNERS
@@ -49,7 +50,7 @@ def model_metrics(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
         version = platform.warehouse.run(find_newest_candidate, context.run.run_id)
         add_tag(context, CANDIDATE, version)
         with hold_training_lease(platform, context.run.run_id):
-            gated = gate_candidate(platform, version, log_progress(context.log.info))
+            gated = gate_candidate(with_spark(platform, context), version, log_progress(context.log.info))
         versions = platform.warehouse.run(list_model_versions)
     report_changes(platform, context.instance, merge_changes(platform, version, gated.merged), None)
     report_row_counts(platform, context.instance, "model_metrics")

@@ -12,6 +12,7 @@ from cinematch_assets.dagster_support.metadata import readable, uri_metadata
 from cinematch_assets.dagster_support.model_checks import artifact
 from cinematch_assets.dagster_support.progress_log import log_progress
 from cinematch_assets.dagster_support.run_tags import CANDIDATE, add_tag
+from cinematch_assets.dagster_support.spark_pipes import with_spark
 from cinematch_assets.defs.features.movie_genre_features import movie_genre_features
 from cinematch_assets.defs.partitions import OWNERS
 from cinematch_assets.defs.tables.ratings import ratings
@@ -55,7 +56,7 @@ def recommender_model(
     with checked_when_failing(context, platform), hold_training_lease(platform, context.run.run_id, keep=True):
         require_waiting(platform, decisions_of(context.run.tags))
         candidate = train_candidate(
-            platform,
+            with_spark(platform, context),
             context.run.run_id,
             log_progress(context.log.info),
             seed=config.seed,

@@ -41,7 +41,9 @@ def keep_model(platform: Platform, model: Recommender) -> Artifact:
     key = f"models/{sha256}.model"
     if not platform.store.exists(key):
         platform.store.put_bytes(key, content)
-    return Artifact(key=key, sha256=sha256, size=len(content), format=FORMAT, computed_by=computed_by())
+    return Artifact(
+        key=key, sha256=sha256, size=len(content), format=FORMAT, computed_by=computed_by() | dict(model.computed_by)
+    )
 
 
 def load_model(platform: Platform, version: ModelVersion) -> Recommender:

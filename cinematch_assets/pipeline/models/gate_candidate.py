@@ -111,7 +111,7 @@ def gate_candidate(platform: Platform, version: str, progress: Progress | None =
         platform.warehouse.run(reject, version, _gate_result(decision, evaluation, measured, candidate, rows.test))
         return GatedCandidate(version, previous, decision, evaluation, measured, ())
     config, seed = RecommenderConfig.model_validate(row.config), row.seed
-    final, train = _refit(candidate, rows, catalogue, config, seed, progress)
+    final, train = _refit(platform, candidate, rows, catalogue, config, seed, progress)
     trained_from = describe_training(
         data, batches, train, catalogue, movies_load=movies_load, config=config, seed=seed, is_held_out=False
     )
@@ -216,6 +216,7 @@ def _why_no_champion(champion: model_registry.ModelVersion | None) -> str:
 
 
 def _refit(
+    platform: Platform,
     candidate: Recommender,
     rows: TrainingRows,
     catalogue: Catalogue,
@@ -228,7 +229,15 @@ def _refit(
         return candidate, rows.train
     train = rows.train_and_holdout.latest()
     with log_phase(_LOG, f"fit the promoted model on {count(len(train), 'rating')}"):
-        return fit_recommender(train, catalogue, config=config, seed=seed, progress=progress), train
+        model = fit_recommender(
+            train,
+            catalogue,
+            config=config,
+            seed=seed,
+            progress=progress,
+            residual_trainer=platform.residual_trainer,
+        )
+        return model, train
 
 
 def _baselines(train: Ratings, catalogue: Catalogue) -> list[Model]:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from cinematch_assets.pairs import pair_keys
 from cinematch_assets.pipeline.models.artifacts import read_catalogue
+from cinematch_assets.pipeline.models.train_candidate import chosen_config
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.reading.ratings import UNKNOWN_MOVIE, read_ratings
 from cinematch_assets.reading.released import NO_LIMIT, reread_ratings
-from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.model import fit_recommender, sha256_of
 from cinematch_assets.recommender.progress import Progress
@@ -27,8 +27,15 @@ from cinematch_assets.warehouse.rejected_rows import read_rejected_rows
 def rebuild_sha256(platform: Platform, progress: Progress | None = None) -> str:
     """Fit a model to the landed contents of the ratings file and of merged batches; return its artifact's sha256."""
     rows = Ratings.from_frame(read_landed_rows(platform)).latest()
-    config, seed = RecommenderConfig(), platform.settings.seed
-    model = fit_recommender(rows, read_catalogue(platform), config=config, seed=seed, progress=progress)
+    config, seed = chosen_config(platform.settings), platform.settings.seed
+    model = fit_recommender(
+        rows,
+        read_catalogue(platform),
+        config=config,
+        seed=seed,
+        progress=progress,
+        residual_trainer=platform.residual_trainer,
+    )
     return sha256_of(model.to_bytes())
 
 

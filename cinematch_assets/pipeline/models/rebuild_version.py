@@ -29,6 +29,7 @@ from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Catalogue, Ids, Ratings
 from cinematch_assets.recommender.model import Recommender, fit_recommender, sha256_of
 from cinematch_assets.recommender.progress import Progress
+from cinematch_assets.recommender.rating_prediction.residual_als import ResidualTrainer
 from cinematch_assets.splitting import is_test
 from cinematch_assets.table_names import BATCHES
 from cinematch_assets.warehouse.model_registry import TrainedBatch
@@ -83,7 +84,11 @@ def collect_inputs(platform: Platform, trained: TrainedFrom) -> TrainingInputs:
 
 
 def fit_inputs(
-    inputs: TrainingInputs, config: Mapping[str, Any], seed: int, progress: Progress | None = None
+    inputs: TrainingInputs,
+    config: Mapping[str, Any],
+    seed: int,
+    progress: Progress | None = None,
+    residual_trainer: ResidualTrainer | None = None,
 ) -> Rebuilt:
     """Fit a model on collected rows; nothing is stored.
 
@@ -91,7 +96,14 @@ def fit_inputs(
         RecommenderConfigError: this release has other settings.
     """
     chosen = RecommenderConfig.model_validate(dict(config))
-    model = fit_recommender(inputs.train, inputs.catalogue, config=chosen, seed=seed, progress=progress)
+    model = fit_recommender(
+        inputs.train,
+        inputs.catalogue,
+        config=chosen,
+        seed=seed,
+        progress=progress,
+        residual_trainer=residual_trainer,
+    )
     return Rebuilt(model, sha256_of(model.to_bytes()))
 
 
@@ -109,7 +121,7 @@ def rebuild(
         CannotRebuildError: as ``collect_inputs``.
         RecommenderConfigError: as ``fit_inputs``.
     """
-    return fit_inputs(collect_inputs(platform, trained), config, seed, progress)
+    return fit_inputs(collect_inputs(platform, trained), config, seed, progress, platform.residual_trainer)
 
 
 def needed_loads(loads: Sequence[RecordedLoad], last: Mapping[str, int]) -> list[RecordedLoad]:

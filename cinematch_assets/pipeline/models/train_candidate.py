@@ -21,6 +21,7 @@ from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.model import Recommender, fit_recommender
 from cinematch_assets.recommender.progress import Progress
+from cinematch_assets.settings import Settings
 from cinematch_assets.warehouse.model_registry import Artifact, TrainedBatch, register_candidate
 from cinematch_assets.warehouse.training_data import TrainingData, read_data_key
 
@@ -92,6 +93,11 @@ def split_rows(data: TrainingData, batches: tuple[TrainedBatch, ...] | None = No
     )
 
 
+def chosen_config(settings: Settings) -> RecommenderConfig:
+    """Return the hyperparameters of a new model, with the method that CINEMATCH_TRAINER asks for."""
+    return RecommenderConfig(method="spark_als") if settings.trainer == "spark" else RecommenderConfig()
+
+
 def train_candidate(
     platform: Platform,
     run_id: str,
@@ -116,10 +122,18 @@ def train_candidate(
         catalogue, movies_load = read_loaded_catalogue(platform)
     if data.left_out:
         _LOG.info("left out, because they were not assessed yet: %s", ", ".join(data.left_out))
-    config = RecommenderConfig() if time_budget_s is None else RecommenderConfig().within(time_budget_s)
+    config = chosen_config(platform.settings)
+    config = config if time_budget_s is None else config.within(time_budget_s)
     seed = platform.settings.seed if seed is None else seed
     with log_phase(_LOG, f"fit a candidate on {count(len(rows.train), 'rating')}"):
-        model = fit_recommender(rows.train, catalogue, config=config, seed=seed, progress=progress)
+        model = fit_recommender(
+            rows.train,
+            catalogue,
+            config=config,
+            seed=seed,
+            progress=progress,
+            residual_trainer=platform.residual_trainer,
+        )
     artifact = keep_model(platform, model)
     trained_from = describe_training(
         data,

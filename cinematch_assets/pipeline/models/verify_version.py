@@ -24,7 +24,7 @@ from cinematch_assets.pipeline.models.trained_from import TrainedFrom, hash_cata
 from cinematch_assets.pipeline.platform import Platform
 from cinematch_assets.plurals import count
 from cinematch_assets.recommender.artifact import ArtifactRefusedError
-from cinematch_assets.recommender.config import RecommenderConfigError
+from cinematch_assets.recommender.config import RecommenderConfig, RecommenderConfigError
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.environment import computed_by
 from cinematch_assets.recommender.model import Recommender
@@ -115,7 +115,7 @@ def verify_version(platform: Platform, version: str, progress: Progress | None =
         return Verification(version, Outcome.DIFFERS, difference, row.artifact_sha256)
     try:
         with log_phase(_LOG, f"fit {version} again on {count(len(inputs.train), 'rating')}"):
-            rebuilt = fit_inputs(inputs, row.config, row.seed, progress)
+            rebuilt = fit_inputs(inputs, row.config, row.seed, progress, platform.residual_trainer)
     except RecommenderConfigError as fault:
         return Verification(
             version,
@@ -166,7 +166,18 @@ def _explain(
     platform: Platform, row: ModelVersion, rebuilt: Recommender, train: Ratings
 ) -> tuple[Outcome, str, Agreement | None]:
     """Say why equal inputs gave other bytes; what another processor or library changes is measured."""
-    environment = _environment_differences(row.computed_by or {}, computed_by())
+    if not _is_exact(row, train):
+        try:
+            agreement = measure_agreement(rebuilt, load_model(platform, row), train)
+        except (MissingObjectError, ArtifactRefusedError) as fault:
+            return Outcome.DIFFERS, f"the stored artifact cannot be compared: {fault}", None
+        outcome = Outcome.AGREES if agreement.is_within_tolerance else Outcome.DIFFERS
+        return (
+            outcome,
+            f"Spark adds up {count(len(train), 'rating')} in no fixed order; {agreement.describe()}",
+            agreement,
+        )
+    environment = _environment_differences(row.computed_by or {}, computed_by() | dict(rebuilt.computed_by))
     if not environment:
         why = "contents, settings, release, libraries and processor are the same, and the bytes differ: the registered"
         return Outcome.DIFFERS, f"{why} hash is not of this training, or training is not deterministic", None
@@ -179,6 +190,12 @@ def _explain(
     if name in _RELEASE or not agreement.is_within_tolerance:
         return Outcome.DIFFERS, f"{what}; {agreement.describe()}", agreement
     return Outcome.AGREES, f"{what}; {agreement.describe()}", agreement
+
+
+def _is_exact(row: ModelVersion, train: Ratings) -> bool:
+    """Return whether the same rows give the same bytes: on Spark they do up to a number of ratings."""
+    config = RecommenderConfig.model_validate(row.config)
+    return config.method != "spark_als" or config.spark_als.is_ordered(len(train))
 
 
 def _environment_differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -103,7 +103,7 @@ def fit_als(
     number of threads: each row of a side is computed by one thread.
     """
     holdout_sweep = config.sweeps * 3 // 4
-    holdout = _draw_holdout(len(train), rng) if holdout_sweep else NO_HOLDOUT
+    holdout = draw_holdout(len(train), rng) if holdout_sweep else NO_HOLDOUT
     by_user, by_movie, users, movies = compress_ratings(train, holdout)
     mean = float(np.mean(train.ratings, dtype=np.float64))
     width = -(-config.factors // VECTOR_WIDTH) * VECTOR_WIDTH
@@ -186,7 +186,7 @@ def half_sweep(
     run_blocks(solve_block, range(len(bounds) - 1))
 
 
-def _draw_holdout(rows: int, rng: np.random.Generator) -> NDArray[np.intp]:
+def draw_holdout(rows: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """Row numbers to hold out of ``rows``, ascending."""
     count = int(min(max(HOLDOUT_ROWS, MIN_HOLDOUT_SHARE * rows), MAX_HOLDOUT_SHARE * rows))
     return np.sort(derive_stream(rng, rows).choice(rows, size=count, replace=False, shuffle=False))

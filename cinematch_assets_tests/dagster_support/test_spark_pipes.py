@@ -1,0 +1,458 @@
+"""Training on Spark from a run: what Dagster shows, and what a failure counts as.
+
+The quick tests put a job in numpy in Spark's place (``support.exchanged_job``), through Pipes on files, and through S3
+with moto as EMR Serverless. moto runs no job and has no dashboards: a small server before it starts the job as a
+process when it is submitted, tells moto how it ended, and answers for dashboards. The slow tests start Spark itself,
+with two workers.
+"""
+
+import io
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import boto3
+import dagster as dg
+import numpy as np
+import psutil
+import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.emrserverless.models import emrserverless_backends
+
+from cinematch_assets.dagster_support import spark_pipes
+from cinematch_assets.dagster_support.spark_pipes import (
+    SCRIPT,
+    SparkJobError,
+    SparkKilledError,
+    with_spark,
+    with_spark_outside_runs,
+)
+from cinematch_assets.faults import Cause, cause_of
+from cinematch_assets.pipeline.models import spark_environment
+from cinematch_assets.pipeline.models.spark_environment import SparkUnavailableError, require_spark
+from cinematch_assets.pipeline.platform import Platform
+from cinematch_assets.recommender.config import SparkAlsConfig
+from cinematch_assets.recommender.progress import no_progress
+from cinematch_assets.recommender.rating_prediction.residual_als import ResidualFit, ResidualRows
+from cinematch_assets.settings import Settings
+from cinematch_assets.storage.local import LocalStore
+from cinematch_assets.storage.opening import open_store
+
+JOB = Path(__file__).resolve().parents[1] / "support" / "exchanged_job.py"
+ROLE = "arn:aws:iam::123456789012:role/cinematch-spark"
+CONFIG = SparkAlsConfig(factors=2, sweeps=2, holdout_sweeps=1)
+
+
+def slow(*values: object) -> Any:
+    """A case of which another, quicker run has one of its kind."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+AT = np.arange(400)
+ROWS = ResidualRows(
+    (AT // 10).astype(np.int32),
+    (AT % 10).astype(np.int32),
+    (AT % 7 - 3).astype(np.float32),
+    np.where(AT % 9 == 0, np.float32(np.nan), (AT % 7 - 3).astype(np.float32)),
+)
+
+
+def make_bucket() -> None:
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="lake", CreateBucketConfiguration={"LocationConstraint": s3.meta.region_name})
+
+
+def platform_at(home: Path, **settings: str) -> Platform:
+    chosen = Settings.from_env({"CINEMATCH_HOME": str(home), "CINEMATCH_TRAINER": "spark", **settings})
+    store = open_store(chosen.store_url, scratch=home / "staging")
+    return Platform(settings=chosen, folder=None, store=store, warehouse=None)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Platform:
+    """A platform whose Spark is the job in numpy, started as Spark's script is."""
+
+    @contextmanager
+    def no_home(home: Path) -> Iterator[Path]:
+        yield home
+
+    monkeypatch.setattr(spark_pipes, "SCRIPT", JOB)
+    monkeypatch.setattr(spark_pipes, "spark_home", no_home)
+    monkeypatch.setattr(spark_environment, "require_pyspark", lambda: "4")
+    monkeypatch.setattr(spark_environment, "require_java", lambda: "17")
+    return platform_at(tmp_path)
+
+
+def fit_in_a_run(platform: Platform) -> tuple[dg.ExecuteInProcessResult, list[ResidualFit]]:
+    """Fit within an asset's step, as ``recommender_model`` does."""
+    fits = []
+
+    @dg.asset
+    def model(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        trainer = with_spark(platform, context).residual_trainer
+        assert trainer is not None
+        fits.append(trainer(ROWS, CONFIG, 1, no_progress))
+        return dg.MaterializeResult(metadata={"own": 1})
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        return dg.materialize([model], raise_on_error=False, instance=instance), fits
+
+
+def error_of(result: dg.ExecuteInProcessResult) -> str:
+    (failure,) = result.get_step_failure_events()
+    assert failure.step_failure_data.error is not None
+    return str(failure.step_failure_data.error.to_string())
+
+
+def fit_by_a_command(platform: Platform) -> ResidualFit:
+    trainer = with_spark_outside_runs(platform).residual_trainer
+    assert trainer is not None
+    return trainer(ROWS, CONFIG, 1, no_progress)
+
+
+def test_a_run_shows_lines_and_figures_of_the_job(
+    here: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EXCHANGED_JOB_END", "well")
+    result, (fit,) = fit_in_a_run(here)
+    assert result.success
+    (event,) = result.get_asset_materialization_events()
+    shown = {name: value.value for name, value in event.materialization.metadata.items()}
+    assert shown == {"own": 1, "spark/workers": 2, "spark/workers_lost": 0, "spark/spark": "numpy's"}
+    assert "the job has begun" in capsys.readouterr().err
+    assert fit.factors.user_factors.shape == (40, 2)
+    assert fit.without_holdout is not None
+    assert fit.computed_by == {"spark": "numpy's"}
+    assert list(here.store.keys("spark/")) == []
+
+
+@pytest.mark.parametrize(
+    ("end", "error", "cause", "said"),
+    [
+        slow("killed unheard", SparkKilledError, Cause.SURROUNDINGS, "killed by signal 9, before it could say why"),
+        ("killed", SparkKilledError, Cause.SURROUNDINGS, "killed by signal 9"),
+        slow("surroundings", SparkKilledError, Cause.SURROUNDINGS, "it ended by a surroundings"),
+        slow("bug", SparkJobError, Cause.BUG, "it ended by a bug"),
+    ],
+)
+def test_a_killed_driver_is_told_from_a_fit_that_fails(
+    here: Platform, monkeypatch: pytest.MonkeyPatch, end: str, error: type[Exception], cause: Cause, said: str
+) -> None:
+    monkeypatch.setenv("EXCHANGED_JOB_END", end)
+    with pytest.raises(error, match=said) as caught:
+        fit_by_a_command(here)
+    assert cause_of(caught.value) is cause
+    assert list(here.store.keys("spark/")) == []
+
+
+def test_without_the_extra_no_run_starts_spark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> str:
+        raise SparkUnavailableError("CINEMATCH_TRAINER=spark needs pyspark, the extra spark")
+
+    monkeypatch.setattr(spark_environment, "require_pyspark", missing)
+    result, _ = fit_in_a_run(platform_at(tmp_path))
+    assert "SparkUnavailableError: CINEMATCH_TRAINER=spark needs pyspark" in error_of(result)
+
+
+def test_a_store_on_s3_is_not_what_spark_of_this_machine_reads(tmp_path: Path, aws: str) -> None:
+    make_bucket()
+    here, on_s3 = platform_at(tmp_path), platform_at(tmp_path, CINEMATCH_STORE="s3://lake/x")
+    on_emr = platform_at(
+        tmp_path, CINEMATCH_STORE="s3://lake/x", CINEMATCH_EMR_APPLICATION="00abc", CINEMATCH_EMR_ROLE=ROLE
+    )
+    stores = [with_spark_outside_runs(each).residual_trainer.store for each in (here, on_s3, on_emr)]  # type: ignore[union-attr]
+    assert stores == [here.store, LocalStore(tmp_path / "exchange"), on_emr.store]
+
+
+class Emr:
+    """moto's EMR Serverless with what it leaves out: a submitted job runs here, and its end is told to moto."""
+
+    def __init__(self, moto: str, end: str, state: str, details: str) -> None:
+        self.moto, self.end, self.state, self.details = moto, end, state, details
+        self.submitted: list[dict[str, Any]] = []
+        self.jobs: list[threading.Thread] = []
+
+    def run(self, application: str, job_run: str, request: dict[str, Any]) -> None:
+        """Run the job as its driver would be run, then set the state that it ends in."""
+        submit = request["jobDriver"]["sparkSubmit"]
+        confs = [word for word in submit["sparkSubmitParameters"].split() if word.startswith("spark.emr-serverless")]
+        passed = dict(conf.removeprefix("spark.emr-serverless.driverEnv.").split("=", 1) for conf in confs)
+        environment = {**os.environ, **passed, "EXCHANGED_JOB_END": self.end, "PYTHONPATH": str(JOB.parents[2])}
+        command = [sys.executable, str(JOB), *submit["entryPointArguments"]]
+        subprocess.run(command, env=environment, check=False, capture_output=True)
+        job = self.job(application, job_run)
+        job.state_details, job.state = self.details, self.state
+
+    def job(self, application: str, job_run: str) -> Any:
+        backend = emrserverless_backends[DEFAULT_ACCOUNT_ID][os.environ["AWS_DEFAULT_REGION"]]
+        return backend.get_job_run(application, job_run)
+
+    @contextmanager
+    def serve(self) -> Iterator[str]:
+        """Answer for dashboards, and hand everything else on to moto."""
+        emr = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)) or None
+                if self.path.endswith("/dashboard"):
+                    self.reply(200, b'{"url": "https://dashboard.invalid/"}')
+                    return
+                request = urllib.request.Request(  # noqa: S310 - 127.0.0.1
+                    emr.moto + self.path, body, dict(self.headers), method=self.command
+                )
+                with urllib.request.urlopen(request) as answered:  # noqa: S310 - 127.0.0.1
+                    status, content = answered.status, answered.read()
+                if self.command == "POST" and self.path.endswith("/jobruns") and body:
+                    started, asked = json.loads(content), json.loads(body)
+                    emr.submitted.append(asked)
+                    application, job_run = started["applicationId"], started["jobRunId"]
+                    emr.job(application, job_run).state = "RUNNING"
+                    emr.jobs.append(threading.Thread(target=emr.run, args=(application, job_run, asked)))
+                    emr.jobs[-1].start()
+                self.reply(status, content)
+
+            def reply(self, status: int, content: bytes) -> None:
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_POST = do_DELETE = answer  # noqa: N815  the names that the base class calls
+
+            def log_message(self, *_: object) -> None:
+                """Print nothing."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            for job in self.jobs:
+                job.join()
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+@pytest.fixture
+def on_emr(
+    tmp_path: Path, aws: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str, str, str], tuple[Platform, Emr]]]:
+    """Give a platform that trains on EMR Serverless, whose job ends as asked."""
+    from contextlib import ExitStack
+
+    monkeypatch.setattr(spark_pipes, "EMR_POLL_S", 0.05)
+    monkeypatch.setattr(spark_pipes, "S3_POLL_S", 0.1)
+    make_bucket()
+    with ExitStack() as servers:
+
+        def given(end: str, state: str, details: str = "") -> tuple[Platform, Emr]:
+            emr = Emr(aws, end, state, details)
+            monkeypatch.setenv("AWS_ENDPOINT_URL_EMR_SERVERLESS", servers.enter_context(emr.serve()))
+            application = boto3.client("emr-serverless").create_application(
+                name="spark", releaseLabel="emr-7.9.0", type="SPARK"
+            )["applicationId"]
+            settings = {
+                "CINEMATCH_STORE": "s3://lake/cinematch",
+                "CINEMATCH_EMR_APPLICATION": application,
+                "CINEMATCH_EMR_ROLE": ROLE,
+                "CINEMATCH_EMR_PARAMETERS": "--conf spark.executor.memory=14g",
+            }
+            return platform_at(tmp_path, **settings), emr
+
+        yield given
+
+
+def test_a_job_on_emr_serverless_trains_and_its_messages_come_through_s3(
+    on_emr: Callable[..., tuple[Platform, Emr]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    platform, emr = on_emr("well", "SUCCESS")
+    code: dict[str, bytes] = {}
+    run = emr.run
+
+    def keep_code(application: str, job_run: str, request: dict[str, Any]) -> None:
+        submit = request["jobDriver"]["sparkSubmit"]
+        archive = submit["sparkSubmitParameters"].partition("--py-files ")[2].split()[0]
+        for uri in (submit["entryPoint"], archive):
+            key = uri.removeprefix("s3://lake/")
+            code[Path(key).name] = boto3.client("s3").get_object(Bucket="lake", Key=key)["Body"].read()
+        run(application, job_run, request)
+
+    monkeypatch.setattr(emr, "run", keep_code)
+    result, fits = fit_in_a_run(platform)
+    assert result.success, error_of(result)
+    log = capsys.readouterr().err
+    assert "the job has begun" in log
+    assert "not supported" not in log
+    (event,) = result.get_asset_materialization_events()
+    assert event.materialization.metadata["spark/workers"].value == 2
+    assert fits[0].factors.user_factors.shape == (40, 2)
+    (asked,) = emr.submitted
+    assert asked["executionRoleArn"] == ROLE
+    assert "--conf spark.executor.memory=14g" in asked["jobDriver"]["sparkSubmit"]["sparkSubmitParameters"]
+    # The script as it is, and Pipes as an archive that Python imports from.
+    assert code[SCRIPT.name] == SCRIPT.read_bytes()
+    assert "dagster_pipes/__init__.py" in zipfile.ZipFile(io.BytesIO(code["dagster_pipes.zip"])).namelist()
+    assert list(platform.store.keys("spark/")) == []
+    assert boto3.client("s3").list_objects_v2(Bucket="lake").get("KeyCount") == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("end", "state", "details", "error", "said"),
+    [
+        (
+            "killed unheard",
+            "FAILED",
+            "Job failed. ExitCode: 137.",
+            SparkKilledError,
+            r"is FAILED \(Job failed\. ExitCode: 137",
+        ),
+        ("killed", "CANCELLED", "", SparkKilledError, "is CANCELLED, before"),
+        ("surroundings", "FAILED", "", SparkKilledError, "it ended by a surroundings"),
+        ("bug", "FAILED", "", SparkJobError, "it ended by a bug"),
+    ],
+)
+def test_the_states_that_a_job_on_emr_fails_in(
+    on_emr: Callable[..., tuple[Platform, Emr]], end: str, state: str, details: str, error: type[Exception], said: str
+) -> None:
+    platform, _ = on_emr(end, state, details)
+    with pytest.raises(error, match=said):
+        fit_by_a_command(platform)
+    assert boto3.client("s3").list_objects_v2(Bucket="lake").get("KeyCount") == 0
+
+
+@pytest.mark.slow
+def test_an_application_that_is_not_there_is_a_fault_of_the_surroundings(
+    on_emr: Callable[..., tuple[Platform, Emr]],
+) -> None:
+    platform, _ = on_emr("well", "SUCCESS")
+    settings = platform.settings.model_copy(update={"emr_application": "00missing"})
+    with pytest.raises(Exception, match=r"00missing|not exist") as caught:
+        fit_by_a_command(replace(platform, settings=settings))
+    assert cause_of(caught.value) is Cause.SURROUNDINGS
+
+
+# Spark itself, with two workers.
+
+REAL_CONFIG = SparkAlsConfig(factors=16, sweeps=10, holdout_sweeps=2)
+WAIT_S = 1_800.0
+"""Spark starts in 20 s on a machine with nothing else to do, and in ten minutes on one with far too much."""
+
+
+def real_rows(rows: int = 60_000, users: int = 1_500, movies: int = 400) -> ResidualRows:
+    """Residuals of three factors; a row a pair."""
+    rng = np.random.default_rng(0)
+    pairs = np.sort(rng.choice(users * movies, rows, replace=False))
+    u, m = pairs // movies, pairs % movies
+    p, q = rng.normal(0, 0.6, (users, 3)), rng.normal(0, 0.6, (movies, 3))
+    residuals = (np.einsum("nk,nk->n", p[u], q[m]) + rng.normal(0, 0.3, rows)).astype(np.float32)
+    held = np.where(rng.random(rows) < 0.05, np.float32(np.nan), residuals)
+    return ResidualRows(u.astype(np.int32), m.astype(np.int32), residuals, held)
+
+
+def require_real_spark() -> None:
+    try:
+        require_spark(Settings.from_env({"CINEMATCH_TRAINER": "spark"}))
+    except SparkUnavailableError as missing:
+        pytest.skip(str(missing))
+
+
+def fit_on_spark(
+    home: Path, when: str = "", kill: str = ""
+) -> tuple[dg.ExecuteInProcessResult, list[ResidualFit], list[str]]:
+    """Fit with two workers; at the first line that matches ``when``, kill a process whose command names ``kill``."""
+    platform = platform_at(home)
+    lines: list[str] = []
+    fits: list[ResidualFit] = []
+
+    @dg.logger
+    def kept(_: dg.InitLoggerContext) -> logging.Logger:
+        logger, handler = logging.Logger("kept"), logging.Handler()  # noqa: LOG001  nothing of it stays
+        handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+        logger.addHandler(handler)
+        return logger
+
+    @dg.asset
+    def model(context: dg.AssetExecutionContext) -> None:
+        trainer = with_spark(platform, context).residual_trainer
+        assert trainer is not None
+        fits.append(trainer(real_rows(), REAL_CONFIG, 1, no_progress))
+
+    def kill_one() -> None:
+        deadline = time.monotonic() + WAIT_S
+        while kill and time.monotonic() < deadline and not ended.wait(0.2):
+            if any(re.search(when, line) for line in lines):
+                processes = [each for each in psutil.Process().children(recursive=True) if _is(each, kill)]
+                processes[0].kill()
+                return
+
+    ended = threading.Event()
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    job = dg.Definitions(assets=[model], loggers={"kept": kept}).resolve_implicit_global_asset_job_def()
+    try:
+        with dg.DagsterInstance.ephemeral() as instance:
+            result = job.execute_in_process(
+                instance=instance, run_config={"loggers": {"kept": {}}}, raise_on_error=False
+            )
+    finally:
+        ended.set()
+        killer.join()
+    assert list(platform.store.keys("spark/")) == []
+    assert list((home / "spark-scratch").iterdir()) == []
+    return result, fits, lines
+
+
+def _is(process: psutil.Process, kind: str) -> bool:
+    try:
+        return any(kind in word for word in process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7_200)
+def test_two_workers_train_and_when_one_is_killed_the_model_is_the_same(tmp_path: Path) -> None:
+    require_real_spark()
+    whole, (fit,), lines = fit_on_spark(tmp_path / "whole")
+    assert whole.success, error_of(whole)
+    assert "fit: workers: 2" in "\n".join(lines)
+    rows = real_rows()
+    u, m = np.searchsorted(fit.factors.users, rows.users), np.searchsorted(fit.factors.movies, rows.movies)
+    left = rows.residuals - np.einsum("nk,nk->n", fit.factors.user_factors[u], fit.factors.movie_factors[m])
+    assert left.std() < 0.6 * rows.residuals.std()
+
+    killed, (again,), lines = fit_on_spark(tmp_path / "killed", r"^fit: \d+ % of the tasks", "CoarseGrainedExecutor")
+    assert killed.success, error_of(killed)
+    assert any("a worker was lost" in line for line in lines), lines
+    np.testing.assert_array_equal(again.factors.user_factors, fit.factors.user_factors)
+    np.testing.assert_array_equal(again.factors.movie_factors, fit.factors.movie_factors)
+    (event,) = killed.get_asset_materialization_events()
+    assert event.materialization.metadata["spark/workers_lost"].value == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7_200)
+def test_a_driver_that_is_killed_in_mid_fit_is_a_fault_of_the_surroundings(tmp_path: Path) -> None:
+    require_real_spark()
+    killed, fits, _ = fit_on_spark(tmp_path, r"^fit: \d+ % of the tasks", "SparkSubmit")
+    assert not killed.success
+    assert fits == []
+    assert "SparkKilledError" in error_of(killed)
