@@ -14,6 +14,7 @@ SEPARATOR = "|"
 """Between the genres of a movie."""
 
 _OTHER_SEPARATORS = (";", ",")
+_LIST = re.compile(r"\s*\[(.*)\]\s*", re.DOTALL)
 
 FEATURES = 10
 """Genre components of a movie, as many as ``movies.pca_features`` holds."""
@@ -41,10 +42,16 @@ def other_separator(genres: Iterable[str | None]) -> str:
 
 
 def with_separator(genres: str | None, other: str) -> str | None:
-    """Return genres separated by ``other``, which may have blanks around it, as MovieLens writes them."""
+    """Return genres separated by ``other``, which may have blanks around it, as MovieLens writes them.
+
+    A list as Python and JSON write it, ``['Comedy', 'Drama']``, loses its brackets and quotes.
+    """
     if not isinstance(genres, str):
         return genres
-    return SEPARATOR.join(name for name in (part.strip() for part in genres.split(other)) if name)
+    names = [part.strip() for part in genres.split(other)]
+    if listed := _LIST.fullmatch(genres):
+        names = [part.strip().strip("'\"") for part in listed[1].split(other)]
+    return SEPARATOR.join(name for name in names if name)
 
 
 def first_year(title: str) -> int | None:

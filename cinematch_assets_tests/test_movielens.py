@@ -1,6 +1,14 @@
 import pytest
 
-from cinematch_assets.movielens import NO_GENRES, first_year, release_year, split_genres, title_without_year
+from cinematch_assets.movielens import (
+    NO_GENRES,
+    first_year,
+    other_separator,
+    release_year,
+    split_genres,
+    title_without_year,
+    with_separator,
+)
 
 
 @pytest.mark.parametrize(
@@ -38,3 +46,17 @@ def test_genres_are_split_each_once_and_without_blanks(genres: str | None, names
 )
 def test_a_title_has_its_year_at_its_end(title: str, first: int | None, release: int | None, name: str) -> None:
     assert (first_year(title), release_year(title), title_without_year(title)) == (first, release, name)
+
+
+@pytest.mark.parametrize(
+    ("file", "table"),
+    [
+        (["Drama; War", "Comedy"], ["Drama|War", "Comedy"]),
+        (["['Drama', 'War']", "['Comedy']", "[]"], ["Drama|War", "Comedy", ""]),
+        (['["Drama", "Children\'s"]', None], ["Drama|Children's", None]),
+        (["[Drama, Film-Noir]"], ["Drama|Film-Noir"]),
+    ],
+)
+def test_genres_are_read_as_other_programs_list_them(file: list[str | None], table: list[str | None]) -> None:
+    other = other_separator(file)
+    assert [with_separator(genres, other) for genres in file] == table

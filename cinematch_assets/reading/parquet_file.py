@@ -267,5 +267,5 @@ class ParquetFile:
                 or (SECONDS in column.rules and _is_time(kind))
             )
             if not fits:
-                wanted = "numbers" if column.is_number else "text"
-                raise FileRefused(self._name, f"its column {column.name} holds {kind}, {wanted} are expected")
+                wanted = "numbers are" if column.is_number else "text is"
+                raise FileRefused(self._name, f"its column {column.name} holds {kind}, {wanted} expected")
