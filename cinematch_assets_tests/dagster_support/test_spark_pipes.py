@@ -33,6 +33,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.emrserverless.models import emrserverless_backends
 
 from cinematch_assets.dagster_support import spark_pipes
+from cinematch_assets.dagster_support.runs import CAUSE_TAG
 from cinematch_assets.dagster_support.spark_pipes import (
     SCRIPT,
     SparkJobError,
@@ -50,6 +51,9 @@ from cinematch_assets.recommender.rating_prediction.residual_als import Residual
 from cinematch_assets.settings import Settings
 from cinematch_assets.storage.local import LocalStore
 from cinematch_assets.storage.opening import open_store
+from cinematch_assets.warehouse.champion import read_champion
+from cinematch_assets_tests.support.definitions import repository, run_job
+from cinematch_assets_tests.support.platforms import drop_history, make_platform, take_in_history
 
 JOB = Path(__file__).resolve().parents[1] / "support" / "exchanged_job.py"
 ROLE = "arn:aws:iam::123456789012:role/cinematch-spark"
@@ -156,6 +160,50 @@ def test_a_killed_driver_is_told_from_a_fit_that_fails(
         fit_by_a_command(here)
     assert cause_of(caught.value) is cause
     assert list(here.store.keys("spark/")) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
+def test_a_killed_driver_is_a_failed_run_that_the_sensor_tries_again(
+    here: Platform,
+    tmp_path: Path,
+    database_url_18: str,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = {"CINEMATCH_TRAINER": "spark", "CINEMATCH_RETRY_GAP_S": "0", "CINEMATCH_RETRAIN_COOLDOWN_S": "0"}
+    platform = make_platform(tmp_path / "home", database_url_18, **settings)
+    drop_history(platform, users=60, movies=60)
+    take_in_history(platform)
+
+    def tick() -> dg.RunRequest:
+        context = dg.build_sensor_context(
+            instance=instance, repository_def=repository(), resources={"platform": platform}
+        )
+        request = repository().get_sensor_def("retraining_sensor")(context)
+        assert isinstance(request, dg.RunRequest), request
+        return request
+
+    def run(request: dg.RunRequest) -> dg.ExecuteInProcessResult:
+        return run_job("retrain", platform, instance, tags={**request.tags, "dagster/run_key": str(request.run_key)})
+
+    keys = []
+    monkeypatch.setenv("EXCHANGED_JOB_END", "killed")
+    for _ in range(2):
+        request = tick()
+        keys.append(request.run_key)
+        failed = run(request)
+        assert not failed.success
+        cause = instance.get_run_by_id(failed.run_id).tags[f"{CAUSE_TAG}recommender_model"]  # type: ignore[union-attr]
+        assert cause.startswith("surroundings: training on Spark: its process was killed by signal 9"), cause
+    assert list(platform.store.keys("spark/")) == []
+    monkeypatch.setenv("EXCHANGED_JOB_END", "well")
+    last = tick()
+    assert last.run_key not in keys
+    assert run(last).success
+    champion = platform.warehouse.run(read_champion)
+    assert champion is not None
+    assert champion.config["method"] == "spark_als"
 
 
 def test_without_the_extra_no_run_starts_spark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
