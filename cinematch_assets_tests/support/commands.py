@@ -42,6 +42,7 @@ SHOWING: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
     ("models", "reject"): (("run_x",),),
     ("models", "rollback"): ((),),
     ("models", "verify"): (("run_x",),),
+    ("models", "mlflow"): ((),),
     ("batches", "list"): ((),),
     ("batches", "remove"): (("batch_x", "--yes"),),
     ("batches", "restore"): (("batch_x",),),
