@@ -139,6 +139,7 @@ class Watch:
     def __init__(self, spark: SparkSession, name: str, pipes: PipesContext) -> None:
         self.spark, self.name, self.pipes = spark, name, pipes
         self.workers = self.lost = 0
+        self._addresses: set[str] = set()
         self._logged = -STEP
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -151,24 +152,30 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
+        self._look()
 
     def _watch(self) -> None:
         while not self._ended.wait(WATCH_S):
-            try:
-                self._look_at_workers()
-                self._look_at_stages()
-            except Exception as fault:  # noqa: BLE001  what is wrong with Spark is the fit's to tell
-                self.pipes.log.debug("Spark does not say how far it is: %s", type(fault).__name__)
+            self._look()
+
+    def _look(self) -> None:
+        try:
+            self._look_at_workers()
+            self._look_at_stages()
+        except Exception as fault:  # noqa: BLE001  what is wrong with Spark is the fit's to tell
+            self.pipes.log.debug("Spark does not say how far it is: %s", type(fault).__name__)
 
     def _look_at_workers(self) -> None:
-        # The driver is among those that hold blocks.
-        alive = self.spark.sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1  # noqa: SLF001  no door of Python's
-        if alive < self.workers:
-            self.lost += self.workers - alive
+        holders = self.spark.sparkContext._jsc.sc().getExecutorMemoryStatus()  # noqa: SLF001  no door of Python's
+        addresses = set(holders.keys().mkString(" ").split())
+        alive = len(addresses) - 1  # the driver is among those that hold blocks
+        # By address: the next one may be there before the next look.
+        if gone := self._addresses - addresses:
+            self.lost += len(gone)
             self.pipes.log.warning("%s: a worker was lost, %d left: Spark computes its part again", self.name, alive)
         elif alive > self.workers:
             self.pipes.log.info("%s: workers: %d", self.name, alive)
-        self.workers = alive
+        self.workers, self._addresses = alive, addresses
 
     def _look_at_stages(self) -> None:
         tracker = self.spark.sparkContext.statusTracker()

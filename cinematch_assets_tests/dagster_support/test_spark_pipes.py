@@ -399,12 +399,12 @@ def test_an_application_that_is_not_there_is_a_fault_of_the_surroundings(
 
 # Spark itself, with two workers.
 
-REAL_CONFIG = SparkAlsConfig(factors=16, sweeps=5, holdout_sweeps=1, min_blocks=2)
+REAL_CONFIG = SparkAlsConfig(factors=16, sweeps=12, holdout_sweeps=1, min_blocks=2)
 WAIT_S = 1_800.0
 """Spark starts in 20 s on a machine with nothing else to do, and in ten minutes on one with far too much."""
 
 
-def real_rows(rows: int = 30_000, users: int = 1_000, movies: int = 300) -> ResidualRows:
+def real_rows(rows: int = 100_000, users: int = 1_000, movies: int = 300) -> ResidualRows:
     """Residuals of three factors; a row a pair."""
     rng = np.random.default_rng(0)
     pairs = np.sort(rng.choice(users * movies, rows, replace=False))
@@ -488,7 +488,7 @@ def test_two_workers_train_and_when_one_is_killed_the_model_is_the_same(tmp_path
     left = rows.residuals - np.einsum("nk,nk->n", fit.factors.user_factors[u], fit.factors.movie_factors[m])
     assert left.std() < 0.6 * rows.residuals.std()
 
-    killed, (again,), lines = fit_on_spark(tmp_path / "killed", r"^fit: \d+ % of the tasks", "CoarseGrainedExecutor")
+    killed, (again,), lines = fit_on_spark(tmp_path / "killed", r" - fit: \d+ % of the tasks", "CoarseGrainedExecutor")
     assert killed.success, error_of(killed)
     assert any("a worker was lost" in line for line in lines), lines
     np.testing.assert_array_equal(again.factors.user_factors, fit.factors.user_factors)
@@ -501,7 +501,7 @@ def test_two_workers_train_and_when_one_is_killed_the_model_is_the_same(tmp_path
 @pytest.mark.timeout(7_200)
 def test_a_driver_that_is_killed_in_mid_fit_is_a_fault_of_the_surroundings(tmp_path: Path) -> None:
     require_real_spark()
-    killed, fits, _ = fit_on_spark(tmp_path, r"^fit: \d+ % of the tasks", "SparkSubmit")
+    killed, fits, _ = fit_on_spark(tmp_path, r" - fit: \d+ % of the tasks", "SparkSubmit")
     assert not killed.success
     assert fits == []
     assert "SparkKilledError" in error_of(killed)
