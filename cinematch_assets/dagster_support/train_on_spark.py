@@ -13,22 +13,25 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from dagster_pipes import PipesContext, PipesS3ContextLoader, PipesS3MessageWriter, open_dagster_pipes
-from pyspark.ml.recommendation import ALS
-from pyspark.sql import DataFrame, SparkSession
 
 if TYPE_CHECKING:
     from typing import Self  # clusters have older versions of Python too
+
+    from pyspark.sql import DataFrame, SparkSession
 
 ONE_FILE_A_PARTITION = str(2**31 - 1)
 """Bytes that opening a file counts as: no two files then share a partition, and none is split."""
 WATCH_S = 2.0
 """Seconds between two looks at how far Spark is."""
+ANSWER_S = 10.0
+"""Seconds in which a Java process that lives takes a connection."""
 STEP = 0.1
 """Share of a fit between two lines."""
 SURROUNDINGS = (
@@ -75,6 +78,8 @@ def main() -> None:
 
 def start(pipes: PipesContext) -> SparkSession:
     """Start Spark, or connect to what spark-submit started, and report its versions."""
+    from pyspark.sql import SparkSession
+
     began = time.monotonic()
     builder = SparkSession.builder.appName("cinematch")
     blocks, is_ordered = pipes.get_extra("blocks"), pipes.get_extra("is_ordered")
@@ -109,6 +114,8 @@ def fit_all(spark: SparkSession, pipes: PipesContext) -> None:
 
 def fit(rows: DataFrame, name: str, sweeps: int, to: str, pipes: PipesContext) -> None:
     """Fit ALS to (user, movie, residual), write the factors, and report seconds and workers."""
+    from pyspark.ml.recommendation import ALS
+
     began = time.monotonic()
     blocks = pipes.get_extra("blocks")
     als = ALS(
@@ -207,9 +214,17 @@ def _first_line(text: str) -> str:
 
 
 def _is_driver_gone(spark: SparkSession) -> bool:
-    """Whether the Java process that this one started has ended; under spark-submit it is the other way round."""
-    process: Any = getattr(spark.sparkContext._gateway, "proc", None)  # noqa: SLF001  the only way to the process
-    return process is not None and process.poll() is not None
+    """Whether the Java process has ended: it is this one's child, or under spark-submit its parent."""
+    gateway: Any = spark.sparkContext._gateway  # noqa: SLF001  the only way to the process
+    process = getattr(gateway, "proc", None)
+    if process is not None and process.poll() is not None:
+        return True
+    address = (gateway.gateway_parameters.address, gateway.gateway_parameters.port)
+    try:
+        socket.create_connection(address, timeout=ANSWER_S).close()
+    except OSError:
+        return True
+    return False
 
 
 def _redirect_output(path: str) -> None:

@@ -9,6 +9,7 @@ B_ij = x̃_iᵀ A x̃_j · scale_i · scale_j, and goes into the reasons of the 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from cinematch_assets.recommender.kernels.topn import Compressed, insert_score
 from cinematch_assets.recommender.ranking.reasons import REASONS, Contributions, ListedMovies, no_contributions
 
 BLOCK_MOVIES = 512
-"""Listed movies at once: with more, a rated movie and its raters are read less often; A x̃_j for them fits a cache."""
+"""Listed movies at once, or fewer: a rated movie and its raters are read once for all; A x̃_j for them fits a cache."""
 
 
 def dual_contributions(
@@ -42,12 +43,14 @@ def dual_contributions(
     by_movie = weights.tocsc()
     history = by_movie.indptr, by_movie.indices, by_movie.data
     lists = ListedMovies.of(listed)
+    blocks = max(1, math.ceil(len(lists.movies) / BLOCK_MOVIES))
+    size = max(1, math.ceil(len(lists.movies) / blocks))  # equal blocks keep all threads busy to the end
 
     def explain_from(first: int) -> None:
-        targets = lists.movies[first : first + BLOCK_MOVIES]
+        targets = lists.movies[first : first + size]
         projected = np.zeros((len(targets), len(dual_inverse)), np.float32)
         _project(targets, train, dual_inverse, projected)
-        bounds = lists.bounds[first : first + BLOCK_MOVIES + 1]
+        bounds = lists.bounds[first : first + size + 1]
         asked = lists.places[bounds[0] : bounds[-1]], np.repeat(np.arange(len(targets)), np.diff(bounds))
         by_row = np.argsort(asked[0], kind="stable")
         places, target_of = asked[0][by_row], asked[1][by_row].astype(np.int32)
@@ -56,7 +59,7 @@ def dual_contributions(
             history, (starts, places, target_of), targets, train, np.ascontiguousarray(projected.T), scales, by_place
         )
 
-    run_blocks(explain_from, range(0, len(lists.movies), BLOCK_MOVIES))
+    run_blocks(explain_from, range(0, len(lists.movies), size))
     return found
 
 

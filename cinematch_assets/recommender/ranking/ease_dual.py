@@ -76,8 +76,8 @@ class DualEase:
         """
         from cinematch_assets.recommender.ranking.dual_reasons import dual_contributions  # noqa: PLC0415  loads numba
 
-        by_movie = sparse.diags(self.row_scale).dot(self.histories.weights()).tocsc()
-        train = by_movie.indptr, by_movie.indices, by_movie.data
+        by_movie = self.histories.weights().tocsc()
+        train = by_movie.indptr, by_movie.indices, self.row_scale[by_movie.indices] * by_movie.data
         scales = 1.0 / self.penalty, 1.0 / (self.penalty * self.inverse_diagonal)
         return dual_contributions(weights, listed, train, self.dual_inverse, scales)
 
