@@ -172,11 +172,7 @@ def stream_frames(url: str, query: str, names: Sequence[str]) -> Iterator[pd.Dat
 
 @contextmanager
 def _snapshot(url: str) -> Iterator[Any]:
-    """Yield an ADBC connection in a transaction that sees one state of the database.
-
-    Without nested loops: until autovacuum has looked at a table that was just loaded, Postgres expects a handful of its
-    rows, and would look up each of a million pairs by itself, in time that grows with the square of the rows.
-    """
+    """Yield an ADBC connection in a transaction that sees one state of the database."""
     from adbc_driver_manager import AdbcConnection, Error  # noqa: PLC0415 - only bulk reads pay for it
 
     require_tls(url)
@@ -184,7 +180,6 @@ def _snapshot(url: str) -> Iterator[Any]:
         with AdbcConnection(_arrow_database(url)) as connection:
             connection.set_autocommit(False)
             _execute(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            _execute(connection, "SET LOCAL enable_nestloop = off")
             yield connection
     except (Error, OSError) as fault:  # pyarrow says OSError when the server goes away in mid-stream
         cause = str(fault).splitlines()[0].rsplit("failed: ", 1)[-1]
