@@ -16,6 +16,9 @@ from cinematch_assets_tests.support.servers import short_folder
 
 WEEKS = int(os.environ.get("CINEMATCH_TEST_WEEKS", "52"))
 DRIFT_EVERY, MAINTAIN_EVERY = 4, 4
+USERS, RATED_SHARE = 1_000, 0.1
+"""15,000 ratings, and pairs of users and movies enough for those of a year."""
+
 SETTLED = """
 SELECT count(*) FILTER (WHERE reported_md5 = md5 AND assessed_md5 = md5) >= %s
    AND NOT EXISTS (SELECT FROM ops.outstanding_work)
@@ -88,7 +91,7 @@ def test_a_year_of_weeks_leaves_sizes_and_memory_flat(
         home_folder.mkdir()
         with dev(home_folder) as running:
             home = Home(home_folder, running.process.pid, time.monotonic())
-            outages.drop_tables(home_folder)
+            outages.drop_tables(home_folder, users=USERS, share=RATED_SHARE)
             wait_for(lambda: bool(home.ask("SELECT 1 FROM recommendations LIMIT 1")), "a first champion")
             weeks = []
             for number in range(1, WEEKS + 1):

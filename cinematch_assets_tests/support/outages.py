@@ -156,7 +156,7 @@ def drop_everything(home: Path) -> None:
     drop_batch(home, drift=0.7, rows=ROWS, seed=1)
 
 
-def drop_tables(home: Path) -> None:
+def drop_tables(home: Path, *, users: int = 200, share: float = 0.5) -> None:
     """Put a catalogue and a history into the folder."""
     (home / "drive").mkdir(parents=True, exist_ok=True)
     drop_history(
@@ -165,7 +165,9 @@ def drop_tables(home: Path) -> None:
             folder=open_folder(str(home / "drive")),
             store=open_store(str(home / "store")),
             warehouse=Warehouse(""),
-        )
+        ),
+        users=users,
+        share=share,
     )
 
 
