@@ -19,11 +19,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dagster_pipes import PipesContext, PipesS3ContextLoader, PipesS3MessageWriter, open_dagster_pipes
-from pyspark.ml.recommendation import ALS
-from pyspark.sql import DataFrame, SparkSession
 
 if TYPE_CHECKING:
     from typing import Self  # clusters have older versions of Python too
+
+    from pyspark.sql import DataFrame, SparkSession
 
 ONE_FILE_A_PARTITION = str(2**31 - 1)
 """Bytes that opening a file counts as: no two files then share a partition, and none is split."""
@@ -75,6 +75,8 @@ def main() -> None:
 
 def start(pipes: PipesContext) -> SparkSession:
     """Start Spark, or connect to what spark-submit started, and report its versions."""
+    from pyspark.sql import SparkSession
+
     began = time.monotonic()
     builder = SparkSession.builder.appName("cinematch")
     blocks, is_ordered = pipes.get_extra("blocks"), pipes.get_extra("is_ordered")
@@ -109,6 +111,8 @@ def fit_all(spark: SparkSession, pipes: PipesContext) -> None:
 
 def fit(rows: DataFrame, name: str, sweeps: int, to: str, pipes: PipesContext) -> None:
     """Fit ALS to (user, movie, residual), write the factors, and report seconds and workers."""
+    from pyspark.ml.recommendation import ALS
+
     began = time.monotonic()
     blocks = pipes.get_extra("blocks")
     als = ALS(

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from cinematch_assets.dagster_support.spark_pipes import SCRIPT
+from cinematch_assets.dagster_support.train_on_spark import describe_fault
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,9 +41,6 @@ def test_nothing_else_of_the_package_imports_pyspark() -> None:
     ],
 )
 def test_an_error_of_machine_or_disk_is_told_from_one_of_the_fit(raised: str, fault: str, said: str) -> None:
-    pytest.importorskip("pyspark", reason="the extra spark is not installed")
-    from cinematch_assets.dagster_support.train_on_spark import describe_fault
-
     spark = SimpleNamespace(sparkContext=SimpleNamespace(_gateway=SimpleNamespace(proc=None)))
     described = describe_fault(RuntimeError(raised), spark)
     assert described["fault"] == fault
@@ -51,9 +49,6 @@ def test_an_error_of_machine_or_disk_is_told_from_one_of_the_fit(raised: str, fa
 
 
 def test_a_driver_that_is_gone_and_one_that_never_started_are_the_surroundings() -> None:
-    pytest.importorskip("pyspark", reason="the extra spark is not installed")
-    from cinematch_assets.dagster_support.train_on_spark import describe_fault
-
     ended = SimpleNamespace(poll=lambda: 137)
     spark = SimpleNamespace(sparkContext=SimpleNamespace(_gateway=SimpleNamespace(proc=ended)))
     assert describe_fault(RuntimeError("Answer from Java side is empty"), spark)["fault"] == "surroundings"

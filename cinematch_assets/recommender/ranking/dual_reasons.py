@@ -23,7 +23,7 @@ from cinematch_assets.recommender.kernels.topn import Compressed, insert_score
 from cinematch_assets.recommender.ranking.reasons import REASONS, Contributions, ListedMovies, no_contributions
 
 BLOCK_MOVIES = 512
-"""Listed movies at once, at most: with more, a rated movie and its raters are read less often; A x̃_j for them fits a cache."""
+"""Listed movies at once, or fewer: a rated movie and its raters are read once for all; A x̃_j for them fits a cache."""
 
 
 def dual_contributions(
