@@ -16,8 +16,8 @@ from cinematch_assets_tests.support.servers import short_folder
 
 WEEKS = int(os.environ.get("CINEMATCH_TEST_WEEKS", "52"))
 DRIFT_EVERY, MAINTAIN_EVERY = 4, 4
-USERS, RATED_SHARE = 1_000, 0.1
-"""15,000 ratings, and pairs of users and movies enough for those of a year."""
+USERS, RATED_SHARE = 500, 0.5
+"""37,500 ratings, and as many pairs left for the batches of a year; of so many, a drifted week spoils no candidate."""
 
 SETTLED = """
 SELECT count(*) FILTER (WHERE reported_md5 = md5 AND assessed_md5 = md5) >= %s
