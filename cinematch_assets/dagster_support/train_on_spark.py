@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import sys
 import threading
 import time
@@ -29,6 +30,8 @@ ONE_FILE_A_PARTITION = str(2**31 - 1)
 """Bytes that opening a file counts as: no two files then share a partition, and none is split."""
 WATCH_S = 2.0
 """Seconds between two looks at how far Spark is."""
+ANSWER_S = 10.0
+"""Seconds in which a Java process that lives takes a connection."""
 STEP = 0.1
 """Share of a fit between two lines."""
 SURROUNDINGS = (
@@ -211,9 +214,17 @@ def _first_line(text: str) -> str:
 
 
 def _is_driver_gone(spark: SparkSession) -> bool:
-    """Whether the Java process that this one started has ended; under spark-submit it is the other way round."""
-    process: Any = getattr(spark.sparkContext._gateway, "proc", None)  # noqa: SLF001  the only way to the process
-    return process is not None and process.poll() is not None
+    """Whether the Java process has ended: it is this one's child, or under spark-submit its parent."""
+    gateway: Any = spark.sparkContext._gateway  # noqa: SLF001  the only way to the process
+    process = getattr(gateway, "proc", None)
+    if process is not None and process.poll() is not None:
+        return True
+    address = (gateway.gateway_parameters.address, gateway.gateway_parameters.port)
+    try:
+        socket.create_connection(address, timeout=ANSWER_S).close()
+    except OSError:
+        return True
+    return False
 
 
 def _redirect_output(path: str) -> None:

@@ -26,6 +26,7 @@ from cinematch_assets.warehouse.ratings import rating_columns
 from cinematch_assets.warehouse.statements import scalar, statement
 from cinematch_assets.warehouse.suppressed_users import require_suppressed
 from cinematch_assets.warehouse.table_loads import LoadRules
+from cinematch_assets.warehouse.table_sizes import analyze_after_load
 
 _BUFFER = sql.Identifier("ratings_buffer")
 
@@ -163,6 +164,7 @@ def load_batch(
             why, contents = f"{file.path} has another content", {"old": existing.md5, "new": file.md5}
             add_audit_entry(connection, Action.CORRECTION, batch_id, why, by, **contents, rows=len(ratings))
         require_suppressed(connection, suppressed)
+    analyze_after_load(connection, len(ratings))
     return BatchLoad(batch_id, str(values["place"]), inserted=len(ratings), deleted=deleted, rows=len(ratings))
 
 

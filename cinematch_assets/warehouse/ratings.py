@@ -21,6 +21,7 @@ from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.statements import scalar, statement
 from cinematch_assets.warehouse.suppressed_users import require_suppressed
 from cinematch_assets.warehouse.table_loads import LoadRules
+from cinematch_assets.warehouse.table_sizes import analyze_after_load
 
 RATING_COLUMNS = ("userId", "movieId", "rating", "timestamp")
 _RATINGS = sql.Identifier("ratings")
@@ -68,6 +69,7 @@ def load_ratings(
             add_audit_entry(connection, Action.CORRECTION, "ratings", why, by, new=file.md5, **counts)
         connection.execute(statement("drift/refresh_drift_baseline"))
         require_suppressed(connection, suppressed)
+    analyze_after_load(connection, len(ratings))
     test = int(is_test.sum())
     return RatingsLoad(deleted=deleted, train=len(ratings) - test, test=test)
 

@@ -13,6 +13,7 @@ from cinematch_assets.warehouse.copy import copy_columns, read_frame
 from cinematch_assets.warehouse.locks import lock
 from cinematch_assets.warehouse.model_registry import require_champion_is
 from cinematch_assets.warehouse.statements import statement
+from cinematch_assets.warehouse.table_sizes import analyze_after_load
 
 
 def read_recommended_version(connection: psycopg.Connection) -> str | None:
@@ -40,7 +41,9 @@ def write_recommendations(connection: psycopg.Connection, version: str, recommen
     with connection.transaction():
         lock(connection, "registry")
         require_champion_is(connection, version)
-        return replace_recommendations(connection, version, recommendations)
+        written = replace_recommendations(connection, version, recommendations)
+    analyze_after_load(connection, written)
+    return written
 
 
 def replace_recommendations(connection: psycopg.Connection, version: str, recommendations: pd.DataFrame) -> int:

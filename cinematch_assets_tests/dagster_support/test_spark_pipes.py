@@ -1,26 +1,23 @@
 """Training on Spark from a run: what Dagster shows, and what a failure counts as.
 
 The quick tests put a job in numpy in Spark's place (``support.exchanged_job``), through Pipes on files, and through S3
-with moto as EMR Serverless. moto runs no job and has no dashboards: a small server before it starts the job as a
-process when it is submitted, tells moto how it ended, and answers for dashboards. The slow tests start Spark itself,
-with two workers.
+with moto as EMR Serverless (``support.emr_serverless``). The slow tests start Spark itself: with two workers, and by
+spark-submit in the place of EMR.
 """
 
 import io
-import json
 import logging
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
 import time
-import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +26,6 @@ import dagster as dg
 import numpy as np
 import psutil
 import pytest
-from moto.core import DEFAULT_ACCOUNT_ID
-from moto.emrserverless.models import emrserverless_backends
 
 from cinematch_assets.dagster_support import spark_pipes
 from cinematch_assets.dagster_support.runs import CAUSE_TAG
@@ -53,11 +48,13 @@ from cinematch_assets.storage.local import LocalStore
 from cinematch_assets.storage.opening import open_store
 from cinematch_assets.warehouse.champion import read_champion
 from cinematch_assets_tests.support.definitions import repository, run_job
+from cinematch_assets_tests.support.emr_serverless import Drive, Emr, SparkSubmit
 from cinematch_assets_tests.support.platforms import drop_history, make_platform, take_in_history
 
 JOB = Path(__file__).resolve().parents[1] / "support" / "exchanged_job.py"
 ROLE = "arn:aws:iam::123456789012:role/cinematch-spark"
 CONFIG = SparkAlsConfig(factors=2, sweeps=2, holdout_sweeps=1)
+GivenEmr = tuple[Platform, Emr]
 
 
 def slow(*values: object) -> Any:
@@ -225,93 +222,16 @@ def test_a_store_on_s3_is_not_what_spark_of_this_machine_reads(tmp_path: Path, a
     assert stores == [here.store, LocalStore(tmp_path / "exchange"), on_emr.store]
 
 
-class Emr:
-    """moto's EMR Serverless with what it leaves out: a submitted job runs here, and its end is told to moto."""
-
-    def __init__(self, moto: str, end: str, state: str, details: str) -> None:
-        self.moto, self.end, self.state, self.details = moto, end, state, details
-        self.submitted: list[dict[str, Any]] = []
-        self.jobs: list[threading.Thread] = []
-
-    def run(self, application: str, job_run: str, request: dict[str, Any]) -> None:
-        """Run the job as its driver would be run, then set the state that it ends in."""
-        submit = request["jobDriver"]["sparkSubmit"]
-        confs = [word for word in submit["sparkSubmitParameters"].split() if word.startswith("spark.emr-serverless")]
-        passed = dict(conf.removeprefix("spark.emr-serverless.driverEnv.").split("=", 1) for conf in confs)
-        environment = {**os.environ, **passed, "EXCHANGED_JOB_END": self.end, "PYTHONPATH": str(JOB.parents[2])}
-        command = [sys.executable, str(JOB), *submit["entryPointArguments"]]
-        subprocess.run(command, env=environment, check=False, capture_output=True)
-        job = self.job(application, job_run)
-        job.state_details, job.state = self.details, self.state
-
-    def job(self, application: str, job_run: str) -> Any:
-        backend = emrserverless_backends[DEFAULT_ACCOUNT_ID][os.environ["AWS_DEFAULT_REGION"]]
-        return backend.get_job_run(application, job_run)
-
-    @contextmanager
-    def serve(self) -> Iterator[str]:
-        """Answer for dashboards, and hand everything else on to moto."""
-        emr = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)) or None
-                if self.path.endswith("/dashboard"):
-                    self.reply(200, b'{"url": "https://dashboard.invalid/"}')
-                    return
-                request = urllib.request.Request(  # noqa: S310 - 127.0.0.1
-                    emr.moto + self.path, body, dict(self.headers), method=self.command
-                )
-                with urllib.request.urlopen(request) as answered:  # noqa: S310 - 127.0.0.1
-                    status, content = answered.status, answered.read()
-                if self.command == "POST" and self.path.endswith("/jobruns") and body:
-                    started, asked = json.loads(content), json.loads(body)
-                    emr.submitted.append(asked)
-                    application, job_run = started["applicationId"], started["jobRunId"]
-                    emr.job(application, job_run).state = "RUNNING"
-                    emr.jobs.append(threading.Thread(target=emr.run, args=(application, job_run, asked)))
-                    emr.jobs[-1].start()
-                self.reply(status, content)
-
-            def reply(self, status: int, content: bytes) -> None:
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            do_GET = do_POST = do_DELETE = answer  # noqa: N815  the names that the base class calls
-
-            def log_message(self, *_: object) -> None:
-                """Print nothing."""
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            for job in self.jobs:
-                job.join()
-            server.shutdown()
-            thread.join()
-            server.server_close()
-
-
 @pytest.fixture
-def on_emr(
-    tmp_path: Path, aws: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[str, str, str], tuple[Platform, Emr]]]:
-    """Give a platform that trains on EMR Serverless, whose job ends as asked."""
-    from contextlib import ExitStack
-
+def on_emr(tmp_path: Path, aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Drive], GivenEmr]]:
+    """Give a platform that trains on EMR Serverless, whose jobs run as asked."""
     monkeypatch.setattr(spark_pipes, "EMR_POLL_S", 0.05)
     monkeypatch.setattr(spark_pipes, "S3_POLL_S", 0.1)
     make_bucket()
     with ExitStack() as servers:
 
-        def given(end: str, state: str, details: str = "") -> tuple[Platform, Emr]:
-            emr = Emr(aws, end, state, details)
+        def given(drive: Drive) -> GivenEmr:
+            emr = Emr(aws, drive)
             monkeypatch.setenv("AWS_ENDPOINT_URL_EMR_SERVERLESS", servers.enter_context(emr.serve()))
             application = boto3.client("emr-serverless").create_application(
                 name="spark", releaseLabel="emr-7.9.0", type="SPARK"
@@ -327,22 +247,35 @@ def on_emr(
         yield given
 
 
-def test_a_job_on_emr_serverless_trains_and_its_messages_come_through_s3(
-    on_emr: Callable[..., tuple[Platform, Emr]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    platform, emr = on_emr("well", "SUCCESS")
-    code: dict[str, bytes] = {}
-    run = emr.run
+def in_numpy(end: str, state: str, details: str = "") -> Drive:
+    """The job in numpy in the place of Spark and its driver; EMR then tells of ``state``."""
 
-    def keep_code(application: str, job_run: str, request: dict[str, Any]) -> None:
-        submit = request["jobDriver"]["sparkSubmit"]
+    def drive(submit: Mapping[str, Any], variables: Mapping[str, str]) -> tuple[str, str]:
+        environment = {**os.environ, **variables, "EXCHANGED_JOB_END": end, "PYTHONPATH": str(JOB.parents[2])}
+        command = [sys.executable, str(JOB), *submit["entryPointArguments"]]
+        subprocess.run(command, env=environment, check=False, capture_output=True)
+        return state, details
+
+    return drive
+
+
+def objects_in_the_bucket() -> int | None:
+    return boto3.client("s3").list_objects_v2(Bucket="lake").get("KeyCount")
+
+
+def test_a_job_on_emr_serverless_trains_and_its_messages_come_through_s3(
+    on_emr: Callable[[Drive], GivenEmr], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code: dict[str, bytes] = {}
+
+    def keep_code(submit: Mapping[str, Any], variables: Mapping[str, str]) -> tuple[str, str]:
         archive = submit["sparkSubmitParameters"].partition("--py-files ")[2].split()[0]
         for uri in (submit["entryPoint"], archive):
             key = uri.removeprefix("s3://lake/")
             code[Path(key).name] = boto3.client("s3").get_object(Bucket="lake", Key=key)["Body"].read()
-        run(application, job_run, request)
+        return in_numpy("well", "SUCCESS")(submit, variables)
 
-    monkeypatch.setattr(emr, "run", keep_code)
+    platform, emr = on_emr(keep_code)
     result, fits = fit_in_a_run(platform)
     assert result.success, error_of(result)
     log = capsys.readouterr().err
@@ -358,7 +291,7 @@ def test_a_job_on_emr_serverless_trains_and_its_messages_come_through_s3(
     assert code[SCRIPT.name] == SCRIPT.read_bytes()
     assert "dagster_pipes/__init__.py" in zipfile.ZipFile(io.BytesIO(code["dagster_pipes.zip"])).namelist()
     assert list(platform.store.keys("spark/")) == []
-    assert boto3.client("s3").list_objects_v2(Bucket="lake").get("KeyCount") == 0
+    assert objects_in_the_bucket() == 0
 
 
 @pytest.mark.slow
@@ -378,19 +311,19 @@ def test_a_job_on_emr_serverless_trains_and_its_messages_come_through_s3(
     ],
 )
 def test_the_states_that_a_job_on_emr_fails_in(
-    on_emr: Callable[..., tuple[Platform, Emr]], end: str, state: str, details: str, error: type[Exception], said: str
+    on_emr: Callable[[Drive], GivenEmr], end: str, state: str, details: str, error: type[Exception], said: str
 ) -> None:
-    platform, _ = on_emr(end, state, details)
+    platform, _ = on_emr(in_numpy(end, state, details))
     with pytest.raises(error, match=said):
         fit_by_a_command(platform)
-    assert boto3.client("s3").list_objects_v2(Bucket="lake").get("KeyCount") == 0
+    assert objects_in_the_bucket() == 0
 
 
 @pytest.mark.slow
 def test_an_application_that_is_not_there_is_a_fault_of_the_surroundings(
-    on_emr: Callable[..., tuple[Platform, Emr]],
+    on_emr: Callable[[Drive], GivenEmr],
 ) -> None:
-    platform, _ = on_emr("well", "SUCCESS")
+    platform, _ = on_emr(in_numpy("well", "SUCCESS"))
     settings = platform.settings.model_copy(update={"emr_application": "00missing"})
     with pytest.raises(Exception, match=r"00missing|not exist") as caught:
         fit_by_a_command(replace(platform, settings=settings))
@@ -400,6 +333,7 @@ def test_an_application_that_is_not_there_is_a_fault_of_the_surroundings(
 # Spark itself, with two workers.
 
 REAL_CONFIG = SparkAlsConfig(factors=16, sweeps=12, holdout_sweeps=1, min_blocks=2)
+IN_MID_FIT = r" - fit: \d+ % of the tasks"
 WAIT_S = 1_800.0
 """Spark starts in 20 s on a machine with nothing else to do, and in ten minutes on one with far too much."""
 
@@ -423,10 +357,9 @@ def require_real_spark() -> None:
 
 
 def fit_on_spark(
-    home: Path, when: str = "", kill: str = ""
+    platform: Platform, when: str = "", kill: str = "", config: SparkAlsConfig = REAL_CONFIG
 ) -> tuple[dg.ExecuteInProcessResult, list[ResidualFit], list[str]]:
-    """Fit with two workers; at the first line that matches ``when``, kill a process whose command names ``kill``."""
-    platform = platform_at(home)
+    """Fit on Spark; at the first line that matches ``when``, kill a process whose command names ``kill``."""
     lines: list[str] = []
     fits: list[ResidualFit] = []
 
@@ -441,7 +374,7 @@ def fit_on_spark(
     def model(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         trainer = with_spark(platform, context).residual_trainer
         assert trainer is not None
-        fits.append(trainer(real_rows(), REAL_CONFIG, 1, no_progress))
+        fits.append(trainer(real_rows(), config, 1, no_progress))
         return dg.MaterializeResult()
 
     def kill_one() -> None:
@@ -465,8 +398,14 @@ def fit_on_spark(
         ended.set()
         killer.join()
     assert list(platform.store.keys("spark/")) == []
-    assert list((home / "spark-scratch").iterdir()) == []
     return result, fits, lines
+
+
+def assert_factors_explain_residuals(fit: ResidualFit) -> None:
+    rows = real_rows()
+    u, m = np.searchsorted(fit.factors.users, rows.users), np.searchsorted(fit.factors.movies, rows.movies)
+    left = rows.residuals - np.einsum("nk,nk->n", fit.factors.user_factors[u], fit.factors.movie_factors[m])
+    assert left.std() < 0.6 * rows.residuals.std()
 
 
 def _is(process: psutil.Process, kind: str) -> bool:
@@ -480,15 +419,14 @@ def _is(process: psutil.Process, kind: str) -> bool:
 @pytest.mark.timeout(7_200)
 def test_two_workers_train_and_when_one_is_killed_the_model_is_the_same(tmp_path: Path) -> None:
     require_real_spark()
-    whole, (fit,), lines = fit_on_spark(tmp_path / "whole")
+    whole, (fit,), lines = fit_on_spark(platform_at(tmp_path / "whole"))
     assert whole.success, error_of(whole)
     assert "fit: workers: 2" in "\n".join(lines)
-    rows = real_rows()
-    u, m = np.searchsorted(fit.factors.users, rows.users), np.searchsorted(fit.factors.movies, rows.movies)
-    left = rows.residuals - np.einsum("nk,nk->n", fit.factors.user_factors[u], fit.factors.movie_factors[m])
-    assert left.std() < 0.6 * rows.residuals.std()
+    assert_factors_explain_residuals(fit)
 
-    killed, (again,), lines = fit_on_spark(tmp_path / "killed", r" - fit: \d+ % of the tasks", "CoarseGrainedExecutor")
+    home = tmp_path / "killed"
+    killed, (again,), lines = fit_on_spark(platform_at(home), IN_MID_FIT, "CoarseGrainedExecutor")
+    assert list((home / "spark-scratch").iterdir()) == []
     assert killed.success, error_of(killed)
     assert any("a worker was lost" in line for line in lines), lines
     np.testing.assert_array_equal(again.factors.user_factors, fit.factors.user_factors)
@@ -501,7 +439,69 @@ def test_two_workers_train_and_when_one_is_killed_the_model_is_the_same(tmp_path
 @pytest.mark.timeout(7_200)
 def test_a_driver_that_is_killed_in_mid_fit_is_a_fault_of_the_surroundings(tmp_path: Path) -> None:
     require_real_spark()
-    killed, fits, _ = fit_on_spark(tmp_path, r" - fit: \d+ % of the tasks", "SparkSubmit")
+    killed, fits, _ = fit_on_spark(platform_at(tmp_path), IN_MID_FIT, "SparkSubmit")
+    assert list((tmp_path / "spark-scratch").iterdir()) == []
     assert not killed.success
     assert fits == []
     assert "SparkKilledError" in error_of(killed)
+
+
+# Spark itself, started by spark-submit as on EMR Serverless, with Pipes through S3.
+
+
+def spark_submit(tmp_path: Path, before: Callable[[Path], None] = lambda _: None) -> SparkSubmit:
+    require_real_spark()
+    return SparkSubmit("lake", tmp_path / "mounted", before, tmp_path / "spark-submit.log")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7_200)
+def test_the_script_itself_trains_by_spark_submit_and_answers_through_s3(
+    on_emr: Callable[[Drive], GivenEmr], tmp_path: Path
+) -> None:
+    platform, _ = on_emr(spark_submit(tmp_path))
+    result, fits, lines = fit_on_spark(platform)
+    assert result.success, error_of(result) + (tmp_path / "spark-submit.log").read_text()
+    assert_factors_explain_residuals(fits[0])
+    assert fits[0].without_holdout is not None
+    assert set(fits[0].computed_by) == {"spark", "java"}
+    (event,) = result.get_asset_materialization_events()
+    shown = {name: value.value for name, value in event.materialization.metadata.items()}
+    assert (shown["spark/factors_sweeps"], shown["spark/holdout_factors_sweeps"]) == (12, 1)
+    assert "fit: 12 sweeps in" in "\n".join(lines)
+    assert objects_in_the_bucket() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7_200)
+def test_a_fit_that_fails_under_spark_submit_says_why_through_s3(
+    on_emr: Callable[[Drive], GivenEmr], tmp_path: Path
+) -> None:
+    def remove_rows(top: Path) -> None:
+        (rows,) = top.rglob("ratings")
+        shutil.rmtree(rows)
+
+    platform, _ = on_emr(spark_submit(tmp_path, remove_rows))
+    result, fits, _ = fit_on_spark(platform)
+    assert not result.success
+    assert fits == []
+    assert re.search(
+        r"SparkJobError: AnalysisException: \[PATH_NOT_FOUND\].*s3://lake/cinematch/spark", error_of(result)
+    )
+    assert objects_in_the_bucket() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7_200)
+def test_a_driver_that_is_killed_under_spark_submit_is_a_fault_of_the_surroundings(
+    on_emr: Callable[[Drive], GivenEmr], tmp_path: Path
+) -> None:
+    platform, _ = on_emr(spark_submit(tmp_path))
+    # Messages come every ten seconds: by the one on its start, because the fit may be over with its own.
+    config = REAL_CONFIG.model_copy(update={"sweeps": 20, "holdout_sweeps": 20})
+    killed, fits, _ = fit_on_spark(platform, "on Java .* started in", "org.apache.spark.deploy.SparkSubmit", config)
+    assert not killed.success
+    assert fits == []
+    said = error_of(killed)
+    assert "SparkKilledError: training on Spark: Spark's driver ended in the middle of the work" in said, said
+    assert objects_in_the_bucket() == 0

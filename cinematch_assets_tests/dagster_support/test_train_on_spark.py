@@ -1,9 +1,11 @@
 """The script that runs under Spark: what it needs, and how it names what went wrong."""
 
 import ast
+import socket
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -41,15 +43,27 @@ def test_nothing_else_of_the_package_imports_pyspark() -> None:
     ],
 )
 def test_an_error_of_machine_or_disk_is_told_from_one_of_the_fit(raised: str, fault: str, said: str) -> None:
-    spark = SimpleNamespace(sparkContext=SimpleNamespace(_gateway=SimpleNamespace(proc=None)))
-    described = describe_fault(RuntimeError(raised), spark)
+    with socket.create_server(("127.0.0.1", 0)) as java:
+        described = describe_fault(RuntimeError(raised), session(java.getsockname()[1]))
     assert described["fault"] == fault
     assert said in described["message"]
     assert "\n" not in described["message"]
 
 
 def test_a_driver_that_is_gone_and_one_that_never_started_are_the_surroundings() -> None:
-    ended = SimpleNamespace(poll=lambda: 137)
-    spark = SimpleNamespace(sparkContext=SimpleNamespace(_gateway=SimpleNamespace(proc=ended)))
-    assert describe_fault(RuntimeError("Answer from Java side is empty"), spark)["fault"] == "surroundings"
+    with socket.create_server(("127.0.0.1", 0)) as java:
+        port = java.getsockname()[1]
+        ended = session(port, process=SimpleNamespace(poll=lambda: 137))
+        assert describe_fault(RuntimeError("An error occurred"), ended)["fault"] == "surroundings"
+    # Under spark-submit the Java process is no child, and what Python raises names neither it nor a reason.
+    assert describe_fault(RuntimeError("An error occurred while calling o45.fit"), session(port)) == {
+        "fault": "surroundings",
+        "message": "Spark's driver ended in the middle of the work",
+    }
     assert describe_fault(RuntimeError("Java gateway process exited"), None)["fault"] == "surroundings"
+
+
+def session(port: int, process: Any = None) -> Any:
+    """A session of Spark whose Java process takes connections at ``port``."""
+    at = SimpleNamespace(address="127.0.0.1", port=port)
+    return SimpleNamespace(sparkContext=SimpleNamespace(_gateway=SimpleNamespace(proc=process, gateway_parameters=at)))

@@ -4,10 +4,19 @@ import psycopg
 import pytest
 
 from cinematch_assets.warehouse.connection import connect
-from cinematch_assets.warehouse.table_sizes import archive_alerts, read_database_mb, read_table_sizes, vacuum
+from cinematch_assets.warehouse.recommendations import write_recommendations
+from cinematch_assets.warehouse.table_sizes import BULK_ROWS, archive_alerts, read_database_mb, read_table_sizes, vacuum
 from cinematch_assets_tests.support import warehouse_jobs, workers
 from cinematch_assets_tests.support.catalogue import catalogue
-from cinematch_assets_tests.support.warehouse_rows import count, load_file, make_random_ratings, read_rows
+from cinematch_assets_tests.support.warehouse_rows import (
+    count,
+    load,
+    load_file,
+    make_random_ratings,
+    make_recommendations,
+    promote_candidate,
+    read_rows,
+)
 
 
 def alerts(connection: psycopg.Connection) -> None:
@@ -93,6 +102,28 @@ def test_the_weekly_round_vacuums_and_analyzes(connection: psycopg.Connection) -
     vacuum(connection)
     analyzed = "pg_stat_user_tables WHERE relname IN ('ratings', 'ratings_buffer', 'movies', 'recommendations')"
     assert count(connection, f"{analyzed} AND last_vacuum IS NOT NULL AND last_analyze IS NOT NULL") == 4
+
+
+@pytest.mark.parametrize("user", [None, "ml_pipeline"])
+@pytest.mark.parametrize("table", ["ratings", "ratings_buffer", "recommendations"])
+def test_the_planner_knows_what_was_loaded_at_once(url: str, table: str, user: str | None) -> None:
+    with connect(url, user=user) as connection:
+        rows = make_random_ratings(BULK_ROWS)
+        if table == "ratings":
+            load_file(connection, rows)
+        elif table == "ratings_buffer":
+            load(connection, "w1", rows)
+        else:
+            version, _ = promote_candidate(connection, "first")
+            lists = make_recommendations(*((user, 1, 30, 4.5) for user in range(1, BULK_ROWS + 1)))
+            write_recommendations(connection, version, lists)
+    with connect(url) as owner:
+        assert count(owner, f"pg_stats WHERE tablename = '{table}' AND attname = 'userid'") == 1
+
+
+def test_a_small_batch_leaves_the_statistics_to_autovacuum(connection: psycopg.Connection) -> None:
+    load(connection, "w1", make_random_ratings(BULK_ROWS - 1))
+    assert count(connection, "pg_stats WHERE tablename = 'ratings_buffer'") == 0
 
 
 def test_ml_pipeline_archives_and_vacuums_by_itself(url: str) -> None:

@@ -6,6 +6,7 @@ from cinematch_assets.warehouse.champion import promote
 from cinematch_assets.warehouse.connection import connect
 from cinematch_assets.warehouse.model_registry import TrainedBatch
 from cinematch_assets.warehouse.training_data import read_seen_pairs, read_training_data
+from cinematch_assets_tests.support.servers import wait_until
 from cinematch_assets_tests.support.warehouse_rows import (
     add_candidate,
     assess,
@@ -136,3 +137,22 @@ def test_the_snapshot_is_one_moment(database_url_18: str, rows: int) -> None:
         load_file(connection, make_random_ratings(100 * rows + 1))
     data = read_training_data(database_url_18)
     assert len(data.file) + len(data.test) == 100 * rows + 1
+
+
+def test_training_rows_of_a_table_without_statistics_are_not_looked_up_one_by_one(url: str) -> None:
+    """As right after a first load, before autovacuum has looked at the table."""
+    lookups = "SELECT sum(idx_scan)::bigint, sum(seq_scan)::bigint FROM pg_stat_user_tables WHERE relname = 'ratings'"
+
+    def counted() -> tuple[int, int]:
+        connection.execute("SELECT pg_stat_clear_snapshot()")
+        return connection.execute(lookups).fetchone()
+
+    with connect(url) as connection:
+        connection.execute("ALTER TABLE ratings SET (autovacuum_enabled = off)")
+        load_file(connection, make_random_ratings(20_000, seed=1, users=500, movies=400))
+        connection.execute("SELECT pg_stat_force_next_flush()")
+        before = counted()
+        data = read_training_data(url)
+        wait_until(lambda: counted() != before, "the server counts what the reader's session did")
+        assert counted()[0] - before[0] < 20
+    assert len(data.file) + len(data.test) == 20_000
