@@ -11,7 +11,7 @@ import pytest
 from cinematch_assets.warehouse.embedded import DAGSTER
 from cinematch_assets_tests.support import outages
 from cinematch_assets_tests.support.dagster_ui import Dev, dev
-from cinematch_assets_tests.support.outages import UNDER_WAY, Home, wait_for
+from cinematch_assets_tests.support.outages import UNDER_WAY, Home, command_of, wait_for
 from cinematch_assets_tests.support.servers import short_folder
 
 WEEKS = int(os.environ.get("CINEMATCH_TEST_WEEKS", "52"))
@@ -54,7 +54,7 @@ def is_quiet(home: Home, week: int) -> bool:
 def measure(home: Home, week: int) -> Week:
     memory = {"daemon": 0.0, "code server": 0.0}
     for process in home.services():
-        words = " ".join(process.cmdline())
+        words = command_of(process)
         if "spawn_main" in words or "resource_tracker" in words:
             continue  # of a run
         for part, mark in (("daemon", "daemon run"), ("code server", "code-server"), ("code server", "grpc")):

@@ -142,6 +142,14 @@ class Home:
         return Outcome(found, causes, time.monotonic() - self.started)
 
 
+def command_of(process: psutil.Process) -> str:
+    """What a process was started with; nothing of one that has ended."""
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return ""
+
+
 def _is_worker(process: psutil.Process) -> bool:
     try:
         words = " ".join(process.cmdline())
