@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -242,24 +242,19 @@ def is_wanted(size: Size) -> bool:
 
 def write_report(sizes: Sequence[Size]) -> None:
     """Write the table of what was measured so far."""
-    first, last = sizes[0], sizes[-1]
-    grown = _grown(first, last) if first is not last else {}
+    *earlier, last = sizes
     header = ["run", "asset"]
     for size in sizes:
         header += [f"{size.ratings:,}: s", "processor s", "peak MB: run + server"]
+    header += [f"growth from {size.ratings:,}" for size in earlier]
     rows = []
     for each in last.steps:
         row = [each.run, each.step]
         for size in sizes:
             found = size.step(each.run, each.step)
             row += _cells(found) if found else ["", "", ""]
-        if grown:
-            growth = grown[each.run, each.step]
-            row.append(f"**{growth:.2f}**" if growth > GROWTH_LIMIT else f"{growth:.2f}")
-        rows.append(tuple(row))
-    rows.append(_total(sizes, grown=bool(grown)))
-    heading = (*header, "growth") if grown else tuple(header)
-    report("end_to_end", "End to end through the assets", heading, rows, _notes(sizes, grown))
+        rows.append((*row, *(_shown(_growth(size, last, each)) for size in earlier)))
+    report("end_to_end", "End to end through the assets", tuple(header), [*rows, _total(sizes)], _notes(sizes))
 
 
 def _cells(step: Step) -> list[str]:
@@ -267,32 +262,32 @@ def _cells(step: Step) -> list[str]:
     return [f"{step.seconds:.1f}", f"{use.processor_s:.1f}", f"{use.process_mb:,.0f} + {use.server_mb:,.0f}"]
 
 
-def _total(sizes: Sequence[Size], *, grown: bool) -> tuple[str, ...]:
+def _total(sizes: Sequence[Size]) -> tuple[str, ...]:
+    *earlier, last = sizes
     row = ["all", ""]
     for size in sizes:
         seconds = sum(each.seconds for each in size.steps)
         row += [f"{seconds:.1f}", f"{_processor_s(size):.1f}", f"{size.peak_mb:,.0f} at one time"]
-    if grown:
-        first, last = sizes[0], sizes[-1]
-        row.append(f"{_processor_s(last) / _processor_s(first) * first.ratings / last.ratings:.2f}")
-    return tuple(row)
+    shares = (_processor_s(last) / _processor_s(size) * size.ratings / last.ratings for size in earlier)
+    return (*row, *(_shown(share) for share in shares))
 
 
 def _processor_s(size: Size) -> float:
     return sum(each.use.processor_s for each in size.steps)
 
 
-def _grown(first: Size, last: Size) -> Mapping[tuple[str, str], float]:
-    """Processor time by step at the last size over that at the first, over the ratio of ratings; 1 is linear."""
-    grown = {}
-    for each in last.steps:
-        before = first.step(each.run, each.step)
-        seconds = before.use.processor_s if before else float("nan")
-        grown[each.run, each.step] = each.use.processor_s / max(seconds, 0.01) * first.ratings / last.ratings
-    return grown
+def _growth(first: Size, last: Size, step: Step) -> float:
+    """Processor time of a step at the last size over that at the first, over the ratio of ratings; 1 is linear."""
+    before = first.step(step.run, step.step)
+    return step.use.processor_s / max(before.use.processor_s if before else 0, 0.01) * first.ratings / last.ratings
 
 
-def _notes(sizes: Sequence[Size], grown: Mapping[tuple[str, str], float]) -> list[str]:
+def _shown(growth: float) -> str:
+    return f"**{growth:.2f}**" if growth > GROWTH_LIMIT else f"{growth:.2f}"
+
+
+def _notes(sizes: Sequence[Size]) -> list[str]:
+    *earlier, last = sizes
     notes = []
     for size in sizes:
         notes.append(
@@ -303,12 +298,15 @@ def _notes(sizes: Sequence[Size], grown: Mapping[tuple[str, str], float]) -> lis
             f" {size.store_mb:,.0f} MB."
         )
         notes += [f"* {size.ratings:,}: {sentence}" for sentence in _outcome(size)]
-    over = [f"{step} ({run}) {growth:.2f}" for (run, step), growth in grown.items() if growth > GROWTH_LIMIT]
-    if grown:
+    if earlier:
         notes.append(
-            f"* Growth is processor time at the largest size over that at the smallest, over the ratio of ratings: 1 is"
-            f" linear, and {GROWTH_LIMIT:g} the most that is wanted. Over it: {', '.join(over) or 'nothing'}."
+            "* Growth is processor time at the largest size over that at a smaller one, over the ratio of ratings: 1 is"
+            f" linear, and {GROWTH_LIMIT:g} the most that is wanted."
         )
+    for size in earlier:
+        found = {f"{each.step} ({each.run})": _growth(size, last, each) for each in last.steps}
+        over = [f"{name} {growth:.2f}" for name, growth in found.items() if growth > GROWTH_LIMIT]
+        notes.append(f"* Over it from {size.ratings:,}: {', '.join(over) or 'nothing'}.")
     notes += [
         f"* Evidently's report is made of at most {MAX_ROWS:,} rows of the batch and as many of the history.",
         "* Seconds of a step are from Dagster's event log. Processor time and memory (PSS, the peak of samples every",

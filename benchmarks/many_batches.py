@@ -242,12 +242,13 @@ def _promote(home: Home, batches: list[Batch]) -> None:
     lists = places.assign(movieId=home.random.integers(1, MOVIES + 1, len(places)), score=0.5)
     with home.platform.warehouse.connect() as connection:
         former = read_champion(connection)
+        (rows,) = connection.execute("SELECT count(*) FROM ops.training_ratings").fetchone() or (0,)
         version = register_candidate(
-            connection, run, artifact, method="m", config={"factors": 64}, seed=0, data_size=12_000, batches=trained
+            connection, run, artifact, method="m", config={"factors": 64}, seed=0, data_size=rows, batches=trained
         )
         result = GateResult(0.5, 0.5, 0.5, "", metrics, evidence)
         over = former.version if former else None
-        promote(connection, version, artifact, result, over=over, data_size=12_000, merge="merge")
+        promote(connection, version, artifact, result, over=over, data_size=rows, merge="merge")
         write_recommendations(connection, version, lists)
 
 

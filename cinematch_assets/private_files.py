@@ -2,7 +2,8 @@
 
 Here: modes, making folders with them, opening files that grow or are locked. Not here: writing files
 (``storage.atomic_file``).
-Only folders that do not exist are made and given a mode; one that exists belongs to the person who made it.
+Only folders that do not exist are made and given a mode; one that exists belongs to the person who made it. The
+exception is the one of root's servers, which is the platform's own.
 """
 
 import errno
@@ -15,6 +16,7 @@ from cinematch_assets.errors import CinematchError
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 _PASSABLE_MODE = 0o711
+_MAY_PASS = 0o011
 
 
 class HomeError(CinematchError):
@@ -25,6 +27,14 @@ def make_private_folder(folder: Path) -> Path:
     """Make ``folder`` for this user alone, and the missing ones above it as ``make_home`` does; return it."""
     _make(folder, FOLDER_MODE)
     return folder
+
+
+def make_passable_folder(folder: Path) -> None:
+    """Make ``folder`` so that other users may pass it, and not look; one that is there is opened for passing."""
+    _make(folder, _PASSABLE_MODE)
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode | _MAY_PASS != mode:
+        folder.chmod(mode | _MAY_PASS)
 
 
 def make_home(home: Path) -> Path:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cinematch_assets.private_files import HomeError, make_home, make_private_folder, open_private
+from cinematch_assets.private_files import HomeError, make_home, make_passable_folder, make_private_folder, open_private
 
 
 def mode_of(path: Path) -> int:
@@ -19,6 +19,17 @@ def test_new_folders_are_their_user_s_alone_and_old_ones_stay_as_they_are(tmp_pa
     make_private_folder(old)
     between = 0o711 if os.geteuid() == 0 else 0o700  # it may be the home, which root's server has to pass
     assert [mode_of(each) for each in (old, old / "new", old / "new" / "newer")] == [0o750, between, 0o700]
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, 0o711), (0o700, 0o711), (0o755, 0o755), (0o750, 0o751)])
+def test_others_may_pass_a_passable_folder_whatever_the_umask(tmp_path: Path, before: int | None, after: int) -> None:
+    folder = tmp_path / "folder"
+    if before is not None:
+        folder.mkdir()
+        folder.chmod(before)
+    os.umask(0o077)
+    make_passable_folder(folder)
+    assert mode_of(folder) == after
 
 
 def test_a_home_is_private_whatever_the_umask(tmp_path: Path) -> None:

@@ -39,9 +39,7 @@ class Baseline:
         movie_ids = self.movies if candidates is None else np.unique(candidates).astype(np.int32)
         rows = self.rating_table.movie_rows(movie_ids)
         row = np.append(self.movie_scores, -np.inf).astype(np.float32)[rows]
-        users_, ranks, movies, scores = best_unseen(
-            users, movie_ids, k, seen=seen, score=lambda block: np.broadcast_to(row, (len(block), len(row)))
-        )
+        users_, ranks, movies, scores = best_unseen(users, movie_ids, k, seen=seen, scores=row)
         predicted = self.predict(users_, movies)
         return TopN(users_, ranks, movies, scores, predicted.ratings, predicted.std, predicted.half_width)
 

@@ -84,7 +84,7 @@ class SparkAlsConfig(_Config):
     sweeps: PositiveInt = 10
     holdout_sweeps: PositiveInt = 7
     """Of the fit without held-out ratings, whose errors tell the predictive variance."""
-    ridge_per_rating: PositiveFloat = 0.13
+    ridge_per_rating: PositiveFloat = 0.1
     """λ, for each rating of the row: Spark's regParam."""
     min_blocks: PositiveInt = 4
     max_blocks: PositiveInt = 128

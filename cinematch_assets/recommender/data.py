@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
 from cinematch_assets.movielens import FEATURES, release_year, split_genres
+from cinematch_assets.pairs import pair_keys
 from cinematch_assets.plurals import count
 
 Ids = NDArray[np.int32]
@@ -89,7 +90,7 @@ class Ratings:
         if not np.isfinite(ratings).all():
             bad = int((~np.isfinite(ratings)).sum())
             raise RecommenderInputError(f"not a finite number: {count(bad, 'rating')}")
-        order = np.lexsort((ratings, times, movies, users))
+        order = _canonical_order(users, movies, ratings, times)
         return cls(users[order], movies[order], ratings[order], times[order])
 
     @classmethod
@@ -121,6 +122,23 @@ class Ratings:
             return self
         same = (self.users[1:] == self.users[:-1]) & (self.movies[1:] == self.movies[:-1])
         return self.where(np.append(~same, True)) if same.any() else self
+
+
+def _canonical_order(users: Ids, movies: Ids, ratings: Floats, times: NDArray[np.int64]) -> NDArray[np.intp]:
+    """The order by user, movie, time, rating, (n,).
+
+    One sort of pair keys, and one by all columns of the rows whose pair comes twice: of 17.5M rows a fifth of the time
+    that ``np.lexsort`` of all four columns takes.
+    """
+    keys = pair_keys(users, movies)
+    order = np.argsort(keys)
+    in_order = keys[order]
+    repeats = in_order[1:] == in_order[:-1]
+    if repeats.any():
+        several = np.append(repeats, False) | np.append(False, repeats)
+        rows = order[several]
+        order[several] = rows[np.lexsort((ratings[rows], times[rows], keys[rows]))]
+    return order
 
 
 @dataclass(frozen=True, slots=True)

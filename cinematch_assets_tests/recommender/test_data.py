@@ -71,3 +71,16 @@ def test_a_title_is_found_by_id_or_missed_by_name():
 def test_positions_say_where_and_whether():
     at, found = positions(np.array([5, 6, 9], np.int32), np.array([5, 9], np.int32))
     assert (at.tolist(), found.tolist()) == ([0, 0, 1], [True, False, True])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rows_are_ordered_by_all_four_columns_where_pairs_come_more_than_once(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    rows = int(random.integers(0, 200))
+    users, movies = (random.integers(-5, 6, rows).astype(np.int32) for _ in range(2))
+    ratings, times = random.integers(1, 4, rows) / 2, random.integers(0, 3, rows)
+    found = Ratings.of(users, movies, ratings, times)
+    order = np.lexsort((ratings, times, movies, users))
+    for column, given in ((found.users, users), (found.movies, movies), (found.timestamps, times)):
+        np.testing.assert_array_equal(column, given[order])
+    np.testing.assert_array_equal(found.ratings, ratings[order].astype(np.float32))

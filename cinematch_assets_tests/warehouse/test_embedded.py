@@ -320,6 +320,7 @@ def test_programs_below_a_closed_folder_are_copied_once_with_their_libraries(mon
         programs = package / real.relative_to(real.parents[1])
         monkeypatch.setattr(server_files, "programs_of", lambda _folder: programs)
         account = account_of(folder / "none")
+        os.umask(0o077)  # as every command does
         first = server_files.usable_programs(folder, account, folder / "roots")
         assert first == server_files.usable_programs(folder, account, folder / "roots")
         assert first.is_relative_to(folder / "roots")
