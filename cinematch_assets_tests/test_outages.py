@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import psutil
 import psycopg
 import pytest
 
 from cinematch_assets_tests.support import outages
 from cinematch_assets_tests.support.dagster_ui import Dev, dev
-from cinematch_assets_tests.support.outages import Home, Outcome, settle, unattended, wait_for
+from cinematch_assets_tests.support.outages import Home, Outcome, command_of, settle, unattended, wait_for
 from cinematch_assets_tests.support.servers import short_folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.waits]
@@ -152,21 +151,14 @@ def test_services_killed_during_sensors_runs_and_a_backfill_come_back_and_the_wo
 
 def _kill_and_wait(home: Home, name: str, mark: str) -> None:
     """Kill the processes of a service, and wait for the next of its kind."""
-    former = {each.pid for each in home.services() if mark in _words(each)}
+    former = {each.pid for each in home.services() if mark in command_of(each)}
     assert former, name
     for each in home.services():
         if each.pid in former:
             each.kill()
     wait_for(
-        lambda: any(mark in _words(each) and each.pid not in former for each in home.services()), f"another {name}"
+        lambda: any(mark in command_of(each) and each.pid not in former for each in home.services()), f"another {name}"
     )
-
-
-def _words(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):
-        return ""
 
 
 def _has_ended(running: Dev, backfill: str) -> bool:

@@ -11,11 +11,14 @@ import pytest
 from cinematch_assets.warehouse.embedded import DAGSTER
 from cinematch_assets_tests.support import outages
 from cinematch_assets_tests.support.dagster_ui import Dev, dev
-from cinematch_assets_tests.support.outages import UNDER_WAY, Home, wait_for
+from cinematch_assets_tests.support.outages import UNDER_WAY, Home, command_of, wait_for
 from cinematch_assets_tests.support.servers import short_folder
 
 WEEKS = int(os.environ.get("CINEMATCH_TEST_WEEKS", "52"))
 DRIFT_EVERY, MAINTAIN_EVERY = 4, 4
+USERS, RATED_SHARE = 500, 0.5
+"""37,500 ratings, and as many pairs left for the batches of a year; of so many, a drifted week spoils no candidate."""
+
 SETTLED = """
 SELECT count(*) FILTER (WHERE reported_md5 = md5 AND assessed_md5 = md5) >= %s
    AND NOT EXISTS (SELECT FROM ops.outstanding_work)
@@ -51,7 +54,7 @@ def is_quiet(home: Home, week: int) -> bool:
 def measure(home: Home, week: int) -> Week:
     memory = {"daemon": 0.0, "code server": 0.0}
     for process in home.services():
-        words = " ".join(process.cmdline())
+        words = command_of(process)
         if "spawn_main" in words or "resource_tracker" in words:
             continue  # of a run
         for part, mark in (("daemon", "daemon run"), ("code server", "code-server"), ("code server", "grpc")):
@@ -88,7 +91,7 @@ def test_a_year_of_weeks_leaves_sizes_and_memory_flat(
         home_folder.mkdir()
         with dev(home_folder) as running:
             home = Home(home_folder, running.process.pid, time.monotonic())
-            outages.drop_tables(home_folder)
+            outages.drop_tables(home_folder, users=USERS, share=RATED_SHARE)
             wait_for(lambda: bool(home.ask("SELECT 1 FROM recommendations LIMIT 1")), "a first champion")
             weeks = []
             for number in range(1, WEEKS + 1):

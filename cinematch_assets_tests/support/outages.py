@@ -142,6 +142,14 @@ class Home:
         return Outcome(found, causes, time.monotonic() - self.started)
 
 
+def command_of(process: psutil.Process) -> str:
+    """What a process was started with; nothing of one that has ended."""
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return ""
+
+
 def _is_worker(process: psutil.Process) -> bool:
     try:
         words = " ".join(process.cmdline())
@@ -156,7 +164,7 @@ def drop_everything(home: Path) -> None:
     drop_batch(home, drift=0.7, rows=ROWS, seed=1)
 
 
-def drop_tables(home: Path) -> None:
+def drop_tables(home: Path, *, users: int = 200, share: float = 0.5) -> None:
     """Put a catalogue and a history into the folder."""
     (home / "drive").mkdir(parents=True, exist_ok=True)
     drop_history(
@@ -165,7 +173,9 @@ def drop_tables(home: Path) -> None:
             folder=open_folder(str(home / "drive")),
             store=open_store(str(home / "store")),
             warehouse=Warehouse(""),
-        )
+        ),
+        users=users,
+        share=share,
     )
 
 
