@@ -69,7 +69,7 @@ def test_the_processor_time_of_a_process_does_not_vanish_with_it() -> None:
 
 def test_memory_and_processor_time_of_a_process_are_seen(tmp_path: Path) -> None:
     work = """import time
-kept, begun = bytearray(b"x" * 200_000_000), time.process_time()
+kept, begun = bytearray(b"x") * 200_000_000, time.process_time()
 while time.process_time() - begun < 1: pass
 """
     running = subprocess.Popen([sys.executable, "-c", work])

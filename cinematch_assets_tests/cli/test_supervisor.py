@@ -46,6 +46,10 @@ def wait_for_exit(supervisor: Supervisor, gaps: list[float], exits: int) -> None
     wait_for(noted)
 
 
+def _running() -> list[int]:
+    return [child.pid for child in psutil.Process().children() if child.cmdline()[-1:] == [FOREVER]]
+
+
 @pytest.mark.faults("services")
 def test_a_killed_service_is_started_again(tmp_path: Path) -> None:
     clock, exits = Clock(), []
@@ -59,7 +63,8 @@ def test_a_killed_service_is_started_again(tmp_path: Path) -> None:
     assert not [child for child in psutil.Process().children() if child.pid == first.pid]
     clock.now += FIRST_GAP_S
     supervisor.tend()
-    (again,) = [child.pid for child in psutil.Process().children() if child.cmdline()[-1:] == [FOREVER]]
+    wait_for(_running)  # a process that was just started bears its parent's command for a moment
+    (again,) = _running()
     assert again != first.pid
     supervisor.stop()
     assert not psutil.pid_exists(again)
