@@ -17,7 +17,7 @@ def best_unseen(
     """Users, ranks, movies and scores of each user's ``k`` best candidates that they have not seen, flat.
 
     In the order of all movies, let a user's seen ones be at places p_0 < p_1 < …: before p_i there are p_i − i unseen
-    ones. So the unseen one with j others before it is at place j + |{i: p_i − i ≤ j}|. The cost is that of sorting
+    ones. So the unseen one with j others before it is at place j + |{i: p_i − i ≤ j}|. The cost is that of looking up
     ``seen``, whatever the number of candidates.
 
     Args:
@@ -31,7 +31,7 @@ def best_unseen(
     order = order[np.isfinite(scores[order])]
     size, k = len(order), min(k, len(order))
     different, user_rows = np.unique(users, return_inverse=True)
-    owners, gaps, starts = _gaps(different, candidates, order, seen)
+    owners, gaps, starts = _gaps(different, candidates, order, seen, k)
     before = np.arange(k)
     asked = np.arange(len(different))[:, None] * (size + 1) + before
     places = before + np.searchsorted(owners * (size + 1) + gaps, asked, side="right") - starts[:, None]
@@ -43,16 +43,20 @@ def best_unseen(
 
 
 def _gaps(
-    users: Ids, candidates: Ids, order: NDArray[np.intp], seen: UserMoviePairs
+    users: Ids, candidates: Ids, order: NDArray[np.intp], seen: UserMoviePairs, k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.intp]]:
-    """For each seen place p_i, by user and place: the user's row and p_i − i; and where each user's begin, (users,)."""
+    """For each seen place p_i, by user and place: the user's row and p_i − i; and where each user's begin, (users,).
+
+    Of a user who has seen n movies, k unseen ones are among the first k + n: places after these are left out.
+    """
     size = max(1, len(order))
-    place_of = np.full(len(candidates) + 1, -1)
+    place_of = np.full(len(candidates) + 1, size)
     place_of[order] = np.arange(len(order))
     at, is_candidate = positions(seen.movies, candidates)
-    places = np.where(is_candidate, place_of[at], -1)
+    places = np.where(is_candidate, place_of[at], size)
     rows, is_asked = positions(seen.users, users)
-    kept = is_asked & (places >= 0)
+    last = k + np.bincount(rows, minlength=len(users)) if len(users) else np.zeros(1, np.int64)
+    kept = is_asked & (places < np.minimum(last, size)[rows])
     owners, places = np.divmod(np.unique(rows[kept] * size + places[kept]), size)
     starts = np.searchsorted(owners, np.arange(len(users)))
     return owners, places - (np.arange(len(owners)) - starts[owners]), starts
