@@ -19,7 +19,7 @@ from cinematch_assets.samples.catalogue import open_sample
 from cinematch_assets.warehouse.embedded import stop_server
 
 LIMIT_S = 90.0
-HEADING = "Where the time went"
+HEADING = "Time by phase"
 
 
 def main() -> int:
