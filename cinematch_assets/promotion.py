@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
-from cinematch_assets.metrics import rmse
+from cinematch_assets.ids import distinct, positions
+from cinematch_assets.metrics import rmse, round_to_sum
 from cinematch_assets.plurals import count
 from cinematch_assets.values import SEED
 
@@ -247,16 +248,16 @@ def compare(rows: HoldoutErrors, policy: GatePolicy) -> Comparison | None:
     """
     if rows.champion is None or len(rows.candidate) == 0:
         return None
-    squares = np.column_stack([rows.candidate, rows.champion]).astype(np.float64) ** 2
-    users, user = np.unique(rows.user_ids, return_inverse=True)
-    order = np.lexsort((squares[:, 1], squares[:, 0], user))  # sums of floats depend on their order
-    sums = _blocks(np.column_stack([np.bincount(user[order], weights=column[order]) for column in squares.T]))
+    squares = [round_to_sum(errors.astype(np.float64) ** 2) for errors in (rows.candidate, rows.champion)]
+    users = distinct(rows.user_ids)
+    user = positions(rows.user_ids, users)[0]
+    sums = _blocks(np.column_stack([np.bincount(user, weights=each) for each in squares]))
     low, high = np.quantile(
         _bootstrap(sums, policy.resamples), [(1 - policy.confidence) / 2, (1 + policy.confidence) / 2]
     )
-    candidate_rmse, champion_rmse = np.sqrt(sums.sum(axis=0) / len(squares)).tolist()
+    candidate_rmse, champion_rmse = np.sqrt(sums.sum(axis=0) / len(user)).tolist()
     return Comparison(
-        rows=len(squares),
+        rows=len(user),
         users=len(users),
         candidate_rmse=candidate_rmse,
         champion_rmse=champion_rmse,
@@ -319,8 +320,10 @@ def _slices(rows: HoldoutErrors, champion: NDArray[np.floating], policy: GatePol
     if rows.user_ratings is not None:
         masks["cold_users"] = rows.user_ratings <= policy.cold_user_ratings
     if rows.movie_ratings is not None and rows.movie_ids is not None:
-        _, first = np.unique(rows.movie_ids, return_index=True)
-        median, top = np.quantile(rows.movie_ratings[first], [0.5, 0.9])
+        movies = distinct(rows.movie_ids)
+        of_movie = np.empty(len(movies), rows.movie_ratings.dtype)
+        of_movie[positions(rows.movie_ids, movies)[0]] = rows.movie_ratings
+        median, top = np.quantile(of_movie, [0.5, 0.9])
         masks["popular_movies"] = rows.movie_ratings >= top
         masks["tail_movies"] = rows.movie_ratings <= median
     return {

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cinematch_assets.drift.histogram import RATING_VALUES
 from cinematch_assets.drift.statistics import NothingToCompareError
+from cinematch_assets.ids import distinct, positions
 from cinematch_assets.values import SEED
 
 PERCENTILE = 99.0
@@ -65,7 +66,7 @@ class UserErrors:
     @classmethod
     def from_errors(cls, user_ids: NDArray[np.integer], errors: NDArray[np.floating]) -> "UserErrors":
         """From the user and the error of each row, (n,), in any order."""
-        _, user = np.unique(user_ids, return_inverse=True)
+        user = positions(user_ids, distinct(user_ids))[0]
         exact = np.asarray(errors, dtype=np.float64)
         sums = [np.bincount(user, weights=np.abs(exact) ** power).astype(np.float64) for power in (1, 2, 4)]
         return cls(np.bincount(user).astype(np.int64), *sums)

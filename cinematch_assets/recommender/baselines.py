@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cinematch_assets.ids import positions
 from cinematch_assets.recommender.config import BiasConfig
 from cinematch_assets.recommender.data import Catalogue, Floats, Ids, Ratings, UserMoviePairs
 from cinematch_assets.recommender.protocol import Predictions, TopN
@@ -59,7 +60,7 @@ def bias_only(train: Ratings, catalogue: Catalogue) -> Baseline:
 def popularity(train: Ratings, catalogue: Catalogue) -> Baseline:
     """Predict by damped means of movies; recommend the movies most often rated, which a personal ranking must beat."""
     table = fit_bias(train, catalogue, BiasConfig(user_damping=np.inf))
-    counts = np.bincount(np.searchsorted(table.movies, train.movies), minlength=len(table.movies))
+    counts = np.bincount(positions(train.movies, table.movies)[0], minlength=len(table.movies))
     return _baseline("popularity", table, catalogue, counts.astype(np.float32))
 
 

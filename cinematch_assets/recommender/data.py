@@ -127,11 +127,11 @@ class Ratings:
 def _canonical_order(users: Ids, movies: Ids, ratings: Floats, times: NDArray[np.int64]) -> NDArray[np.intp]:
     """The order by user, movie, time, rating, (n,).
 
-    One sort of pair keys, and one by all columns of the rows whose pair comes twice: of 17.5M rows a fifth of the time
-    that ``np.lexsort`` of all four columns takes.
+    One sort of pair keys, and one by all columns of the rows whose pair comes twice. The stable sort takes what is in
+    order already as it is: rows that come by user cost the sorting of each user's rows alone.
     """
     keys = pair_keys(users, movies)
-    order = np.argsort(keys)
+    order = np.argsort(keys, kind="stable")
     in_order = keys[order]
     repeats = in_order[1:] == in_order[:-1]
     if repeats.any():
@@ -229,19 +229,3 @@ class Catalogue:
         if at == len(self.movies) or self.movies[at] != movie:
             raise RecommenderInputError(f"movie {movie} is not in the catalogue")
         return self.titles[at]
-
-
-def positions(ids: NDArray[np.int32], known: NDArray[np.int32]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Where each of ``ids`` (n,) stands in the ascending ``known`` (0 when absent), and whether it is there at all."""
-    if len(known) == 0:
-        return np.zeros(len(ids), np.intp), np.zeros(len(ids), np.bool_)
-    at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
-    found = known[at] == ids
-    return np.where(found, at, 0), found
-
-
-def counts_among(ids: NDArray[np.int32], rows: NDArray[np.int32]) -> NDArray[np.int64]:
-    """How often each of ``ids`` (n,) occurs in ``rows`` (m,), in any order; 0 when absent."""
-    known, counts = np.unique(rows, return_counts=True)
-    at, found = positions(ids, known)
-    return np.where(found, counts[at], 0) if len(known) else np.zeros(len(ids), np.int64)

@@ -7,10 +7,12 @@ candidate is promoted (``promotion``).
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cinematch_assets.ids import counts_among, distinct, distinct_counts, positions
 from cinematch_assets.metrics import mae, rmse
 from cinematch_assets.pairs import pair_keys
 from cinematch_assets.recommender.data import (
@@ -19,7 +21,6 @@ from cinematch_assets.recommender.data import (
     Ratings,
     RecommenderInputError,
     UserMoviePairs,
-    counts_among,
 )
 from cinematch_assets.recommender.protocol import Model, TopN
 
@@ -32,6 +33,9 @@ NOT_A_MOVIE = -1
 
 COLD_RATINGS = 10
 POPULAR_SHARE = 0.2
+
+SORTED_ROWS = 1 << 16
+"""About so many rows of test, of whole users, are sorted at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +135,13 @@ def precision_of_test_items(test: Ratings, predicted: NDArray[np.float32], k: in
 
     ``predicted`` (rows of ``test``,) are predicted ratings; ties go to the lower movie id.
     """
-    order = np.lexsort((test.movies, -predicted.astype(np.float64), test.users))
-    users = test.users[order]
-    starts = np.flatnonzero(np.append(True, users[1:] != users[:-1]))
-    sizes = np.diff(np.append(starts, len(users)))
-    rank = np.arange(len(users)) - np.repeat(starts, sizes)
+    starts = np.flatnonzero(np.append(True, test.users[1:] != test.users[:-1]))
+    sizes = np.diff(np.append(starts, len(test)))
+    rank = np.arange(len(test)) - np.repeat(starts, sizes)
+    # Each user's rows by prediction, equal ones as they are, by movie; a block at a time, which the cache holds.
+    cuts = starts[np.searchsorted(starts, np.arange(0, len(test), SORTED_ROWS), "right") - 1]
+    blocks = [slice(*bounds) for bounds in pairwise([*np.unique(cuts).tolist(), len(test)])]
+    order = np.concatenate([np.lexsort((-predicted[rows], test.users[rows])) + rows.start for rows in blocks])
     hits = (test.ratings[order] >= LIKED) & (rank < k)
     shares = np.add.reduceat(hits.astype(np.float64), starts) / np.minimum(sizes, k)
     return float(shares.mean()), int((sizes < k).sum())
@@ -143,15 +149,15 @@ def precision_of_test_items(test: Ratings, predicted: NDArray[np.float32], k: in
 
 def _ranking_metrics(model: Model, train: Ratings, test: Ratings, catalogue: Catalogue, k: int) -> RankingMetrics:
     liked = test.where(test.ratings >= LIKED)
-    users = np.unique(liked.users)
+    users = distinct(liked.users)
     if len(users) == 0:
         return RankingMetrics()
-    top = model.recommend(users.astype(np.int32), k, seen=train)
+    top = model.recommend(users, k, seen=train)
     listed = _listed(top, users, k)
     return RankingMetrics(
         precision=float(find_hits(users, listed, liked).mean()),
         ndcg=float(ndcg_by_user(users, listed, liked).mean()),
-        coverage=len(np.unique(top.movies)) / len(np.union1d(catalogue.movies, train.movies)),
+        coverage=len(distinct(top.movies)) / len(np.union1d(catalogue.movies, distinct(train.movies))),
         novelty=_novelty(top, train),
     )
 
@@ -159,7 +165,7 @@ def _ranking_metrics(model: Model, train: Ratings, test: Ratings, catalogue: Cat
 def ndcg_of_users(model: Model, seen: UserMoviePairs, rows: Ratings, k: int = K) -> NDArray[np.float64]:
     """nDCG@k of the rankings without ``seen`` movies, (users,): users who liked a movie of ``rows``, ascending."""
     liked = rows.where(rows.ratings >= LIKED)
-    users = np.unique(liked.users).astype(np.int32)
+    users = distinct(liked.users)
     if len(users) == 0:
         return np.zeros(0)
     return ndcg_by_user(users, _listed(model.recommend(users, k, seen=seen), users, k), liked)
@@ -168,7 +174,7 @@ def ndcg_of_users(model: Model, seen: UserMoviePairs, rows: Ratings, k: int = K)
 def _listed(top: TopN, users: Ids, k: int) -> Ids:
     """The movies of rankings, (users, k), with ``NOT_A_MOVIE`` in empty places."""
     listed = np.full((len(users), k), NOT_A_MOVIE, np.int32)
-    listed[np.searchsorted(users, top.users), top.ranks - 1] = top.movies
+    listed[positions(top.users, users)[0], top.ranks - 1] = top.movies
     return listed
 
 
@@ -179,28 +185,30 @@ def ndcg_by_user(users: Ids, listed: Ids, liked: Ratings) -> NDArray[np.float64]
     (Järvelin & Kekäläinen 2002).
     """
     discounts = 1.0 / np.log2(np.arange(2, listed.shape[1] + 2))
-    relevant = np.bincount(np.searchsorted(users, liked.users), minlength=len(users))
+    relevant = np.bincount(positions(liked.users, users)[0], minlength=len(users))
     ideal = np.cumsum(discounts)[np.minimum(relevant, listed.shape[1]) - 1]
     return np.asarray(find_hits(users, listed, liked) @ discounts / ideal, np.float64)
 
 
 def find_hits(users: Ids, listed: Ids, liked: Ratings) -> NDArray[np.bool_]:
-    """Which entries of the rankings (users, k) are in ``liked``."""
-    return np.isin(pair_keys(users[:, None], listed), pair_keys(liked.users, liked.movies))
+    """Which entries of the rankings (users, k) are in ``liked``, which has rows."""
+    asked, rated = pair_keys(users[:, None], listed), pair_keys(liked.users, liked.movies)
+    at = np.minimum(np.searchsorted(rated, asked), len(rated) - 1)
+    return np.asarray(rated[at] == asked)
 
 
 def _novelty(top: TopN, train: Ratings) -> float | None:
     if len(top) == 0:
         return None
     raters = np.maximum(counts_among(top.movies, train.movies), 1)
-    return float(np.mean(-np.log2(np.minimum(raters / len(np.unique(train.users)), 1.0))))
+    return float(np.mean(-np.log2(np.minimum(raters / len(distinct(train.users)), 1.0))))
 
 
 def _slices(train: Ratings, test: Ratings, errors: NDArray[np.float64]) -> tuple[Slice, ...]:
     """New and cold users, the popular fifth of rated movies, the tail, new movies."""
     per_user = counts_among(test.users, train.users)
     per_movie = counts_among(test.movies, train.movies)
-    counts = np.sort(np.unique(train.movies, return_counts=True)[1])[::-1]
+    counts = np.sort(distinct_counts(train.movies)[1])[::-1]
     bar = counts[int(POPULAR_SHARE * len(counts))] if len(counts) else 0
     parts = {
         "new users": per_user == 0,

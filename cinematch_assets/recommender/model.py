@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cinematch_assets.ids import distinct, positions
 from cinematch_assets.recommender.artifact import ArtifactRefusedError, pack, unpack
 from cinematch_assets.recommender.config import BiasConfig, RecommenderConfig
 from cinematch_assets.recommender.data import (
@@ -22,7 +23,6 @@ from cinematch_assets.recommender.data import (
     Ratings,
     RecommenderInputError,
     UserMoviePairs,
-    positions,
 )
 from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.protocol import Predictions, Reasons, Similar, TopN
@@ -172,7 +172,7 @@ def fit_recommender(
         reason=f"ratings: {reason}; ranking: {ranker.reason}",
         rating_table=rating_table,
         ranker=ranker,
-        movies=np.union1d(rows.movies, catalogue.movies).astype(np.int32),
+        movies=np.union1d(distinct(rows.movies), catalogue.movies).astype(np.int32),
         computed_by=computed_by,
     )
 

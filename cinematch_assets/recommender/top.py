@@ -8,7 +8,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cinematch_assets.recommender.data import Floats, Ids, UserMoviePairs, positions
+from cinematch_assets.ids import distinct, positions
+from cinematch_assets.recommender.data import Floats, Ids, UserMoviePairs
+
+BLOCK_USERS = 4_096
+"""Users whose seen movies are put in order at once."""
 
 
 def best_unseen(
@@ -29,34 +33,54 @@ def best_unseen(
     """
     order = np.argsort(-scores, kind="stable")
     order = order[np.isfinite(scores[order])]
-    size, k = len(order), min(k, len(order))
-    different, user_rows = np.unique(users, return_inverse=True)
-    owners, gaps, starts = _gaps(different, candidates, order, seen, k)
-    before = np.arange(k)
-    asked = np.arange(len(different))[:, None] * (size + 1) + before
-    places = before + np.searchsorted(owners * (size + 1) + gaps, asked, side="right") - starts[:, None]
-    places = places[user_rows]
-    listed = places < size
+    k = min(k, len(order))
+    different = distinct(users)
+    seen_users, seen_places = _places(candidates, order, seen)
+    places = np.empty((len(different), k), np.int64)
+    for start in range(0, len(different), BLOCK_USERS):
+        block = different[start : start + BLOCK_USERS]
+        first, last = np.searchsorted(seen_users, block[0]), np.searchsorted(seen_users, block[-1], "right")
+        rows, is_asked = positions(seen_users[first:last], block)
+        places[start : start + len(block)] = _unseen_places(
+            len(block), rows[is_asked], seen_places[first:last][is_asked], k, len(order)
+        )
+    places = places[positions(users, different)[0]]
+    listed = places < len(order)
     rows = order[places[listed]]
-    ranks = np.broadcast_to(before + 1, places.shape)[listed].astype(np.int32)
+    ranks = np.broadcast_to(np.arange(k) + 1, places.shape)[listed].astype(np.int32)
     return np.broadcast_to(users[:, None], places.shape)[listed], ranks, candidates[rows], scores[rows]
 
 
-def _gaps(
-    users: Ids, candidates: Ids, order: NDArray[np.intp], seen: UserMoviePairs, k: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.intp]]:
-    """For each seen place p_i, by user and place: the user's row and p_i − i; and where each user's begin, (users,).
-
-    Of a user who has seen n movies, k unseen ones are among the first k + n: places after these are left out.
-    """
-    size = max(1, len(order))
-    place_of = np.full(len(candidates) + 1, size)
-    place_of[order] = np.arange(len(order))
+def _places(candidates: Ids, order: NDArray[np.intp], seen: UserMoviePairs) -> tuple[Ids, NDArray[np.int32]]:
+    """The users of ``seen``, ascending, and the place of each movie in ``order``, which is its length for others."""
+    place_of = np.full(len(candidates) + 1, len(order), np.int32)
+    place_of[order] = np.arange(len(order), dtype=np.int32)
     at, is_candidate = positions(seen.movies, candidates)
-    places = np.where(is_candidate, place_of[at], size)
-    rows, is_asked = positions(seen.users, users)
-    last = k + np.bincount(rows, minlength=len(users)) if len(users) else np.zeros(1, np.int64)
-    kept = is_asked & (places < np.minimum(last, size)[rows])
-    owners, places = np.divmod(np.unique(rows[kept] * size + places[kept]), size)
-    starts = np.searchsorted(owners, np.arange(len(users)))
-    return owners, places - (np.arange(len(owners)) - starts[owners]), starts
+    places = place_of[np.where(is_candidate, at, len(candidates))]
+    if (seen.users[1:] >= seen.users[:-1]).all():
+        return seen.users, places
+    by_user = np.argsort(seen.users, kind="stable")
+    return seen.users[by_user], places[by_user]
+
+
+def _unseen_places(
+    users: int, rows: NDArray[np.intp], places: NDArray[np.int32], k: int, size: int
+) -> NDArray[np.int64]:
+    """The first ``k`` places that each of ``users`` has not seen, (users, k); from ``size`` on there is nothing.
+
+    Args:
+        users: how many.
+        rows: which of them has seen a place, (n,).
+        places: the places seen, (n,), at most ``size``.
+        k: how many places are wanted.
+        size: how many places there are.
+    """
+    # Of a user who has seen n movies, k unseen ones are among the first k + n: places after these do not matter.
+    last = np.minimum(k + np.bincount(rows, minlength=users), size)
+    kept = places < last[rows]
+    owners, ordered = np.divmod(np.unique(rows[kept] * size + places[kept]), max(1, size))
+    starts = np.searchsorted(owners, np.arange(users))
+    gaps = ordered - (np.arange(len(owners)) - starts[owners])
+    before = np.arange(k)
+    asked = np.arange(users)[:, None] * (size + 1) + before
+    return before + np.searchsorted(owners * (size + 1) + gaps, asked, side="right") - starts[:, None]

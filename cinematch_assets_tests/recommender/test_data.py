@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cinematch_assets.recommender.data import Catalogue, Ratings, RecommenderInputError, positions
+from cinematch_assets.recommender.data import Catalogue, Ratings, RecommenderInputError
 
 
 def ratings(rows: list[tuple[int, int, float, int]]) -> Ratings:
@@ -66,11 +66,6 @@ def test_a_title_is_found_by_id_or_missed_by_name():
     assert catalogue.title_of(1) == "Heat (1995)"
     with pytest.raises(RecommenderInputError, match="movie 2 is not in the catalogue"):
         catalogue.title_of(2)
-
-
-def test_positions_say_where_and_whether():
-    at, found = positions(np.array([5, 6, 9], np.int32), np.array([5, 9], np.int32))
-    assert (at.tolist(), found.tolist()) == ([0, 0, 1], [True, False, True])
 
 
 @pytest.mark.parametrize("seed", range(20))

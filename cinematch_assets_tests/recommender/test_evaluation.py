@@ -3,6 +3,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from cinematch_assets.recommender import evaluation
 from cinematch_assets.recommender.data import Catalogue, Ratings, RecommenderInputError
 from cinematch_assets.recommender.evaluation import evaluate, precision_of_test_items
 from cinematch_assets.recommender.protocol import Predictions, TopN
@@ -49,6 +50,21 @@ def test_errors_by_hand():
 def test_precision_of_test_items_counts_users_with_few_by_what_they_have():
     # User 1 has one hit of two, user 2 one of one.
     assert (figures([30]).precision_at_10, figures([30]).users_below_10) == (0.75, 2)
+
+
+def test_precision_of_test_items_is_the_same_in_blocks_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(5)
+    users, movies = np.divmod(np.sort(random.choice(900, 400, replace=False)), 30)
+    test = Ratings.of(users, movies, random.integers(1, 11, 400) / 2)
+    predicted = random.integers(1, 4, 400).astype(np.float32)
+    found = []
+    for rows in (1, 7, 100, 1 << 16):
+        monkeypatch.setattr(evaluation, "SORTED_ROWS", rows)
+        found.append(precision_of_test_items(test, predicted, 3))
+    by_user = [np.flatnonzero(test.users == user) for user in np.unique(test.users)]
+    best = [sorted(rows, key=lambda row: (-predicted[row], test.movies[row]))[:3] for rows in by_user]
+    expected = np.mean([np.mean(test.ratings[rows] >= 4) for rows in best]), sum(len(rows) < 3 for rows in by_user)
+    assert found == [(pytest.approx(expected[0]), expected[1])] * 4
 
 
 def test_precision_of_test_items_is_of_the_ten_highest_predicted_only():

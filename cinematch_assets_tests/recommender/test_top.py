@@ -3,6 +3,7 @@ import time
 import numpy as np
 import pytest
 
+from cinematch_assets.recommender import top
 from cinematch_assets.recommender.data import Pairs
 from cinematch_assets.recommender.top import best_unseen
 
@@ -27,8 +28,9 @@ def test_seen_movies_are_left_out_for_those_who_saw_them() -> None:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_lists_are_those_of_trying_one_movie_after_the_other(seed: int) -> None:
+def test_lists_are_those_of_trying_one_movie_after_the_other(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(seed)
+    monkeypatch.setattr(top, "BLOCK_USERS", 1 + seed % 4)
     candidates = np.sort(random.choice(100, random.integers(0, 30), replace=False)).astype(np.int32)
     scores = random.integers(0, 4, len(candidates)).astype(np.float32)
     scores[random.random(len(scores)) < 0.1] = -np.inf

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.ids import counts_among
 from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.models.artifacts import (
     FormatStatus,
@@ -37,7 +38,7 @@ from cinematch_assets.promotion import (
 )
 from cinematch_assets.recommender.baselines import bias_only, global_mean, popularity
 from cinematch_assets.recommender.config import RecommenderConfig
-from cinematch_assets.recommender.data import Catalogue, Ratings, counts_among
+from cinematch_assets.recommender.data import Catalogue, Ratings
 from cinematch_assets.recommender.evaluation import Evaluation, evaluate, ndcg_of_users
 from cinematch_assets.recommender.model import Recommender, fit_recommender
 from cinematch_assets.recommender.progress import Progress

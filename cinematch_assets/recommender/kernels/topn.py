@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cinematch_assets.recommender.data import Floats, Ids, UserMoviePairs, positions
+from cinematch_assets.ids import positions
+from cinematch_assets.recommender.data import Floats, Ids, UserMoviePairs
 from cinematch_assets.recommender.kernels.compiled import compiled_in_order
 
 Compressed = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
@@ -28,7 +29,7 @@ NO_COLUMN = -1
 BLOCK_USERS = 256
 """Users whose scores one thread holds at once."""
 
-SCAN_WIDTH = 64
+SCAN_WIDTH = 256
 """Scores that are compared with the k-th best at once, in vector registers."""
 
 
@@ -108,14 +109,24 @@ def best_of_scores(scores: Floats, k: int, excluded: Exclusions) -> Best:
 def insert_score(  # pragma: no cover - compiled
     columns: NDArray[Any], scores: NDArray[Any], column: int, score: float
 ) -> None:
-    """Insert into a selection that is sorted best first, dropping its last; equal scores keep their order."""
+    """Insert into a selection that is sorted best first, dropping its last; equal scores are ordered by column."""
     slot = len(scores) - 1
-    while slot > 0 and scores[slot - 1] < score:
+    while slot > 0 and (scores[slot - 1] < score or (scores[slot - 1] == score and columns[slot - 1] > column)):
         scores[slot] = scores[slot - 1]
         columns[slot] = columns[slot - 1]
         slot -= 1
     scores[slot] = score
     columns[slot] = column
+
+
+@compiled_in_order
+def offer_score(  # pragma: no cover - compiled
+    columns: NDArray[Any], scores: NDArray[Any], column: int, score: float
+) -> None:
+    """Insert into a selection of at least one place, if the score is among the best."""
+    last = len(scores) - 1
+    if score > scores[last] or (score == scores[last] and column < columns[last]):
+        insert_score(columns, scores, column, score)
 
 
 @compiled_in_order

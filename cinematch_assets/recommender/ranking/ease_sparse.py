@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,12 @@ from cinematch_assets.recommender.kernels.compiled import compiled_in_order
 from cinematch_assets.recommender.kernels.parallel import one_blas_thread, run_blocks
 from cinematch_assets.recommender.kernels.topn import (
     NO_COLUMN,
+    SCAN_WIDTH,
     Best,
     Compressed,
     Exclusions,
     insert_score,
-    merge_scores,
+    offer_score,
 )
 from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.ranking.histories import UserHistories, user_weights
@@ -41,6 +42,15 @@ BLOCK_ITEMS = 64
 BLOCK_USERS = 256
 BLOCK_COLUMNS = 1024
 """Cells of a head row that are read at once: this stretch of all head rows stays in the cache from user to user."""
+
+
+class _Places(NamedTuple):
+    """All M movies in places, the head first, each part ascending; what a selection needs of each place."""
+
+    movies: Ids  # (M,) the movie in each place
+    place_of: Ids  # (M,) the place of each movie
+    scale: Floats  # (M,) a movie is ordered by scale · score + shift
+    shift: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +86,16 @@ class SparseEase:
         A thread holds the head scores of a block of rows, and all scores of one row.
         """
         best = Best.unfilled(weights.shape[0], min(k, len(self.histories.movies)))
+        if best.scores.shape[1] == 0:
+            return best
+        places = self._places(scale_shift)
+        border = self.border.indptr, places.place_of[self.border.indices].astype(np.uint32), self.border.data
 
         def select_from(start: int) -> None:
             block = slice(start, start + BLOCK_USERS)
             rows, sums = self._head_sums(weights[block])
-            starts = excluded.starts[start : start + len(sums) + 1]
-            selected = best.columns[block], best.scores[block]
-            _select(rows, sums, self.head, self._border(), scale_shift, (starts, excluded.columns), selected)
+            excluded_rows = excluded.starts[start : start + len(sums) + 1], excluded.columns
+            _select(rows, sums, border, places, excluded_rows, (best.columns[block], best.scores[block]))
 
         run_blocks(select_from, range(0, weights.shape[0], BLOCK_USERS))
         return best
@@ -124,6 +137,13 @@ class SparseEase:
         sums = np.empty((weights.shape[0], len(self.head)), np.float32)
         _add_head(rows, _head_index(self.head, len(self.histories.movies)), self.head_cells, sums)
         return rows, sums
+
+    def _places(self, scale_shift: tuple[Floats, Floats]) -> _Places:
+        movies = np.concatenate([self.head, np.setdiff1d(np.arange(len(self.histories.movies)), self.head)])
+        place_of = np.empty(len(movies), np.int32)
+        place_of[movies] = np.arange(len(movies), dtype=np.int32)
+        scale, shift = (each[movies] for each in scale_shift)
+        return _Places(movies.astype(np.int32), place_of, scale, shift)
 
     def _border(self) -> Compressed:
         return self.border.indptr, self.border.indices, self.border.data
@@ -431,22 +451,50 @@ def _score(  # pragma: no cover - compiled
 def _select(  # pragma: no cover - compiled
     history: Compressed,
     sums: NDArray[Any],
-    head: NDArray[Any],
     border: Compressed,
-    scale_shift: tuple[NDArray[Any], NDArray[Any]],
+    places: _Places,
     excluded: tuple[NDArray[Any], NDArray[Any]],
     selected: tuple[NDArray[Any], NDArray[Any]],
 ) -> None:
-    """Merge scale · score + shift of each row into ``selected``, columns and scores (rows, k), row by row."""
-    starts, movies, weights = history
-    scale, shift = scale_shift
-    values = np.empty((1, len(scale)), np.float32)
+    """Select into ``selected``, columns and scores (rows, k), row by row; ``border`` has places for columns."""
+    starts, rated, weights = history
+    border_starts, border_places, cells = border
+    head = sums.shape[1]
+    movies, place_of, scale, shift = places
+    values = np.zeros(len(movies), np.float32)
+    shown = np.empty(SCAN_WIDTH, np.float32)
     for row in range(len(starts) - 1):
-        one = slice(row, row + 1)
-        _score((starts[row : row + 2], movies, weights), sums[one], head, border, values)
-        for movie in range(len(scale)):
-            values[0, movie] = shift[movie] + scale[movie] * values[0, movie]
-        merge_scores(values, 0, excluded[0][row : row + 2], excluded[1], selected[0][one], selected[1][one])
+        columns, scores = selected[0][row], selected[1][row]
+        values[:head] = sums[row]
+        for entry in range(starts[row], starts[row + 1]):
+            weight = weights[entry]
+            for cell in range(border_starts[rated[entry]], border_starts[rated[entry] + 1]):
+                values[border_places[cell]] += weight * cells[cell]
+        for entry in range(excluded[0][row], excluded[0][row + 1]):
+            values[place_of[excluded[1][entry]]] = -np.inf
+        # Most stretches have nothing that is as good as the k-th best so far. The values are zeros again afterwards.
+        for first in range(0, len(values), SCAN_WIDTH):
+            last = min(first + SCAN_WIDTH, len(values))
+            if _reach(values[first:last], scale[first:last], shift[first:last], scores[-1], shown):
+                for i in range(last - first):
+                    offer_score(columns, scores, movies[first + i], shown[i])
+
+
+@compiled_in_order
+def _reach(  # pragma: no cover - compiled
+    values: NDArray[Any], scale: NDArray[Any], shift: NDArray[Any], threshold: float, shown: NDArray[Any]
+) -> bool:
+    """Write shift + scale · value into ``shown`` and zero into ``values``; return whether any is up to the threshold.
+
+    The loops are such as vector registers can do.
+    """
+    count = np.int32(0)
+    for i in range(len(values)):
+        shown[i] = shift[i] + scale[i] * values[i]
+        values[i] = 0.0
+    for i in range(len(values)):
+        count += np.int32(shown[i] >= threshold)
+    return bool(count > 0)
 
 
 @compiled_in_order

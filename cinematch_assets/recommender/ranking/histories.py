@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from cinematch_assets.recommender.data import Floats, Ids, Ratings, positions
+from cinematch_assets.ids import distinct, positions
+from cinematch_assets.recommender.data import Floats, Ids, Ratings
 
 Counts = NDArray[np.int64]
 
@@ -50,9 +51,9 @@ class UserHistories:
     @classmethod
     def of(cls, train: Ratings, movies: Ids) -> UserHistories:
         """The rows of ``train`` whose movie is among ``movies`` (ascending); each user of ``train`` has a history."""
-        users = np.unique(train.users)
+        users = distinct(train.users)
         columns, known = positions(train.movies, movies)
-        rows = np.searchsorted(users, train.users[known])
+        rows = positions(train.users[known], users)[0]
         return cls(
             movies=movies,
             users=users.astype(np.int32),

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.ids import distinct, positions
 from cinematch_assets.logs import log_phase
 from cinematch_assets.recommender.config import RankingConfig
-from cinematch_assets.recommender.data import Catalogue, Floats, Ids, Pairs, Ratings, UserMoviePairs, positions
+from cinematch_assets.recommender.data import Catalogue, Floats, Ids, Pairs, Ratings, UserMoviePairs
 from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.protocol import RatingFactors, Reasons, Similar
 from cinematch_assets.recommender.ranking.diversity import (
@@ -285,7 +286,7 @@ def fit_ranker(
     """
     from cinematch_assets.recommender.ranking.implicit_als import fit_implicit_als  # noqa: PLC0415  loads numba
 
-    movies = np.union1d(train.movies, catalogue.movies).astype(np.int32)
+    movies = np.union1d(distinct(train.movies), catalogue.movies).astype(np.int32)
     with log_phase(logger, "user histories of %d ratings, %d movies", len(train), len(movies)):
         histories = UserHistories.of(train, movies)
     with log_phase(logger, "EASE on %d users", len(histories.users)):
@@ -343,6 +344,6 @@ def _franchises(catalogue: Catalogue, movies: Ids) -> Ids:
 
 def _popularity(train: Ratings, movies: Ids) -> Floats:
     """The sum of rating weights of each movie by the number of users, (M,)."""
-    index = np.searchsorted(movies, train.movies)
+    index = positions(train.movies, movies)[0]
     total = np.bincount(index, rating_weights(train.ratings), minlength=len(movies))
-    return np.asarray(total / max(1, len(np.unique(train.users))), np.float32)
+    return np.asarray(total / max(1, len(distinct(train.users))), np.float32)

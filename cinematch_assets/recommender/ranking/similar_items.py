@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cinematch_assets.ids import positions
 from cinematch_assets.recommender.config import RankingConfig
-from cinematch_assets.recommender.data import UNKNOWN_YEAR, Catalogue, Floats, Ids, positions
+from cinematch_assets.recommender.data import UNKNOWN_YEAR, Catalogue, Floats, Ids
 from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.ranking.histories import Counts, UserHistories, rating_weights
 

@@ -15,6 +15,7 @@ import logging
 import numpy as np
 from numpy.typing import NDArray
 
+from cinematch_assets.ids import distinct
 from cinematch_assets.logs import log_phase
 from cinematch_assets.recommender.config import RankingConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
@@ -47,7 +48,7 @@ def tune_ranking(train: Ratings, catalogue: Catalogue, config: RankingConfig, se
     ``train`` has one row per (user, movie). Without liked movies in the split the config stays as it is.
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, MAX_VALIDATION_USERS]))
-    users = np.unique(train.users)
+    users = distinct(train.users)
     drawn = users if len(users) <= MAX_VALIDATION_USERS else rng.choice(users, MAX_VALIDATION_USERS, replace=False)
     split = random_split(train.where(np.isin(train.users, drawn)), VALIDATION_SHARE, seed)
     liked = split.test.where(split.test.ratings >= LIKED)

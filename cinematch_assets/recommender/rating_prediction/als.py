@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cinematch_assets.ids import distinct, positions
 from cinematch_assets.recommender.config import AlsConfig
 from cinematch_assets.recommender.data import Floats, Ids, Ratings
 from cinematch_assets.recommender.kernels.bfloat16 import from_bfloat16, to_bfloat16
@@ -31,9 +32,6 @@ from cinematch_assets.recommender.kernels.conjugate_gradient import TOLERANCE, c
 from cinematch_assets.recommender.kernels.parallel import balanced_blocks, run_blocks
 from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.random_streams import derive_stream
-
-MAX_LOOKUP_TABLE = 1_000_000
-"""Ids up to this are numbered by a lookup table, larger ones by sorting."""
 
 VECTOR_WIDTH = 16
 """Factors are stored in multiples of a vector register of float32."""
@@ -136,7 +134,8 @@ def compress_ratings(train: Ratings, holdout: NDArray[np.intp] = NO_HOLDOUT) -> 
     first = np.flatnonzero(np.diff(train.users, prepend=train.users[0] - 1))
     users = train.users[first]
     starts = np.append(first, len(train)).astype(np.int64)
-    movies, columns = _number_ids(train.movies)
+    movies = distinct(train.movies)
+    columns = positions(train.movies, movies)[0].astype(np.int32)
     by_user = RatingRows(starts, columns, train.ratings)
     counts = np.bincount(columns, minlength=len(movies))
     columns[holdout] = ~columns[holdout]
@@ -147,19 +146,6 @@ def compress_ratings(train: Ratings, holdout: NDArray[np.intp] = NO_HOLDOUT) -> 
     )
     _transpose(by_user.starts, columns, train.ratings, by_movie.starts[:-1].copy(), by_movie.columns, by_movie.ratings)
     return by_user, by_movie, users, movies
-
-
-def _number_ids(ids: Ids) -> tuple[Ids, Ids]:
-    """The ids that occur, ascending, and for each of ``ids`` its number among them."""
-    lowest, highest = int(ids.min()), int(ids.max())
-    if lowest < 0 or highest > max(MAX_LOOKUP_TABLE, len(ids)):
-        known, numbers = np.unique(ids, return_inverse=True)
-        return known, numbers.astype(np.int32)
-    present = np.zeros(highest + 1, np.bool_)
-    present[ids] = True
-    known = np.flatnonzero(present).astype(np.int32)
-    table = np.cumsum(present, dtype=np.int32) - np.int32(1)
-    return known, table[ids]
 
 
 def half_sweep(

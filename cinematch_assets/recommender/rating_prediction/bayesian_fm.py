@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cinematch_assets.ids import distinct
 from cinematch_assets.logs import log_phase
 from cinematch_assets.recommender.config import RecommenderConfig
 from cinematch_assets.recommender.data import F64, Catalogue, Floats, Ids, Ratings
@@ -85,8 +86,7 @@ def fit_bayesian_fm(
     one thread: the bytes do not depend on the number of threads.
     """
     plan = plan_sampling(len(train), config)
-    users = np.unique(train.users)
-    movies = np.unique(train.movies)
+    users, movies = distinct(train.users), distinct(train.movies)
     # Movies without ratings are not sampled: they say nothing of the others, and get their rows from ``cold_start``.
     design = build_design(train, users, movies, catalogue.among(movies))
     with log_phase(logger, "Bayesian factorization machine on %d ratings, %s", len(train), plan):

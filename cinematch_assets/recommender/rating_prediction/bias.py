@@ -9,6 +9,7 @@ import logging
 
 import numpy as np
 
+from cinematch_assets.ids import distinct, positions
 from cinematch_assets.logs import log_phase
 from cinematch_assets.recommender.config import BiasConfig
 from cinematch_assets.recommender.data import Catalogue, Ratings
@@ -40,9 +41,9 @@ def fit_bias(
 
 
 def _fit(train: Ratings, catalogue: Catalogue, config: BiasConfig) -> RatingTable:
-    users = np.unique(train.users)
-    movies = np.union1d(train.movies, catalogue.movies).astype(np.int32)
-    u, m = np.searchsorted(users, train.users), np.searchsorted(movies, train.movies)
+    users = distinct(train.users)
+    movies = np.union1d(distinct(train.movies), catalogue.movies).astype(np.int32)
+    u, m = positions(train.users, users)[0], positions(train.movies, movies)[0]
     ratings = train.ratings.astype(np.float64)
     mean = float(ratings.mean())
     counts_m, counts_u = np.bincount(m, minlength=len(movies)), np.bincount(u, minlength=len(users))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cinematch_assets.ids import positions
 from cinematch_assets.recommender.data import UNKNOWN_YEAR, Catalogue, Ids, Ratings
 
 YEARS_PER_BIN = 5
@@ -66,8 +67,8 @@ class Design:
 
 def build_design(train: Ratings, user_ids: Ids, movie_ids: Ids, catalogue: Catalogue) -> Design:
     """The design over ascending ids that include all of ``train``; only training rows and the catalogue enter it."""
-    u = np.searchsorted(user_ids, train.users).astype(np.int32)
-    m = np.searchsorted(movie_ids, train.movies).astype(np.int32)
+    u = positions(train.users, user_ids)[0].astype(np.int32)
+    m = positions(train.movies, movie_ids)[0].astype(np.int32)
     by_movie = np.lexsort((u, m))
     back = np.empty_like(by_movie)
     back[by_movie] = np.arange(len(by_movie))

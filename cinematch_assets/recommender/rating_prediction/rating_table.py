@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cinematch_assets.recommender.data import Floats, Ids, positions
+from cinematch_assets.ids import positions
+from cinematch_assets.recommender.data import Floats, Ids
 from cinematch_assets.recommender.protocol import Predictions
 
 BLOCK_ROWS = 1 << 17

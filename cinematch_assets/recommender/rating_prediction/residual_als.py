@@ -19,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.ids import distinct, positions
 from cinematch_assets.logs import log_phase
 from cinematch_assets.plurals import count
 from cinematch_assets.recommender.config import BiasConfig, SparkAlsConfig
-from cinematch_assets.recommender.data import Catalogue, Floats, Ids, Ratings, positions
+from cinematch_assets.recommender.data import Catalogue, Floats, Ids, Ratings
 from cinematch_assets.recommender.progress import Progress, no_progress
 from cinematch_assets.recommender.rating_prediction.bias import fit_bias
 from cinematch_assets.recommender.rating_prediction.rating_table import RatingTable
@@ -170,16 +171,16 @@ def _holdout_residuals(table: RatingTable, train: Ratings, held: NDArray[np.bool
     """Errors of a table that was fitted without the rows ``held``, numbered as the users and movies of all rows are."""
     from cinematch_assets.recommender.rating_prediction.als import HoldoutResiduals  # noqa: PLC0415  loads numba
 
-    users, movies = np.unique(train.users), np.unique(train.movies)
+    users, movies = distinct(train.users), distinct(train.movies)
     squares, errors = np.zeros(len(users)), []
     user_counts, movie_counts = np.zeros(len(users), np.int64), np.zeros(len(movies), np.int64)
     for chunk in _chunks(len(train)):
         error = table.predict(train.users[chunk], train.movies[chunk]).ratings - train.ratings[chunk]
         fitted = ~held[chunk]
-        u = np.searchsorted(users, train.users[chunk][fitted])
+        u = positions(train.users[chunk][fitted], users)[0]
         squares += np.bincount(u, error[fitted].astype(np.float64) ** 2, len(users))
         user_counts += np.bincount(u, minlength=len(users))
-        movie_counts += np.bincount(np.searchsorted(movies, train.movies[chunk][fitted]), minlength=len(movies))
+        movie_counts += np.bincount(positions(train.movies[chunk][fitted], movies)[0], minlength=len(movies))
         errors.append(error[held[chunk]])
     return HoldoutResiduals(
         users=positions(train.users[held], users)[0],

@@ -5,7 +5,7 @@ from scipy import sparse
 from cinematch_assets.recommender.config import RankingConfig
 from cinematch_assets.recommender.data import Ratings
 from cinematch_assets.recommender.kernels.bfloat16 import to_bfloat16
-from cinematch_assets.recommender.kernels.topn import Exclusions
+from cinematch_assets.recommender.kernels.topn import SCAN_WIDTH, Exclusions
 from cinematch_assets.recommender.ranking.ease_sparse import BLOCK_COLUMNS, BLOCK_USERS, SparseEase, fit_ease_sparse
 from cinematch_assets.recommender.ranking.histories import UserHistories
 from cinematch_assets_tests.recommender.ranking.textbook import textbook_scores
@@ -66,6 +66,24 @@ def test_scores_and_selections_of_many_movies_are_those_of_the_dense_matrix() ->
     expected[weights.nonzero()] = -np.inf
     assert (best.columns == np.argsort(-expected, axis=1, kind="stable")[:, :7]).mean() > 0.999
     assert np.allclose(best.scores, -np.sort(-expected, axis=1)[:, :7], atol=1e-4)
+
+
+def test_equal_scores_of_head_and_tail_are_ordered_by_movie() -> None:
+    """Without ratings all scores are their shift; more movies than are scanned at once."""
+    movies = 3 * SCAN_WIDTH
+    model, _ = make_model(np.random.default_rng(3), movies, SCAN_WIDTH)
+    shift = np.zeros(movies, np.float32)
+    shift[[700, 20, 400]] = 1.0
+    nothing = sparse.csr_matrix((2, movies), dtype=np.float32)
+    excluded = Exclusions(np.array([0, 0, 3]), np.array([0, 20, 3], np.int32))
+    best = model.best(nothing, (np.ones(movies, np.float32), shift), 6, excluded)
+    assert best.columns.tolist() == [[20, 400, 700, 0, 1, 2], [400, 700, 1, 2, 4, 5]]
+
+
+def test_a_selection_of_nothing_is_empty() -> None:
+    model, _ = make_model(np.random.default_rng(3), 30, 10)
+    nothing = sparse.csr_matrix((2, 30), dtype=np.float32)
+    assert model.best(nothing, (np.ones(30, np.float32),) * 2, 0, Exclusions.none(2)).columns.shape == (2, 0)
 
 
 @pytest.mark.parametrize("head_items", [6_000, 40], ids=["head", "head and tail"])
