@@ -47,3 +47,13 @@ def test_positions_and_counts_are_those_of_looking_through_all(name: str, known_
 def test_positions_say_where_and_whether() -> None:
     at, found = positions(np.array([5, 6, 9], np.int32), np.array([5, 9], np.int32))
     assert (at.tolist(), found.tolist()) == ([0, 0, 1], [True, False, True])
+
+
+@pytest.mark.parametrize("name", ["ascending", "short range", "short range at the lowest"])
+def test_ids_within_a_short_range_are_neither_sorted_nor_searched(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = as_ids(name)
+    known = np.unique(ids)
+    for slow in ("unique", "searchsorted", "sort", "argsort"):
+        monkeypatch.delattr(np, slow)
+    assert distinct(ids).tolist() == distinct_counts(ids)[0].tolist() == known.tolist()
+    assert known[positions(ids, known)[0]].tolist() == ids.tolist()

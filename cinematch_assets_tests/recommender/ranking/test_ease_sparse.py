@@ -80,12 +80,6 @@ def test_equal_scores_of_head_and_tail_are_ordered_by_movie() -> None:
     assert best.columns.tolist() == [[20, 400, 700, 0, 1, 2], [400, 700, 1, 2, 4, 5]]
 
 
-def test_a_selection_of_nothing_is_empty() -> None:
-    model, _ = make_model(np.random.default_rng(3), 30, 10)
-    nothing = sparse.csr_matrix((2, 30), dtype=np.float32)
-    assert model.best(nothing, (np.ones(30, np.float32),) * 2, 0, Exclusions.none(2)).columns.shape == (2, 0)
-
-
 @pytest.mark.parametrize("head_items", [6_000, 40], ids=["head", "head and tail"])
 def test_arrays_restore_the_model(head_items: int) -> None:
     model = fit(head_items=head_items)
