@@ -172,7 +172,11 @@ def stream_frames(url: str, query: str, names: Sequence[str]) -> Iterator[pd.Dat
 
 @contextmanager
 def _snapshot(url: str) -> Iterator[Any]:
-    """Yield an ADBC connection in a transaction that sees one state of the database."""
+    """Yield an ADBC connection in a transaction that sees one state of the database.
+
+    Without nested loops: how many rows belong to the batches of a state no statistics tell, so that Postgres expects a
+    few, and would look up each of a million pairs by itself, in time that grows with the square of the rows.
+    """
     from adbc_driver_manager import AdbcConnection, Error  # noqa: PLC0415 - only bulk reads pay for it
 
     require_tls(url)
@@ -180,6 +184,7 @@ def _snapshot(url: str) -> Iterator[Any]:
         with AdbcConnection(_arrow_database(url)) as connection:
             connection.set_autocommit(False)
             _execute(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            _execute(connection, "SET LOCAL enable_nestloop = off")
             yield connection
     except (Error, OSError) as fault:  # pyarrow says OSError when the server goes away in mid-stream
         cause = str(fault).splitlines()[0].rsplit("failed: ", 1)[-1]

@@ -139,20 +139,34 @@ def test_the_snapshot_is_one_moment(database_url_18: str, rows: int) -> None:
     assert len(data.file) + len(data.test) == 100 * rows + 1
 
 
-def test_training_rows_of_a_table_without_statistics_are_not_looked_up_one_by_one(url: str) -> None:
-    """As right after a first load, before autovacuum has looked at the table."""
-    lookups = "SELECT sum(idx_scan)::bigint, sum(seq_scan)::bigint FROM pg_stat_user_tables WHERE relname = 'ratings'"
+def lookups_of_reading(connection: psycopg.Connection, url: str) -> int:
+    """How often reading the training data looks something up in an index of ``ratings``."""
+    scans = "SELECT sum(idx_scan)::bigint, sum(seq_scan)::bigint FROM pg_stat_user_tables WHERE relname = 'ratings'"
 
     def counted() -> tuple[int, int]:
         connection.execute("SELECT pg_stat_clear_snapshot()")
-        return connection.execute(lookups).fetchone()
+        return connection.execute(scans).fetchone()
 
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    before = counted()
+    read_training_data(url)
+    wait_until(lambda: counted() != before, "the server counts what the reader's session did")
+    return counted()[0] - before[0]
+
+
+def test_training_rows_of_a_table_without_statistics_are_not_looked_up_one_by_one(url: str) -> None:
+    """As right after a first load, before autovacuum has looked at the table."""
     with connect(url) as connection:
         connection.execute("ALTER TABLE ratings SET (autovacuum_enabled = off)")
         load_file(connection, make_random_ratings(20_000, seed=1, users=500, movies=400))
-        connection.execute("SELECT pg_stat_force_next_flush()")
-        before = counted()
-        data = read_training_data(url)
-        wait_until(lambda: counted() != before, "the server counts what the reader's session did")
-        assert counted()[0] - before[0] < 20
-    assert len(data.file) + len(data.test) == 20_000
+        assert lookups_of_reading(connection, url) < 20
+
+
+def test_rows_of_a_waiting_batch_are_not_looked_up_one_by_one_whatever_the_planner_expects(url: str) -> None:
+    """No statistics tell how many rows of the buffer belong to a batch that waits and was assessed."""
+    file = make_random_ratings(200_000, seed=1, users=5_000, movies=1_000)
+    with connect(url) as connection:
+        load_file(connection, file.iloc[:180_000])
+        load(connection, "waiting", file.iloc[180_000:])
+        assess(connection, "waiting")
+        assert lookups_of_reading(connection, url) < 20
