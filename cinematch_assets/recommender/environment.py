@@ -17,6 +17,9 @@ from typing import Any
 
 import numpy as np
 
+SHARED = ("ids.py", "metrics.py", "movielens.py", "pairs.py")
+"""Modules beside this package that compute something for it."""
+
 
 def computed_by() -> dict[str, Any]:
     """Return names and versions as JSON values; ``blas`` has one entry for each BLAS that is loaded.
@@ -53,9 +56,9 @@ def computed_by() -> dict[str, Any]:
 
 @cache
 def _hash_of_code() -> str:
-    """Hash the sources of this package, which alone decide what a model's bytes are for given rows."""
+    """Hash the sources that decide what a model's bytes are for given rows: of this package, and ``SHARED``."""
     folder = Path(__file__).parent
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    for path in (*sorted(folder.rglob("*.py")), *(folder.parent / name for name in SHARED)):
+        digest.update(str(path.relative_to(folder.parent)).encode() + path.read_bytes())
     return digest.hexdigest()[:12]

@@ -74,7 +74,7 @@ def read_growth(connection: psycopg.Connection) -> tuple[int, int]:
 
 
 def read_seen_pairs(url: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return users and movies, (n,) each, of every rating in any table and any split."""
+    """Return users and movies, (n,) each, of every rating in any table and any split; a pair may come twice."""
     (frame,) = read_frames(url, (statement("ratings/select_seen_pairs"), ("userId", "movieId")))
     return frame["userId"].to_numpy(np.int32), frame["movieId"].to_numpy(np.int32)
 

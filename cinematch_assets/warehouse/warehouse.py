@@ -86,7 +86,7 @@ class Warehouse:
         return training_data.read_test_rows(self.url)
 
     def read_seen_pairs(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Return users and movies, (n,) each, of every rating in any table and any split."""
+        """Return users and movies, (n,) each, of every rating in any table and any split; a pair may come twice."""
         return training_data.read_seen_pairs(self.url)
 
     def read_titled_recommendations(self) -> pd.DataFrame:

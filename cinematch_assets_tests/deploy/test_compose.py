@@ -84,6 +84,11 @@ def test_the_platform_s_variables_are_settings() -> None:
     assert [name for name in given if f"{name}=" not in settings] == []
 
 
+def test_people_and_mlflow_can_be_told() -> None:
+    wanted = {"CINEMATCH_NOTIFY", "CINEMATCH_MLFLOW_NAME", "MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_TOKEN"}
+    assert all(wanted <= SERVICES[name]["environment"].keys() for name in OURS)
+
+
 def test_only_setup_signs_in_as_the_owner_of_the_tables() -> None:
     owner = SERVICES["postgres"]["environment"]["POSTGRES_USER"]
     signing_in = {

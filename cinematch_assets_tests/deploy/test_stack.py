@@ -56,7 +56,14 @@ def template() -> Json:
 def neon(template: Json, tmp_path_factory: pytest.TempPathFactory) -> Json:
     """The same with a database at Neon, and files in the bucket."""
     place = tmp_path_factory.mktemp("neon")
-    switches = {"database": "neon", "neon_host": "ep-x.eu.neon.tech", "storage_budget_mb": "512"}
+    switches = {
+        "database": "neon",
+        "neon_host": "ep-x.eu.neon.tech",
+        "storage_budget_mb": "512",
+        "notify_secret": "cinematch/notify",
+        "mlflow_tracking_uri": "https://mlflow.team.example",
+        "mlflow_secret": "cinematch/mlflow",
+    }
     assert synthesize(switches, place).returncode == 0
     found: Json = json.loads((place / "Cinematch.template.json").read_text())
     return found
@@ -280,6 +287,18 @@ def test_each_password_is_read_by_those_who_sign_in_with_it(template: Json) -> N
     assert parts("dagster") == {"FunctionsSetup", "FunctionsHealth", *executions}
 
 
+def test_people_and_mlflow_are_told_by_the_code_location_which_alone_reads_how(template: Json, neon: Json) -> None:
+    told = {"CINEMATCH_NOTIFY": "cinematch/notify", "MLFLOW_TRACKING_TOKEN": "cinematch/mlflow"}
+    for name in ("run", "code", "webserver", "daemon"):
+        given = {each["Name"]: json.dumps(each["ValueFrom"]) for each in container(neon, name)["Secrets"]}
+        assert given.keys() & told == (told.keys() if name == "code" else set())
+        assert all(secret in given[variable] for variable, secret in told.items() if variable in given)
+        asked = environment(neon, name).get("MLFLOW_TRACKING_URI")
+        assert asked == ("https://mlflow.team.example" if name in {"run", "code"} else None)
+        assert "MLFLOW_TRACKING_URI" not in environment(template, name)
+        assert told.keys().isdisjoint(each["Name"] for each in container(template, name)["Secrets"])
+
+
 def test_no_secret_is_in_the_template(template: Json) -> None:
     for name in ("run", "code", "webserver", "daemon"):
         assert [key for key in environment(template, name) if "PASSWORD" in key] == []
@@ -372,6 +391,7 @@ def test_alarms(template: Json, neon: Json) -> None:
         ({"database": "neon"}, "needs neon_host"),
         ({"drive": "dropbox"}, "drive=dropbox is neither"),
         ({"token_days": "1"}, "leaves no day"),
+        ({"mlflow_secret": "cinematch/mlflow"}, "needs mlflow_tracking_uri"),
     ],
 )
 def test_a_switch_that_cannot_be_deployed_is_refused(

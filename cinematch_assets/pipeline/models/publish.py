@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cinematch_assets.errors import CinematchError
+from cinematch_assets.ids import distinct
 from cinematch_assets.logs import log_phase
 from cinematch_assets.pipeline.models.artifacts import FormatStatus, format_message, load_champion
 from cinematch_assets.pipeline.models.export_recommendations import renew_export
@@ -55,7 +56,7 @@ def publish_recommendations(platform: Platform, k: int = MOVIES_PER_USER) -> Pub
     version, model = load_champion(platform)
     with log_phase(_LOG, "read rated movies"):
         users, movies = platform.warehouse.read_seen_pairs()
-    different = np.unique(users)
+    different = distinct(users)
     with log_phase(_LOG, f"rank movies for {count(len(different), 'user')}"):
         top = model.recommend(different, k, seen=Pairs(users, movies))
     with log_phase(_LOG, f"find the reasons of {len(top):,} recommendations"):

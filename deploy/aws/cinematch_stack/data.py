@@ -43,6 +43,7 @@ class Data(Construct):
         self.bucket = self._bucket()
         self.passwords = {role: self._password(role) for role in ROLES}
         self.token = self._token() if options.has_token else None
+        self.messaging = self._messaging(options)
         self.server = self._neon(options) if options.database == "neon" else self._rds(network)
 
     def _bucket(self) -> s3.Bucket:
@@ -101,6 +102,15 @@ class Data(Construct):
             token, {"AwsSolutions-SMG4": "Only a person who signs in at Google gets a new token; an alarm asks for it."}
         )
         return token
+
+    def _messaging(self, options: Options) -> dict[str, secrets.ISecret]:
+        """Secrets made by hand, by the variable that is their value in the code location's sensors."""
+        named = {"CINEMATCH_NOTIFY": options.notify_secret, "MLFLOW_TRACKING_TOKEN": options.mlflow_secret}
+        return {
+            variable: secrets.Secret.from_secret_name_v2(self, variable.title().replace("_", ""), name)
+            for variable, name in named.items()
+            if name
+        }
 
     def _neon(self, options: Options) -> Server:
         owner = secrets.Secret.from_secret_name_v2(self, "Owner", options.neon_owner_secret)

@@ -27,6 +27,12 @@ class Options:
     """``bucket``: files are put under drive/ of the stack's bucket; ``gdrive:<folder id>``: a folder in Drive."""
     image: str = ""
     """The image by name and tag; empty: CDK builds deploy/Dockerfile and pushes it."""
+    mlflow_tracking_uri: str = ""
+    """An MLflow server that is given every model version; CDK then builds the image with its client. Empty: none."""
+    mlflow_secret: str = ""
+    """Secret with a token for that server, made by hand before the deployment; empty: it asks for none."""
+    notify_secret: str = ""
+    """Secret with the apprise URLs where people are told, made by hand before the deployment; empty: nowhere."""
     alarm_email: str = ""
     """Address that alarms are sent to; empty: the topic has no subscriber."""
     storage_budget_mb: int = 20_000
@@ -57,6 +63,8 @@ class Options:
             raise OptionError("database=neon needs neon_host, the host in the URL that Neon's console shows")
         if options.drive != "bucket" and not options.drive.startswith("gdrive:"):
             raise OptionError(f"drive={options.drive} is neither bucket nor gdrive:<folder id>")
+        if options.mlflow_secret and not options.mlflow_tracking_uri:
+            raise OptionError("mlflow_secret needs mlflow_tracking_uri, the server that asks for the token")
         if options.token_days < 2:
             raise OptionError(f"token_days={options.token_days} leaves no day for the alarm before")
         return options

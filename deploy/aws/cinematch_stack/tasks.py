@@ -70,7 +70,10 @@ class Tasks(Construct):
         if options.image:
             return ecs.ContainerImage.from_registry(options.image)
         return ecs.ContainerImage.from_asset(
-            str(REPOSITORY), file="deploy/Dockerfile", platform=assets.Platform.LINUX_AMD64
+            str(REPOSITORY),
+            file="deploy/Dockerfile",
+            build_args={"REQUIREMENTS": "mlflow"} if options.mlflow_tracking_uri else None,
+            platform=assets.Platform.LINUX_AMD64,
         )
 
     def _definition(self, name: str, command: list[str]) -> ecs.FargateTaskDefinition:
@@ -159,6 +162,8 @@ class Tasks(Construct):
             }
             if self._data.token is not None:
                 values["GCP_SECRET_NAME"] = self._data.token.secret_name
+            if self._options.mlflow_tracking_uri:
+                values["MLFLOW_TRACKING_URI"] = self._options.mlflow_tracking_uri
         return values
 
     def _secrets(self, name: str) -> dict[str, ecs.Secret]:
@@ -166,6 +171,10 @@ class Tasks(Construct):
         found = {"DAGSTER_DB_PASSWORD": ecs.Secret.from_secrets_manager(passwords["dagster"], "password")}
         if name in {"code", "run"}:
             found["PGPASSWORD"] = ecs.Secret.from_secrets_manager(passwords["ml_pipeline"], "password")
+        if name == "code":  # where the sensors are evaluated that tell people and MLflow
+            found |= {
+                variable: ecs.Secret.from_secrets_manager(secret) for variable, secret in self._data.messaging.items()
+            }
         return found
 
     def _allow(self) -> None:
