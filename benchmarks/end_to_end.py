@@ -40,8 +40,8 @@ CACHE = Path(__file__).parent / ".cache" / "end_to_end"
 MEMORY_LIMIT_MB = 6_000
 GROWTH_LIMIT = 1.1
 WARM_UP = 480_000
-"""Ratings of a size that is run first, so that no other one compiles kernels or Python's modules: above 3,000 users lists
-are made by other kernels than below."""
+"""Ratings of a size that is run first, so that no other one compiles kernels or Python's modules. It has more than
+3,000 users, above which lists are made by other kernels than below."""
 START_UP = "start-up and between steps"
 _BEGINS, _ENDS = dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_SUCCESS
 

@@ -22,6 +22,9 @@ Ids = NDArray[np.integer[Any]]
 TABLE_WIDTH_PER_ROW = 2
 """A table is at most this many times as long as the rows: as int32 it is then no larger than a column of int64."""
 
+BLOCK_ROWS = 1 << 17
+"""Rows that are answered at once: what is made on the way stays in the cache."""
+
 
 def distinct(ids: NDArray[Id]) -> NDArray[Id]:
     """The different ids of (n,), ascending."""
@@ -43,7 +46,9 @@ def distinct_counts(ids: NDArray[Id]) -> tuple[NDArray[Id], NDArray[np.int64]]:
     low, width = _range(ids)
     if not _fits(width, len(ids)):
         return np.unique(ids, return_counts=True)
-    counts = np.bincount(ids - low, minlength=width)
+    counts = np.zeros(width, np.int64)
+    for start in range(0, len(ids), BLOCK_ROWS):
+        counts += np.bincount(ids[start : start + BLOCK_ROWS] - low, minlength=width)
     there = np.flatnonzero(counts)
     return (there + low).astype(ids.dtype), counts[there]
 
@@ -59,10 +64,14 @@ def positions(ids: Ids, known: Ids) -> tuple[NDArray[np.intp], NDArray[np.bool_]
         return np.where(found, at, 0), found
     table = np.full(width + 1, -1, np.int32)
     table[known - low] = np.arange(len(known), dtype=np.int32)
-    is_within = (ids >= known[0]) & (ids <= known[-1])
-    at = table[np.where(is_within, ids - low, width)]
-    found = at >= 0
-    return np.where(found, at, 0).astype(np.intp), found
+    at, found = np.empty(len(ids), np.intp), np.empty(len(ids), np.bool_)
+    for start in range(0, len(ids), BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        is_within = (ids[block] >= known[0]) & (ids[block] <= known[-1])
+        places = table[np.where(is_within, ids[block] - low, width)]
+        np.greater_equal(places, 0, out=found[block])
+        np.maximum(places, 0, out=at[block])
+    return at, found
 
 
 def counts_among(ids: Ids, rows: Ids) -> NDArray[np.int64]:

@@ -34,15 +34,19 @@ def best_unseen(
     order = np.argsort(-scores, kind="stable")
     order = order[np.isfinite(scores[order])]
     k = min(k, len(order))
+    place_of = np.full(len(candidates), len(order), np.int32)
+    place_of[order] = np.arange(len(order), dtype=np.int32)
+    seen_users, seen_movies = _by_user(seen)
     different = distinct(users)
-    seen_users, seen_places = _places(candidates, order, seen)
     places = np.empty((len(different), k), np.int64)
     for start in range(0, len(different), BLOCK_USERS):
         block = different[start : start + BLOCK_USERS]
         first, last = np.searchsorted(seen_users, block[0]), np.searchsorted(seen_users, block[-1], "right")
         rows, is_asked = positions(seen_users[first:last], block)
+        at, is_candidate = positions(seen_movies[first:last], candidates)
+        matters = is_asked & is_candidate
         places[start : start + len(block)] = _unseen_places(
-            len(block), rows[is_asked], seen_places[first:last][is_asked], k, len(order)
+            len(block), rows[matters], place_of[at[matters]], k, len(order)
         )
     places = places[positions(users, different)[0]]
     listed = places < len(order)
@@ -51,16 +55,12 @@ def best_unseen(
     return np.broadcast_to(users[:, None], places.shape)[listed], ranks, candidates[rows], scores[rows]
 
 
-def _places(candidates: Ids, order: NDArray[np.intp], seen: UserMoviePairs) -> tuple[Ids, NDArray[np.int32]]:
-    """The users of ``seen``, ascending, and the place of each movie in ``order``, which is its length for others."""
-    place_of = np.full(len(candidates) + 1, len(order), np.int32)
-    place_of[order] = np.arange(len(order), dtype=np.int32)
-    at, is_candidate = positions(seen.movies, candidates)
-    places = place_of[np.where(is_candidate, at, len(candidates))]
+def _by_user(seen: UserMoviePairs) -> tuple[Ids, Ids]:
+    """Users, ascending, and their movies; pairs that are sorted by user already are not copied."""
     if (seen.users[1:] >= seen.users[:-1]).all():
-        return seen.users, places
-    by_user = np.argsort(seen.users, kind="stable")
-    return seen.users[by_user], places[by_user]
+        return seen.users, seen.movies
+    order = np.argsort(seen.users, kind="stable")
+    return seen.users[order], seen.movies[order]
 
 
 def _unseen_places(

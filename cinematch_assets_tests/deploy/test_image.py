@@ -38,8 +38,8 @@ RUN = (
 ALONE = (*RUN, "--rm", "--network", "none", "--volume", "/var/lib/cinematch")
 CONTEXT = (
     "deploy/Dockerfile", "deploy/image", "deploy/dagster", "deploy/aws/dagster.yaml", "requirements/runtime.txt",
-    "requirements/mlflow.txt", "requirements/aws.txt", "pyproject.toml", "README.md", "LICENSE", "dagster.yaml", "workspace.yaml",
-    "cinematch_assets", "sql",
+    "requirements/mlflow.txt", "requirements/aws.txt", "pyproject.toml", "README.md", "LICENSE", "dagster.yaml",
+    "workspace.yaml", "cinematch_assets", "sql",
 )  # fmt: skip
 """What enters the build."""
 pytestmark = [pytest.mark.timeout(3600), pytest.mark.waits]
