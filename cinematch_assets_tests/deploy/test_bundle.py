@@ -4,10 +4,12 @@ Not here: the functions, run from the zip (``test_database_lambda``).
 """
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, requires
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from cinematch_assets_tests.support.lambdas import load_function
@@ -42,3 +44,16 @@ def test_each_package_that_the_functions_import_is_in_the_bundle() -> None:
         if not bundled & set(map(canonicalize_name, distributions.get(package, [package])))
     }
     assert missing == set()
+
+
+def test_each_package_of_the_bundle_is_pinned_and_so_is_what_it_needs() -> None:
+    """A release of a package may need another one, or one less than before."""
+    bundle = load_function("bundle")
+    assert re.findall(r"^([\w-]+)==", bundle._pins(), re.MULTILINE) == list(bundle.PACKAGES)
+    needed = {
+        canonicalize_name(requirement.name)
+        for name in bundle.PACKAGES
+        for requirement in map(Requirement, requires(name) or ())
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    }
+    assert needed <= set(map(canonicalize_name, bundle.PACKAGES))

@@ -30,7 +30,6 @@ PACKAGES = (
     "tabulate",
     "tenacity",
     "importlib-metadata",
-    "lazy-importer",
     "zipp",
 )
 """boto3 is Lambda's own."""
