@@ -56,6 +56,15 @@ class Pairs:
         return cls(np.zeros(0, np.int32), np.zeros(0, np.int32))
 
 
+def sorted_by_user(pairs: UserMoviePairs) -> tuple[Ids, Ids]:
+    """Users, ascending, and their movies, (n,) each; pairs that are sorted by user already are not copied."""
+    users, movies = np.asarray(pairs.users, np.int32), np.asarray(pairs.movies, np.int32)
+    if (users[1:] >= users[:-1]).all():
+        return users, movies
+    order = np.argsort(users, kind="stable")
+    return users[order], movies[order]
+
+
 @dataclass(frozen=True, slots=True)
 class Ratings:
     """Rows of ratings in canonical order: by user, movie, time, rating. All arrays are (n,); timestamps are seconds.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.ids import distinct, positions
-from cinematch_assets.recommender.data import Floats, Ids, UserMoviePairs
+from cinematch_assets.recommender.data import Floats, Ids, UserMoviePairs, sorted_by_user
 
 BLOCK_USERS = 4_096
 """Users whose seen movies are put in order at once."""
@@ -36,7 +36,7 @@ def best_unseen(
     k = min(k, len(order))
     place_of = np.full(len(candidates), len(order), np.int32)
     place_of[order] = np.arange(len(order), dtype=np.int32)
-    seen_users, seen_movies = _by_user(seen)
+    seen_users, seen_movies = sorted_by_user(seen)
     different = distinct(users)
     places = np.empty((len(different), k), np.int64)
     for start in range(0, len(different), BLOCK_USERS):
@@ -53,14 +53,6 @@ def best_unseen(
     rows = order[places[listed]]
     ranks = np.broadcast_to(np.arange(k) + 1, places.shape)[listed].astype(np.int32)
     return np.broadcast_to(users[:, None], places.shape)[listed], ranks, candidates[rows], scores[rows]
-
-
-def _by_user(seen: UserMoviePairs) -> tuple[Ids, Ids]:
-    """Users, ascending, and their movies; pairs that are sorted by user already are not copied."""
-    if (seen.users[1:] >= seen.users[:-1]).all():
-        return seen.users, seen.movies
-    order = np.argsort(seen.users, kind="stable")
-    return seen.users[order], seen.movies[order]
 
 
 def _unseen_places(

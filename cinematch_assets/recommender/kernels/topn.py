@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinematch_assets.ids import positions
-from cinematch_assets.recommender.data import Floats, Ids, UserMoviePairs
+from cinematch_assets.recommender.data import Floats, Ids, UserMoviePairs, sorted_by_user
 from cinematch_assets.recommender.kernels.compiled import compiled_in_order
 
 Compressed = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
@@ -61,11 +61,7 @@ class Seen:
     @classmethod
     def of(cls, pairs: UserMoviePairs) -> Seen:
         """Pairs in any order; pairs that are sorted by user already are not copied."""
-        users, movies = np.asarray(pairs.users, np.int32), np.asarray(pairs.movies, np.int32)
-        if (users[1:] >= users[:-1]).all():
-            return cls(users, movies)
-        order = np.argsort(users, kind="stable")
-        return cls(users[order], movies[order])
+        return cls(*sorted_by_user(pairs))
 
     def among(self, users: Ids, movies: Ids) -> Exclusions:
         """The columns of ``movies`` (ascending) that each of ``users`` has seen."""
